@@ -1,0 +1,67 @@
+import type { Clock } from '../clock.ts';
+import { JavumboError } from '../failure.ts';
+import type { Random } from '../random.ts';
+import { basicNoteType, defaultConf, defaultDeckOptions, normalDeck } from './defaults.ts';
+import { SCHEMA_SQL, SCHEMA_VERSION } from './schema.ts';
+import type { SqlDatabase } from './sql-database.ts';
+
+/** The two things that a collection takes from the world. */
+export interface Sources {
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+const DAY_SECONDS = 86_400;
+/** Anki's day begins at four in the morning. */
+const ROLLOVER_SECONDS = 4 * 3_600;
+
+function dayStart(seconds: number): number {
+  return Math.floor((seconds - ROLLOVER_SECONDS) / DAY_SECONDS) * DAY_SECONDS + ROLLOVER_SECONDS;
+}
+
+function insertCollectionRow(database: SqlDatabase, { clock, random }: Sources): void {
+  const now = Math.floor(clock.now());
+  const seconds = Math.floor(now / 1000);
+  database
+    .prepare('INSERT INTO col VALUES (1, ?, ?, ?, ?, 0, 0, 0, ?, ?, ?, ?, ?)')
+    .run(
+      dayStart(seconds),
+      now,
+      now,
+      SCHEMA_VERSION,
+      JSON.stringify(defaultConf(now)),
+      JSON.stringify({ [now]: basicNoteType(now, seconds, random) }),
+      JSON.stringify({ 1: normalDeck(1, 'Default', 0, 0) }),
+      JSON.stringify({ 1: defaultDeckOptions() }),
+      '{}',
+    );
+}
+
+/**
+ * Makes an empty database a new Anki collection of schema 11: its tables and indexes, the note type Basic, the deck
+ * Default and its options. All or nothing, in a transaction of its own, so the caller must not have one open.
+ *
+ * The day is counted in UTC (`crt` is four in the morning there, `creationOffset` 0), since a server knows no better.
+ *
+ * @throws JavumboError `conflict` where the database has tables already; SQLite's own errors pass through.
+ */
+export function createCollection(database: SqlDatabase, sources: Sources): void {
+  if (database.prepare('SELECT 1 FROM sqlite_master LIMIT 1').get() !== undefined) {
+    throw new JavumboError('conflict', 'the database is not empty, so no collection can be made in it');
+  }
+  // SQLite's default can be compiled in otherwise; it is fixed with the first page that is written.
+  database.exec('PRAGMA page_size = 4096');
+  database.exec('BEGIN IMMEDIATE');
+  try {
+    database.exec(SCHEMA_SQL);
+    insertCollectionRow(database, sources);
+    database.exec('COMMIT');
+  } catch (cause) {
+    try {
+      database.exec('ROLLBACK');
+    } catch {
+      // SQLite rolled back by itself (a full disk); the first error is the one that tells.
+    }
+    throw cause;
+  }
+}

@@ -1,0 +1,223 @@
+import { JavumboError } from '../failure.ts';
+import { clozeNumbers } from './cloze.ts';
+import type { Sources } from './collection.ts';
+import { type ChosenDeck, deckNamed, defaultDeckFor, normalDeckOr } from './decks.ts';
+import { normalDeck } from './defaults.ts';
+import { createGuid } from './guid.ts';
+import type { SqlDatabase } from './sql-database.ts';
+import { DEFAULT_DECK_ID, type NoteType, readCollection, type StoredCollection } from './stored-collection.ts';
+import { canonicalTags, joinedTags } from './tags.ts';
+import { rendersWithFields } from './template.ts';
+import { fieldChecksum, isEmptyField, stripHtml, withoutControls } from './text.ts';
+
+export interface NewNote {
+  /** In the order of the note type; missing ones at the end are empty. */
+  readonly fields: readonly string[];
+  /** By name, `Parent::Child`; made where it does not exist. Absent: see `defaultDeckFor`. */
+  readonly deck?: string | undefined;
+  readonly tags?: readonly string[] | undefined;
+  /** Absent: the time in milliseconds, or the next id after the highest. */
+  readonly noteId?: number | undefined;
+}
+
+export interface AddedNote {
+  readonly noteId: number;
+  /** In the order of their templates or cloze numbers; never empty. */
+  readonly cardIds: readonly number[];
+  /** The deck of the note's cards, but for those whose template names a deck of its own. */
+  readonly deckId: number;
+}
+
+interface NewCard {
+  readonly ord: number;
+  readonly deckId: number;
+}
+
+/** "Never synced": what a client writes into `usn` of everything it changes. */
+const USN_UNSYNCED = -1;
+/** Anki has no cards beyond the 500th; higher clozes share it. */
+const CARD_ORD_MAX = 499;
+const GUID_ATTEMPTS_MAX = 10;
+
+/** The current note type, else Basic, else the oldest. */
+function currentNoteType({ conf, noteTypes }: StoredCollection): [number, NoteType] {
+  const entries = [...noteTypes];
+  const chosen =
+    entries.find(([id]) => id === conf.curModel) ?? entries.find(([, type]) => type.name === 'Basic') ?? entries[0];
+  if (chosen === undefined) throw new JavumboError('corrupt', 'the collection has no note type');
+  return chosen;
+}
+
+/**
+ * The fields as they are stored. Anki removes control characters but newline and tab (so `\x1f` cannot forge a field), and
+ * normalises to NFC unless the collection says no. Source: rslib/src/notes/mod.rs (`normalize_field`).
+ */
+function storedFields(given: readonly string[], noteType: NoteType, normalizes: boolean): string[] {
+  const count = noteType.flds.length;
+  if (given.length > count) {
+    throw new JavumboError('usage', `note type "${noteType.name}" has ${count} fields, and ${given.length} were given`);
+  }
+  const fields = Array.from({ length: count }, (_, index) => {
+    const text = withoutControls(given[index] ?? '', '\n\t');
+    return normalizes ? text.normalize('NFC') : text;
+  });
+  if (stripHtml(fields[0] ?? '').trim() === '') {
+    throw new JavumboError('usage', `field "${noteType.flds[0]?.name}", the first of a note, must not be empty`);
+  }
+  return fields;
+}
+
+/**
+ * The cards that Anki makes of a note: one per cloze number, or one per template whose question would show something;
+ * the first one where that gives none. A template's own deck counts unless it is filtered or gone, and only in the
+ * second case. Source: rslib/src/notetype/cardgen.rs (`new_cards_required`, `deck_for_adding`).
+ */
+function cardsOf(
+  noteType: NoteType,
+  fields: readonly string[],
+  hasTags: boolean,
+  deckId: number,
+  decks: StoredCollection['decks'],
+): NewCard[] {
+  const first = [{ ord: 0, deckId }];
+  if (noteType.type === 1) {
+    const ords = new Set(fields.flatMap(clozeNumbers).map((number) => Math.min(number - 1, CARD_ORD_MAX)));
+    return ords.size === 0 ? first : [...ords].sort((a, b) => a - b).map((ord) => ({ ord, deckId }));
+  }
+  const names = noteType.flds.filter((_, index) => !isEmptyField(fields[index] ?? '')).map((field) => field.name);
+  const nonEmpty = new Set(hasTags ? [...names, 'Tags'] : names);
+  const cards = noteType.tmpls.flatMap((template, ord): NewCard[] => {
+    if (!rendersWithFields(template.qfmt, nonEmpty)) return [];
+    const hasOwnDeck = template.did != null && template.did > 0;
+    return [{ ord, deckId: hasOwnDeck ? normalDeckOr(template.did, DEFAULT_DECK_ID, decks) : deckId }];
+  });
+  return cards.length === 0 ? first : cards;
+}
+
+/**
+ * Where a new card stands in the queue of new cards: at the end, or anywhere before it where the options of its deck say
+ * random. Cards of one note share either position, as siblings do in Anki.
+ */
+function positionIn(collection: StoredCollection, randomPosition: number): (deckId: number) => number {
+  const { conf, decks, deckOptions } = collection;
+  return (deckId) => {
+    const order = deckOptions.get(decks.get(deckId)?.conf ?? 1)?.new.order;
+    return order === 0 ? randomPosition : conf.nextPos;
+  };
+}
+
+function freeId(database: SqlDatabase, table: 'notes' | 'cards', now: number): number {
+  const isTaken = database.prepare(`SELECT 1 FROM ${table} WHERE id = ?`).get(now) !== undefined;
+  if (!isTaken) return now;
+  const { highest } = database.prepare(`SELECT max(id) AS highest FROM ${table}`).get() as { highest: number };
+  return highest + 1;
+}
+
+function noteIdFor(database: SqlDatabase, wanted: number | undefined, now: number): number {
+  if (wanted === undefined) return freeId(database, 'notes', now);
+  if (!Number.isSafeInteger(wanted) || wanted < 1) {
+    throw new JavumboError('usage', `note id ${wanted} is not a positive whole number`);
+  }
+  if (freeId(database, 'notes', wanted) !== wanted) throw new JavumboError('conflict', `note ${wanted} exists already`);
+  return wanted;
+}
+
+function unusedGuid(database: SqlDatabase, { random }: Sources): string {
+  const find = database.prepare('SELECT 1 FROM notes WHERE guid = ?');
+  for (let attempt = 1; attempt <= GUID_ATTEMPTS_MAX; attempt += 1) {
+    const guid = createGuid(random);
+    if (guid !== '' && find.get(guid) === undefined) return guid;
+  }
+  throw new JavumboError('internal', `no unused guid in ${GUID_ATTEMPTS_MAX} random ones`);
+}
+
+function insertCards(
+  database: SqlDatabase,
+  noteId: number,
+  cards: readonly NewCard[],
+  position: (deckId: number) => number,
+  now: number,
+): number[] {
+  const insert = database.prepare("INSERT INTO cards VALUES (?, ?, ?, ?, ?, ?, 0, 0, ?, 0, 0, 0, 0, 0, 0, 0, 0, '')");
+  const seconds = Math.floor(now / 1000);
+  return cards.map(({ ord, deckId }) => {
+    const cardId = freeId(database, 'cards', now);
+    insert.run(cardId, noteId, deckId, ord, seconds, USN_UNSYNCED, position(deckId));
+    return cardId;
+  });
+}
+
+function insertDecks(database: SqlDatabase, { missing }: ChosenDeck, now: number): void {
+  const insert = database.prepare('UPDATE col SET decks = json_set(decks, ?, json(?))');
+  for (const { id, name } of missing) {
+    insert.run(`$."${id}"`, JSON.stringify(normalDeck(id, name, Math.floor(now / 1000), USN_UNSYNCED)));
+  }
+}
+
+function registerTags(database: SqlDatabase, tags: readonly string[]): void {
+  if (tags.length === 0) return;
+  const patch = Object.fromEntries(tags.map((tag) => [tag, USN_UNSYNCED]));
+  database.prepare('UPDATE col SET tags = json_patch(tags, ?)').run(JSON.stringify(patch));
+}
+
+/** The settings that adding leaves behind, and the time of the change, which must move even when the clock did not. */
+function updateCollection(database: SqlDatabase, settings: Record<string, number>, modified: number): void {
+  // As JSON text, since a bound number can arrive as 2.0, which is no id.
+  const values = Object.entries(settings).flatMap(([key, value]) => [`$."${key}"`, String(value)]);
+  const pairs = Object.keys(settings).map(() => ', ?, json(?)');
+  database.prepare(`UPDATE col SET mod = ?, conf = json_set(conf${pairs.join('')})`).run(modified, ...values);
+}
+
+/**
+ * Adds a note of the collection's current note type, and its cards, as Anki's own `add_note` would: new decks and tags are
+ * registered, the new cards go to the end of the queue, and everything is marked for the next sync. Duplicates are added;
+ * that they exist is for the caller to find out (`notes.csum`).
+ *
+ * Runs inside the transaction that the caller opened and neither begins nor ends one: when it throws, roll back.
+ *
+ * @throws JavumboError `usage`: too many fields, an empty first field, an empty deck name, a filtered deck, an id that is
+ * none, or a database that is no collection of schema 11; `conflict`: the given note id is taken; `corrupt`: the
+ * collection's own JSON is broken. SQLite's own errors pass through.
+ */
+export function addNote(database: SqlDatabase, note: NewNote, sources: Sources): AddedNote {
+  const collection = readCollection(database);
+  const { conf, decks } = collection;
+  const now = Math.floor(sources.clock.now());
+  const [noteTypeId, noteType] = currentNoteType(collection);
+  const fields = storedFields(note.fields, noteType, conf.normalize_note_text);
+  const deck: ChosenDeck =
+    note.deck === undefined
+      ? { id: defaultDeckFor(noteTypeId, collection), missing: [] }
+      : deckNamed(note.deck, decks, now);
+  const { tags, added } = canonicalTags(note.tags ?? [], collection.tags);
+  const noteId = noteIdFor(database, note.noteId, now);
+
+  database.prepare("INSERT INTO notes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, '')").run(
+    noteId,
+    unusedGuid(database, sources),
+    noteTypeId,
+    Math.floor(now / 1000),
+    USN_UNSYNCED,
+    joinedTags(tags),
+    fields.join('\x1f'),
+    // The column has integer affinity: text that is a whole number sorts as one.
+    stripHtml(fields[noteType.sortf] ?? ''),
+    fieldChecksum(fields[0] ?? ''),
+  );
+  const randomPosition = 1 + Math.floor(sources.random.fraction() * (Math.max(conf.nextPos, 1000) - 1));
+  const cards = cardsOf(noteType, fields, tags.length > 0, deck.id, decks);
+  const cardIds = insertCards(database, noteId, cards, positionIn(collection, randomPosition), now);
+  insertDecks(database, deck, now);
+  registerTags(database, added);
+  updateCollection(
+    database,
+    {
+      nextPos: conf.nextPos + 1,
+      curModel: noteTypeId,
+      [`_nt_${noteTypeId}_lastDeck`]: deck.id,
+      [`_deck_${deck.id}_lastNotetype`]: noteTypeId,
+    },
+    Math.max(now, collection.modified + 1),
+  );
+  return { noteId, cardIds, deckId: deck.id };
+}

@@ -1,0 +1,16 @@
+import { JavumboError } from '../failure.ts';
+import { isNewerSchema } from './schema.ts';
+import type { SqlDatabase } from './sql-database.ts';
+
+/** Throws `usage` for a collection that a newer Anki upgraded: SQLite alone can neither check nor change it safely. */
+export function refuseNewerSchema(database: SqlDatabase, username: string): void {
+  if (!isNewerSchema(database)) return;
+  throw new JavumboError(
+    'usage',
+    `database "${username}" has a newer Anki schema than 11, which this tool cannot change safely`,
+    {
+      try: 'in Anki: File, Export, "Support older Anki versions", and push the collection from that file',
+      username,
+    },
+  );
+}

@@ -1,0 +1,118 @@
+import { z } from 'zod';
+import { JavumboError } from '../failure.ts';
+import { ankiSchemaVersion, isNewerSchema, SCHEMA_VERSION } from './schema.ts';
+import type { SqlDatabase } from './sql-database.ts';
+
+/*
+ * What adding a note needs of the `col` row. Collections were written by many programs for many years, so only what is
+ * needed is looked at, and what Anki forgives is forgiven: ids as strings, `dyn` as a boolean, missing settings.
+ * Nothing is written back from here. Values that are changed are changed inside the stored JSON by SQLite, so that add-on
+ * keys and numbers beyond 2^53 (Anki's own field ids) survive.
+ */
+
+/** Anki's first deck. It cannot be deleted, so that cards always have somewhere to go. */
+export const DEFAULT_DECK_ID = 1;
+
+const id = z.union([z.number(), z.string().regex(/^\d+$/).transform(Number)]);
+
+const noteType = z.object({
+  name: z.string(),
+  type: z.number().catch(0),
+  sortf: z.number().catch(0),
+  flds: z.array(z.object({ name: z.string() })).min(1),
+  tmpls: z.array(z.object({ qfmt: z.string(), did: id.nullish().catch(null) })),
+});
+
+const deck = z.object({
+  name: z.string(),
+  dyn: z.union([z.number(), z.boolean()]).catch(0).transform(Boolean),
+  conf: id.catch(1),
+});
+
+const deckOptions = z.object({ new: z.object({ order: z.number().catch(1) }).catch({ order: 1 }) });
+
+const conf = z.looseObject({
+  curModel: id.nullish().catch(null),
+  curDeck: id.catch(1),
+  nextPos: z.number().catch(0),
+  addToCur: z.union([z.boolean(), z.number()]).catch(true).transform(Boolean),
+  normalize_note_text: z.boolean().catch(true),
+});
+
+export type NoteType = z.infer<typeof noteType>;
+export type Deck = z.infer<typeof deck>;
+
+export interface StoredCollection {
+  /** Milliseconds. */
+  readonly modified: number;
+  readonly conf: z.infer<typeof conf>;
+  readonly noteTypes: ReadonlyMap<number, NoteType>;
+  readonly decks: ReadonlyMap<number, Deck>;
+  readonly deckOptions: ReadonlyMap<number, z.infer<typeof deckOptions>>;
+  readonly tags: readonly string[];
+}
+
+/** A setting that holds an id and that Anki keeps under a name of its own per deck or note type. */
+export function idSetting(collection: StoredCollection, key: string): number | undefined {
+  return id.safeParse(collection.conf[key]).data;
+}
+
+function parseColumn<T>(column: string, text: unknown, schema: z.ZodType<T>): T {
+  let json: unknown;
+  try {
+    json = JSON.parse(String(text));
+  } catch (cause) {
+    throw new JavumboError('corrupt', `column "${column}" of the collection is not JSON`, { cause });
+  }
+  const result = schema.safeParse(json);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0];
+  throw new JavumboError(
+    'corrupt',
+    `column "${column}" of the collection is not Anki's: ${issue?.path.join('.') || 'value'}: ${issue?.message}`,
+    { cause: result.error },
+  );
+}
+
+function byId<T>(column: string, text: unknown, schema: z.ZodType<T>): Map<number, T> {
+  const entries = Object.entries(parseColumn(column, text, z.record(z.string(), schema)));
+  // JSON objects with integer keys come in ascending order, so that "the first" means the oldest.
+  return new Map(entries.map(([key, value]) => [Number(key), value]));
+}
+
+/**
+ * Reads the one `col` row of an Anki collection.
+ *
+ * @throws JavumboError `usage` where the database holds no collection or one of another schema, `corrupt` where the JSON
+ * in it is broken or the deck Default is missing.
+ */
+export function readCollection(database: SqlDatabase): StoredCollection {
+  const version = ankiSchemaVersion(database);
+  if (version === undefined) throw new JavumboError('usage', 'the database holds no Anki collection');
+  if (isNewerSchema(database)) {
+    throw new JavumboError(
+      'usage',
+      `a newer Anki wrote the collection (schema ${version}), so it cannot be changed here`,
+      {
+        try: 'in Anki, choose File > Switch Profile > Downgrade & Quit',
+      },
+    );
+  }
+  if (version !== SCHEMA_VERSION) {
+    throw new JavumboError('usage', `the collection has schema ${version}, which is too old`);
+  }
+  const row = database.prepare('SELECT mod, conf, models, decks, dconf, tags FROM col LIMIT 1').get() as Record<
+    string,
+    unknown
+  >;
+  const decks = byId('decks', row.decks, deck);
+  if (!decks.has(DEFAULT_DECK_ID)) throw new JavumboError('corrupt', 'the collection has no deck Default');
+  return {
+    modified: Number(row.mod),
+    conf: parseColumn('conf', row.conf, conf),
+    noteTypes: byId('models', row.models, noteType),
+    decks,
+    deckOptions: byId('dconf', row.dconf, deckOptions),
+    tags: Object.keys(parseColumn('tags', row.tags, z.record(z.string(), z.unknown()))),
+  };
+}

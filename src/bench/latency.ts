@@ -1,0 +1,144 @@
+import { createCollection } from '../anki/collection.ts';
+import { addNote } from '../anki/note.ts';
+import type { Clock } from '../clock.ts';
+import type { CommitOutcome } from '../databases/session.ts';
+import { unknownOutcome } from '../databases/session.ts';
+import type { UserDatabases } from '../databases/user-databases.ts';
+import type { Random } from '../random.ts';
+import { type Metric, metricOf } from './stats.ts';
+
+/** How long the phases of one request took, in milliseconds. */
+export interface RequestTimes {
+  /** GET and open. */
+  readonly downloadMs: number;
+  /** SELECT. */
+  readonly queryMs: number;
+  /** UPDATE, COMMIT and PUT. */
+  readonly uploadMs: number;
+  readonly totalMs: number;
+}
+
+export interface LatencyResult {
+  readonly times: readonly RequestTimes[];
+  /** The version that each request committed. */
+  readonly versions: readonly string[];
+  readonly sizeBeforeBytes: number;
+  readonly sizeAfterBytes: number;
+}
+
+/** A new collection with that many notes: what each scenario begins with. One PUT. */
+export async function createWithNotes(
+  databases: UserDatabases,
+  username: string,
+  notes: number,
+  sources: { readonly clock: Clock; readonly random: Random },
+): Promise<number[]> {
+  const { value } = await databases.create(username, (database) => {
+    createCollection(database, sources);
+    database.exec('BEGIN');
+    const ids = Array.from(
+      { length: notes },
+      (_, index) => addNote(database, { fields: [`Front ${index + 1}`, `Back ${index + 1}`] }, sources).noteId,
+    );
+    database.exec('COMMIT');
+    return ids;
+  });
+  return value;
+}
+
+/**
+ * Test 2.3: requests one after the other (a closed loop), each reading and changing one row of a database that is
+ * fetched and stored every time. `databases` must not cache.
+ */
+export async function measureLatency(
+  databases: UserDatabases,
+  username: string,
+  noteIds: readonly number[],
+  options: {
+    readonly requests: number;
+    readonly clock: Clock;
+    readonly onRequest?: (times: RequestTimes, index: number) => void;
+  },
+): Promise<LatencyResult> {
+  const { clock, requests, onRequest } = options;
+  const times: RequestTimes[] = [];
+  const versions: string[] = [];
+  let sizeBeforeBytes = 0;
+  for (let index = 0; index < requests; index++) {
+    const noteId = noteIds[index % noteIds.length];
+    const startedAt = clock.monotonic();
+    const session = await databases.openForWriting(username);
+    if (index === 0) sizeBeforeBytes = session.base?.sizeBytes ?? 0;
+    const openedAt = clock.monotonic();
+    let queriedAt: number;
+    try {
+      session.database.prepare('SELECT flds FROM notes WHERE id = ?').get(noteId);
+      queriedAt = clock.monotonic();
+      session.database.prepare('UPDATE notes SET mod = mod + 1 WHERE id = ?').run(noteId);
+    } catch (error) {
+      session.discard();
+      throw error;
+    }
+    versions.push(committedVersion(username, await session.commit()));
+    const endedAt = clock.monotonic();
+    const measured = {
+      downloadMs: openedAt - startedAt,
+      queryMs: queriedAt - openedAt,
+      uploadMs: endedAt - queriedAt,
+      totalMs: endedAt - startedAt,
+    };
+    times.push(measured);
+    onRequest?.(measured, index);
+  }
+  const sizeAfterBytes = await databases.read(username, ({ stored }) => stored.sizeBytes);
+  return { times, versions, sizeBeforeBytes, sizeAfterBytes };
+}
+
+function committedVersion(username: string, outcome: CommitOutcome): string {
+  switch (outcome.kind) {
+    case 'committed':
+      return outcome.version;
+    case 'unknown':
+      throw unknownOutcome(username, outcome.base, outcome.cause);
+    case 'unchanged':
+    case 'conflict':
+      throw new Error(`a request of the benchmark ended in ${outcome.kind}: somebody else works on "${username}"`);
+  }
+}
+
+// Week 1's forecast of what caching would bring: a quarter of the downloads remain.
+const PROJECTED_HIT_RATE = 0.75;
+
+/** The figures of Test 2.3. */
+export function latencyFigures({ times, versions, sizeBeforeBytes, sizeAfterBytes }: LatencyResult): {
+  readonly metrics: Readonly<Record<keyof RequestTimes, Metric>>;
+  readonly derived: Readonly<Record<string, number>>;
+} {
+  const metric = (phase: keyof RequestTimes): Metric => metricOf(times.map((request) => request[phase]));
+  const metrics = {
+    downloadMs: metric('downloadMs'),
+    queryMs: metric('queryMs'),
+    uploadMs: metric('uploadMs'),
+    totalMs: metric('totalMs'),
+  };
+  const download = metrics.downloadMs.mean;
+  const upload = metrics.uploadMs.mean;
+  const total = metrics.totalMs.mean;
+  const savingMs = download * PROJECTED_HIT_RATE;
+  return {
+    metrics,
+    derived: {
+      storeSharePercent: ((download + upload) / total) * 100,
+      uploadToDownloadRatio: upload / download,
+      distinctVersions: new Set(versions).size,
+      sizeBeforeBytes,
+      sizeAfterBytes,
+      projectedHitRatePercent: PROJECTED_HIT_RATE * 100,
+      projectedDownloadMs: download - savingMs,
+      projectedTotalMs: total - savingMs,
+      projectedSavingMs: savingMs,
+      projectedSavingPercent: (savingMs / total) * 100,
+      projectedCachedRequestMs: total - download,
+    },
+  };
+}

@@ -1,0 +1,49 @@
+/** A measured quantity: its samples as they came, and what they amount to. */
+export interface Metric {
+  readonly unit: 'ms';
+  readonly count: number;
+  readonly min: number;
+  readonly mean: number;
+  readonly p50: number;
+  readonly p95: number;
+  readonly p99: number;
+  readonly max: number;
+  /** Of the sample, with n - 1; 0 for a single one. */
+  readonly stddev: number;
+  readonly samples: readonly number[];
+}
+
+/** Summarises at least one sample. The mean of nothing is no number, so nothing is refused. */
+export function metricOf(samples: readonly number[]): Metric {
+  if (samples.length === 0) throw new RangeError('there are no samples');
+  const sorted = [...samples].sort((a, b) => a - b);
+  const mean = sum(samples) / samples.length;
+  const squares = sum(samples.map((sample) => (sample - mean) ** 2));
+  return {
+    unit: 'ms',
+    count: samples.length,
+    min: sorted[0] ?? Number.NaN,
+    mean,
+    p50: percentile(sorted, 50),
+    p95: percentile(sorted, 95),
+    p99: percentile(sorted, 99),
+    max: sorted.at(-1) ?? Number.NaN,
+    stddev: samples.length === 1 ? 0 : Math.sqrt(squares / (samples.length - 1)),
+    samples,
+  };
+}
+
+/**
+ * The p-th percentile of sorted samples, between the two nearest ranks by linear interpolation: method 7 of Hyndman and
+ * Fan (1996), which R, NumPy and spreadsheets use by default.
+ */
+export function percentile(sorted: readonly number[], p: number): number {
+  const rank = ((sorted.length - 1) * p) / 100;
+  const below = sorted[Math.floor(rank)] ?? Number.NaN;
+  const above = sorted[Math.ceil(rank)] ?? Number.NaN;
+  return below + (above - below) * (rank - Math.floor(rank));
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}

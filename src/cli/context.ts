@@ -1,0 +1,28 @@
+import type { Clock } from '../clock.ts';
+import { systemClock } from '../clock.ts';
+import type { CacheStep } from '../databases/cache.ts';
+import type { LocalPutStep } from '../databases/local-store.ts';
+import type { CommitStep } from '../databases/session.ts';
+import { type Random, systemRandom } from '../random.ts';
+
+/** A stream that results or messages go to. */
+export interface Output {
+  write(text: string): unknown;
+  readonly isTTY?: boolean | undefined;
+  readonly columns?: number | undefined;
+}
+
+/** What a command gets from outside. Nothing below reads the process itself. */
+export interface Context {
+  readonly env: NodeJS.ProcessEnv;
+  readonly stdout: Output;
+  readonly stderr: Output;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Told before each step of a commit, in the session, the cache and the local store: tests end the process there. */
+  readonly atStep?: ((step: CommitStep | CacheStep | LocalPutStep) => void) | undefined;
+}
+
+export function processContext(): Context {
+  return { env: process.env, stdout: process.stdout, stderr: process.stderr, clock: systemClock, random: systemRandom };
+}

@@ -1,0 +1,75 @@
+import type { Command } from 'commander';
+import { type Config, type GlobalFlags, resolveConfig, resolveProfile } from '../config.ts';
+import type { Deployment } from '../deployment/deployment.ts';
+import type { Context } from './context.ts';
+import { EXIT_CODE, type ExitCode } from './exit-code.ts';
+import { type OutputFlags, printResult, type View } from './print.ts';
+
+/** What a command's work gets. The deployment is put together at the first call, so that nothing is loaded before. */
+export interface Invocation {
+  readonly config: Config;
+  readonly context: Context;
+  readonly flags: OutputFlags;
+  deployment(): Promise<Deployment>;
+  /** A line for people on stderr; nothing with --quiet. */
+  note(line: string): void;
+}
+
+export type Run<T> = (invocation: Invocation) => Promise<T>;
+
+/** Runs a parsed command: configuration, work, view. What it throws, `main` reports. */
+export type Execute = <T>(command: Command, run: Run<T>, view: View<T>) => Promise<void>;
+
+/** An `Execute` that works in `context` and hands the exit code to `finished`. */
+export function executeIn(context: Context, finished: (code: ExitCode) => void): Execute {
+  return async (command, run, view) => {
+    const flags = outputFlags(command);
+    const opened: Deployment[] = [];
+    const note = (line: string): void => {
+      if (!flags.quiet) context.stderr.write(`${line}\n`);
+    };
+    try {
+      const config = await configOf(command, context);
+      const invocation: Invocation = {
+        config,
+        context,
+        flags,
+        note,
+        deployment: async () => {
+          if (opened[0] !== undefined) return opened[0];
+          if (config.deployment.source === 'default') {
+            note(`note: no bucket is configured: working on the local deployment in ${config.home.value}`);
+          }
+          const { openDeployment } = await import('../deployment/open.ts');
+          const deployment = await openDeployment(config, context);
+          opened.push(deployment);
+          return deployment;
+        },
+      };
+      const result = await run(invocation);
+      await printResult(result, view, flags, context);
+      finished(view.exitCode?.(result) ?? EXIT_CODE.ok);
+    } finally {
+      for (const deployment of opened) deployment.close();
+    }
+  };
+}
+
+/** The configuration, with the AWS profile read only where a request to AWS or an engine will follow. */
+export async function configOf(command: Command, { env }: Context): Promise<Config> {
+  const flags = command.optsWithGlobals<GlobalFlags>();
+  const config = resolveConfig(flags, env);
+  if (config.deployment.value === 'local') return config;
+  const { loadProfile } = await import('../deployment/profile.ts');
+  return resolveConfig(flags, env, await loadProfile(resolveProfile(flags, env).value));
+}
+
+export function outputFlags(command: Command): OutputFlags {
+  const {
+    json = false,
+    quiet = false,
+    verbose = false,
+    color = true,
+  } = command.optsWithGlobals<Partial<OutputFlags>>();
+  return { json, quiet, verbose, color };
+}

@@ -1,0 +1,108 @@
+import { type FailureKind, JavumboError, messageOf } from '../failure.ts';
+import type { Context } from './context.ts';
+import type { ExitCode } from './exit-code.ts';
+import { tsvField, visible } from './format.ts';
+
+/** How a result is shown. JSON is the result itself unless `json` says otherwise. */
+export interface View<T> {
+  readonly json?: (result: T) => unknown;
+  /** A table on a terminal, tab-separated lines without a header in a pipe. `people` may round; `machines` may not. */
+  readonly table?: (result: T, audience: 'people' | 'machines') => Table;
+  /** Text on a terminal and in a pipe, instead of a table or, on a terminal, after it. */
+  readonly text?: (result: T, paint: Paint) => string;
+  /** The exit code of a result that is an answer and bad; 0 by default. */
+  readonly exitCode?: (result: T) => ExitCode;
+}
+
+export interface Table {
+  /** Undefined for a list of names and values. */
+  readonly head?: readonly string[] | undefined;
+  readonly rows: readonly (readonly string[])[];
+  /** Columns of numbers, by index, aligned to the right. */
+  readonly right?: readonly number[] | undefined;
+}
+
+/** Colours, or nothing where there is no terminal. */
+export interface Paint {
+  good(text: string): string;
+  bad(text: string): string;
+  warn(text: string): string;
+  strong(text: string): string;
+  faint(text: string): string;
+}
+
+export const PLAIN: Paint = { good: same, bad: same, warn: same, strong: same, faint: same };
+
+function same(text: string): string {
+  return text;
+}
+
+export interface OutputFlags {
+  readonly json: boolean;
+  readonly quiet: boolean;
+  readonly verbose: boolean;
+  /** False with --no-color. */
+  readonly color: boolean;
+}
+
+/** Writes a result to stdout: exactly one JSON document, or text for whoever is reading. */
+export async function printResult<T>(result: T, view: View<T>, flags: OutputFlags, context: Context): Promise<void> {
+  const { stdout } = context;
+  if (flags.json) {
+    stdout.write(`${JSON.stringify(view.json === undefined ? result : view.json(result), null, 2)}\n`);
+    return;
+  }
+  const terminal = stdout.isTTY === true;
+  if (view.table !== undefined) {
+    const table = view.table(result, terminal ? 'people' : 'machines');
+    stdout.write(terminal ? await drawn(table, stdout.columns ?? 80, flags, context) : tabSeparated(table));
+  }
+  if (view.text !== undefined && (terminal || view.table === undefined)) {
+    const text = view.text(result, terminal ? await paintFor(flags, context) : PLAIN);
+    if (text !== '') stdout.write(`${text}\n`);
+  }
+}
+
+function tabSeparated({ rows }: Table): string {
+  return rows.map((row) => `${row.map(tsvField).join('\t')}\n`).join('');
+}
+
+async function drawn(table: Table, columns: number, flags: OutputFlags, context: Context): Promise<string> {
+  if (table.rows.length === 0) return '';
+  const { drawTable } = await import('./table.ts');
+  return drawTable(table, columns, await paintFor(flags, context));
+}
+
+/** Colours for stdout, as NO_COLOR (no-color.org), --no-color and the terminal allow. */
+export async function paintFor(flags: OutputFlags, { env, stdout }: Context): Promise<Paint> {
+  if (!flags.color || env.NO_COLOR || stdout.isTTY !== true || env.TERM === 'dumb') return PLAIN;
+  const { Chalk } = await import('chalk');
+  const chalk = new Chalk({ level: 1 });
+  return { good: chalk.green, bad: chalk.red, warn: chalk.yellow, strong: chalk.bold, faint: chalk.dim };
+}
+
+/** Writes a failure to stderr: `error:` and `try:` lines, or one JSON line as the last. Returns its kind. */
+export function printFailure(
+  thrown: unknown,
+  flags: Pick<OutputFlags, 'json' | 'verbose'>,
+  { stderr }: Context,
+): FailureKind {
+  const failure = thrown instanceof JavumboError ? thrown : undefined;
+  const kind = failure?.kind ?? 'internal';
+  const hint = failure === undefined ? 'the same command with --verbose, and report what it prints' : failure.try;
+  const message = visible(messageOf(thrown));
+  if (flags.verbose && thrown instanceof Error) {
+    for (let error: unknown = thrown; error instanceof Error; error = error.cause)
+      stderr.write(`${error.stack ?? error.message}\n`);
+  }
+  if (flags.json) {
+    const { username, expectedVersion, actualVersion } = failure ?? {};
+    stderr.write(
+      `${JSON.stringify({ error: { kind, message, try: hint, username, expectedVersion, actualVersion } })}\n`,
+    );
+  } else {
+    stderr.write(`error: ${message}\n`);
+    if (hint !== undefined) stderr.write(`try:   ${visible(hint)}\n`);
+  }
+  return kind;
+}

@@ -1,0 +1,30 @@
+import type { Context } from './context.ts';
+
+/** What is going on, for whoever waits. */
+export interface Progress {
+  /** Shows where the work is; on a terminal, once it has taken longer than a second. */
+  show(text: string): void;
+  /** Takes the line away. */
+  done(): void;
+}
+
+// What ends sooner would only flicker.
+const QUIET_MS = 1_000;
+
+/** A line on stderr that is written over; nothing where stderr is no terminal or the user wants quiet. */
+export function progressOn({ stderr, clock }: Context, quiet: boolean): Progress {
+  if (quiet || stderr.isTTY !== true) return { show: () => {}, done: () => {} };
+  const startedAt = clock.monotonic();
+  let shown = false;
+  return {
+    show: (text) => {
+      if (clock.monotonic() - startedAt < QUIET_MS) return;
+      shown = true;
+      stderr.write(`\r\u001b[2K${text.slice(0, (stderr.columns ?? 80) - 1)}`);
+    },
+    done: () => {
+      if (shown) stderr.write('\r\u001b[2K');
+      shown = false;
+    },
+  };
+}

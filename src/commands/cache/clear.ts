@@ -1,0 +1,30 @@
+import type { Command } from 'commander';
+import type { Execute, Invocation } from '../../cli/execute.ts';
+import { formatBytes } from '../../cli/format.ts';
+import type { View } from '../../cli/print.ts';
+
+export interface ClearedCache {
+  readonly deletedCount: number;
+  readonly deletedBytes: number;
+}
+
+export function registerCacheClear(parent: Command, execute: Execute): void {
+  const command = parent
+    .command('clear')
+    .description('remove what is cached of this deployment; copies that a running command works on stay')
+    .addHelpText('after', '\nExample:\n  $ javumbo cache clear');
+  command.action(() => execute(command, cacheClear, clearView));
+}
+
+export async function cacheClear(invocation: Invocation): Promise<ClearedCache> {
+  return (await invocation.deployment()).cache.clear();
+}
+
+export const clearView: View<ClearedCache> = {
+  table: ({ deletedCount, deletedBytes }, audience) => ({
+    rows: [
+      ['deleted', String(deletedCount)],
+      ['size', audience === 'people' ? formatBytes(deletedBytes) : String(deletedBytes)],
+    ],
+  }),
+};

@@ -1,0 +1,39 @@
+import type { Command } from 'commander';
+import type { Execute, Invocation } from '../../cli/execute.ts';
+import type { View } from '../../cli/print.ts';
+import type { Config, Setting } from '../../config.ts';
+
+export function registerConfigShow(parent: Command, execute: Execute): void {
+  const command = parent
+    .command('show')
+    .description('show each setting and where it comes from')
+    .addHelpText('after', '\nExample:\n  $ javumbo config show');
+  command.action(() => execute(command, configShow, configView));
+}
+
+export async function configShow({ config }: Invocation): Promise<Config> {
+  return config;
+}
+
+export const configView: View<Config> = {
+  json: (config) =>
+    Object.fromEntries(
+      settingsOf(config).map(([name, { value, source, name: from }]) => [
+        name,
+        { value: value ?? null, source, ...(from === undefined ? {} : { from }) },
+      ]),
+    ),
+  table: (config) => ({
+    head: ['setting', 'value', 'from'],
+    rows: settingsOf(config).map(([name, { value, source, name: from }]) => [
+      name,
+      value === undefined ? '' : String(value),
+      from === undefined ? source : `${source} ${from}`,
+    ]),
+  }),
+};
+
+// Named with their units, where the flags let the reader choose one.
+function settingsOf({ cacheTtl, rtt, ...others }: Config): [string, Setting<unknown>][] {
+  return Object.entries({ ...others, cacheTtlSeconds: cacheTtl, rttMs: rtt });
+}

@@ -1,0 +1,48 @@
+import type { Command } from 'commander';
+import type { Execute, Invocation } from '../../cli/execute.ts';
+import { EXIT_CODE } from '../../cli/exit-code.ts';
+import type { View } from '../../cli/print.ts';
+import { parseUsername } from '../../databases/username.ts';
+import { OPERATOR_CACHE_TTL } from './outcome.ts';
+
+export interface CheckReport {
+  readonly username: string;
+  readonly version: string;
+  readonly integrity: 'ok' | 'damaged';
+  /** What SQLite finds damaged, then what Anki's rules find wrong; empty when all is well. */
+  readonly findings: readonly string[];
+}
+
+export function registerDbCheck(parent: Command, execute: Execute): void {
+  const command = parent
+    .command('check <username>')
+    .description('examine every page, index and foreign row of a database')
+    .addHelpText('after', '\nExample:\n  $ javumbo db check alice');
+  command.action((username: string) =>
+    execute(command, (invocation) => dbCheck(invocation, parseUsername(username)), checkView),
+  );
+}
+
+export async function dbCheck(invocation: Invocation, username: string): Promise<CheckReport> {
+  const { integrityFindings } = await import('../../databases/sqlite.ts');
+  const { collectionFindings } = await import('../../anki/check.ts');
+  const databases = (await invocation.deployment()).databases({ cacheTtlDefault: OPERATOR_CACHE_TTL });
+  return databases.read(username, ({ database, stored: { version } }) => {
+    const damage = integrityFindings(database);
+    if (damage.length > 0) return { username, version, integrity: 'damaged', findings: damage };
+    return { username, version, integrity: 'ok', findings: collectionFindings(database) };
+  });
+}
+
+export const checkView: View<CheckReport> = {
+  table: ({ username, version, integrity, findings }) => ({
+    rows: [
+      ['username', username],
+      ['version', version],
+      ['integrity', integrity],
+      ...findings.map((finding) => ['finding', finding]),
+    ],
+  }),
+  exitCode: ({ integrity, findings }) =>
+    integrity === 'damaged' ? EXIT_CODE.corrupt : findings.length > 0 ? EXIT_CODE.violation : EXIT_CODE.ok,
+};

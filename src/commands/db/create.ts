@@ -1,0 +1,33 @@
+import type { Command } from 'commander';
+import type { Execute, Invocation } from '../../cli/execute.ts';
+import { parseUsername } from '../../databases/username.ts';
+import { refuseTestUser } from '../../test-data.ts';
+import { reportWrite, type WriteReport, writeView } from './outcome.ts';
+import { storeFile } from './store-file.ts';
+
+export function registerDbCreate(parent: Command, execute: Execute): void {
+  const command = parent
+    .command('create <username>')
+    .description('make an empty Anki collection for a user, or take one from a file')
+    .option('--from <file>', 'an .anki2 file to begin with; it may be open in Anki')
+    .addHelpText('after', '\nExample:\n  $ javumbo db create alice');
+  command.action((username: string, { from }: { from?: string }) =>
+    execute(command, (invocation) => dbCreate(invocation, parseUsername(username), from), writeView),
+  );
+}
+
+export async function dbCreate(
+  invocation: Invocation,
+  username: string,
+  from: string | undefined,
+): Promise<WriteReport> {
+  refuseTestUser(username);
+  return reportWrite(invocation, username, async (databases) => {
+    if (from !== undefined) return storeFile(invocation, databases, username, from, undefined);
+    const { createCollection } = await import('../../anki/collection.ts');
+    const { outcome, version, attempts } = await databases.create(username, (database) =>
+      createCollection(database, invocation.context),
+    );
+    return { outcome, version, attempts };
+  });
+}

@@ -1,0 +1,38 @@
+import type { Command } from 'commander';
+import type { Execute, Invocation } from '../../cli/execute.ts';
+import type { View } from '../../cli/print.ts';
+import { parseUsername } from '../../databases/username.ts';
+import { OPERATOR_CACHE_TTL } from './outcome.ts';
+
+export interface DeletedDatabase {
+  readonly username: string;
+  readonly outcome: 'deleted';
+  /** What was there; on a versioned bucket it can be brought back. */
+  readonly version: string;
+}
+
+export function registerDbDelete(parent: Command, execute: Execute): void {
+  const command = parent
+    .command('delete <username>')
+    .description("delete a user's database; a versioned bucket keeps its old versions")
+    .addHelpText('after', '\nExample:\n  $ javumbo db delete alice');
+  command.action((username: string) =>
+    execute(command, (invocation) => dbDelete(invocation, parseUsername(username)), deleteView),
+  );
+}
+
+export async function dbDelete(invocation: Invocation, username: string): Promise<DeletedDatabase> {
+  const deployment = await invocation.deployment();
+  const version = await deployment.databases({ cacheTtlDefault: OPERATOR_CACHE_TTL }).delete(username);
+  return { username, outcome: 'deleted', version };
+}
+
+export const deleteView: View<DeletedDatabase> = {
+  table: ({ username, outcome, version }) => ({
+    rows: [
+      ['username', username],
+      ['outcome', outcome],
+      ['version', version],
+    ],
+  }),
+};

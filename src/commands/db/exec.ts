@@ -1,0 +1,77 @@
+import { readFile } from 'node:fs/promises';
+import { type Command, InvalidArgumentError } from 'commander';
+import type { Execute, Invocation } from '../../cli/execute.ts';
+import { parseUsername } from '../../databases/username.ts';
+import { JavumboError, messageOf } from '../../failure.ts';
+import { reportWrite, type WriteReport, writeView } from './outcome.ts';
+
+/** How often a command that an operator typed is run again after a conflict; each means that somebody else got through. */
+export const OPERATOR_RETRIES = 20;
+
+export function registerDbExec(parent: Command, execute: Execute): void {
+  const command = parent
+    .command('exec <username> [sql] [values...]')
+    .description('change a database in one transaction; run again when somebody else commits first')
+    .option('--file <script>', 'a file of SQL statements instead of <sql>')
+    .option('--retries <n>', 'how often to run again after a conflict', parseCount, OPERATOR_RETRIES)
+    .addHelpText(
+      'after',
+      "\nExample:\n  $ javumbo db exec alice 'UPDATE notes SET tags = ? WHERE id = ?' ' animals ' 1700000000000",
+    );
+  command.action((username: string, sql: string | undefined, values: string[], options: ExecOptions) =>
+    execute(
+      command,
+      async (invocation) =>
+        dbExec(invocation, parseUsername(username), await scriptOf(sql, options), values, options.retries),
+      writeView,
+    ),
+  );
+}
+
+interface ExecOptions {
+  readonly file?: string;
+  readonly retries: number;
+}
+
+export async function dbExec(
+  invocation: Invocation,
+  username: string,
+  script: string,
+  values: readonly string[],
+  retries: number,
+): Promise<WriteReport> {
+  const { runScript } = await import('../../databases/sql.ts');
+  return reportWrite(invocation, username, async (databases) => {
+    const { value: changes, ...result } = await databases.update(
+      username,
+      (database) => runScript(database, script, values),
+      {
+        retries,
+      },
+    );
+    return { ...result, changes };
+  });
+}
+
+async function scriptOf(sql: string | undefined, { file }: ExecOptions): Promise<string> {
+  if (file === undefined) {
+    if (sql === undefined) throw new JavumboError('usage', 'db exec needs SQL', { try: 'javumbo db exec --help' });
+    return sql;
+  }
+  if (sql !== undefined)
+    throw new JavumboError('usage', 'SQL was given twice: as an argument and with --file', { try: 'one of the two' });
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    throw new JavumboError('usage', `${file} cannot be read: ${messageOf(error)}`, {
+      try: 'another --file',
+      cause: error,
+    });
+  }
+}
+
+/** A whole number from 0, as an option's argument. */
+export function parseCount(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('It must be a whole number from 0.');
+  return Number(text);
+}

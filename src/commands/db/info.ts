@@ -1,0 +1,55 @@
+import type { Command } from 'commander';
+import type { Execute, Invocation } from '../../cli/execute.ts';
+import { formatBytes, formatTime, isoTime } from '../../cli/format.ts';
+import type { View } from '../../cli/print.ts';
+import { keyOf, parseUsername } from '../../databases/username.ts';
+import { OPERATOR_CACHE_TTL } from './outcome.ts';
+
+export interface DatabaseInfo {
+  readonly username: string;
+  readonly key: string;
+  readonly version: string;
+  readonly sizeBytes: number;
+  /** Milliseconds since 1970; ISO 8601 in JSON. */
+  readonly lastModified: number;
+  /** Rows of each table. */
+  readonly tables: Readonly<Record<string, number>>;
+  readonly integrity: 'ok';
+}
+
+export function registerDbInfo(parent: Command, execute: Execute): void {
+  const command = parent
+    .command('info <username>')
+    .description("show the version, size, tables and health of a user's database")
+    .addHelpText('after', '\nExample:\n  $ javumbo db info alice --json');
+  command.action((username: string) =>
+    execute(command, (invocation) => dbInfo(invocation, parseUsername(username)), infoView),
+  );
+}
+
+/** Throws `corrupt` for a damaged database: there is no other value of `integrity`. */
+export async function dbInfo(invocation: Invocation, username: string): Promise<DatabaseInfo> {
+  const { quickCheck, tableCounts } = await import('../../databases/sqlite.ts');
+  const databases = (await invocation.deployment()).databases({ cacheTtlDefault: OPERATOR_CACHE_TTL });
+  return databases.read(username, ({ database, stored }) => {
+    quickCheck(database);
+    const { version, sizeBytes, lastModified } = stored;
+    const tables = tableCounts(database);
+    return { username, key: keyOf(username), version, sizeBytes, lastModified, tables, integrity: 'ok' };
+  });
+}
+
+export const infoView: View<DatabaseInfo> = {
+  json: (info) => ({ ...info, lastModified: isoTime(info.lastModified) }),
+  table: (info, audience) => ({
+    rows: [
+      ['username', info.username],
+      ['key', info.key],
+      ['version', info.version],
+      ['size', audience === 'people' ? formatBytes(info.sizeBytes) : String(info.sizeBytes)],
+      ['last modified', audience === 'people' ? `${formatTime(info.lastModified)} UTC` : isoTime(info.lastModified)],
+      ['integrity', info.integrity],
+      ...Object.entries(info.tables).map(([table, rows]) => [`rows of ${table}`, String(rows)]),
+    ],
+  }),
+};

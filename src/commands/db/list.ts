@@ -1,0 +1,41 @@
+import type { Command } from 'commander';
+import type { Execute, Invocation } from '../../cli/execute.ts';
+import { formatBytes, formatTime, isoTime } from '../../cli/format.ts';
+import type { View } from '../../cli/print.ts';
+import { type ListedDatabase, listPages } from '../../databases/store.ts';
+
+export function registerDbList(parent: Command, execute: Execute): void {
+  const command = parent
+    .command('list')
+    .description('list all user databases')
+    .addHelpText('after', '\nExample:\n  $ javumbo db list');
+  command.action(() => execute(command, dbList, listView));
+}
+
+export async function dbList(invocation: Invocation): Promise<{ databases: ListedDatabase[] }> {
+  const { store } = await invocation.deployment();
+  const databases: ListedDatabase[] = [];
+  let foreignKeys = 0;
+  for await (const page of listPages(store)) {
+    databases.push(...page.databases);
+    foreignKeys += page.foreignKeys;
+  }
+  if (foreignKeys > 0) invocation.note(`note: ${foreignKeys} keys under user_dbs/ are not user databases`);
+  return { databases };
+}
+
+export const listView: View<{ databases: ListedDatabase[] }> = {
+  json: ({ databases }) => ({
+    databases: databases.map((database) => ({ ...database, lastModified: isoTime(database.lastModified) })),
+  }),
+  table: ({ databases }, audience) => ({
+    head: ['username', 'size', 'last modified (UTC)', 'version'],
+    right: [1],
+    rows: databases.map(({ username, sizeBytes, lastModified, version }) =>
+      audience === 'people'
+        ? [username, formatBytes(sizeBytes), formatTime(lastModified), version]
+        : [username, String(sizeBytes), isoTime(lastModified), version],
+    ),
+  }),
+  text: ({ databases }) => (databases.length === 0 ? 'no databases' : ''),
+};

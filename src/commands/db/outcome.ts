@@ -1,0 +1,70 @@
+import type { Invocation } from '../../cli/execute.ts';
+import type { View } from '../../cli/print.ts';
+import { requestsSince } from '../../databases/request-counts.ts';
+import type { Version } from '../../databases/store.ts';
+import type { UserDatabases } from '../../databases/user-databases.ts';
+import type { Deployment } from '../../deployment/deployment.ts';
+
+/** What every command that writes a database reports. `requests` includes every retry. */
+export interface WriteReport {
+  readonly username: string;
+  readonly outcome: 'committed' | 'unchanged';
+  readonly version: Version;
+  readonly attempts: number;
+  readonly requests: {
+    readonly get: number;
+    readonly put: number;
+    readonly head: number;
+    readonly delete: number;
+    readonly list: number;
+  };
+  readonly changes?: number;
+  readonly noteId?: number;
+}
+
+interface Written {
+  readonly outcome: 'committed' | 'unchanged';
+  readonly version: Version;
+  readonly attempts: number;
+  readonly changes?: number;
+  readonly noteId?: number;
+}
+
+// An operator asks about now: every read asks the store whether the cached version is still current.
+export const OPERATOR_CACHE_TTL = 0;
+
+/** Runs a write on the deployment's user databases and counts what it cost. */
+export async function reportWrite(
+  invocation: Invocation,
+  username: string,
+  write: (databases: UserDatabases, deployment: Deployment) => Promise<Written>,
+): Promise<WriteReport> {
+  const deployment = await invocation.deployment();
+  const before = deployment.requests();
+  const { outcome, version, attempts, ...more } = await write(
+    deployment.databases({ cacheTtlDefault: OPERATOR_CACHE_TTL }),
+    deployment,
+  );
+  const { bytesUp: _up, bytesDown: _down, ...requests } = requestsSince(before, deployment.requests());
+  return { username, outcome, version, attempts, requests, ...more };
+}
+
+export const writeView: View<WriteReport> = {
+  json: ({ username: _, ...report }) => report,
+  table: ({ username, outcome, version, attempts, requests, changes, noteId }) => ({
+    rows: [
+      ['username', username],
+      ['outcome', outcome],
+      ['version', version],
+      ...(noteId === undefined ? [] : [['note', String(noteId)]]),
+      ...(changes === undefined ? [] : [['rows changed', String(changes)]]),
+      ['attempts', String(attempts)],
+      ['requests', summary(requests)],
+    ],
+  }),
+};
+
+function summary(requests: WriteReport['requests']): string {
+  const made = Object.entries(requests).filter(([, count]) => count > 0);
+  return made.length === 0 ? 'none' : made.map(([name, count]) => `${count} ${name.toUpperCase()}`).join(', ');
+}

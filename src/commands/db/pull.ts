@@ -1,0 +1,70 @@
+import { constants, existsSync } from 'node:fs';
+import { chmod, copyFile, rename, rm } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import type { Command } from 'commander';
+import type { Execute, Invocation } from '../../cli/execute.ts';
+import { formatBytes } from '../../cli/format.ts';
+import type { View } from '../../cli/print.ts';
+import { parseUsername } from '../../databases/username.ts';
+import { JavumboError, messageOf } from '../../failure.ts';
+import { OPERATOR_CACHE_TTL } from './outcome.ts';
+
+export interface PulledDatabase {
+  readonly username: string;
+  readonly version: string;
+  readonly sizeBytes: number;
+  readonly file: string;
+}
+
+export function registerDbPull(parent: Command, execute: Execute): void {
+  const command = parent
+    .command('pull <username>')
+    .description("copy a user's database into a file and print its version")
+    .option('--out <file>', 'where to; an existing file is replaced (default: ./<username>.anki2, if there is none)')
+    .addHelpText('after', '\nExample:\n  $ javumbo db pull alice --out alice.anki2');
+  command.action((username: string, { out }: { out?: string }) =>
+    execute(command, (invocation) => dbPull(invocation, parseUsername(username), out), pullView),
+  );
+}
+
+export async function dbPull(
+  invocation: Invocation,
+  username: string,
+  out: string | undefined,
+): Promise<PulledDatabase> {
+  const file = resolve(out ?? `${username}.anki2`);
+  if (out === undefined && existsSync(file)) {
+    throw new JavumboError('usage', `${file} exists, and may hold changes of yours`, {
+      try: `javumbo db pull ${username} --out <file>`,
+      username,
+    });
+  }
+  const databases = (await invocation.deployment()).databases({ cacheTtlDefault: OPERATOR_CACHE_TTL });
+  const { path, stored, release } = await databases.fetch(username);
+  const partial = `${file}.${invocation.context.random.hex(8)}.part`;
+  try {
+    await copyFile(path, partial, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+    await chmod(partial, 0o600);
+    await rename(partial, file);
+    return { username, version: stored.version, sizeBytes: stored.sizeBytes, file };
+  } catch (error) {
+    await rm(partial, { force: true });
+    throw new JavumboError('usage', `${file} cannot be written: ${messageOf(error)}`, {
+      try: 'another --out',
+      cause: error,
+    });
+  } finally {
+    release();
+  }
+}
+
+export const pullView: View<PulledDatabase> = {
+  table: ({ username, version, sizeBytes, file }, audience) => ({
+    rows: [
+      ['username', username],
+      ['version', version],
+      ['size', audience === 'people' ? formatBytes(sizeBytes) : String(sizeBytes)],
+      ['file', file],
+    ],
+  }),
+};

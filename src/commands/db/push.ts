@@ -1,0 +1,61 @@
+import type { Command } from 'commander';
+import type { Execute, Invocation } from '../../cli/execute.ts';
+import type { StoredDatabase } from '../../databases/store.ts';
+import { parseUsername } from '../../databases/username.ts';
+import type { Deployment } from '../../deployment/deployment.ts';
+import { JavumboError } from '../../failure.ts';
+import { reportWrite, type WriteReport, writeView } from './outcome.ts';
+import { storeFile } from './store-file.ts';
+
+interface PushOptions {
+  readonly ifVersion?: string;
+  readonly force?: boolean;
+}
+
+export function registerDbPush(parent: Command, execute: Execute): void {
+  const command = parent
+    .command('push <username> <file>')
+    .description("store a file as a user's database; without an option only where there is none")
+    .option('--if-version <version>', 'replace exactly this version, as db pull printed it')
+    .option('--force', 'replace whatever version is there')
+    .addHelpText(
+      'after',
+      '\nExample:\n  $ javumbo db push alice alice.anki2 --if-version 5d41402abc4b2a76b9719d911017c592',
+    );
+  command.action((username: string, file: string, options: PushOptions) =>
+    execute(command, (invocation) => dbPush(invocation, parseUsername(username), file, options), writeView),
+  );
+}
+
+export async function dbPush(
+  invocation: Invocation,
+  username: string,
+  file: string,
+  options: PushOptions,
+): Promise<WriteReport> {
+  if (options.force === true && options.ifVersion !== undefined) {
+    throw new JavumboError('usage', '--force replaces any version, and --if-version names one', {
+      try: 'one of the two',
+    });
+  }
+  return reportWrite(invocation, username, async (databases, deployment) =>
+    storeFile(invocation, databases, username, file, await baseOf(deployment, username, options)),
+  );
+}
+
+async function baseOf(
+  { store, cache }: Deployment,
+  username: string,
+  { ifVersion, force }: PushOptions,
+): Promise<StoredDatabase | undefined> {
+  if (force === true) return store.head(username);
+  if (ifVersion === undefined) return undefined;
+  const version = ifVersion.replace(/^"(.*)"$/, '$1');
+  if (!/^[\x21\x23-\x7e]+$/.test(version)) {
+    throw new JavumboError('usage', `${JSON.stringify(ifVersion)} is not a version`, {
+      try: `javumbo db info ${username}`,
+    });
+  }
+  // The pull that printed the version left it in the cache, with the write ids that the next version should carry on.
+  return cache.find(username, version) ?? { version, writes: [], sizeBytes: 0, lastModified: 0 };
+}

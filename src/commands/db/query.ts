@@ -1,0 +1,50 @@
+import type { Command } from 'commander';
+import type { Execute, Invocation } from '../../cli/execute.ts';
+import type { View } from '../../cli/print.ts';
+import type { JsonValue, QueryResult } from '../../databases/sql.ts';
+import { parseUsername } from '../../databases/username.ts';
+import { OPERATOR_CACHE_TTL } from './outcome.ts';
+
+export function registerDbQuery(parent: Command, execute: Execute): void {
+  const command = parent
+    .command('query <username> <sql> [values...]')
+    .description('run one statement that reads; values fill its ? marks')
+    .addHelpText('after', "\nExample:\n  $ javumbo db query alice 'SELECT id, flds FROM notes WHERE id > ?' 0");
+  command.action((username: string, sql: string, values: string[]) =>
+    execute(command, (invocation) => dbQuery(invocation, parseUsername(username), sql, values), queryView),
+  );
+}
+
+export async function dbQuery(
+  invocation: Invocation,
+  username: string,
+  sql: string,
+  values: readonly string[],
+): Promise<QueryResult> {
+  const { asSqlFailure, runQuery } = await import('../../databases/sql.ts');
+  const databases = (await invocation.deployment()).databases({ cacheTtlDefault: OPERATOR_CACHE_TTL });
+  return databases.read(username, ({ database }) => {
+    try {
+      return runQuery(database, sql, values);
+    } catch (error) {
+      throw asSqlFailure(error);
+    }
+  });
+}
+
+export const queryView: View<QueryResult> = {
+  table: ({ columns, rows }, audience) => ({
+    head: columns,
+    right: columns.flatMap((column, index) =>
+      rows.length > 0 && rows.every((row) => typeof row[column] === 'number' || row[column] === null) ? index : [],
+    ),
+    rows: rows.map((row) => columns.map((column) => cell(row[column] ?? null, audience))),
+  }),
+  text: ({ rows }) => `${rows.length} ${rows.length === 1 ? 'row' : 'rows'}`,
+};
+
+function cell(value: JsonValue, audience: 'people' | 'machines'): string {
+  if (value === null) return audience === 'people' ? 'NULL' : '';
+  if (typeof value !== 'object') return String(value);
+  return audience === 'people' ? `(${Buffer.from(value.base64, 'base64').length} bytes)` : value.base64;
+}

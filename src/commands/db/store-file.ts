@@ -1,0 +1,19 @@
+import { refuseNewerSchema } from '../../anki/refuse-newer-schema.ts';
+import type { Invocation } from '../../cli/execute.ts';
+import type { StoredDatabase } from '../../databases/store.ts';
+import type { UpdateResult, UserDatabases } from '../../databases/user-databases.ts';
+
+/** Stores a file as a user's database, over exactly `base` or as a new one, and tells what is doubtful about it. */
+export async function storeFile(
+  invocation: Invocation,
+  databases: UserDatabases,
+  username: string,
+  file: string,
+  base: StoredDatabase | undefined,
+): Promise<Omit<UpdateResult<void>, 'value'>> {
+  const { copySource } = await import('../../databases/source-file.ts');
+  return databases.replace(username, base, async (path) => {
+    const { warnings } = await copySource(file, path, (database) => refuseNewerSchema(database, username));
+    for (const warning of warnings) invocation.note(`warning: ${warning}`);
+  });
+}

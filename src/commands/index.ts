@@ -1,0 +1,50 @@
+import type { Command } from 'commander';
+import type { Execute } from '../cli/execute.ts';
+import { registerBenchLatency } from './bench/latency.ts';
+import { registerCacheClear } from './cache/clear.ts';
+import { registerCacheStats } from './cache/stats.ts';
+import { registerConfigShow } from './config/show.ts';
+import { registerDbAddNote } from './db/add-note.ts';
+import { registerDbCheck } from './db/check.ts';
+import { registerDbCreate } from './db/create.ts';
+import { registerDbDelete } from './db/delete.ts';
+import { registerDbExec } from './db/exec.ts';
+import { registerDbInfo } from './db/info.ts';
+import { registerDbList } from './db/list.ts';
+import { registerDbPull } from './db/pull.ts';
+import { registerDbPush } from './db/push.ts';
+import { registerDbQuery } from './db/query.ts';
+import { registerVerifyDay2 } from './verify/day2.ts';
+
+type Register = (parent: Command, execute: Execute) => void;
+
+// In help order. A command that is not named here does not exist.
+const NOUNS: readonly { readonly name: string; readonly description: string; readonly verbs: readonly Register[] }[] = [
+  {
+    name: 'db',
+    description: 'create, read, change and move user databases',
+    verbs: [
+      registerDbCreate,
+      registerDbInfo,
+      registerDbList,
+      registerDbQuery,
+      registerDbExec,
+      registerDbAddNote,
+      registerDbCheck,
+      registerDbPull,
+      registerDbPush,
+      registerDbDelete,
+    ],
+  },
+  { name: 'bench', description: 'measure the deployment', verbs: [registerBenchLatency] },
+  { name: 'verify', description: 'prove that the deployment works, day by day', verbs: [registerVerifyDay2] },
+  { name: 'cache', description: 'the databases kept on this machine', verbs: [registerCacheStats, registerCacheClear] },
+  { name: 'config', description: 'where each setting comes from', verbs: [registerConfigShow] },
+];
+
+export function registerCommands(program: Command, execute: Execute): void {
+  for (const { name, description, verbs } of NOUNS) {
+    const noun = program.command(name).description(description);
+    for (const register of verbs) register(noun, execute);
+  }
+}

@@ -1,0 +1,37 @@
+import { EXIT_CODE } from '../../cli/exit-code.ts';
+import { formatMs, visible } from '../../cli/format.ts';
+import type { Paint, View } from '../../cli/print.ts';
+import type { Assertion, Check } from '../../report/document.ts';
+import type { VerifyResult } from '../../verify/run.ts';
+
+export const verifyView: View<VerifyResult> = {
+  json: ({ report }) => report,
+  text: ({ report }, paint) => {
+    const passed = report.checks.filter(({ status }) => status === 'passed').length;
+    const summary = `${passed} of ${report.checks.length} tests passed in ${formatMs(report.durationMs)}`;
+    return [
+      ...report.checks.flatMap((check) => checkLines(check, paint)),
+      '',
+      report.passed ? paint.good(summary) : paint.bad(summary),
+    ].join('\n');
+  },
+  exitCode: ({ report, failure }) =>
+    failure !== undefined ? EXIT_CODE[failure] : report.passed ? EXIT_CODE.ok : EXIT_CODE.violation,
+};
+
+function checkLines({ id, name, status, durationMs, reason, try: hint, assertions }: Check, paint: Paint): string[] {
+  const mark = { passed: paint.good('passed'), failed: paint.bad('failed'), skipped: paint.warn('skipped') }[status];
+  return [
+    `${mark}  ${paint.strong(`Test ${id}: ${name}`)}  ${paint.faint(formatMs(durationMs))}`,
+    ...assertions.map((assertion) => assertionLine(assertion, paint)),
+    ...(reason === undefined ? [] : [`  ${status === 'failed' ? 'error' : 'skip'}: ${visible(reason)}`]),
+    ...(hint === undefined ? [] : [`  try:   ${visible(hint)}`]),
+  ];
+}
+
+function assertionLine({ name, passed, expected, actual }: Assertion, paint: Paint): string {
+  if (passed) return `  ${paint.good('✓')} ${name}`;
+  const difference =
+    expected === undefined ? '' : `: expected ${visible(String(expected))}, got ${visible(String(actual))}`;
+  return `  ${paint.bad('✗')} ${name}${difference}`;
+}

@@ -1,0 +1,203 @@
+import { homedir, tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { JavumboError } from './failure.ts';
+
+/** Where a value came from. */
+export type Source = 'flag' | 'environment' | 'profile' | 'default';
+
+export interface Setting<T> {
+  readonly value: T;
+  readonly source: Source;
+  /** The flag, variable or file that decided; absent for a default. */
+  readonly name?: string | undefined;
+}
+
+/** The global options as the command line gave them; undefined where it did not. */
+export interface GlobalFlags {
+  readonly deployment?: string | undefined;
+  readonly bucket?: string | undefined;
+  readonly region?: string | undefined;
+  readonly profile?: string | undefined;
+  readonly endpointUrl?: string | undefined;
+  readonly cacheDir?: string | undefined;
+  readonly cacheTtl?: string | undefined;
+  readonly rtt?: string | undefined;
+}
+
+/** Everything that decides which deployment a command works on, and how; each value with its origin. */
+export interface Config {
+  readonly deployment: Setting<'local' | 'aws'>;
+  readonly bucket: Setting<string | undefined>;
+  readonly region: Setting<string>;
+  readonly profile: Setting<string | undefined>;
+  /** S3's endpoint; undefined is AWS itself. */
+  readonly endpointUrl: Setting<string | undefined>;
+  readonly home: Setting<string>;
+  readonly cacheDir: Setting<string>;
+  /** Seconds; undefined where nobody said anything and each command has its own default. */
+  readonly cacheTtl: Setting<number | undefined>;
+  /** A simulated round trip in milliseconds; undefined for none. */
+  readonly rtt: Setting<number | undefined>;
+}
+
+/** What a profile of `~/.aws/config` says, as far as it matters here. */
+export interface ProfileSettings {
+  readonly region?: string | undefined;
+  readonly s3EndpointUrl?: string | undefined;
+}
+
+/**
+ * Flags before environment before the AWS profile before defaults. The only place that reads the environment.
+ * Throws `usage` for values that contradict each other or make no sense; a pipeline must not go green on a deployment
+ * that nobody meant.
+ */
+export function resolveConfig(flags: GlobalFlags, env: NodeJS.ProcessEnv, profile: ProfileSettings = {}): Config {
+  const bucket = first<string | undefined>(
+    given('flag', '--bucket', flags.bucket),
+    given('environment', 'S3_BUCKET', env.S3_BUCKET),
+    fallback(undefined),
+  );
+  if (bucket.value === '') {
+    throw new JavumboError('usage', `${bucket.name} is set but empty`, {
+      try: `a bucket's name in ${bucket.name}, or unset it for the local deployment`,
+    });
+  }
+  const deployment = resolveDeployment(flags, bucket);
+  const endpointUrl = resolveEndpoint(flags, env, profile);
+  const rtt = first<number | undefined>(
+    given('flag', '--rtt', parsed(flags.rtt, '--rtt', milliseconds)),
+    fallback(undefined),
+  );
+  if (rtt.value !== undefined && deployment.value === 'aws' && endpointUrl.value === undefined) {
+    throw new JavumboError('usage', '--rtt simulates a network, and AWS has a real one', {
+      try: 'without --rtt, or with --deployment local',
+    });
+  }
+  return {
+    deployment,
+    bucket,
+    region: first(
+      given('flag', '--region', flags.region),
+      given('environment', 'AWS_REGION', env.AWS_REGION || undefined),
+      given('environment', 'AWS_DEFAULT_REGION', env.AWS_DEFAULT_REGION || undefined),
+      given('profile', 'region', profile.region),
+      fallback('us-east-1'),
+    ),
+    profile: resolveProfile(flags, env),
+    endpointUrl,
+    home: first(
+      given('environment', 'JAVUMBO_HOME', absolute(env.JAVUMBO_HOME)),
+      fallback(join(env.XDG_DATA_HOME || join(env.HOME || homedir(), '.local', 'share'), 'javumbo')),
+    ),
+    cacheDir: first(
+      given('flag', '--cache-dir', absolute(flags.cacheDir)),
+      given('environment', 'JAVUMBO_CACHE_DIR', absolute(env.JAVUMBO_CACHE_DIR)),
+      fallback(join(tmpdir(), `javumbo-${process.getuid?.() ?? 'cache'}`)),
+    ),
+    cacheTtl: first<number | undefined>(
+      given('flag', '--cache-ttl', parsed(flags.cacheTtl, '--cache-ttl', seconds)),
+      given('environment', 'DB_CACHE_TTL', parsed(env.DB_CACHE_TTL || undefined, 'DB_CACHE_TTL', seconds)),
+      fallback(undefined),
+    ),
+    rtt,
+  };
+}
+
+/** The AWS profile, decided before the rest: it may hold a region and an endpoint. */
+export function resolveProfile(flags: GlobalFlags, env: NodeJS.ProcessEnv): Setting<string | undefined> {
+  return first<string | undefined>(
+    given('flag', '--profile', flags.profile),
+    given('environment', 'AWS_PROFILE', env.AWS_PROFILE || undefined),
+    fallback(undefined),
+  );
+}
+
+function resolveDeployment(flags: GlobalFlags, bucket: Setting<string | undefined>): Config['deployment'] {
+  const wanted = flags.deployment;
+  if (wanted === undefined) {
+    return bucket.value === undefined
+      ? { value: 'local', source: 'default' }
+      : { value: 'aws', source: bucket.source, name: bucket.name };
+  }
+  if (wanted !== 'local' && wanted !== 'aws') {
+    throw new JavumboError('usage', `--deployment is local or aws, not ${JSON.stringify(wanted)}`, {
+      try: '--deployment local',
+    });
+  }
+  if (wanted === 'aws' && bucket.value === undefined) {
+    throw new JavumboError('usage', '--deployment aws needs a bucket', { try: '--bucket <name>, or export S3_BUCKET' });
+  }
+  if (wanted === 'local' && bucket.source === 'flag') {
+    throw new JavumboError('usage', '--deployment local has no bucket, and --bucket names one', {
+      try: 'one of the two',
+    });
+  }
+  return { value: wanted, source: 'flag', name: '--deployment' };
+}
+
+function resolveEndpoint(flags: GlobalFlags, env: NodeJS.ProcessEnv, profile: ProfileSettings): Config['endpointUrl'] {
+  // AWS_IGNORE_CONFIGURED_ENDPOINT_URLS is the SDK's own switch; it covers the environment and the profile.
+  const ignored = env.AWS_IGNORE_CONFIGURED_ENDPOINT_URLS === 'true';
+  const configured = <T>(value: T | undefined): T | undefined => (ignored ? undefined : value);
+  const endpoint = first<string | undefined>(
+    given('flag', '--endpoint-url', flags.endpointUrl),
+    given('environment', 'AWS_ENDPOINT_URL_S3', configured(env.AWS_ENDPOINT_URL_S3 || undefined)),
+    given('environment', 'AWS_ENDPOINT_URL', configured(env.AWS_ENDPOINT_URL || undefined)),
+    given('profile', 'endpoint_url', configured(profile.s3EndpointUrl)),
+    fallback(undefined),
+  );
+  if (endpoint.value !== undefined && !/^https?:\/\/[^/]/.test(endpoint.value)) {
+    throw new JavumboError(
+      'usage',
+      `${endpoint.name} is not an http or https address: ${JSON.stringify(endpoint.value)}`,
+      {
+        try: '--endpoint-url http://127.0.0.1:7480',
+      },
+    );
+  }
+  return endpoint.value === undefined ? endpoint : { ...endpoint, value: endpoint.value.replace(/\/+$/, '') };
+}
+
+/** A duration such as `171ms`, `0.5s` or `20` (milliseconds), in milliseconds. */
+export function milliseconds(text: string): number | undefined {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text.trim());
+  if (match === null) return undefined;
+  return Number(match[1]) * { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }[(match[2] ?? 'ms') as 'ms' | 's' | 'm' | 'h'];
+}
+
+/** A number of seconds, such as `300` or `0.5`. */
+export function seconds(text: string): number | undefined {
+  return /^\d+(\.\d+)?$/.test(text.trim()) ? Number(text) : undefined;
+}
+
+function parsed(
+  text: string | undefined,
+  name: string,
+  parse: (text: string) => number | undefined,
+): number | undefined {
+  if (text === undefined) return undefined;
+  const value = parse(text);
+  if (value === undefined) {
+    const example = parse === milliseconds ? '171ms' : '300';
+    throw new JavumboError('usage', `${name} is not a duration: ${JSON.stringify(text)}`, {
+      try: `${name} ${example}`,
+    });
+  }
+  return value;
+}
+
+function absolute(path: string | undefined): string | undefined {
+  return path === undefined || path === '' ? undefined : resolve(path);
+}
+
+function given<T>(source: Source, name: string, value: T | undefined): Setting<T> | undefined {
+  return value === undefined ? undefined : { value, source, name };
+}
+
+function fallback<T>(value: T): Setting<T> {
+  return { value, source: 'default' };
+}
+
+function first<T>(...candidates: [...(Setting<T> | undefined)[], Setting<T>]): Setting<T> {
+  return candidates.find((candidate) => candidate !== undefined) as Setting<T>;
+}

@@ -1,0 +1,62 @@
+import { stat } from 'node:fs/promises';
+import { NO_REQUESTS, type RequestCounts } from './request-counts.ts';
+import type {
+  DatabaseStore,
+  DeleteOptions,
+  DeleteOutcome,
+  GetOptions,
+  GetResult,
+  ListPage,
+  PutOptions,
+  PutOutcome,
+  StoredDatabase,
+} from './store.ts';
+
+/** Counts the requests that reach the store below. Stands under the retries, so that every attempt is counted. */
+export class CountingDatabaseStore implements DatabaseStore {
+  readonly #inner: DatabaseStore;
+  readonly #counts = { ...NO_REQUESTS } as { -readonly [Name in keyof RequestCounts]: number };
+
+  constructor(inner: DatabaseStore) {
+    this.#inner = inner;
+  }
+
+  /** The counts so far, as a copy. */
+  counts(): RequestCounts {
+    return { ...this.#counts };
+  }
+
+  async get(username: string, destination: string, options?: GetOptions): Promise<GetResult> {
+    this.#counts.get++;
+    const result = await this.#inner.get(username, destination, options);
+    if (result.kind === 'found') this.#counts.bytesDown += result.sizeBytes;
+    return result;
+  }
+
+  async head(username: string): Promise<StoredDatabase | undefined> {
+    this.#counts.head++;
+    return this.#inner.head(username);
+  }
+
+  async put(username: string, source: string, options: PutOptions): Promise<PutOutcome> {
+    const { size } = await stat(source);
+    this.#counts.put++;
+    this.#counts.bytesUp += size;
+    const outcome = await this.#inner.put(username, source, options);
+    const extra = outcome.extraRequests ?? {};
+    this.#counts.head += extra.head ?? 0;
+    this.#counts.put += extra.put ?? 0;
+    this.#counts.bytesUp += size * (extra.put ?? 0);
+    return outcome;
+  }
+
+  async delete(username: string, options?: DeleteOptions): Promise<DeleteOutcome> {
+    this.#counts.delete++;
+    return this.#inner.delete(username, options);
+  }
+
+  async list(from?: string): Promise<ListPage> {
+    this.#counts.list++;
+    return this.#inner.list(from);
+  }
+}

@@ -1,0 +1,321 @@
+import { constants, copyFileSync, mkdirSync, readdirSync, rmdirSync, rmSync, statSync } from 'node:fs';
+import { copyFile, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import type { Clock } from '../clock.ts';
+import { codeOf, JavumboError, messageOf } from '../failure.ts';
+import type { Random } from '../random.ts';
+import { sha256Of, syncToDisk } from './file.ts';
+import type {
+  DatabaseStore,
+  DeleteOptions,
+  DeleteOutcome,
+  GetOptions,
+  GetResult,
+  ListedDatabase,
+  ListPage,
+  PutOptions,
+  PutOutcome,
+  StoredDatabase,
+} from './store.ts';
+import { decodeWrites, encodeWrites } from './write-ids.ts';
+
+/**
+ * User databases as files under one directory, with an index in SQLite beside them.
+ *
+ * The index is the truth: a file that no row names does not exist. Files are written once, under a random name, and
+ * never changed, so a reader needs no lock. A put holds the index's write lock (BEGIN IMMEDIATE) while it compares,
+ * writes and syncs the new file; COMMIT of the index is the commit point. Killed before it, the put never happened and
+ * leaves a file without a row; killed after it, it happened and leaves the old file. Either is an orphan in that user's
+ * folder, which the next put of the user removes under the same lock. No file being written can be mistaken for an
+ * orphan, for whoever writes holds the lock.
+ */
+export class LocalDatabaseStore implements DatabaseStore {
+  readonly #root: string;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #atStep: (step: LocalPutStep) => void;
+  #index: Database.Database | undefined;
+
+  /** The directory and its index are made at the first request. */
+  constructor(root: string, options: LocalDatabaseStoreOptions) {
+    this.#root = root;
+    this.#clock = options.clock;
+    this.#random = options.random;
+    this.#atStep = options.atStep ?? (() => {});
+  }
+
+  async get(username: string, destination: string, { ifVersionNot }: GetOptions = {}): Promise<GetResult> {
+    // A put that commits between reading the row and opening the file removes the file; the row then names a newer one.
+    for (;;) {
+      const row = this.#row(username);
+      if (row === undefined) return { kind: 'absent' };
+      if (row.version === ifVersionNot) return { kind: 'not-modified', lastModified: row.last_modified };
+      try {
+        await copyFile(join(this.#folder(username), row.file), destination, constants.COPYFILE_FICLONE);
+        return { kind: 'found', ...described(row) };
+      } catch (error) {
+        if (codeOf(error) !== 'ENOENT' || !statExists(join(destination, '..')))
+          throw asFailure(error, 'read', username);
+        if (this.#row(username)?.file === row.file) {
+          throw new JavumboError('corrupt', `the file of database "${username}" is missing from ${this.#root}`, {
+            username,
+            cause: error,
+          });
+        }
+      }
+    }
+  }
+
+  /** A random name that this deployment got when it was made, and that no other one has. */
+  get id(): string {
+    return this.#open().prepare<[], { id: string }>('SELECT id FROM deployment').get()?.id ?? '';
+  }
+
+  async head(username: string): Promise<StoredDatabase | undefined> {
+    const row = this.#row(username);
+    return row && described(row);
+  }
+
+  async put(username: string, source: string, { condition, writes }: PutOptions): Promise<PutOutcome> {
+    try {
+      const version = await sha256Of(source);
+      const sizeBytes = statSync(source).size;
+      const folder = this.#folder(username);
+      await mkdir(folder, { recursive: true, mode: 0o700 });
+      const index = this.#open();
+      return this.#locked(index, () => {
+        const current = this.#row(username);
+        if (condition.kind === 'absent' && current !== undefined) return { kind: 'conflict', reason: 'changed' };
+        if (condition.kind === 'version' && current?.version !== condition.version) {
+          return { kind: 'conflict', reason: current === undefined ? 'deleted' : 'changed' };
+        }
+        this.#removeOrphans(index, username);
+        const file = `${this.#random.hex(16)}.anki2`;
+        mkdirSync(folder, { recursive: true, mode: 0o700 });
+        writeDurably(source, join(folder, file), () => this.#atStep('file-copied'));
+        syncToDisk(folder);
+        this.#atStep('file-synced');
+        const lastModified = this.#clock.now();
+        index
+          .prepare(
+            `INSERT INTO databases (username, file, version, writes, size_bytes, last_modified) VALUES (?, ?, ?, ?, ?, ?)
+             ON CONFLICT (username) DO UPDATE SET file = excluded.file, version = excluded.version,
+               writes = excluded.writes, size_bytes = excluded.size_bytes, last_modified = excluded.last_modified`,
+          )
+          .run(username, file, version, encodeWrites(writes), sizeBytes, lastModified);
+        this.#atStep('index-written');
+        index.exec('COMMIT');
+        this.#atStep('index-committed');
+        if (current !== undefined) this.#removeFile(username, current.file);
+        this.#atStep('old-file-removed');
+        return { kind: 'committed', version, lastModified };
+      });
+    } catch (error) {
+      throw asFailure(error, 'write', username);
+    }
+  }
+
+  async delete(username: string, { ifVersion }: DeleteOptions = {}): Promise<DeleteOutcome> {
+    const index = this.#open();
+    try {
+      return this.#locked(index, () => {
+        const current = this.#row(username);
+        if (current === undefined) return { kind: 'absent' };
+        if (ifVersion !== undefined && current.version !== ifVersion) return { kind: 'conflict' };
+        index.prepare('DELETE FROM databases WHERE username = ?').run(username);
+        index.exec('COMMIT');
+        this.#removeFile(username, current.file);
+        return { kind: 'deleted' };
+      });
+    } catch (error) {
+      throw asFailure(error, 'delete', username);
+    }
+  }
+
+  async list(from = ''): Promise<ListPage> {
+    const rows = this.#open()
+      .prepare<[string, number], ListedDatabase & { key: string }>(
+        `SELECT username, username || '.anki2' AS key, version, size_bytes AS sizeBytes, last_modified AS lastModified
+         FROM databases WHERE key > ? ORDER BY key LIMIT ?`,
+      )
+      .all(from, PAGE_LENGTH);
+    const databases = rows.map(({ key, ...listed }) => listed);
+    return { databases, foreignKeys: 0, next: rows.length < PAGE_LENGTH ? undefined : rows.at(-1)?.key };
+  }
+
+  close(): void {
+    this.#index?.close();
+    this.#index = undefined;
+  }
+
+  #folder(username: string): string {
+    return join(this.#root, 'databases', username);
+  }
+
+  #row(username: string): Row | undefined {
+    return this.#open()
+      .prepare<[string], Row>(
+        'SELECT file, version, writes, size_bytes, last_modified FROM databases WHERE username = ?',
+      )
+      .get(username);
+  }
+
+  #open(): Database.Database {
+    if (this.#index !== undefined) return this.#index;
+    try {
+      mkdirSync(this.#root, { recursive: true, mode: 0o700 });
+      this.#index = openIndex(join(this.#root, 'index.sqlite'), this.#random.hex(16));
+      return this.#index;
+    } catch (error) {
+      throw asFailure(error, 'open');
+    }
+  }
+
+  /** Runs `work` under the index's write lock. `work` commits itself; what it left open is rolled back. */
+  #locked<T>(index: Database.Database, work: () => T): T {
+    index.exec('BEGIN IMMEDIATE');
+    try {
+      this.#atStep('locked');
+      return work();
+    } finally {
+      if (index.inTransaction) index.exec('ROLLBACK');
+    }
+  }
+
+  /** After the commit point: what cannot be removed is an orphan for the next put, and no reason to deny the commit. */
+  #removeFile(username: string, file: string): void {
+    try {
+      rmSync(join(this.#folder(username), file), { force: true });
+      rmdirSync(this.#folder(username));
+    } catch {}
+  }
+
+  #removeOrphans(index: Database.Database, username: string): void {
+    const folder = this.#folder(username);
+    const known = index.prepare('SELECT 1 FROM databases WHERE file = ?');
+    for (const file of readdirSync(folder)) {
+      // Looked up by file, not by user: on a file system that folds case two users may share a folder.
+      if (known.get(file) === undefined) rmSync(join(folder, file), { force: true });
+    }
+  }
+}
+
+export interface LocalDatabaseStoreOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Told before each step of a put, so that a test can end the process there. */
+  readonly atStep?: ((step: LocalPutStep) => void) | undefined;
+}
+
+/** The points of a put between which a crash is told apart. */
+export const LOCAL_PUT_STEPS = [
+  'locked',
+  'file-copied',
+  'file-synced',
+  'index-written',
+  'index-committed',
+  'old-file-removed',
+] as const;
+export type LocalPutStep = (typeof LOCAL_PUT_STEPS)[number];
+
+// As many as S3 gives.
+const PAGE_LENGTH = 1000;
+
+interface Row {
+  readonly file: string;
+  readonly version: string;
+  readonly writes: string;
+  readonly size_bytes: number;
+  readonly last_modified: number;
+}
+
+function described(row: Row): StoredDatabase {
+  return {
+    version: row.version,
+    writes: decodeWrites(row.writes),
+    sizeBytes: row.size_bytes,
+    lastModified: row.last_modified,
+  };
+}
+
+function openIndex(path: string, newId: string): Database.Database {
+  // A put holds the lock for as long as a file takes to be written; thirty seconds is a file far over a gigabyte.
+  const index = new Database(path, { timeout: 30_000 });
+  try {
+    // WAL, so that readers go on while a put writes its file; FULL, so that what was acknowledged survives a power cut.
+    useWriteAheadLog(index);
+    index.pragma('synchronous = FULL');
+    index.exec(
+      `CREATE TABLE IF NOT EXISTS databases (
+         username TEXT PRIMARY KEY,
+         file TEXT NOT NULL UNIQUE,
+         version TEXT NOT NULL,
+         writes TEXT NOT NULL,
+         size_bytes INTEGER NOT NULL,
+         last_modified INTEGER NOT NULL
+       ) STRICT, WITHOUT ROWID;
+       CREATE TABLE IF NOT EXISTS deployment (only_row INTEGER PRIMARY KEY CHECK (only_row = 1), id TEXT NOT NULL) STRICT`,
+    );
+    // Asked first, so that opening an index that exists never waits for the write lock.
+    if (index.prepare('SELECT 1 FROM deployment').get() === undefined) {
+      index.prepare('INSERT OR IGNORE INTO deployment (only_row, id) VALUES (1, ?)').run(newId);
+    }
+    return index;
+  } catch (error) {
+    index.close();
+    throw error;
+  }
+}
+
+function useWriteAheadLog(index: Database.Database): void {
+  for (let tries = 1; ; tries++) {
+    try {
+      index.pragma('journal_mode = WAL');
+      return;
+    } catch (error) {
+      // Two processes that make the same index meet here, and SQLite's busy timeout does not cover this switch.
+      if (!codeOf(error)?.startsWith('SQLITE_BUSY') || tries === 100) throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
+    }
+  }
+}
+
+function writeDurably(source: string, destination: string, copied: () => void): void {
+  try {
+    copyFileSync(source, destination, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+    copied();
+    syncToDisk(destination);
+  } catch (error) {
+    rmSync(destination, { force: true });
+    throw error;
+  }
+}
+
+function statExists(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false }) !== undefined;
+}
+
+function asFailure(error: unknown, verb: string, username?: string): Error {
+  if (error instanceof JavumboError) return error;
+  const subject = username === undefined ? 'the local deployment' : `database "${username}" of the local deployment`;
+  const code = codeOf(error);
+  if (code?.startsWith('SQLITE_BUSY')) {
+    return new JavumboError('unavailable', `${verb} ${subject}: another process held its lock for 30 seconds`, {
+      retryable: true,
+      username,
+      cause: error,
+    });
+  }
+  if (code === 'SQLITE_NOTADB' || code?.startsWith('SQLITE_CORRUPT')) {
+    return new JavumboError('corrupt', `${verb} ${subject}: its index is damaged: ${messageOf(error)}`, {
+      username,
+      cause: error,
+    });
+  }
+  return new JavumboError('unavailable', `${verb} ${subject}: ${messageOf(error)}`, {
+    try: 'name a directory that you can write to with JAVUMBO_HOME',
+    username,
+    cause: error,
+  });
+}

@@ -1,0 +1,103 @@
+import { constants, copyFileSync, existsSync, statSync } from 'node:fs';
+import Database from 'better-sqlite3';
+import { JavumboError, messageOf } from '../failure.ts';
+import { openReadOnly, quickCheck, readHeader, type SqliteDatabase, setRollbackMode } from './sqlite.ts';
+
+export interface CopiedSource {
+  /** What the user should know although the copy is sound. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Copies a SQLite file that may be in use to `destination`, whole and at one moment, without writing beside it: by
+ * SQLite's own backup, which includes a live -wal that a plain copy would lose. The copy is checked.
+ *
+ * Throws `usage` for a file that cannot be read or has lost its rows to a -wal that is not there, `corrupt` for one that
+ * is not SQLite, truncated or damaged.
+ */
+export async function copySource(
+  source: string,
+  destination: string,
+  inspect: (database: SqliteDatabase) => void,
+): Promise<CopiedSource> {
+  const found = statSync(source, { throwIfNoEntry: false });
+  if (found === undefined) throw new JavumboError('usage', `there is no file ${source}`, { try: 'another path' });
+  if (!found.isFile())
+    throw new JavumboError('usage', `${source} is not a file`, { try: 'the path of an .anki2 file' });
+  try {
+    const walMode = readHeader(source).journal === 'wal';
+    // Without its -wal the file itself is everything there is, and opening it would make a new one beside it.
+    const alone = walMode && !existsSync(`${source}-wal`);
+    if (alone) copyFileSync(source, destination, constants.COPYFILE_FICLONE);
+    else await backUp(source, destination);
+    if (readHeader(destination).journal === 'wal') setRollbackMode(destination);
+    return { warnings: inspectCopy(source, destination, alone, inspect) };
+  } catch (error) {
+    throw asSourceFailure(error, source);
+  }
+}
+
+async function backUp(source: string, destination: string): Promise<void> {
+  const database = new Database(source, { readonly: true, fileMustExist: true, timeout: 5_000 });
+  try {
+    await database.backup(destination);
+  } finally {
+    database.close();
+  }
+}
+
+function inspectCopy(
+  source: string,
+  destination: string,
+  alone: boolean,
+  inspect: (database: SqliteDatabase) => void,
+): string[] {
+  const copy = openReadOnly(destination);
+  try {
+    inspect(copy);
+    quickCheck(copy);
+    const tables = copy.prepare("SELECT name FROM sqlite_master WHERE type = 'table'").all() as { name: string }[];
+    if (tables.length === 0) {
+      throw new JavumboError(
+        'usage',
+        alone
+          ? `${source} holds no tables: it was in use when it was copied, and its rows are in a -wal file that is not beside it`
+          : `${source} holds no tables`,
+        { try: 'the original file, or a copy together with its -wal' },
+      );
+    }
+    const warnings: string[] = [];
+    if (alone) {
+      warnings.push(
+        `${source} is in WAL mode and has no -wal beside it: if it was copied while in use, its last changes are missing`,
+      );
+    }
+    if (!tables.some(({ name }) => name === 'col')) {
+      warnings.push(`${source} is no Anki collection (it has no table "col"): Anki will not open it`);
+    }
+    return warnings;
+  } finally {
+    copy.close();
+  }
+}
+
+function asSourceFailure(error: unknown, source: string): unknown {
+  if (error instanceof JavumboError) {
+    if (error.kind !== 'corrupt') return error;
+    return new JavumboError('corrupt', `${source}: ${error.message}`, {
+      try: 'a sound copy of the file',
+      cause: error,
+    });
+  }
+  const code = (error as { code?: string }).code ?? '';
+  if (code.startsWith('SQLITE_CORRUPT') || code === 'SQLITE_NOTADB') {
+    return new JavumboError('corrupt', `${source}: ${messageOf(error)}`, {
+      try: 'a sound copy of the file',
+      cause: error,
+    });
+  }
+  return new JavumboError('usage', `${source} cannot be read: ${messageOf(error)}`, {
+    try: 'close the program that uses the file, or check its permissions',
+    cause: error,
+  });
+}

@@ -1,0 +1,132 @@
+import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
+import Database from 'better-sqlite3';
+import { JavumboError, messageOf } from '../failure.ts';
+
+/** A handle on one SQLite file. */
+export type SqliteDatabase = Database.Database;
+
+/** What the first 100 bytes of a database file say. (https://sqlite.org/fileformat2.html, 1.3) */
+export interface SqliteHeader {
+  readonly journal: 'rollback' | 'wal';
+  /** Grows with every change while the file is in rollback mode; stands still in WAL mode. */
+  readonly changeCounter: number;
+}
+
+const MAGIC = Buffer.from('SQLite format 3\0', 'latin1');
+
+/** Reads the header, or throws `corrupt` with what is wrong: not SQLite, or shorter than it says. */
+export function readHeader(path: string): SqliteHeader {
+  const descriptor = openSync(path, 'r');
+  try {
+    const header = Buffer.alloc(100);
+    const length = readSync(descriptor, header, 0, 100, 0);
+    if (length < 100 || !header.subarray(0, 16).equals(MAGIC)) {
+      throw new JavumboError('corrupt', 'it is not a SQLite database');
+    }
+    const pageSize = header.readUInt16BE(16) === 1 ? 65_536 : header.readUInt16BE(16);
+    const changeCounter = header.readUInt32BE(24);
+    const pages = header.readUInt32BE(28);
+    const { size } = fstatSync(descriptor);
+    // The page count holds only where the version-valid-for number equals the change counter.
+    const expected = header.readUInt32BE(92) === changeCounter ? pages * pageSize : pageSize;
+    if (size < expected) {
+      throw new JavumboError('corrupt', `it is truncated: ${size} bytes of ${expected}`);
+    }
+    return { journal: header[18] === 2 || header[19] === 2 ? 'wal' : 'rollback', changeCounter };
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/**
+ * Marks a file as being in rollback mode. Only for a file that no -wal belongs to, as one that came out of a store:
+ * then the two bytes are all that tells the modes apart, and opening it writes nothing beside it.
+ */
+export function setRollbackMode(path: string): void {
+  const descriptor = openSync(path, 'r+');
+  try {
+    writeSync(descriptor, Buffer.from([1, 1]), 0, 2, 18);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** Opens a file that nobody changes. */
+export function openReadOnly(path: string): SqliteDatabase {
+  return guarded(new Database(path, { readonly: true, fileMustExist: true }));
+}
+
+/** Opens a private working copy for changes. What is not uploaded is thrown away, so nothing waits for the disk. */
+export function openWorkingCopy(path: string): SqliteDatabase {
+  const database = guarded(new Database(path, { timeout: 0 }));
+  database.pragma('synchronous = OFF');
+  return database;
+}
+
+/** Makes the file hold everything, in rollback mode, whatever the edit did to the journal mode. */
+export function settleJournal(database: SqliteDatabase): void {
+  if (database.pragma('journal_mode', { simple: true }) === 'delete') return;
+  database.pragma('wal_checkpoint(TRUNCATE)');
+  database.pragma('journal_mode = DELETE');
+}
+
+/** Throws `corrupt` with SQLite's findings where the database is damaged. */
+export function quickCheck(database: SqliteDatabase): void {
+  const findings = database.pragma('quick_check(3)') as { quick_check: string }[];
+  const bad = findings.map((row) => row.quick_check).filter((finding) => finding !== 'ok');
+  if (bad.length > 0) throw new JavumboError('corrupt', `it is damaged: ${bad.join('; ')}`);
+}
+
+/** Everything SQLite finds wrong in the whole file, its indexes and its foreign keys; at most 100 findings. */
+export function integrityFindings(database: SqliteDatabase): string[] {
+  const rows = database.pragma('integrity_check(100)') as { integrity_check: string }[];
+  const damage = rows.map((row) => row.integrity_check).filter((finding) => finding !== 'ok');
+  const foreign = database.pragma('foreign_key_check') as { table: string; rowid: number | null; parent: string }[];
+  return [
+    ...damage,
+    ...foreign.map(
+      ({ table, rowid, parent }) => `row ${rowid ?? '?'} of ${table} refers to a row of ${parent} that does not exist`,
+    ),
+  ].slice(0, 100);
+}
+
+/** How many rows each table has, SQLite's own tables left out. */
+export function tableCounts(database: SqliteDatabase): Record<string, number> {
+  const tables = database
+    .prepare(
+      "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name",
+    )
+    .all() as { name: string }[];
+  return Object.fromEntries(
+    tables.map(({ name }) => {
+      const quoted = `"${name.replaceAll('"', '""')}"`;
+      return [name, (database.prepare(`SELECT count(*) AS n FROM ${quoted}`).get() as { n: number }).n];
+    }),
+  );
+}
+
+function guarded(database: SqliteDatabase): SqliteDatabase {
+  try {
+    // The file may come from anywhere: its views and triggers must not call functions with side effects, and its cells
+    // are checked before they are believed. (https://sqlite.org/security.html)
+    database.pragma('trusted_schema = OFF');
+    database.pragma('cell_size_check = ON');
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+/** A SQLite error as a failure of the named user's database: `corrupt` for damage, undefined for anything else. */
+export function asCorruption(error: unknown, username: string): JavumboError | undefined {
+  const code = (error as { code?: unknown } | null)?.code;
+  const damaged = typeof code === 'string' && (code.startsWith('SQLITE_CORRUPT') || code === 'SQLITE_NOTADB');
+  const found = error instanceof JavumboError && error.kind === 'corrupt' && error.username === undefined;
+  if (!damaged && !found) return undefined;
+  return new JavumboError('corrupt', `database "${username}": ${messageOf(error)}`, {
+    try: 'an older version of the object, or a backup, with: javumbo db push --force',
+    username,
+    cause: error,
+  });
+}

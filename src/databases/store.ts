@@ -1,0 +1,133 @@
+/**
+ * The port to wherever user databases are kept. One call is one request to the store (an implementation that needs
+ * more says so in `extraRequests`), and no implementation retries: retrying-store.ts does, where every attempt can be
+ * counted and every doubt settled.
+ *
+ * What each implementation swears to, and store-contract.ts checks:
+ *
+ * - `put` compares and writes in one atomic step. Of any number of puts on one base, one at most is committed.
+ * - `get` delivers one version whole, or throws. What it wrote to the destination before it threw is rubbish.
+ * - After `committed`, every later `get`, `head` and `list`, from any process, sees that version or a later one.
+ * - A version is opaque. Different bytes have different versions. Equal bytes may have equal versions, as on S3, so an
+ *   equal version never proves who wrote it; write ids do.
+ *
+ * Trouble is thrown as `JavumboError`: `unavailable` when the request certainly changed nothing (`retryable` says
+ * whether the same request can succeed later), `corrupt` when the store's own bookkeeping is broken.
+ */
+export interface DatabaseStore {
+  /**
+   * Copies a user's database into the file `destination`, which is created or overwritten.
+   * With `ifVersionNot`, a store that still holds that version answers `not-modified` and leaves the file alone.
+   */
+  get(username: string, destination: string, options?: GetOptions): Promise<GetResult>;
+
+  /** What the store holds for a user, without its bytes; undefined when it holds nothing. */
+  head(username: string): Promise<StoredDatabase | undefined>;
+
+  /** Stores the file `source` under a condition. The file must not change meanwhile. */
+  put(username: string, source: string, options: PutOptions): Promise<PutOutcome>;
+
+  /**
+   * Removes a user's database. With `ifVersion`, a store that can compare removes only that version; S3 engines
+   * disagree on conditional deletes (Ceph ignores the condition), so the comparison is an aid and no promise.
+   */
+  delete(username: string, options?: DeleteOptions): Promise<DeleteOutcome>;
+
+  /** One page of the databases, ordered by the bytes of their keys: the first, or the one that `next` of a page names. */
+  list(from?: string): Promise<ListPage>;
+}
+
+/** A store's opaque token for one state of one database, in printable ASCII without quotes or spaces. */
+export type Version = string;
+
+export interface GetOptions {
+  readonly ifVersionNot?: Version | undefined;
+}
+
+export interface StoredDatabase {
+  readonly version: Version;
+  /** Write ids, newest first; empty when another program wrote it. See write-ids.ts. */
+  readonly writes: readonly string[];
+  readonly sizeBytes: number;
+  /** When it was stored, by the store's clock, in milliseconds since 1970. */
+  readonly lastModified: number;
+}
+
+export type GetResult =
+  | ({ readonly kind: 'found' } & StoredDatabase)
+  | {
+      readonly kind: 'not-modified';
+      /** As in StoredDatabase, where the reply says it. */
+      readonly lastModified?: number | undefined;
+    }
+  | { readonly kind: 'absent' };
+
+/** `absent`: only where the store holds nothing. Otherwise: only over exactly that version. */
+export type PutCondition = { readonly kind: 'absent' } | { readonly kind: 'version'; readonly version: Version };
+
+export interface PutOptions {
+  readonly condition: PutCondition;
+  /** Stored beside the bytes and returned by `get` and `head`: this write's id first, then its base's list. */
+  readonly writes: readonly string[];
+}
+
+/**
+ * How one conditional write ended.
+ *
+ * - `committed`: it is stored, and durable.
+ * - `conflict`: the condition did not hold, and nothing was written. `changed`: another version is there (or, for a
+ *   create, any version); `deleted`: nothing is there any more.
+ * - `unknown`: the request may have landed. An answer, not a failure.
+ */
+export type PutOutcome =
+  | {
+      readonly kind: 'committed';
+      /** The version that holds this write: its own, or with `superseded` the later one that somebody wrote on top. */
+      readonly version: Version;
+      /** The reply was lost and others have written on top since: what was put is not the whole database any more. */
+      readonly superseded?: boolean;
+      /** As in StoredDatabase, where the reply says it. */
+      readonly lastModified?: number | undefined;
+      readonly extraRequests?: ExtraRequests;
+    }
+  | { readonly kind: 'conflict'; readonly reason: 'changed' | 'deleted'; readonly extraRequests?: ExtraRequests }
+  | { readonly kind: 'unknown'; readonly cause: Error; readonly extraRequests?: ExtraRequests };
+
+export interface DeleteOptions {
+  readonly ifVersion?: Version | undefined;
+}
+
+/** `deleted`: nothing is there now (S3 says so too when nothing was there before). `conflict`: another version is there. */
+export type DeleteOutcome = { readonly kind: 'deleted' | 'absent' | 'conflict' };
+
+export interface ListPage {
+  readonly databases: readonly ListedDatabase[];
+  /** How many keys of this page name no user: somebody else's objects, or hand-made ones. */
+  readonly foreignKeys: number;
+  /** Where the next page begins; undefined on the last. */
+  readonly next: string | undefined;
+}
+
+/** Requests that one call made beside its own, so that a count of calls stays a count of requests. */
+export interface ExtraRequests {
+  readonly put?: number;
+  readonly head?: number;
+}
+
+export interface ListedDatabase {
+  readonly username: string;
+  readonly version: Version;
+  readonly sizeBytes: number;
+  /** Milliseconds since 1970. */
+  readonly lastModified: number;
+}
+
+/** All pages of a store's list, one request each. */
+export async function* listPages(store: DatabaseStore): AsyncGenerator<ListPage> {
+  let next: string | undefined;
+  do {
+    const page = await store.list(next);
+    yield page;
+    next = page.next;
+  } while (next !== undefined);
+}

@@ -1,0 +1,47 @@
+import type { Clock } from '../clock.ts';
+import type { Config } from '../config.ts';
+import type { DatabaseCache } from '../databases/cache.ts';
+import type { RequestCounts } from '../databases/request-counts.ts';
+import type { DatabaseStore } from '../databases/store.ts';
+import type { UserDatabases } from '../databases/user-databases.ts';
+
+/** A store of user databases and what belongs to it, put together from the configuration. */
+export interface Deployment {
+  readonly description: DeploymentDescription;
+  /** Retrying, counted, and delayed where a round trip is simulated. */
+  readonly store: DatabaseStore;
+  readonly cache: DatabaseCache;
+  readonly clock: Clock;
+  /** Requests to the store so far, retries included. */
+  requests(): RequestCounts;
+  databases(options: DatabasesOptions): UserDatabases;
+  close(): void;
+}
+
+/** As reports have it. */
+export interface DeploymentDescription {
+  readonly kind: 'local' | 'aws';
+  readonly bucket?: string;
+  readonly region?: string;
+  readonly endpoint?: string;
+  readonly rttMs?: number;
+}
+
+export interface DatabasesOptions {
+  /** The allowed staleness where neither --cache-ttl nor DB_CACHE_TTL says one, in seconds. */
+  readonly cacheTtlDefault: number;
+  /** False: nothing is read from the cache or left in it. Default true. */
+  readonly caching?: boolean;
+}
+
+export function describeDeployment({ deployment, bucket, region, endpointUrl, rtt }: Config): DeploymentDescription {
+  const rttMs = rtt.value === undefined ? {} : { rttMs: rtt.value };
+  if (deployment.value === 'local') return { kind: 'local', ...rttMs };
+  return {
+    kind: 'aws',
+    ...(bucket.value === undefined ? {} : { bucket: bucket.value }),
+    region: region.value,
+    ...(endpointUrl.value === undefined ? {} : { endpoint: endpointUrl.value }),
+    ...rttMs,
+  };
+}

@@ -1,0 +1,44 @@
+import { S3Client } from '@aws-sdk/client-s3';
+import type { Config } from '../config.ts';
+import { S3DatabaseStore } from '../databases/s3-store.ts';
+import { JavumboError } from '../failure.ts';
+
+// A connection that is not there in three seconds will not be; a socket on which nothing moves for fifteen is dead. A
+// large file on a slow line keeps moving, so no limit is set on a request as a whole.
+const CONNECTION_TIMEOUT_MS = 3_000;
+const IDLE_TIMEOUT_MS = 15_000;
+
+/** The bucket that the configuration names, as a store. */
+export function openS3Store(config: Config): { store: S3DatabaseStore; identity: string; close: () => void } {
+  const bucket = config.bucket.value;
+  if (bucket === undefined) throw new JavumboError('internal', 'an S3 store was opened without a bucket');
+  const endpoint = config.endpointUrl.value;
+  const client = new S3Client({
+    region: config.region.value,
+    ...(config.profile.value === undefined ? {} : { profile: config.profile.value }),
+    // Elsewhere than on AWS bucket names are seldom host names, and the SDK's newer checksums seldom understood.
+    ...(endpoint === undefined
+      ? {}
+      : {
+          endpoint,
+          forcePathStyle: true,
+          requestChecksumCalculation: 'WHEN_REQUIRED',
+          responseChecksumValidation: 'WHEN_REQUIRED',
+        }),
+    // Retries are RetryingDatabaseStore's: see S3DatabaseStore.
+    maxAttempts: 1,
+    // For bodies from 2 MiB the SDK asks before it sends, on a new connection every time. (prior-art.md, 2.5)
+    expectContinueHeader: false,
+    requestHandler: {
+      connectionTimeout: CONNECTION_TIMEOUT_MS,
+      socketTimeout: IDLE_TIMEOUT_MS,
+      httpAgent: { keepAlive: true },
+      httpsAgent: { keepAlive: true },
+    },
+  });
+  return {
+    store: new S3DatabaseStore(client, { bucket, endpoint }),
+    identity: `s3 ${endpoint ?? 'aws'} ${bucket}`,
+    close: () => client.destroy(),
+  };
+}

@@ -1,0 +1,12 @@
+/** The library: the S3 SQLite core, as the command uses it. */
+export { type Clock, systemClock } from './clock.ts';
+export { type CacheLimits, DatabaseCache, type DatabaseCacheOptions } from './databases/cache.ts';
+export { LocalDatabaseStore } from './databases/local-store.ts';
+export { MemoryDatabaseStore } from './databases/memory-store.ts';
+export { RetryingDatabaseStore, type RetryPolicy } from './databases/retrying-store.ts';
+export { S3DatabaseStore } from './databases/s3-store.ts';
+export type { CommitOutcome, ReadSession, WriteSession } from './databases/session.ts';
+export type * from './databases/store.ts';
+export { UserDatabases, type UserDatabasesOptions } from './databases/user-databases.ts';
+export { type FailureKind, JavumboError } from './failure.ts';
+export { type Random, systemRandom } from './random.ts';

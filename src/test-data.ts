@@ -1,0 +1,28 @@
+import { JavumboError } from './failure.ts';
+import type { Random } from './random.ts';
+
+/** Every user that a benchmark or a verification makes is named with this. Clean-up looks for it; nobody else may use it. */
+export const TEST_USER_PREFIX = 'javumbo-test-';
+
+/** A user of one run: `javumbo-test-<run>-<purpose>`. */
+export function testUser(run: string, purpose: string): string {
+  return `${TEST_USER_PREFIX}${run}-${purpose}`;
+}
+
+/** A name for one run, which no other run has. */
+export function newRunId(random: Random): string {
+  return random.hex(6);
+}
+
+/** Throws `usage` for a name that clean-up would take for test data. */
+export function refuseTestUser(username: string): void {
+  if (!username.toLowerCase().startsWith(TEST_USER_PREFIX)) return;
+  throw new JavumboError(
+    'usage',
+    `user "${username}": names that begin with ${TEST_USER_PREFIX} are test data, which clean-up removes`,
+    {
+      try: 'another username',
+      username,
+    },
+  );
+}

@@ -1,0 +1,56 @@
+/** The status that S3 sends with each code that this server uses. */
+const STATUS_OF_CODE = {
+  AccessDenied: 403,
+  BadDigest: 400,
+  BucketAlreadyOwnedByYou: 409,
+  BucketNotEmpty: 409,
+  ConditionalRequestConflict: 409,
+  EntityTooSmall: 400,
+  IllegalVersioningConfigurationException: 400,
+  IncompleteBody: 400,
+  InternalError: 500,
+  InvalidAccessKeyId: 403,
+  InvalidArgument: 400,
+  InvalidBucketName: 400,
+  InvalidDigest: 400,
+  InvalidPart: 400,
+  InvalidPartOrder: 400,
+  InvalidRange: 416,
+  KeyTooLongError: 400,
+  MalformedXML: 400,
+  MetadataTooLarge: 400,
+  MethodNotAllowed: 405,
+  MissingContentLength: 411,
+  NoSuchBucket: 404,
+  NoSuchKey: 404,
+  NoSuchUpload: 404,
+  NoSuchVersion: 404,
+  NotImplemented: 501,
+  PreconditionFailed: 412,
+  ServiceUnavailable: 503,
+  SlowDown: 503,
+  TooManyRequests: 429,
+} as const;
+
+/** An S3 error code of which the server knows the status. */
+export type S3ErrorCode = keyof typeof STATUS_OF_CODE;
+
+/** An answer that is a refusal. The operations throw it; the server turns it into a status and an XML document. */
+export class S3Error extends Error {
+  override readonly name = 'S3Error';
+  readonly code: string;
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(code: string, status: number, message: string, headers: Readonly<Record<string, string>> = {}) {
+    super(message);
+    this.code = code;
+    this.status = status;
+    this.headers = headers;
+  }
+}
+
+/** The error with that code and with the status that S3 gives it. */
+export function s3Error(code: S3ErrorCode, message: string, headers: Readonly<Record<string, string>> = {}): S3Error {
+  return new S3Error(code, STATUS_OF_CODE[code], message, headers);
+}

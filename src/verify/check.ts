@@ -1,0 +1,65 @@
+import type { Clock } from '../clock.ts';
+import { type FailureKind, JavumboError, messageOf } from '../failure.ts';
+import type { Assertion, Check } from '../report/document.ts';
+
+/** Records what a test claims, in order, whether or not it holds. */
+export type Assert = (name: string, passed: boolean, details?: Pick<Assertion, 'expected' | 'actual'>) => void;
+
+/** One of week 1's tests. */
+export interface Test {
+  /** Week 1's number, such as `2.1`. */
+  readonly id: string;
+  readonly name: string;
+  /** What to look at when it fails. */
+  readonly try: string;
+  readonly run: (assert: Assert) => Promise<void>;
+}
+
+export interface CheckResult {
+  readonly check: Check;
+  /** The kind of failure that ended the test early; undefined where it came to its end. */
+  readonly failure: FailureKind | undefined;
+}
+
+/** Runs one test. An exception fails it with its message; what was asserted before stays listed. */
+export async function runTest(test: Test, clock: Clock): Promise<CheckResult> {
+  const assertions: Assertion[] = [];
+  const startedAt = clock.monotonic();
+  let thrown: unknown;
+  try {
+    await test.run((name, passed, details = {}) => assertions.push({ name, passed, ...details }));
+  } catch (error) {
+    thrown = error;
+  }
+  const failed = assertions.filter((assertion) => !assertion.passed);
+  // A test that asserted nothing proved nothing.
+  const reason =
+    thrown !== undefined
+      ? messageOf(thrown)
+      : assertions.length === 0
+        ? 'nothing was asserted'
+        : failed.map(({ name }) => name).join('; ');
+  const passed = reason === '';
+  const hint = (thrown instanceof JavumboError ? thrown.try : undefined) ?? test.try;
+  return {
+    check: {
+      id: test.id,
+      name: test.name,
+      status: passed ? 'passed' : 'failed',
+      durationMs: clock.monotonic() - startedAt,
+      ...(passed ? {} : { reason, try: hint }),
+      assertions,
+    },
+    failure: thrown === undefined ? undefined : thrown instanceof JavumboError ? thrown.kind : 'internal',
+  };
+}
+
+/** Asserts that two values are equal, and shows both. */
+export function assertEqual<T extends string | number | boolean>(
+  assert: Assert,
+  name: string,
+  actual: T,
+  expected: T,
+): void {
+  assert(name, actual === expected, { expected, actual });
+}

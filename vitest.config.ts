@@ -1,0 +1,10 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['src/**/*.test.ts', 'benchmarks/**/*.test.ts'],
+    // Real processes and real files on a machine that may be busy: a test ends when its work ends, not when a clock says so.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+  },
+});
