@@ -1,8 +1,8 @@
 import { createCollection } from '../anki/collection.ts';
 import { addNote } from '../anki/note.ts';
 import type { Clock } from '../clock.ts';
+import { unknownOutcome } from '../databases/outcome-failures.ts';
 import type { CommitOutcome } from '../databases/session.ts';
-import { unknownOutcome } from '../databases/session.ts';
 import type { UserDatabases } from '../databases/user-databases.ts';
 import type { Random } from '../random.ts';
 import { type Metric, metricOf } from './stats.ts';

@@ -1,11 +1,12 @@
 import { constants, copyFileSync, mkdirSync, readdirSync, rmdirSync, rmSync, statSync } from 'node:fs';
 import { copyFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import Database from 'better-sqlite3';
+import type Database from 'better-sqlite3';
 import type { Clock } from '../clock.ts';
-import { codeOf, JavumboError, messageOf } from '../failure.ts';
+import { codeOf, JavumboError } from '../failure.ts';
 import type { Random } from '../random.ts';
 import { sha256Of, syncToDisk } from './file.ts';
+import { asLocalFailure, type IndexRow, openIndex } from './local-index.ts';
 import type {
   DatabaseStore,
   DeleteOptions,
@@ -56,7 +57,7 @@ export class LocalDatabaseStore implements DatabaseStore {
         return { kind: 'found', ...described(row) };
       } catch (error) {
         if (codeOf(error) !== 'ENOENT' || !statExists(join(destination, '..')))
-          throw asFailure(error, 'read', username);
+          throw asLocalFailure(error, 'read', username);
         if (this.#row(username)?.file === row.file) {
           throw new JavumboError('corrupt', `the file of database "${username}" is missing from ${this.#root}`, {
             username,
@@ -112,7 +113,7 @@ export class LocalDatabaseStore implements DatabaseStore {
         return { kind: 'committed', version, lastModified };
       });
     } catch (error) {
-      throw asFailure(error, 'write', username);
+      throw asLocalFailure(error, 'write', username);
     }
   }
 
@@ -129,7 +130,7 @@ export class LocalDatabaseStore implements DatabaseStore {
         return { kind: 'deleted' };
       });
     } catch (error) {
-      throw asFailure(error, 'delete', username);
+      throw asLocalFailure(error, 'delete', username);
     }
   }
 
@@ -153,9 +154,9 @@ export class LocalDatabaseStore implements DatabaseStore {
     return join(this.#root, 'databases', username);
   }
 
-  #row(username: string): Row | undefined {
+  #row(username: string): IndexRow | undefined {
     return this.#open()
-      .prepare<[string], Row>(
+      .prepare<[string], IndexRow>(
         'SELECT file, version, writes, size_bytes, last_modified FROM databases WHERE username = ?',
       )
       .get(username);
@@ -168,7 +169,7 @@ export class LocalDatabaseStore implements DatabaseStore {
       this.#index = openIndex(join(this.#root, 'index.sqlite'), this.#random.hex(16));
       return this.#index;
     } catch (error) {
-      throw asFailure(error, 'open');
+      throw asLocalFailure(error, 'open');
     }
   }
 
@@ -222,63 +223,13 @@ export type LocalPutStep = (typeof LOCAL_PUT_STEPS)[number];
 // As many as S3 gives.
 const PAGE_LENGTH = 1000;
 
-interface Row {
-  readonly file: string;
-  readonly version: string;
-  readonly writes: string;
-  readonly size_bytes: number;
-  readonly last_modified: number;
-}
-
-function described(row: Row): StoredDatabase {
+function described(row: IndexRow): StoredDatabase {
   return {
     version: row.version,
     writes: decodeWrites(row.writes),
     sizeBytes: row.size_bytes,
     lastModified: row.last_modified,
   };
-}
-
-function openIndex(path: string, newId: string): Database.Database {
-  // A put holds the lock for as long as a file takes to be written; thirty seconds is a file far over a gigabyte.
-  const index = new Database(path, { timeout: 30_000 });
-  try {
-    // WAL, so that readers go on while a put writes its file; FULL, so that what was acknowledged survives a power cut.
-    useWriteAheadLog(index);
-    index.pragma('synchronous = FULL');
-    index.exec(
-      `CREATE TABLE IF NOT EXISTS databases (
-         username TEXT PRIMARY KEY,
-         file TEXT NOT NULL UNIQUE,
-         version TEXT NOT NULL,
-         writes TEXT NOT NULL,
-         size_bytes INTEGER NOT NULL,
-         last_modified INTEGER NOT NULL
-       ) STRICT, WITHOUT ROWID;
-       CREATE TABLE IF NOT EXISTS deployment (only_row INTEGER PRIMARY KEY CHECK (only_row = 1), id TEXT NOT NULL) STRICT`,
-    );
-    // Asked first, so that opening an index that exists never waits for the write lock.
-    if (index.prepare('SELECT 1 FROM deployment').get() === undefined) {
-      index.prepare('INSERT OR IGNORE INTO deployment (only_row, id) VALUES (1, ?)').run(newId);
-    }
-    return index;
-  } catch (error) {
-    index.close();
-    throw error;
-  }
-}
-
-function useWriteAheadLog(index: Database.Database): void {
-  for (let tries = 1; ; tries++) {
-    try {
-      index.pragma('journal_mode = WAL');
-      return;
-    } catch (error) {
-      // Two processes that make the same index meet here, and SQLite's busy timeout does not cover this switch.
-      if (!codeOf(error)?.startsWith('SQLITE_BUSY') || tries === 100) throw error;
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
-    }
-  }
 }
 
 function writeDurably(source: string, destination: string, copied: () => void): void {
@@ -294,28 +245,4 @@ function writeDurably(source: string, destination: string, copied: () => void): 
 
 function statExists(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false }) !== undefined;
-}
-
-function asFailure(error: unknown, verb: string, username?: string): Error {
-  if (error instanceof JavumboError) return error;
-  const subject = username === undefined ? 'the local deployment' : `database "${username}" of the local deployment`;
-  const code = codeOf(error);
-  if (code?.startsWith('SQLITE_BUSY')) {
-    return new JavumboError('unavailable', `${verb} ${subject}: another process held its lock for 30 seconds`, {
-      retryable: true,
-      username,
-      cause: error,
-    });
-  }
-  if (code === 'SQLITE_NOTADB' || code?.startsWith('SQLITE_CORRUPT')) {
-    return new JavumboError('corrupt', `${verb} ${subject}: its index is damaged: ${messageOf(error)}`, {
-      username,
-      cause: error,
-    });
-  }
-  return new JavumboError('unavailable', `${verb} ${subject}: ${messageOf(error)}`, {
-    try: 'name a directory that you can write to with JAVUMBO_HOME',
-    username,
-    cause: error,
-  });
 }

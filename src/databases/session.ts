@@ -1,7 +1,6 @@
 import { chmodSync, constants, copyFileSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../clock.ts';
-import { JavumboError, messageOf } from '../failure.ts';
 import type { Random } from '../random.ts';
 import type { CacheEntry, DatabaseCache } from './cache.ts';
 import {
@@ -232,18 +231,4 @@ function open(
     database?.close();
     throw asCorruption(error, username) ?? error;
   }
-}
-
-/** The failure that an `unknown` ending is reported as; it never says that something did or did not happen. */
-export function unknownOutcome(username: string, base: Version | undefined, cause: Error): JavumboError {
-  return new JavumboError(
-    'unknown',
-    `database "${username}": nobody can tell whether the write was stored: ${messageOf(cause)}`,
-    {
-      try: `javumbo db info ${username}`,
-      username,
-      expectedVersion: base,
-      cause,
-    },
-  );
 }

@@ -1,21 +1,13 @@
 import { join } from 'node:path';
-import { codeOf, JavumboError } from '../failure.ts';
-import {
-  type LocalVersion,
-  ReadSession,
-  type SessionEnvironment,
-  unknownOutcome,
-  WORKING_COPY,
-  WriteSession,
-} from './session.ts';
-import { asCorruption, readHeader, type SqliteDatabase, setRollbackMode } from './sqlite.ts';
+import { JavumboError } from '../failure.ts';
+import { alreadyExists, conflictFailure, unknownOutcome } from './outcome-failures.ts';
+import { type LocalVersion, ReadSession, WORKING_COPY, WriteSession } from './session.ts';
+import { asCorruption, type SqliteDatabase } from './sqlite.ts';
 import type { StoredDatabase, Version } from './store.ts';
 import { parseUsername } from './username.ts';
+import { isMissing, noDatabase, VersionSource, type VersionSourceOptions } from './version-source.ts';
 
-export interface UserDatabasesOptions extends SessionEnvironment {
-  /** How old a cached version may be and still be read without asking the store, in milliseconds. 0: always ask. */
-  readonly stalenessMaxMs: number;
-}
+export type UserDatabasesOptions = VersionSourceOptions;
 
 export interface OpenOptions {
   /** For a user without a database: makes its first content in an empty one. Only on the store's definite "absent". */
@@ -42,9 +34,11 @@ const BACKOFF_MAX_MS = 1_000;
 /** The user databases of one deployment: reading, updating and creating them. */
 export class UserDatabases {
   readonly #environment: UserDatabasesOptions;
+  readonly #versions: VersionSource;
 
   constructor(options: UserDatabasesOptions) {
     this.#environment = options;
+    this.#versions = new VersionSource(options);
   }
 
   /**
@@ -65,19 +59,14 @@ export class UserDatabases {
   /** As `read`, for a caller that closes the session itself. */
   async openForReading(username: string): Promise<ReadSession> {
     parseUsername(username);
-    for (let missing = 0; ; missing++) {
-      const cached = this.#lookup(username);
-      const fresh = cached !== undefined && this.#isFresh(cached.entry?.validatedAt);
-      const local = fresh ? cached : ((await this.#fetch(username, cached)) ?? noDatabase(username));
+    return this.#versions.withCurrent(username, (local, fromCache) => {
       try {
-        if (fresh && cached.entry !== undefined) this.#environment.cache.touch(cached.entry);
-        return new ReadSession(username, local, this.#environment, fresh);
+        return new ReadSession(username, local, this.#environment, fromCache);
       } catch (error) {
         local.work?.release();
-        // Another process removed the entry between finding and opening it. Anything else, or twice, is an error.
-        if (local.entry === undefined || !isMissing(error) || missing > 2) throw error;
+        throw error;
       }
-    }
+    });
   }
 
   /**
@@ -86,16 +75,17 @@ export class UserDatabases {
    */
   async openForWriting(username: string, options: OpenOptions = {}): Promise<WriteSession> {
     parseUsername(username);
-    for (let missing = 0; ; missing++) {
-      const cached = this.#lookup(username);
-      const local = cached ?? (await this.#fetch(username, undefined));
-      if (local === undefined && options.create === undefined) return noDatabase(username);
+    const cached = this.#versions.lookup(username);
+    if (cached !== undefined) {
       try {
-        return this.#begin(username, local, options);
+        return this.#begin(username, cached, options);
       } catch (error) {
-        if (cached === undefined || !isMissing(error) || missing > 2) throw error;
+        if (!isMissing(error)) throw error;
       }
     }
+    const fetched = await this.#versions.fetch(username, undefined, 'private');
+    if (fetched === undefined && options.create === undefined) return noDatabase(username);
+    return this.#begin(username, fetched, options);
   }
 
   /**
@@ -140,11 +130,11 @@ export class UserDatabases {
         case 'unknown':
           throw unknownOutcome(username, outcome.base, outcome.cause);
         case 'conflict': {
-          if (attempts > options.retries) throw await this.conflict(username, base?.version);
+          if (attempts > options.retries) throw await conflictFailure(this.#environment.store, username, base?.version);
           await this.#backOff(attempts);
           // Fetched even when another session cached it meanwhile: a base that was just refused is out of the question.
-          const winner = await this.#fetch(username, undefined);
-          if (winner === undefined) throw await this.conflict(username, base?.version);
+          const winner = await this.#versions.fetch(username, undefined, 'private');
+          if (winner === undefined) throw await conflictFailure(this.#environment.store, username, base?.version);
           session = this.#begin(username, winner, { create: undefined });
         }
       }
@@ -198,20 +188,25 @@ export class UserDatabases {
       case 'unknown':
         throw unknownOutcome(username, outcome.base, outcome.cause);
       case 'conflict':
-        throw base === undefined ? await this.alreadyExists(username) : await this.conflict(username, base.version);
+        throw base === undefined
+          ? await alreadyExists(this.#environment.store, username)
+          : await conflictFailure(this.#environment.store, username, base.version);
     }
   }
 
   /**
-   * The current version as a file, at most the allowed staleness old, whether or not it can be opened. The file must
-   * not be changed, and is the caller's until `release`.
+   * Hands the current version, at most the allowed staleness old, to `use` as a file, whether or not it can be opened.
+   * `use` must not change the file, and is called again when another process removed it from the cache meanwhile.
    */
-  async fetch(username: string): Promise<{ path: string; stored: StoredDatabase; release: () => void }> {
+  async withFile<T>(username: string, use: (path: string, stored: StoredDatabase) => Promise<T>): Promise<T> {
     parseUsername(username);
-    const cached = this.#lookup(username);
-    const fresh = cached !== undefined && this.#isFresh(cached.entry?.validatedAt);
-    const { path, stored, work } = fresh ? cached : ((await this.#fetch(username, cached)) ?? noDatabase(username));
-    return { path, stored, release: () => work?.release() };
+    return this.#versions.withCurrent(username, async ({ path, stored, work }) => {
+      try {
+        return await use(path, stored);
+      } finally {
+        work?.release();
+      }
+    });
   }
 
   /** Deletes a user's database and returns the version that was there. Throws `not-found`, `conflict`, `unavailable`. */
@@ -221,53 +216,9 @@ export class UserDatabases {
     const current = (await store.head(username)) ?? noDatabase(username);
     const { kind } = await store.delete(username, { ifVersion: current.version });
     cache.invalidate(username);
-    if (kind === 'conflict') throw await this.conflict(username, current.version);
+    if (kind === 'conflict') throw await conflictFailure(this.#environment.store, username, current.version);
     if (kind === 'absent') return noDatabase(username);
     return current.version;
-  }
-
-  /** The failure of a lost race, naming the version that won. One HEAD; without it when even that fails. */
-  async conflict(username: string, expected: Version | undefined): Promise<JavumboError> {
-    const winner = await this.#winner(username);
-    const actual =
-      winner === 'not asked'
-        ? 'another version'
-        : winner === undefined
-          ? 'nothing: it was deleted'
-          : `version ${winner.version}`;
-    return new JavumboError(
-      'conflict',
-      `database "${username}" was changed by somebody else: expected version ${expected ?? 'none'}, but the store holds ${actual}`,
-      {
-        try: winner === undefined ? `javumbo db create ${username}` : 'the same command again',
-        username,
-        expectedVersion: expected,
-        actualVersion: winner === 'not asked' ? undefined : winner?.version,
-      },
-    );
-  }
-
-  /** The failure of a create that met an existing database. One HEAD. */
-  async alreadyExists(username: string): Promise<JavumboError> {
-    const winner = await this.#winner(username);
-    const version = winner === 'not asked' ? undefined : winner?.version;
-    return new JavumboError(
-      'conflict',
-      `user "${username}" already has a database${version ? ` (version ${version})` : ''}`,
-      {
-        try: `javumbo db info ${username}`,
-        username,
-        actualVersion: version,
-      },
-    );
-  }
-
-  async #winner(username: string): Promise<StoredDatabase | undefined | 'not asked'> {
-    try {
-      return await this.#environment.store.head(username);
-    } catch {
-      return 'not asked';
-    }
   }
 
   #begin(username: string, local: LocalVersion | undefined, options: OpenOptions): WriteSession {
@@ -306,63 +257,13 @@ export class UserDatabases {
     base: StoredDatabase | undefined,
     validatedAt: number | undefined,
   ): Promise<LocalVersion | undefined> {
-    if (base === undefined || validatedAt === undefined || this.#isFresh(validatedAt)) return undefined;
-    const cached = this.#lookup(username);
-    const current =
-      (await this.#fetch(username, cached?.stored.version === base.version ? cached : undefined)) ??
-      noDatabase(username);
+    if (base === undefined || validatedAt === undefined || this.#versions.isFresh(validatedAt)) return undefined;
+    const cached = this.#versions.lookup(username);
+    const known = cached?.stored.version === base.version ? cached : undefined;
+    const current = (await this.#versions.fetch(username, known, 'private')) ?? noDatabase(username);
     if (current.stored.version !== base.version) return current;
     current.work?.release();
     return undefined;
-  }
-
-  #isFresh(validatedAt: number | undefined): boolean {
-    if (validatedAt === undefined) return false;
-    const age = this.#environment.clock.now() - validatedAt;
-    // A time in the future is a clock that was set back: how old the entry is, nobody knows.
-    return age >= 0 && age <= this.#environment.stalenessMaxMs && this.#environment.stalenessMaxMs > 0;
-  }
-
-  #lookup(username: string): LocalVersion | undefined {
-    if (!this.#environment.caching) return undefined;
-    const entry = this.#environment.cache.lookup(username);
-    return entry && { path: entry.path, stored: entry, entry, work: undefined };
-  }
-
-  /** One GET, conditional on `known` being outdated. Undefined: the store says that there is no such database. */
-  async #fetch(username: string, known: LocalVersion | undefined): Promise<LocalVersion | undefined> {
-    const { store, cache, clock, caching } = this.#environment;
-    const startedAt = clock.now();
-    const work = cache.workDirectory();
-    let keep = false;
-    try {
-      const path = join(work.path, 'fetched.anki2');
-      const result = await store.get(username, path, { ifVersionNot: known?.stored.version });
-      switch (result.kind) {
-        case 'absent':
-          cache.invalidate(username);
-          return undefined;
-        case 'not-modified': {
-          if (known?.entry === undefined)
-            throw new JavumboError('internal', `get "${username}": not modified since never`);
-          const entry = cache.validated(known.entry, startedAt);
-          const lastModified = result.lastModified ?? entry.lastModified;
-          return { ...known, stored: { ...entry, lastModified }, entry };
-        }
-        case 'found': {
-          const { kind: _, ...stored } = result;
-          if (readHeader(path).journal === 'wal') setRollbackMode(path);
-          const entry = caching ? cache.admit(work, path, username, stored, startedAt) : undefined;
-          if (entry !== undefined) return { path: entry.path, stored, entry, work: undefined };
-          keep = true;
-          return { path, stored, entry: undefined, work };
-        }
-      }
-    } catch (error) {
-      throw asCorruption(error, username) ?? error;
-    } finally {
-      if (!keep) work.release();
-    }
   }
 
   #backOff(conflicts: number): Promise<void> {
@@ -375,14 +276,3 @@ type Ended<T> =
   | { readonly kind: 'changed'; readonly value: T }
   | { readonly kind: 'unchanged'; readonly value: T }
   | { readonly kind: 'threw'; readonly error: unknown };
-
-function noDatabase(username: string): never {
-  throw new JavumboError('not-found', `user "${username}" has no database`, {
-    try: `javumbo db create ${username}`,
-    username,
-  });
-}
-
-function isMissing(error: unknown): boolean {
-  return codeOf(error) === 'ENOENT' || codeOf(error) === 'SQLITE_CANTOPEN';
-}

@@ -40,22 +40,23 @@ export async function dbPull(
     });
   }
   const databases = (await invocation.deployment()).databases({ cacheTtlDefault: OPERATOR_CACHE_TTL });
-  const { path, stored, release } = await databases.fetch(username);
   const partial = `${file}.${invocation.context.random.hex(8)}.part`;
-  try {
-    await copyFile(path, partial, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
-    await chmod(partial, 0o600);
-    await rename(partial, file);
-    return { username, version: stored.version, sizeBytes: stored.sizeBytes, file };
-  } catch (error) {
-    await rm(partial, { force: true });
-    throw new JavumboError('usage', `${file} cannot be written: ${messageOf(error)}`, {
-      try: 'another --out',
-      cause: error,
-    });
-  } finally {
-    release();
-  }
+  return databases.withFile(username, async (path, { version, sizeBytes }) => {
+    try {
+      await copyFile(path, partial, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+      await chmod(partial, 0o600);
+      await rename(partial, file);
+      return { username, version, sizeBytes, file };
+    } catch (error) {
+      await rm(partial, { force: true });
+      // Not there any more: another process emptied the cache, and withFile fetches the database again.
+      if (!existsSync(path)) throw error;
+      throw new JavumboError('usage', `${file} cannot be written: ${messageOf(error)}`, {
+        try: 'another --out',
+        cause: error,
+      });
+    }
+  });
 }
 
 export const pullView: View<PulledDatabase> = {

@@ -1,0 +1,169 @@
+/**
+ * What `kill -9` leaves behind. The commit point is one step in the store (the index's COMMIT, or the moment S3 answers
+ * a PUT), and everything before and after it must be droppable: before it the old version is what everybody reads,
+ * after it the new one, and nothing that was left lying about is ever read or kept for long.
+ */
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { seededRandom } from '../random.ts';
+import { runScript, SCRIPTS } from '../testing/child-process.ts';
+import { type S3Server, startS3Server } from '../testing/s3-server.ts';
+
+let directory: string;
+let server: S3Server | undefined;
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'javumbo-crash-'));
+});
+
+afterEach(async () => {
+  await server?.close();
+  server = undefined;
+  rmSync(directory, { recursive: true, force: true });
+});
+
+function environment(): Record<string, string> {
+  const local = {
+    HOME: directory,
+    JAVUMBO_HOME: join(directory, 'home'),
+    JAVUMBO_CACHE_DIR: join(directory, 'cache'),
+  };
+  if (server === undefined) return local;
+  return {
+    ...local,
+    S3_BUCKET: 'b',
+    AWS_ENDPOINT_URL_S3: server.endpoint,
+    AWS_ACCESS_KEY_ID: 'key',
+    AWS_SECRET_ACCESS_KEY: 'secret',
+  };
+}
+
+async function javumbo(...argv: string[]): Promise<string> {
+  const { code, stdout, stderr } = await runScript(SCRIPTS.javumbo, [...argv, '--quiet'], environment());
+  expect({ argv, code, stderr }).toEqual({ argv, code: 0, stderr: '' });
+  return stdout;
+}
+
+async function counted(): Promise<number> {
+  return Number((await javumbo('db', 'query', 'alice', 'SELECT n FROM counter')).trim());
+}
+
+const COUNT_UP = ['db', 'exec', 'alice', 'UPDATE counter SET n = n + 1', '--quiet'];
+
+async function createCounter(): Promise<void> {
+  await javumbo('db', 'create', 'alice');
+  await javumbo('db', 'exec', 'alice', 'CREATE TABLE counter (n INTEGER); INSERT INTO counter VALUES (0)');
+}
+
+/** Names below a directory, recursively, without the directories. */
+function filesUnder(path: string): string[] {
+  if (!existsSync(path)) return [];
+  return readdirSync(path, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => entry.name);
+}
+
+function workDirectories(): string[] {
+  const cache = join(directory, 'cache');
+  return readdirSync(cache).flatMap((deployment) => readdirSync(join(cache, deployment, 'work')));
+}
+
+// What a reader finds after a crash at each step: the old version up to the commit point, the new one from there on.
+const LOCAL_STEPS = [
+  { step: 'copied', after: 0 },
+  { step: 'edited', after: 0 },
+  { step: 'checked', after: 0 },
+  { step: 'locked', after: 0 },
+  { step: 'file-copied', after: 0 },
+  { step: 'file-synced', after: 0 },
+  { step: 'index-written', after: 0 },
+  { step: 'index-committed', after: 1 },
+  { step: 'old-file-removed', after: 1 },
+  { step: 'stored', after: 1 },
+  { step: 'entry-written', after: 1 },
+  { step: 'entry-renamed', after: 1 },
+  { step: 'cached', after: 1 },
+] as const;
+
+describe('db exec on the local deployment, killed', () => {
+  test.each(LOCAL_STEPS)(
+    'at "$step": $after of 1 change is there, and the next command works',
+    async ({ step, after }) => {
+      await createCounter();
+      const crashed = await runScript(SCRIPTS.crashAt, [step, ...COUNT_UP], environment());
+      expect(crashed.signal).toBe('SIGKILL');
+
+      expect(await counted()).toBe(after);
+      await javumbo('db', 'check', 'alice');
+      await javumbo(...COUNT_UP);
+      expect(await counted()).toBe(after + 1);
+      // The orphans of the crash are gone: one file in the store, no working copy.
+      expect(filesUnder(join(directory, 'home', 'databases'))).toHaveLength(1);
+      expect(workDirectories()).toEqual([]);
+    },
+  );
+});
+
+// The store is another process here, so its own steps are not ours to crash at.
+const S3_STEPS = LOCAL_STEPS.filter(({ step }) =>
+  ['copied', 'edited', 'checked', 'stored', 'entry-written', 'entry-renamed', 'cached'].includes(step),
+);
+
+describe('db exec on an S3 endpoint, killed', () => {
+  test.each(S3_STEPS)(
+    'at "$step": $after of 1 change is there, and the next command works',
+    async ({ step, after }) => {
+      server = await startS3Server({ buckets: ['b'] });
+      await createCounter();
+      const crashed = await runScript(SCRIPTS.crashAt, [step, ...COUNT_UP], environment());
+      expect(crashed.signal).toBe('SIGKILL');
+
+      expect(await counted()).toBe(after);
+      await javumbo(...COUNT_UP);
+      expect(await counted()).toBe(after + 1);
+      expect(workDirectories()).toEqual([]);
+    },
+  );
+});
+
+const ROUNDS = 200;
+const SEED = Number(process.env.JAVUMBO_SEED ?? 20_261_122);
+
+test(`db exec killed ${ROUNDS} times at a random moment (seed ${SEED}) never loses or doubles a change`, async () => {
+  await createCounter();
+  const random = seededRandom(SEED);
+  const { durationMs } = await runScript(SCRIPTS.javumbo, COUNT_UP, environment());
+  let before = await counted();
+  let killed = 0;
+  let landed = 0;
+  for (let round = 0; round < ROUNDS; round++) {
+    // The first half of a run is Node starting: aim at the second, where the work is.
+    const killAfterMs = durationMs * (0.4 + 0.8 * random.fraction());
+    const { code, signal, stderr } = await runScript(SCRIPTS.javumbo, COUNT_UP, environment(), { killAfterMs });
+    const result = await runScript(
+      SCRIPTS.javumbo,
+      ['db', 'query', 'alice', 'SELECT n FROM counter', '--quiet'],
+      environment(),
+    );
+    const now = Number(result.stdout.trim());
+    expect({ round, code: result.code, stderr: result.stderr }).toEqual({ round, code: 0, stderr: '' });
+    if (signal === 'SIGKILL') {
+      killed++;
+      expect([before, before + 1]).toContain(now);
+      if (now > before) landed++;
+    } else {
+      expect({ round, code, stderr, now }).toEqual({ round, code: 0, stderr: '', now: before + 1 });
+    }
+    before = now;
+  }
+  await javumbo('db', 'check', 'alice');
+  await javumbo(...COUNT_UP);
+  expect(await counted()).toBe(before + 1);
+  expect(filesUnder(join(directory, 'home', 'databases'))).toHaveLength(1);
+  expect(workDirectories()).toEqual([]);
+  // A run in which nothing was killed, or nothing before its commit, would have tested nothing.
+  expect(killed).toBeGreaterThan(ROUNDS / 10);
+  expect(killed - landed).toBeGreaterThan(ROUNDS / 20);
+}, 600_000);

@@ -1,0 +1,108 @@
+import { join } from 'node:path';
+import { codeOf, JavumboError } from '../failure.ts';
+import type { LocalVersion, SessionEnvironment } from './session.ts';
+import { asCorruption, readHeader, setRollbackMode } from './sqlite.ts';
+
+export interface VersionSourceOptions extends SessionEnvironment {
+  /** How old a cached version may be and still be read without asking the store, in milliseconds. 0: always ask. */
+  readonly stalenessMaxMs: number;
+}
+
+/** Brings versions onto local disk: from the cache where that is allowed, else from the store. */
+export class VersionSource {
+  readonly #environment: VersionSourceOptions;
+
+  constructor(options: VersionSourceOptions) {
+    this.#environment = options;
+  }
+
+  /**
+   * Calls `use` with the cached version where it is fresh enough, else with the store's. Any process may remove an entry
+   * at any time, also one that was just found or put there; then a copy of our own is fetched.
+   */
+  async withCurrent<T>(username: string, use: (local: LocalVersion, fromCache: boolean) => T | Promise<T>): Promise<T> {
+    const cached = this.lookup(username);
+    const fresh = cached !== undefined && this.isFresh(cached.entry?.validatedAt);
+    if (fresh && cached.entry !== undefined) this.#environment.cache.touch(cached.entry);
+    const local = fresh ? cached : ((await this.fetch(username, cached, 'shared')) ?? noDatabase(username));
+    try {
+      return await use(local, fresh);
+    } catch (error) {
+      if (local.entry === undefined || !isMissing(error)) throw error;
+    }
+    return use((await this.fetch(username, undefined, 'private')) ?? noDatabase(username), false);
+  }
+
+  /** Whether a version that a request found current at that moment may be read without asking again. */
+  isFresh(validatedAt: number | undefined): boolean {
+    if (validatedAt === undefined) return false;
+    const age = this.#environment.clock.now() - validatedAt;
+    // A time in the future is a clock that was set back: how old the entry is, nobody knows.
+    return age >= 0 && age <= this.#environment.stalenessMaxMs && this.#environment.stalenessMaxMs > 0;
+  }
+
+  /** The cached version, however old; undefined on a miss, and where nothing is cached. */
+  lookup(username: string): LocalVersion | undefined {
+    if (!this.#environment.caching) return undefined;
+    const entry = this.#environment.cache.lookup(username);
+    return entry && { path: entry.path, stored: entry, entry, work: undefined };
+  }
+
+  /**
+   * One GET, conditional on `known` being outdated. Undefined: the store says that there is no such database.
+   * `shared` becomes an entry of the cache where there is one; `private` stays in a work directory, for a session that
+   * will change it.
+   */
+  async fetch(
+    username: string,
+    known: LocalVersion | undefined,
+    use: 'shared' | 'private',
+  ): Promise<LocalVersion | undefined> {
+    const { store, cache, clock } = this.#environment;
+    const caching = this.#environment.caching && use === 'shared';
+    const startedAt = clock.now();
+    const work = cache.workDirectory();
+    let keep = false;
+    try {
+      const path = join(work.path, 'fetched.anki2');
+      const result = await store.get(username, path, { ifVersionNot: known?.stored.version });
+      switch (result.kind) {
+        case 'absent':
+          cache.invalidate(username);
+          return undefined;
+        case 'not-modified': {
+          if (known?.entry === undefined)
+            throw new JavumboError('internal', `get "${username}": not modified since never`);
+          const entry = cache.validated(known.entry, startedAt);
+          const lastModified = result.lastModified ?? entry.lastModified;
+          return { ...known, stored: { ...entry, lastModified }, entry };
+        }
+        case 'found': {
+          const { kind: _, ...stored } = result;
+          if (readHeader(path).journal === 'wal') setRollbackMode(path);
+          const entry = caching ? cache.admit(work, path, username, stored, startedAt) : undefined;
+          if (entry !== undefined) return { path: entry.path, stored, entry, work: undefined };
+          keep = true;
+          return { path, stored, entry: undefined, work };
+        }
+      }
+    } catch (error) {
+      throw asCorruption(error, username) ?? error;
+    } finally {
+      if (!keep) work.release();
+    }
+  }
+}
+
+/** Throws the failure of a user whom the store has no database for. */
+export function noDatabase(username: string): never {
+  throw new JavumboError('not-found', `user "${username}" has no database`, {
+    try: `javumbo db create ${username}`,
+    username,
+  });
+}
+
+/** The error of a cached file that another process removed between finding and opening it. */
+export function isMissing(error: unknown): boolean {
+  return codeOf(error) === 'ENOENT' || codeOf(error) === 'SQLITE_CANTOPEN';
+}

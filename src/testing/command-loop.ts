@@ -1,0 +1,13 @@
+/**
+ * A process of its own that runs several commands, one after the other, and prints their exit codes as a JSON array:
+ * `node dist/testing/command-loop.js '[["db","list"],…]'`.
+ */
+import { processContext } from '../cli/context.ts';
+import { main } from '../main.ts';
+
+const commands = JSON.parse(process.argv[2] ?? '[]') as string[][];
+const codes: number[] = [];
+for (const argv of commands) {
+  codes.push(await main(argv, { ...processContext(), stdout: { write: () => true } }));
+}
+process.stdout.write(JSON.stringify(codes));
