@@ -52,16 +52,8 @@ export interface ProfileSettings {
  * that nobody meant.
  */
 export function resolveConfig(flags: GlobalFlags, env: NodeJS.ProcessEnv, profile: ProfileSettings = {}): Config {
-  const bucket = first<string | undefined>(
-    given('flag', '--bucket', flags.bucket),
-    given('environment', 'S3_BUCKET', env.S3_BUCKET),
-    fallback(undefined),
-  );
-  if (bucket.value === '') {
-    throw new JavumboError('usage', `${bucket.name} is set but empty`, {
-      try: `a bucket's name in ${bucket.name}, or unset it for the local deployment`,
-    });
-  }
+  refuseEmpty({ '--region': flags.region, '--profile': flags.profile, '--cache-dir': flags.cacheDir });
+  const bucket = resolveBucket(flags, env);
   const deployment = resolveDeployment(flags, bucket);
   const endpointUrl = resolveEndpoint(flags, env, profile);
   const rtt = first<number | undefined>(
@@ -103,6 +95,11 @@ export function resolveConfig(flags: GlobalFlags, env: NodeJS.ProcessEnv, profil
   };
 }
 
+/** Whether requests to AWS or an engine will follow, about which an AWS profile has a say. Throws as `resolveConfig`. */
+export function asksProfile(flags: GlobalFlags, env: NodeJS.ProcessEnv): boolean {
+  return resolveDeployment(flags, resolveBucket(flags, env)).value === 'aws';
+}
+
 /** The AWS profile, decided before the rest: it may hold a region and an endpoint. */
 export function resolveProfile(flags: GlobalFlags, env: NodeJS.ProcessEnv): Setting<string | undefined> {
   return first<string | undefined>(
@@ -110,6 +107,34 @@ export function resolveProfile(flags: GlobalFlags, env: NodeJS.ProcessEnv): Sett
     given('environment', 'AWS_PROFILE', env.AWS_PROFILE || undefined),
     fallback(undefined),
   );
+}
+
+// What path style would turn into another path is no bucket's name. AWS also takes the ARN of an access point.
+const BUCKET = /^(?!\.+$)[A-Za-z0-9._-]{1,255}$|^arn:[\x21-\x7e]+$/;
+
+function resolveBucket(flags: GlobalFlags, env: NodeJS.ProcessEnv): Setting<string | undefined> {
+  const bucket = first<string | undefined>(
+    given('flag', '--bucket', flags.bucket),
+    given('environment', 'S3_BUCKET', env.S3_BUCKET),
+    fallback(undefined),
+  );
+  if (bucket.value === '') {
+    throw new JavumboError('usage', `${bucket.name} is set but empty`, {
+      try: `a bucket's name in ${bucket.name}, or unset it for the local deployment`,
+    });
+  }
+  if (bucket.value !== undefined && !BUCKET.test(bucket.value)) {
+    throw new JavumboError('usage', `${bucket.name} is not the name of a bucket: ${JSON.stringify(bucket.value)}`, {
+      try: 'letters, digits, hyphens and dots',
+    });
+  }
+  return bucket;
+}
+
+function refuseEmpty(flags: Readonly<Record<string, string | undefined>>): void {
+  const empty = Object.keys(flags).find((name) => flags[name] === '');
+  if (empty === undefined) return;
+  throw new JavumboError('usage', `${empty} is empty`, { try: `a value for ${empty}, or none of it` });
 }
 
 function resolveDeployment(flags: GlobalFlags, bucket: Setting<string | undefined>): Config['deployment'] {
@@ -146,7 +171,7 @@ function resolveEndpoint(flags: GlobalFlags, env: NodeJS.ProcessEnv, profile: Pr
     given('profile', 'endpoint_url', configured(profile.s3EndpointUrl)),
     fallback(undefined),
   );
-  if (endpoint.value !== undefined && !/^https?:\/\/[^/]/.test(endpoint.value)) {
+  if (endpoint.value !== undefined && !isHttpAddress(endpoint.value)) {
     throw new JavumboError(
       'usage',
       `${endpoint.name} is not an http or https address: ${JSON.stringify(endpoint.value)}`,
@@ -156,6 +181,12 @@ function resolveEndpoint(flags: GlobalFlags, env: NodeJS.ProcessEnv, profile: Pr
     );
   }
   return endpoint.value === undefined ? endpoint : { ...endpoint, value: endpoint.value.replace(/\/+$/, '') };
+}
+
+function isHttpAddress(text: string): boolean {
+  if (!/^https?:\/\/[^/]/.test(text) || !URL.canParse(text)) return false;
+  const { search, hash } = new URL(text);
+  return search === '' && hash === '';
 }
 
 /** A duration such as `171ms`, `0.5s` or `20` (milliseconds), in milliseconds. */

@@ -74,9 +74,14 @@ function asUsage(error: CommanderError, program: Command, argv: readonly string[
   const [first = '', ...more] = message.replace(/^error: /, '').split('\n');
   const suggestion = /Did you mean (.*)\?/.exec(more.join(' '))?.[1];
   return new JavumboError('usage', first.replace(/\.$/, ''), {
-    try: suggestion ?? `${namedCommand(program, argv)} --help`,
+    try: suggested(error, suggestion, namedCommand(program, argv)),
     cause: error,
   });
+}
+
+function suggested({ code }: CommanderError, suggestion: string | undefined, command: string): string {
+  if (suggestion === undefined) return `${command} --help`;
+  return code === 'commander.unknownCommand' ? `${command} ${suggestion}` : suggestion;
 }
 
 /** The longest existing command that the words name: `javumbo db query`. */

@@ -1,22 +1,10 @@
 import { createCollection } from '../anki/collection.ts';
 import { addNote } from '../anki/note.ts';
 import type { Clock } from '../clock.ts';
-import { unknownOutcome } from '../databases/outcome-failures.ts';
-import type { CommitOutcome } from '../databases/session.ts';
 import type { UserDatabases } from '../databases/user-databases.ts';
 import type { Random } from '../random.ts';
 import { type Metric, metricOf } from './stats.ts';
-
-/** How long the phases of one request took, in milliseconds. */
-export interface RequestTimes {
-  /** GET and open. */
-  readonly downloadMs: number;
-  /** SELECT. */
-  readonly queryMs: number;
-  /** UPDATE, COMMIT and PUT. */
-  readonly uploadMs: number;
-  readonly totalMs: number;
-}
+import { type RequestTimes, timedWrite } from './timed-request.ts';
 
 export interface LatencyResult {
   readonly times: readonly RequestTimes[];
@@ -57,53 +45,23 @@ export async function measureLatency(
   options: {
     readonly requests: number;
     readonly clock: Clock;
-    readonly onRequest?: (times: RequestTimes, index: number) => void;
+    readonly onRequest?: (index: number) => void;
   },
 ): Promise<LatencyResult> {
   const { clock, requests, onRequest } = options;
   const times: RequestTimes[] = [];
   const versions: string[] = [];
-  let sizeBeforeBytes = 0;
+  let firstSizeBytes = 0;
   for (let index = 0; index < requests; index++) {
-    const noteId = noteIds[index % noteIds.length];
-    const startedAt = clock.monotonic();
-    const session = await databases.openForWriting(username);
-    if (index === 0) sizeBeforeBytes = session.base?.sizeBytes ?? 0;
-    const openedAt = clock.monotonic();
-    let queriedAt: number;
-    try {
-      session.database.prepare('SELECT flds FROM notes WHERE id = ?').get(noteId);
-      queriedAt = clock.monotonic();
-      session.database.prepare('UPDATE notes SET mod = mod + 1 WHERE id = ?').run(noteId);
-    } catch (error) {
-      session.discard();
-      throw error;
-    }
-    versions.push(committedVersion(username, await session.commit()));
-    const endedAt = clock.monotonic();
-    const measured = {
-      downloadMs: openedAt - startedAt,
-      queryMs: queriedAt - openedAt,
-      uploadMs: endedAt - queriedAt,
-      totalMs: endedAt - startedAt,
-    };
+    const noteId = noteIds[index % noteIds.length] ?? 0;
+    const { version, sizeBeforeBytes, ...measured } = await timedWrite(databases, username, noteId, clock);
+    if (index === 0) firstSizeBytes = sizeBeforeBytes;
+    versions.push(version);
     times.push(measured);
-    onRequest?.(measured, index);
+    onRequest?.(index);
   }
   const sizeAfterBytes = await databases.read(username, ({ stored }) => stored.sizeBytes);
-  return { times, versions, sizeBeforeBytes, sizeAfterBytes };
-}
-
-function committedVersion(username: string, outcome: CommitOutcome): string {
-  switch (outcome.kind) {
-    case 'committed':
-      return outcome.version;
-    case 'unknown':
-      throw unknownOutcome(username, outcome.base, outcome.cause);
-    case 'unchanged':
-    case 'conflict':
-      throw new Error(`a request of the benchmark ended in ${outcome.kind}: somebody else works on "${username}"`);
-  }
+  return { times, versions, sizeBeforeBytes: firstSizeBytes, sizeAfterBytes };
 }
 
 // Week 1's forecast of what caching would bring: a quarter of the downloads remain.

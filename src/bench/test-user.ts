@@ -1,3 +1,4 @@
+import { unknownOutcome } from '../databases/outcome-failures.ts';
 import type { Deployment } from '../deployment/deployment.ts';
 import type { Random } from '../random.ts';
 import { newRunId, testUser } from '../test-data.ts';
@@ -11,8 +12,9 @@ export async function withTestUser<T>(
 ): Promise<T> {
   const username = testUser(newRunId(random), purpose);
   const remove = async (): Promise<void> => {
-    await store.delete(username);
     cache.invalidate(username);
+    const outcome = await store.delete(username);
+    if (outcome.kind === 'unknown') throw unknownOutcome(username, undefined, outcome.cause);
   };
   let result: T;
   try {

@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
-import { type Config, type GlobalFlags, resolveConfig, resolveProfile } from '../config.ts';
+import { asksProfile, type Config, type GlobalFlags, resolveConfig, resolveProfile } from '../config.ts';
 import type { Deployment } from '../deployment/deployment.ts';
 import type { Context } from './context.ts';
 import { EXIT_CODE, type ExitCode } from './exit-code.ts';
+import { visible } from './format.ts';
 import { type OutputFlags, printResult, type View } from './print.ts';
 
 /** What a command's work gets. The deployment is put together at the first call, so that nothing is loaded before. */
@@ -10,9 +11,14 @@ export interface Invocation {
   readonly config: Config;
   readonly context: Context;
   readonly flags: OutputFlags;
-  deployment(): Promise<Deployment>;
+  deployment(options?: DeploymentOptions): Promise<Deployment>;
   /** A line for people on stderr; nothing with --quiet. */
   note(line: string): void;
+}
+
+export interface DeploymentOptions {
+  /** The round trip to simulate on the local deployment where --rtt does not say one: without it nothing takes time. */
+  readonly rttDefaultMs?: number;
 }
 
 export type Run<T> = (invocation: Invocation) => Promise<T>;
@@ -26,7 +32,7 @@ export function executeIn(context: Context, finished: (code: ExitCode) => void):
     const flags = outputFlags(command);
     const opened: Deployment[] = [];
     const note = (line: string): void => {
-      if (!flags.quiet) context.stderr.write(`${line}\n`);
+      if (!flags.quiet) context.stderr.write(`${visible(line)}\n`);
     };
     try {
       const config = await configOf(command, context);
@@ -35,13 +41,15 @@ export function executeIn(context: Context, finished: (code: ExitCode) => void):
         context,
         flags,
         note,
-        deployment: async () => {
+        deployment: async ({ rttDefaultMs } = {}) => {
           if (opened[0] !== undefined) return opened[0];
+          const simulated = withDefaultRoundTrip(config, rttDefaultMs);
           if (config.deployment.source === 'default') {
             note(`note: no bucket is configured: working on the local deployment in ${config.home.value}`);
           }
           const { openDeployment } = await import('../deployment/open.ts');
-          const deployment = await openDeployment(config, context);
+          if (simulated !== config) note(`note: simulating a round trip of ${rttDefaultMs} ms (--rtt 0 for none)`);
+          const deployment = await openDeployment(simulated, context);
           opened.push(deployment);
           return deployment;
         },
@@ -55,11 +63,17 @@ export function executeIn(context: Context, finished: (code: ExitCode) => void):
   };
 }
 
+function withDefaultRoundTrip(config: Config, rttDefaultMs: number | undefined): Config {
+  if (rttDefaultMs === undefined || config.deployment.value !== 'local' || config.rtt.value !== undefined)
+    return config;
+  return { ...config, rtt: { value: rttDefaultMs, source: 'default' } };
+}
+
 /** The configuration, with the AWS profile read only where a request to AWS or an engine will follow. */
 export async function configOf(command: Command, { env }: Context): Promise<Config> {
   const flags = command.optsWithGlobals<GlobalFlags>();
-  const config = resolveConfig(flags, env);
-  if (config.deployment.value === 'local') return config;
+  // Asked beforehand: without the profile's endpoint, --rtt would seem to be meant for AWS itself.
+  if (!asksProfile(flags, env)) return resolveConfig(flags, env);
   const { loadProfile } = await import('../deployment/profile.ts');
   return resolveConfig(flags, env, await loadProfile(resolveProfile(flags, env).value));
 }

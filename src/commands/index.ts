@@ -1,5 +1,8 @@
 import type { Command } from 'commander';
 import type { Execute } from '../cli/execute.ts';
+import { registerBenchCache } from './bench/cache.ts';
+import { registerBenchConcurrent } from './bench/concurrent.ts';
+import { registerBenchHitRate } from './bench/hit-rate.ts';
 import { registerBenchLatency } from './bench/latency.ts';
 import { registerCacheClear } from './cache/clear.ts';
 import { registerCacheStats } from './cache/stats.ts';
@@ -15,6 +18,8 @@ import { registerDbPull } from './db/pull.ts';
 import { registerDbPush } from './db/push.ts';
 import { registerDbQuery } from './db/query.ts';
 import { registerVerifyDay2 } from './verify/day2.ts';
+import { registerVerifyDay3 } from './verify/day3.ts';
+import { registerVerifyDay4 } from './verify/day4.ts';
 
 type Register = (parent: Command, execute: Execute) => void;
 
@@ -36,8 +41,16 @@ const NOUNS: readonly { readonly name: string; readonly description: string; rea
       registerDbDelete,
     ],
   },
-  { name: 'bench', description: 'measure the deployment', verbs: [registerBenchLatency] },
-  { name: 'verify', description: 'prove that the deployment works, day by day', verbs: [registerVerifyDay2] },
+  {
+    name: 'bench',
+    description: 'measure the deployment',
+    verbs: [registerBenchLatency, registerBenchCache, registerBenchHitRate, registerBenchConcurrent],
+  },
+  {
+    name: 'verify',
+    description: 'prove that the deployment works, day by day',
+    verbs: [registerVerifyDay2, registerVerifyDay3, registerVerifyDay4],
+  },
   { name: 'cache', description: 'the databases kept on this machine', verbs: [registerCacheStats, registerCacheClear] },
   { name: 'config', description: 'where each setting comes from', verbs: [registerConfigShow] },
 ];

@@ -1,21 +1,11 @@
 import { createHash } from 'node:crypto';
-import {
-  chmodSync,
-  existsSync,
-  lstatSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  utimesSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import type { Clock } from '../clock.ts';
-import { codeOf, JavumboError, messageOf } from '../failure.ts';
+import { codeOf } from '../failure.ts';
 import type { Random } from '../random.ts';
+import { cacheFailure, namesIn, requireOwnDirectory } from './cache-directory.ts';
+import { type CacheEntry, type EntryDescription, isBasedOn, readEntry, setTimes } from './cache-entry.ts';
 import { syncToDisk } from './file.ts';
 import type { StoredDatabase, Version } from './store.ts';
 import { makeWorkDirectory, orphanedWorkDirectories, type WorkDirectory } from './work-directory.ts';
@@ -32,8 +22,8 @@ import { makeWorkDirectory, orphanedWorkDirectories, type WorkDirectory } from '
  *     <root>/<deployment>/entries/<username>/<hash of version>/{<username>.anki2, entry.json}
  *     <root>/<deployment>/work/<namespace>-<pid>-<process start>-<random>/
  *
- * The modification time of `entry.json` is when the last request began that found this version current; its access time
- * is when the entry was last used.
+ * The modification time of `entry.json` is when the last request began that found this version current; that of the
+ * database file is when the entry was last used (an access time would be moved by every look at it).
  */
 export class DatabaseCache {
   /** Where this deployment's entries and work directories are. */
@@ -43,10 +33,10 @@ export class DatabaseCache {
   readonly #limits: CacheLimits;
   readonly #atStep: (step: CacheStep) => void;
   #swept = false;
+  #admittedBytes = 0;
 
   /** Nothing is created before it is needed. Throws `usage` when `root` is no directory of this user's. */
   constructor(options: DatabaseCacheOptions) {
-    requireOwnDirectory(options.root);
     this.directory = join(
       resolve(options.root),
       createHash('sha256').update(options.deployment).digest('hex').slice(0, 16),
@@ -55,6 +45,8 @@ export class DatabaseCache {
     this.#random = options.random;
     this.#limits = options.limits ?? DEFAULT_CACHE_LIMITS;
     this.#atStep = options.atStep ?? (() => {});
+    requireOwnDirectory(resolve(options.root));
+    requireOwnDirectory(this.directory);
   }
 
   /** The entry that is most likely current, and usable now; undefined on a miss. Says nothing about its age. */
@@ -77,9 +69,15 @@ export class DatabaseCache {
 
   /** Records that the store still held this version for a request that began at `at` (milliseconds since 1970). */
   validated(entry: CacheEntry, at: number): CacheEntry {
-    const validatedAt = Math.max(at, entry.validatedAt);
+    // A validation in the future dates from before the clock was set back, and says nothing any more.
+    const validatedAt = entry.validatedAt > this.#clock.now() ? at : Math.max(at, entry.validatedAt);
     setTimes(entry, this.#clock.now(), validatedAt);
     return { ...entry, validatedAt };
+  }
+
+  /** Makes an entry as old as if it had last been found current at `at`; for checks that cannot wait for it. */
+  age(entry: CacheEntry, at: number): void {
+    setTimes(entry, entry.usedAt, at);
   }
 
   /**
@@ -97,40 +95,44 @@ export class DatabaseCache {
     at: number,
   ): CacheEntry | undefined {
     const prepared = join(work.path, 'entry');
-    const final = this.#entryPath(username, stored.version);
+    const preparedFile = join(prepared, `${username}.anki2`);
+    const directory = this.#entryPath(username, stored.version);
+    let entry: CacheEntry;
     try {
       mkdirSync(prepared, { mode: 0o700 });
-      renameSync(file, join(prepared, `${username}.anki2`));
-      chmodSync(join(prepared, `${username}.anki2`), 0o400);
+      renameSync(file, preparedFile);
+      chmodSync(preparedFile, 0o400);
       const { version, writes, lastModified } = stored;
-      const sizeBytes = statSync(join(prepared, `${username}.anki2`)).size;
-      const description: Description = { username, version, writes, lastModified, sizeBytes };
+      const sizeBytes = statSync(preparedFile).size;
+      const description: EntryDescription = { username, version, writes, lastModified, sizeBytes };
+      const usedAt = this.#clock.now();
       writeFileSync(join(prepared, 'entry.json'), JSON.stringify(description), { mode: 0o600 });
-      utimesSync(join(prepared, 'entry.json'), this.#clock.now() / 1000, at / 1000);
-      for (const path of [join(prepared, `${username}.anki2`), join(prepared, 'entry.json'), prepared])
-        syncToDisk(path);
+      utimesSync(join(prepared, 'entry.json'), at / 1000, at / 1000);
+      utimesSync(preparedFile, usedAt / 1000, usedAt / 1000);
+      for (const path of [preparedFile, join(prepared, 'entry.json'), prepared]) syncToDisk(path);
       this.#atStep('entry-written');
-      mkdirSync(dirname(final), { recursive: true, mode: 0o700 });
-      // The same version may be there already, from another process; a newer copy of equal bytes replaces it.
-      rmSync(final, { recursive: true, force: true });
-      renameSync(prepared, final);
+      mkdirSync(dirname(directory), { recursive: true, mode: 0o700 });
+      // The same version may be there already, from another process; this copy of equal bytes is as good.
+      this.#remove(directory);
+      renameSync(prepared, directory);
       this.#atStep('entry-renamed');
+      const path = join(directory, `${username}.anki2`);
+      entry = { ...description, directory, path, validatedAt: at, usedAt };
     } catch (error) {
+      if (existsSync(preparedFile)) renameSync(preparedFile, file);
+      rmSync(prepared, { recursive: true, force: true });
       if (!['ENOSPC', 'EDQUOT', 'ENOTEMPTY', 'EEXIST', 'ENOENT'].includes(codeOf(error) ?? '')) {
         throw cacheFailure(this.directory, error);
       }
-      const taken = join(prepared, `${username}.anki2`);
-      if (existsSync(taken)) renameSync(taken, file);
       return undefined;
     }
-    const admitted = readEntry(final);
-    if (admitted !== undefined) this.#makeRoom(admitted);
-    return admitted;
+    this.#makeRoom(entry);
+    return entry;
   }
 
   /** Forgets a user: what is cached must not be served again, not even within the allowed staleness. */
   invalidate(username: string): void {
-    rmSync(join(this.directory, 'entries', username), { recursive: true, force: true });
+    this.#remove(join(this.directory, 'entries', username));
   }
 
   /** A private directory for working copies, on the same file system as the entries. */
@@ -154,7 +156,7 @@ export class DatabaseCache {
   clear(): { readonly deletedCount: number; readonly deletedBytes: number } {
     const entries = this.entries();
     const deletedBytes = entries.reduce((sum, entry) => sum + entry.sizeBytes, 0);
-    rmSync(join(this.directory, 'entries'), { recursive: true, force: true });
+    this.#remove(join(this.directory, 'entries'));
     this.#sweep();
     return { deletedCount: entries.length, deletedBytes };
   }
@@ -172,15 +174,59 @@ export class DatabaseCache {
     return join(this.directory, 'entries', username, name);
   }
 
+  /** Removes the user's older versions, and from time to time what the limits do not allow. Never `admitted` itself. */
   #makeRoom(admitted: CacheEntry): void {
+    try {
+      this.#removeWhatIsTooMuch(admitted);
+    } catch {
+      // The entry is there, which is what was asked for; the next admission tries again.
+    }
+  }
+
+  #removeWhatIsTooMuch(admitted: CacheEntry): void {
+    for (const entry of this.#entriesOf(admitted.username)) {
+      if (entry.directory !== admitted.directory && !isBasedOn(entry, admitted)) this.#remove(entry.directory);
+    }
+    this.#admittedBytes += admitted.sizeBytes;
+    if (!this.#scanIsDue()) return;
     const others = this.entries().filter((entry) => entry.directory !== admitted.directory);
     let total = others.reduce((sum, entry) => sum + entry.sizeBytes, admitted.sizeBytes);
     for (const entry of others) {
-      const superseded = entry.username === admitted.username && !isBasedOn(entry, admitted);
       const expired = this.#clock.now() - entry.usedAt > this.#limits.ageMaxMs;
-      if (!superseded && !expired && total <= this.#limits.bytesMax) continue;
-      rmSync(entry.directory, { recursive: true, force: true });
+      if (!expired && total <= this.#limits.bytesMax) continue;
+      this.#remove(entry.directory);
       total -= entry.sizeBytes;
+    }
+  }
+
+  /**
+   * Looking at every entry takes as long as a request once thousands are cached, so it is done once a minute by
+   * whichever process comes by, and when this one has added a twentieth of the limit since.
+   */
+  #scanIsDue(): boolean {
+    const marker = join(this.directory, 'scanned');
+    const scannedAt = statSync(marker, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+    const age = this.#clock.now() - scannedAt;
+    if (age >= 0 && age < SCAN_INTERVAL_MS && this.#admittedBytes < this.#limits.bytesMax / 20) return false;
+    this.#admittedBytes = 0;
+    writeFileSync(marker, '', { mode: 0o600 });
+    utimesSync(marker, this.#clock.now() / 1000, this.#clock.now() / 1000);
+    return true;
+  }
+
+  /**
+   * Takes a directory out of sight in one step and then away. Removing it where it is could meet another process that
+   * renames an entry into it.
+   */
+  #remove(path: string): void {
+    if (!existsSync(path)) return;
+    const work = this.workDirectory();
+    try {
+      renameSync(path, join(work.path, 'removed'));
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT') throw cacheFailure(path, error);
+    } finally {
+      work.release();
     }
   }
 
@@ -213,77 +259,7 @@ export interface CacheLimits {
 // 1,500 MB is what week 1 leaves in Lambda's 2,048 MB of /tmp.
 export const DEFAULT_CACHE_LIMITS: CacheLimits = { bytesMax: 1_500_000_000, ageMaxMs: 7 * 24 * 3_600_000 };
 
+const SCAN_INTERVAL_MS = 60_000;
+
 export const CACHE_STEPS = ['entry-written', 'entry-renamed'] as const;
 export type CacheStep = (typeof CACHE_STEPS)[number];
-
-export interface CacheEntry extends StoredDatabase {
-  readonly username: string;
-  readonly directory: string;
-  /** The database file. Never written to. */
-  readonly path: string;
-  /** When the last request began that found this version current, in milliseconds since 1970. */
-  readonly validatedAt: number;
-  readonly usedAt: number;
-}
-
-type Description = StoredDatabase & { readonly username: string };
-
-function isBasedOn(entry: StoredDatabase, base: StoredDatabase): boolean {
-  return entry.writes.slice(1).includes(base.writes[0] ?? base.version);
-}
-
-function readEntry(directory: string): CacheEntry | undefined {
-  try {
-    const described = JSON.parse(readFileSync(join(directory, 'entry.json'), 'utf8')) as Description;
-    const path = join(directory, `${described.username}.anki2`);
-    // Whatever cleans /tmp may have taken one file of the two, or truncated it.
-    if (statSync(path).size !== described.sizeBytes || !Array.isArray(described.writes)) return undefined;
-    const { mtimeMs, atimeMs } = statSync(join(directory, 'entry.json'));
-    return { ...described, directory, path, validatedAt: mtimeMs, usedAt: atimeMs };
-  } catch {
-    return undefined;
-  }
-}
-
-function setTimes(entry: CacheEntry, usedAt: number, validatedAt: number): void {
-  try {
-    utimesSync(join(entry.directory, 'entry.json'), usedAt / 1000, validatedAt / 1000);
-  } catch (error) {
-    if (codeOf(error) !== 'ENOENT') throw error;
-  }
-}
-
-function namesIn(directory: string): string[] {
-  try {
-    return readdirSync(directory);
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return [];
-    throw cacheFailure(directory, error);
-  }
-}
-
-/** Refuses a directory that somebody else could read or plant files in; /tmp is everybody's. */
-function requireOwnDirectory(root: string): void {
-  try {
-    mkdirSync(root, { recursive: true, mode: 0o700 });
-    const found = lstatSync(root);
-    if (!found.isDirectory())
-      throw new JavumboError('usage', `the cache path ${root} is not a directory`, { try: OTHER_PLACE });
-    if (process.getuid !== undefined && found.uid !== process.getuid()) {
-      throw new JavumboError('usage', `the cache directory ${root} belongs to another user`, { try: OTHER_PLACE });
-    }
-    if ((found.mode & 0o077) !== 0) chmodSync(root, 0o700);
-  } catch (error) {
-    throw cacheFailure(root, error);
-  }
-}
-
-const OTHER_PLACE = 'another directory with --cache-dir';
-
-function cacheFailure(path: string, error: unknown): Error {
-  if (error instanceof JavumboError) return error;
-  return new JavumboError('usage', `the cache directory ${path} cannot be used: ${messageOf(error)}`, {
-    try: OTHER_PLACE,
-    cause: error,
-  });
-}

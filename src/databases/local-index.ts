@@ -68,6 +68,7 @@ export function asLocalFailure(error: unknown, verb: string, username?: string):
   if (code === 'SQLITE_NOTADB' || code?.startsWith('SQLITE_CORRUPT')) {
     return new JavumboError('corrupt', `${verb} ${subject}: its index is damaged: ${messageOf(error)}`, {
       username,
+      try: 'a backup of the directory in JAVUMBO_HOME',
       cause: error,
     });
   }

@@ -1,6 +1,6 @@
 import { constants, copyFileSync, mkdirSync, readdirSync, rmdirSync, rmSync, statSync } from 'node:fs';
-import { copyFile, mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { copyFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import type Database from 'better-sqlite3';
 import type { Clock } from '../clock.ts';
 import { codeOf, JavumboError } from '../failure.ts';
@@ -60,6 +60,7 @@ export class LocalDatabaseStore implements DatabaseStore {
           throw asLocalFailure(error, 'read', username);
         if (this.#row(username)?.file === row.file) {
           throw new JavumboError('corrupt', `the file of database "${username}" is missing from ${this.#root}`, {
+            try: 'a backup of the directory in JAVUMBO_HOME',
             username,
             cause: error,
           });
@@ -70,7 +71,7 @@ export class LocalDatabaseStore implements DatabaseStore {
 
   /** A random name that this deployment got when it was made, and that no other one has. */
   get id(): string {
-    return this.#open().prepare<[], { id: string }>('SELECT id FROM deployment').get()?.id ?? '';
+    return this.#ask((index) => index.prepare<[], { id: string }>('SELECT id FROM deployment').get()?.id ?? '');
   }
 
   async head(username: string): Promise<StoredDatabase | undefined> {
@@ -83,7 +84,6 @@ export class LocalDatabaseStore implements DatabaseStore {
       const version = await sha256Of(source);
       const sizeBytes = statSync(source).size;
       const folder = this.#folder(username);
-      await mkdir(folder, { recursive: true, mode: 0o700 });
       const index = this.#open();
       return this.#locked(index, () => {
         const current = this.#row(username);
@@ -91,9 +91,10 @@ export class LocalDatabaseStore implements DatabaseStore {
         if (condition.kind === 'version' && current?.version !== condition.version) {
           return { kind: 'conflict', reason: current === undefined ? 'deleted' : 'changed' };
         }
+        const made = mkdirSync(folder, { recursive: true, mode: 0o700 });
+        if (made !== undefined) for (const parent of [dirname(folder), this.#root]) syncToDisk(parent);
         this.#removeOrphans(index, username);
         const file = `${this.#random.hex(16)}.anki2`;
-        mkdirSync(folder, { recursive: true, mode: 0o700 });
         writeDurably(source, join(folder, file), () => this.#atStep('file-copied'));
         syncToDisk(folder);
         this.#atStep('file-synced');
@@ -106,7 +107,12 @@ export class LocalDatabaseStore implements DatabaseStore {
           )
           .run(username, file, version, encodeWrites(writes), sizeBytes, lastModified);
         this.#atStep('index-written');
-        index.exec('COMMIT');
+        try {
+          index.exec('COMMIT');
+        } catch (error) {
+          // What SQLite wrote before it failed may be found again after a crash: nobody can tell.
+          return { kind: 'unknown', cause: error instanceof Error ? error : new Error(String(error)) };
+        }
         this.#atStep('index-committed');
         if (current !== undefined) this.#removeFile(username, current.file);
         this.#atStep('old-file-removed');
@@ -135,12 +141,14 @@ export class LocalDatabaseStore implements DatabaseStore {
   }
 
   async list(from = ''): Promise<ListPage> {
-    const rows = this.#open()
-      .prepare<[string, number], ListedDatabase & { key: string }>(
-        `SELECT username, username || '.anki2' AS key, version, size_bytes AS sizeBytes, last_modified AS lastModified
-         FROM databases WHERE key > ? ORDER BY key LIMIT ?`,
-      )
-      .all(from, PAGE_LENGTH);
+    const rows = this.#ask((index) =>
+      index
+        .prepare<[string, number], ListedDatabase & { key: string }>(
+          `SELECT username, username || '.anki2' AS key, version, size_bytes AS sizeBytes, last_modified AS lastModified
+           FROM databases WHERE key > ? ORDER BY key LIMIT ?`,
+        )
+        .all(from, PAGE_LENGTH),
+    );
     const databases = rows.map(({ key, ...listed }) => listed);
     return { databases, foreignKeys: 0, next: rows.length < PAGE_LENGTH ? undefined : rows.at(-1)?.key };
   }
@@ -155,11 +163,23 @@ export class LocalDatabaseStore implements DatabaseStore {
   }
 
   #row(username: string): IndexRow | undefined {
-    return this.#open()
-      .prepare<[string], IndexRow>(
-        'SELECT file, version, writes, size_bytes, last_modified FROM databases WHERE username = ?',
-      )
-      .get(username);
+    return this.#ask((index) =>
+      index
+        .prepare<[string], IndexRow>(
+          'SELECT file, version, writes, size_bytes, last_modified FROM databases WHERE username = ?',
+        )
+        .get(username),
+    );
+  }
+
+  /** A question to the index; what SQLite throws becomes a failure that names the local deployment. */
+  #ask<T>(question: (index: Database.Database) => T): T {
+    const index = this.#open();
+    try {
+      return question(index);
+    } catch (error) {
+      throw asLocalFailure(error, 'read');
+    }
   }
 
   #open(): Database.Database {
@@ -197,7 +217,7 @@ export class LocalDatabaseStore implements DatabaseStore {
     const known = index.prepare('SELECT 1 FROM databases WHERE file = ?');
     for (const file of readdirSync(folder)) {
       // Looked up by file, not by user: on a file system that folds case two users may share a folder.
-      if (known.get(file) === undefined) rmSync(join(folder, file), { force: true });
+      if (known.get(file) === undefined) rmSync(join(folder, file), { recursive: true, force: true });
     }
   }
 }

@@ -15,11 +15,12 @@ export function unknownOutcome(username: string, base: Version | undefined, caus
   );
 }
 
-/** The failure of a lost race, naming the version that won. One HEAD; without it when even that fails. */
+/** The failure of a lost race, with a hint for whoever lost it, naming the version that won. One HEAD; without it when even that fails. */
 export async function conflictFailure(
   store: DatabaseStore,
   username: string,
   expected: Version | undefined,
+  hint = 'the same command again',
 ): Promise<JavumboError> {
   const winner = await winnerOf(store, username);
   const actual =
@@ -32,7 +33,7 @@ export async function conflictFailure(
     'conflict',
     `database "${username}" was changed by somebody else: expected version ${expected ?? 'none'}, but the store holds ${actual}`,
     {
-      try: winner === undefined ? `javumbo db create ${username}` : 'the same command again',
+      try: winner === undefined ? `javumbo db create ${username}` : hint,
       username,
       expectedVersion: expected,
       actualVersion: winner === 'not asked' ? undefined : winner?.version,

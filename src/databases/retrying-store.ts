@@ -65,14 +65,36 @@ export class RetryingDatabaseStore implements DatabaseStore {
     return this.#repeated(() => this.#inner.list(from));
   }
 
+  /**
+   * A delete whose reply was lost is not blindly sent again: on an engine that does not compare, the second one could
+   * remove what somebody made after the first. HEAD decides: nothing there is `deleted`, another version than the one
+   * to delete is `unknown`, for either this delete or another came first.
+   */
   async delete(username: string, options: DeleteOptions = {}): Promise<DeleteOutcome> {
-    let attempts = 0;
-    const outcome = await this.#repeated(() => {
-      attempts++;
-      return this.#inner.delete(username, options);
-    });
-    // Gone at a second look: the first attempt did it and its reply was lost.
-    return outcome.kind === 'absent' && attempts > 1 ? { kind: 'deleted' } : outcome;
+    let doubt: Error | undefined;
+    for (let attempt = 1; ; attempt++) {
+      let failure: JavumboError;
+      try {
+        const outcome = await this.#inner.delete(username, options);
+        if (outcome.kind === 'absent') return doubt === undefined ? outcome : { kind: 'deleted' };
+        if (outcome.kind === 'conflict' && doubt !== undefined) return { kind: 'unknown', cause: doubt };
+        if (outcome.kind !== 'unknown') return outcome;
+        doubt = outcome.cause;
+        const current = await this.head(username);
+        if (current === undefined) return { kind: 'deleted' };
+        if (options.ifVersion !== undefined && current.version !== options.ifVersion) return outcome;
+        failure = new JavumboError('unavailable', messageOf(doubt), { retryable: true });
+      } catch (error) {
+        if (doubt !== undefined) return { kind: 'unknown', cause: doubt };
+        if (!(error instanceof JavumboError && error.retryable)) throw error;
+        failure = error;
+      }
+      if (attempt >= this.#policy.attemptsMax) {
+        if (doubt !== undefined) return { kind: 'unknown', cause: doubt };
+        throw failure;
+      }
+      await this.#backOff(attempt);
+    }
   }
 
   async put(username: string, source: string, options: PutOptions): Promise<PutOutcome> {
@@ -92,11 +114,12 @@ export class RetryingDatabaseStore implements DatabaseStore {
       try {
         outcome = await this.#inner.put(username, source, options);
       } catch (error) {
-        if (!(error instanceof JavumboError && error.kind === 'unavailable')) throw error;
-        definite = error;
-        if (error.retryable) continue;
+        if (error instanceof JavumboError && error.retryable) {
+          definite = error;
+          continue;
+        }
         if (doubt === undefined) throw error;
-        return { kind: 'unknown', cause: error };
+        return { kind: 'unknown', cause: doubt };
       }
       if (outcome.kind === 'committed') return outcome;
       if (outcome.kind === 'conflict' && doubt === undefined) return outcome;

@@ -4,6 +4,7 @@ import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import {
   DeleteObjectCommand,
+  type DeleteObjectCommandInput,
   GetObjectCommand,
   HeadObjectCommand,
   ListObjectsV2Command,
@@ -13,7 +14,17 @@ import {
 } from '@aws-sdk/client-s3';
 import { JavumboError } from '../failure.ts';
 import { digestOf } from './file.ts';
-import { asReadFailure, type S3Subject, statusOf, whatBecameOfPut } from './s3-errors.ts';
+import { asReadFailure, type S3Subject, statusOf, whatBecameOfDelete, whatBecameOfPut } from './s3-errors.ts';
+import {
+  describe,
+  type IfMatchForm,
+  inForm,
+  lastModifiedOf,
+  otherForm,
+  quoted,
+  unquoted,
+  WRITES_KEY,
+} from './s3-headers.ts';
 import type {
   DatabaseStore,
   DeleteOptions,
@@ -24,18 +35,16 @@ import type {
   PutOptions,
   PutOutcome,
   StoredDatabase,
-  Version,
 } from './store.ts';
 import { keyOf, USER_DATABASES_PREFIX, usernameOf } from './username.ts';
-import { decodeWrites, encodeWrites } from './write-ids.ts';
-
-// Lower case and without separators: metadata keys travel as header names, and proxies rewrite the others.
-const WRITES_KEY = 'javumbowrites';
+import { encodeWrites } from './write-ids.ts';
 
 export interface S3DatabaseStoreOptions {
   readonly bucket: string;
   /** Set for anything that is not AWS itself; it decides about checksums and about the form of `If-Match`. */
   readonly endpoint?: string | undefined;
+  /** Told of each request that a call makes beside its own, with the bytes that it sends, whatever becomes of it. */
+  readonly onExtraRequest?: ((request: 'head' | 'put' | 'delete', bytesUp: number) => void) | undefined;
 }
 
 /**
@@ -48,9 +57,11 @@ export class S3DatabaseStore implements DatabaseStore {
   readonly #client: S3Client;
   readonly #bucket: string;
   readonly #endpoint: string | undefined;
+  readonly #onExtraRequest: NonNullable<S3DatabaseStoreOptions['onExtraRequest']>;
   #ifMatch: IfMatchForm;
 
-  constructor(client: S3Client, { bucket, endpoint }: S3DatabaseStoreOptions) {
+  constructor(client: S3Client, { bucket, endpoint, onExtraRequest = () => {} }: S3DatabaseStoreOptions) {
+    this.#onExtraRequest = onExtraRequest;
     this.#client = client;
     this.#bucket = bucket;
     this.#endpoint = endpoint;
@@ -112,29 +123,28 @@ export class S3DatabaseStore implements DatabaseStore {
       return first;
     }
     // Refused, by a store that may not understand this form: a conflict only if the base is no longer current.
+    this.#onExtraRequest('head', 0);
     const current = await this.head(username);
-    if (current?.version !== condition.version) return { ...first, extraRequests: { head: 1 } };
-    const other: IfMatchForm['form'] = form === 'quoted' ? 'unquoted' : 'quoted';
+    if (current === undefined) return { kind: 'conflict', reason: 'deleted' };
+    if (current.version !== condition.version) return first;
+    const other = otherForm(form);
+    this.#onExtraRequest('put', (await stat(source)).size);
     const second = await this.#putOnce(username, source, options, { IfMatch: inForm(other, condition.version) });
     if (second.kind === 'committed') this.#ifMatch = { form: other, settled: true };
-    return { ...second, extraRequests: { head: 1, put: 1 } };
+    return second;
   }
 
   async delete(username: string, { ifVersion }: DeleteOptions = {}): Promise<DeleteOutcome> {
-    try {
-      await this.#client.send(
-        new DeleteObjectCommand({
-          Bucket: this.#bucket,
-          Key: keyOf(username),
-          ...(ifVersion === undefined ? {} : { IfMatch: inForm(this.#ifMatch.form, ifVersion) }),
-        }),
-      );
-      return { kind: 'deleted' };
-    } catch (error) {
-      if (statusOf(error) === 412) return { kind: 'conflict' };
-      if ((error as Error).name === 'NoSuchKey') return { kind: 'absent' };
-      throw asReadFailure(error, this.#subject('delete', username));
-    }
+    if (ifVersion === undefined) return this.#deleteOnce(username, {});
+    const { form, settled } = this.#ifMatch;
+    const first = await this.#deleteOnce(username, { IfMatch: inForm(form, ifVersion) });
+    if (settled || first.kind !== 'conflict') return first;
+    // As in put: refused, perhaps for the form alone.
+    this.#onExtraRequest('head', 0);
+    const current = await this.head(username);
+    if (current?.version !== ifVersion) return first;
+    this.#onExtraRequest('delete', 0);
+    return this.#deleteOnce(username, { IfMatch: inForm(otherForm(form), ifVersion) });
   }
 
   async list(from?: string): Promise<ListPage> {
@@ -154,13 +164,23 @@ export class S3DatabaseStore implements DatabaseStore {
               username,
               version: unquoted(object.ETag ?? ''),
               sizeBytes: object.Size ?? 0,
-              lastModified: object.LastModified?.getTime() ?? 0,
+              // Ceph lists milliseconds where every header has seconds; one database has one time.
+              lastModified: Math.floor((object.LastModified?.getTime() ?? 0) / 1000) * 1000,
             },
       );
       const next = page.IsTruncated === true ? page.NextContinuationToken : undefined;
       return { databases, foreignKeys: objects.length - databases.length, next };
     } catch (error) {
       throw asReadFailure(error, this.#subject('list', undefined));
+    }
+  }
+
+  async #deleteOnce(username: string, condition: Pick<DeleteObjectCommandInput, 'IfMatch'>): Promise<DeleteOutcome> {
+    try {
+      await this.#client.send(new DeleteObjectCommand({ Bucket: this.#bucket, Key: keyOf(username), ...condition }));
+      return { kind: 'deleted' };
+    } catch (error) {
+      return whatBecameOfDelete(error, this.#subject('delete', username));
     }
   }
 
@@ -172,7 +192,16 @@ export class S3DatabaseStore implements DatabaseStore {
   ): Promise<PutOutcome> {
     const { size } = await stat(source);
     const checksum = await this.#checksumOf(source);
-    const body = createReadStream(source);
+    // Told where it ends, the stream ends with its last byte. Left to find out, it can be overtaken by the reply, and a
+    // request that never ended takes its connection with it.
+    const body = createReadStream(source, size > 0 ? { end: size - 1 } : {});
+    // The SDK pipes the body without listening for its errors: unheard, one would end the process.
+    const request = new AbortController();
+    let unreadable: Error | undefined;
+    body.once('error', (error) => {
+      unreadable = error;
+      request.abort();
+    });
     try {
       const reply = await this.#client.send(
         new PutObjectCommand({
@@ -185,6 +214,7 @@ export class S3DatabaseStore implements DatabaseStore {
           ...checksum,
           ...condition,
         }),
+        { abortSignal: request.signal },
       );
       if (reply.ETag === undefined) {
         // Never an empty version: whoever compared against it next would compare against nothing.
@@ -192,7 +222,17 @@ export class S3DatabaseStore implements DatabaseStore {
       }
       return { kind: 'committed', version: unquoted(reply.ETag) };
     } catch (error) {
-      return whatBecameOfPut(error, condition.IfMatch !== undefined, this.#subject('put', username));
+      // A server that refuses before it has read the body leaves a connection that is good for nothing.
+      request.abort();
+      const subject = this.#subject('put', username);
+      if (unreadable !== undefined) {
+        // The body never came to its promised length, so there is nothing the store could have kept.
+        throw new JavumboError('unavailable', `put ${subject.name}: ${unreadable.message}`, {
+          username,
+          cause: unreadable,
+        });
+      }
+      return whatBecameOfPut(error, condition.IfMatch !== undefined, subject);
     } finally {
       body.destroy();
     }
@@ -212,52 +252,4 @@ export class S3DatabaseStore implements DatabaseStore {
     const name = username === undefined ? `bucket "${this.#bucket}"` : `database "${username}"`;
     return { verb, name, username, bucket: this.#bucket, endpoint: this.#endpoint };
   }
-}
-
-/** A 304 is an error to the SDK, which keeps its headers aside. */
-function lastModifiedOf(error: unknown): number | undefined {
-  const headers = (error as { $response?: { headers?: Record<string, string> } }).$response?.headers;
-  const time = Date.parse(headers?.['last-modified'] ?? '');
-  return Number.isNaN(time) ? undefined : time;
-}
-
-/** `settled` once a put was accepted in this form: only a success tells a wrong form from a lost race. */
-interface IfMatchForm {
-  readonly form: 'quoted' | 'unquoted';
-  readonly settled: boolean;
-}
-
-function inForm(form: IfMatchForm['form'], version: Version): string {
-  return form === 'quoted' ? quoted(version) : version;
-}
-
-function quoted(version: Version): string {
-  return `"${version}"`;
-}
-
-function unquoted(etag: string): Version {
-  return etag.replace(/^"(.*)"$/, '$1');
-}
-
-function describe(
-  reply: {
-    ETag?: string | undefined;
-    ContentLength?: number | undefined;
-    LastModified?: Date | undefined;
-    Metadata?: Record<string, string> | undefined;
-  },
-  subject: S3Subject,
-): StoredDatabase {
-  if (reply.ETag === undefined || reply.ContentLength === undefined) {
-    throw new JavumboError('unavailable', `${subject.verb} ${subject.name}: the reply has no ETag or no length`, {
-      try: 'javumbo doctor',
-      username: subject.username,
-    });
-  }
-  return {
-    version: unquoted(reply.ETag),
-    writes: decodeWrites(reply.Metadata?.[WRITES_KEY]),
-    sizeBytes: reply.ContentLength,
-    lastModified: reply.LastModified?.getTime() ?? 0,
-  };
 }

@@ -2,7 +2,8 @@ import { chmodSync, constants, copyFileSync, renameSync, statSync } from 'node:f
 import { join } from 'node:path';
 import type { Clock } from '../clock.ts';
 import type { Random } from '../random.ts';
-import type { CacheEntry, DatabaseCache } from './cache.ts';
+import type { DatabaseCache } from './cache.ts';
+import type { CacheEntry } from './cache-entry.ts';
 import {
   asCorruption,
   openReadOnly,
@@ -88,8 +89,11 @@ export class ReadSession {
   }
 
   close(): void {
-    this.database.close();
-    this.#work?.release();
+    try {
+      this.database.close();
+    } finally {
+      this.#work?.release();
+    }
   }
 }
 
@@ -179,8 +183,11 @@ export class WriteSession {
   discard(): void {
     if (!this.#open) return;
     this.#open = false;
-    this.database.close();
-    this.#work.release();
+    try {
+      this.database.close();
+    } finally {
+      this.#work.release();
+    }
   }
 
   #takeCopy(local: LocalVersion): void {
@@ -197,7 +204,11 @@ export class WriteSession {
     if (this.database.inTransaction) this.database.exec('COMMIT');
     this.#environment.atStep?.('edited');
     settleJournal(this.database);
-    if (this.hasChanged()) quickCheck(this.database);
+    if (this.hasChanged()) {
+      quickCheck(this.database);
+      // An empty file passes every check of SQLite's, and is no database to anybody else.
+      readHeader(this.#path);
+    }
     this.database.close();
   }
 
@@ -208,11 +219,18 @@ export class WriteSession {
   #remember(committed: Omit<StoredDatabase, 'sizeBytes'> | undefined, startedAt: number): void {
     const { cache, caching } = this.#environment;
     try {
-      if (committed === undefined || !caching) cache.invalidate(this.username);
-      else {
-        const stored = { ...committed, sizeBytes: statSync(this.#path).size };
-        cache.admit(this.#work, this.#path, this.username, stored, startedAt);
-      }
+      const stored = committed && caching ? { ...committed, sizeBytes: statSync(this.#path).size } : undefined;
+      const entry = stored && cache.admit(this.#work, this.#path, this.username, stored, startedAt);
+      // Without an entry for the new version the old one must go: it would be served as if nothing had happened.
+      if (entry === undefined) cache.invalidate(this.username);
+    } catch {
+      this.#forget();
+    }
+  }
+
+  #forget(): void {
+    try {
+      this.#environment.cache.invalidate(this.username);
     } catch {}
   }
 }

@@ -9,8 +9,10 @@ export interface CopiedSource {
 }
 
 /**
- * Copies a SQLite file that may be in use to `destination`, whole and at one moment, without writing beside it: by
- * SQLite's own backup, which includes a live -wal that a plain copy would lose. The copy is checked.
+ * Copies a SQLite file that may be in use to `destination`, whole and at one moment: by SQLite's own backup, which
+ * includes a live -wal that a plain copy would lose. The copy is checked. Nothing is written beside the source, except
+ * for the -shm that SQLite needs to read a -wal whose writer is gone. A program that locks the file for itself, as Anki
+ * does, must close it first.
  *
  * Throws `usage` for a file that cannot be read or has lost its rows to a -wal that is not there, `corrupt` for one that
  * is not SQLite, truncated or damaged.
@@ -40,6 +42,10 @@ export async function copySource(
 async function backUp(source: string, destination: string): Promise<void> {
   const database = new Database(source, { readonly: true, fileMustExist: true, timeout: 5_000 });
   try {
+    // One read transaction around the whole backup: a writer cannot make it begin again and again, and a file that
+    // somebody has locked is reported here (a backup that cannot begin resolves, and has copied nothing).
+    database.exec('BEGIN');
+    database.prepare('SELECT count(*) FROM sqlite_master').get();
     await database.backup(destination);
   } finally {
     database.close();

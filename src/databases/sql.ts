@@ -68,7 +68,7 @@ export function runScript(database: SqliteDatabase, script: string, values: read
   }
   refuseUnsafe(statements);
   let changes = 0;
-  for (const { sql, line } of statements) {
+  for (const { sql, line, verb } of statements) {
     try {
       const prepared = database.prepare(sql);
       const bound = values.map(boundValue);
@@ -76,13 +76,19 @@ export function runScript(database: SqliteDatabase, script: string, values: read
       else {
         // RETURNING, or a pragma that answers: the rows are not asked for, but they must be stepped through.
         for (const _ of prepared.iterate(...bound));
-        if (!prepared.readonly) changes += (database.prepare('SELECT changes() AS n').get() as { n: number }).n;
+        if (changesRows(verb, prepared.readonly))
+          changes += (database.prepare('SELECT changes() AS n').get() as { n: number }).n;
       }
     } catch (error) {
       throw asSqlFailure(error, statements.length > 1 ? `line ${line}: ` : '');
     }
   }
   return changes;
+}
+
+/** A pragma that answers may count as writing, and changes no row: changes() still tells of the statement before it. */
+function changesRows(verb: string, readonly: boolean): boolean {
+  return !readonly && verb !== 'PRAGMA';
 }
 
 function jsonValue(value: unknown): JsonValue {
@@ -96,8 +102,14 @@ function jsonValue(value: unknown): JsonValue {
 export function asSqlFailure(error: unknown, where = ''): unknown {
   if (error instanceof JavumboError || asCorruption(error, '') !== undefined) return error;
   const code = codeOf(error) ?? '';
-  const machine = /^SQLITE_(FULL|IOERR|NOMEM|CANTOPEN|BUSY|LOCKED|INTERRUPT)/.test(code);
-  if (machine) return new JavumboError('unavailable', `${where}${messageOf(error)}`, { cause: error });
+  // Not LOCKED: nobody else has the copy open, so it is the statement that cannot run inside of a transaction.
+  const machine = /^SQLITE_(FULL|IOERR|NOMEM|CANTOPEN|BUSY|INTERRUPT)/.test(code);
+  if (machine) {
+    return new JavumboError('unavailable', `${where}${messageOf(error)}`, {
+      try: 'the same command again, with space on the disk of --cache-dir and in memory',
+      cause: error,
+    });
+  }
   // better-sqlite3 throws RangeError and TypeError for values that do not fit the statement.
   if (code.startsWith('SQLITE_') || error instanceof RangeError || error instanceof TypeError) {
     return new JavumboError('usage', `${where}${lowerFirst(messageOf(error))}`, {

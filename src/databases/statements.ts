@@ -79,7 +79,8 @@ export function refuseUnsafe(statements: readonly Statement[]): void {
         try: 'javumbo db pull, and work on the file',
       });
     }
-    const endsTransaction = ['COMMIT', 'END'].includes(verb) || (verb === 'ROLLBACK' && !/\bTO\b/i.test(sql));
+    const endsTransaction =
+      ['COMMIT', 'END'].includes(verb) || (verb === 'ROLLBACK' && !/\bTO\b/i.test(withoutComments(sql)));
     if (endsTransaction || verb === 'BEGIN') {
       throw new JavumboError('usage', `line ${line}: ${verb} would end the transaction, so nothing was stored`, {
         try: WITHOUT_TRANSACTION,

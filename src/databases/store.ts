@@ -1,6 +1,6 @@
 /**
- * The port to wherever user databases are kept. One call is one request to the store (an implementation that needs
- * more says so in `extraRequests`), and no implementation retries: retrying-store.ts does, where every attempt can be
+ * The port to wherever user databases are kept. One call is one request to the store (S3's makes a second one where it
+ * must learn an engine's ways, and reports it), and no implementation retries: retrying-store.ts does, where every attempt can be
  * counted and every doubt settled.
  *
  * What each implementation swears to, and store-contract.ts checks:
@@ -88,17 +88,21 @@ export type PutOutcome =
       readonly superseded?: boolean;
       /** As in StoredDatabase, where the reply says it. */
       readonly lastModified?: number | undefined;
-      readonly extraRequests?: ExtraRequests;
     }
-  | { readonly kind: 'conflict'; readonly reason: 'changed' | 'deleted'; readonly extraRequests?: ExtraRequests }
-  | { readonly kind: 'unknown'; readonly cause: Error; readonly extraRequests?: ExtraRequests };
+  | { readonly kind: 'conflict'; readonly reason: 'changed' | 'deleted' }
+  | { readonly kind: 'unknown'; readonly cause: Error };
 
 export interface DeleteOptions {
   readonly ifVersion?: Version | undefined;
 }
 
-/** `deleted`: nothing is there now (S3 says so too when nothing was there before). `conflict`: another version is there. */
-export type DeleteOutcome = { readonly kind: 'deleted' | 'absent' | 'conflict' };
+/**
+ * `deleted`: nothing was left (S3 says so too when nothing was there before). `conflict`: another version is there, and
+ * nothing was deleted. `unknown`: the request may have arrived.
+ */
+export type DeleteOutcome =
+  | { readonly kind: 'deleted' | 'absent' | 'conflict' }
+  | { readonly kind: 'unknown'; readonly cause: Error };
 
 export interface ListPage {
   readonly databases: readonly ListedDatabase[];
@@ -106,12 +110,6 @@ export interface ListPage {
   readonly foreignKeys: number;
   /** Where the next page begins; undefined on the last. */
   readonly next: string | undefined;
-}
-
-/** Requests that one call made beside its own, so that a count of calls stays a count of requests. */
-export interface ExtraRequests {
-  readonly put?: number;
-  readonly head?: number;
 }
 
 export interface ListedDatabase {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { JavumboError } from '../failure.ts';
 import { alreadyExists, conflictFailure, unknownOutcome } from './outcome-failures.ts';
@@ -5,7 +6,7 @@ import { type LocalVersion, ReadSession, WORKING_COPY, WriteSession } from './se
 import { asCorruption, type SqliteDatabase } from './sqlite.ts';
 import type { StoredDatabase, Version } from './store.ts';
 import { parseUsername } from './username.ts';
-import { isMissing, noDatabase, VersionSource, type VersionSourceOptions } from './version-source.ts';
+import { noDatabase, VersionSource, type VersionSourceOptions } from './version-source.ts';
 
 export type UserDatabasesOptions = VersionSourceOptions;
 
@@ -30,6 +31,9 @@ export interface UpdateResult<T> {
 // Another writer's commit takes a round trip; waiting about as long lets it finish before the next attempt reads.
 const BACKOFF_MS = 20;
 const BACKOFF_MAX_MS = 1_000;
+
+// Sending the same file again would only undo what the other writer did, if it were allowed.
+const PULL_AGAIN = 'javumbo db pull, and make your changes to that version';
 
 /** The user databases of one deployment: reading, updating and creating them. */
 export class UserDatabases {
@@ -56,6 +60,11 @@ export class UserDatabases {
     }
   }
 
+  /** Whether a read now would be served from the cache without asking the store. */
+  isCached(username: string): boolean {
+    return this.#versions.isFresh(this.#versions.lookup(username)?.entry?.validatedAt);
+  }
+
   /** As `read`, for a caller that closes the session itself. */
   async openForReading(username: string): Promise<ReadSession> {
     parseUsername(username);
@@ -80,7 +89,8 @@ export class UserDatabases {
       try {
         return this.#begin(username, cached, options);
       } catch (error) {
-        if (!isMissing(error)) throw error;
+        // Another process removed the entry between finding and copying it: a miss.
+        if (existsSync(cached.path)) throw error;
       }
     }
     const fetched = await this.#versions.fetch(username, undefined, 'private');
@@ -190,35 +200,40 @@ export class UserDatabases {
       case 'conflict':
         throw base === undefined
           ? await alreadyExists(this.#environment.store, username)
-          : await conflictFailure(this.#environment.store, username, base.version);
+          : await conflictFailure(this.#environment.store, username, base.version, PULL_AGAIN);
     }
   }
 
   /**
-   * Hands the current version, at most the allowed staleness old, to `use` as a file, whether or not it can be opened.
-   * `use` must not change the file, and is called again when another process removed it from the cache meanwhile.
+   * Hands the current version to `use` as a file, byte for byte as the store has it, whether or not it can be opened.
+   * One GET. Throws `not-found`, `unavailable`, and what `use` throws.
    */
   async withFile<T>(username: string, use: (path: string, stored: StoredDatabase) => Promise<T>): Promise<T> {
     parseUsername(username);
-    return this.#versions.withCurrent(username, async ({ path, stored, work }) => {
-      try {
-        return await use(path, stored);
-      } finally {
-        work?.release();
-      }
-    });
+    return this.#versions.withStoredBytes(username, use);
   }
 
-  /** Deletes a user's database and returns the version that was there. Throws `not-found`, `conflict`, `unavailable`. */
+  /**
+   * Deletes a user's database and returns the version that was there: one HEAD and one DELETE.
+   * Throws `not-found`, `conflict` when another version came in between, `unknown`, `unavailable`.
+   */
   async delete(username: string): Promise<Version> {
     parseUsername(username);
     const { store, cache } = this.#environment;
     const current = (await store.head(username)) ?? noDatabase(username);
-    const { kind } = await store.delete(username, { ifVersion: current.version });
+    // First, since nobody may go on reading it however the request ends.
     cache.invalidate(username);
-    if (kind === 'conflict') throw await conflictFailure(this.#environment.store, username, current.version);
-    if (kind === 'absent') return noDatabase(username);
-    return current.version;
+    const outcome = await store.delete(username, { ifVersion: current.version });
+    switch (outcome.kind) {
+      case 'deleted':
+        return current.version;
+      case 'absent':
+        return noDatabase(username);
+      case 'conflict':
+        throw await conflictFailure(store, username, current.version);
+      case 'unknown':
+        throw unknownOutcome(username, current.version, outcome.cause);
+    }
   }
 
   #begin(username: string, local: LocalVersion | undefined, options: OpenOptions): WriteSession {

@@ -1,7 +1,10 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { codeOf, JavumboError } from '../failure.ts';
+import { JavumboError } from '../failure.ts';
 import type { LocalVersion, SessionEnvironment } from './session.ts';
 import { asCorruption, readHeader, setRollbackMode } from './sqlite.ts';
+import type { StoredDatabase } from './store.ts';
+import type { WorkDirectory } from './work-directory.ts';
 
 export interface VersionSourceOptions extends SessionEnvironment {
   /** How old a cached version may be and still be read without asking the store, in milliseconds. 0: always ask. */
@@ -28,9 +31,39 @@ export class VersionSource {
     try {
       return await use(local, fresh);
     } catch (error) {
-      if (local.entry === undefined || !isMissing(error)) throw error;
+      if (local.entry === undefined || existsSync(local.path)) throw error;
     }
     return use((await this.fetch(username, undefined, 'private')) ?? noDatabase(username), false);
+  }
+
+  /**
+   * One GET of the bytes as they are, sound or not, for `use` to look at. Afterwards the cache gets them if it can, so
+   * that the version and its write ids are known to whoever writes over it.
+   */
+  async withStoredBytes<T>(username: string, use: (path: string, stored: StoredDatabase) => Promise<T>): Promise<T> {
+    const { store, cache, caching, clock } = this.#environment;
+    const work = cache.workDirectory();
+    try {
+      const path = join(work.path, 'fetched.anki2');
+      const startedAt = clock.now();
+      const result = await store.get(username, path);
+      if (result.kind !== 'found') return noDatabase(username);
+      const { kind: _, ...stored } = result;
+      const value = await use(path, stored);
+      if (caching) this.#keep(work, path, username, stored, startedAt);
+      return value;
+    } finally {
+      work.release();
+    }
+  }
+
+  #keep(work: WorkDirectory, path: string, username: string, stored: StoredDatabase, at: number): void {
+    try {
+      if (readHeader(path).journal === 'wal') setRollbackMode(path);
+      this.#environment.cache.admit(work, path, username, stored, at);
+    } catch {
+      // Damaged, or no space: whoever asked has the bytes, and the next reader is told.
+    }
   }
 
   /** Whether a version that a request found current at that moment may be read without asking again. */
@@ -100,9 +133,4 @@ export function noDatabase(username: string): never {
     try: `javumbo db create ${username}`,
     username,
   });
-}
-
-/** The error of a cached file that another process removed between finding and opening it. */
-export function isMissing(error: unknown): boolean {
-  return codeOf(error) === 'ENOENT' || codeOf(error) === 'SQLITE_CANTOPEN';
 }

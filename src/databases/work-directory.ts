@@ -13,7 +13,10 @@ const FOREIGN_AGE_MAX_MS = 24 * 3_600_000;
 /** A private directory of this process, named so that any later process can tell whether its maker still lives. */
 export interface WorkDirectory {
   readonly path: string;
-  /** Removes the directory and what is left in it. Can be called twice. */
+  /**
+   * Removes the directory and what is left in it. Can be called twice, and never throws: it comes after an outcome that
+   * stands, and what it cannot remove is an orphan that a later process removes.
+   */
   release(): void;
 }
 
@@ -22,7 +25,14 @@ export function makeWorkDirectory(parent: string, random: Random): WorkDirectory
   const name = [processNamespace(), process.pid, startOf(process.pid) ?? '0', random.hex(8)].join('-');
   const path = join(parent, name);
   mkdirSync(path, { recursive: true, mode: 0o700 });
-  return { path, release: () => rmSync(path, { recursive: true, force: true }) };
+  return {
+    path,
+    release: () => {
+      try {
+        rmSync(path, { recursive: true, force: true });
+      } catch {}
+    },
+  };
 }
 
 /** The work directories under `parent` whose process is gone. */

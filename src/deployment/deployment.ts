@@ -8,6 +8,8 @@ import type { UserDatabases } from '../databases/user-databases.ts';
 /** A store of user databases and what belongs to it, put together from the configuration. */
 export interface Deployment {
   readonly description: DeploymentDescription;
+  /** What it was put together from, for processes that work on the same one. */
+  readonly config: Config;
   /** Retrying, counted, and delayed where a round trip is simulated. */
   readonly store: DatabaseStore;
   readonly cache: DatabaseCache;
@@ -15,7 +17,15 @@ export interface Deployment {
   /** Requests to the store so far, retries included. */
   requests(): RequestCounts;
   databases(options: DatabasesOptions): UserDatabases;
+  /** The same store as another machine sees it: with an empty cache of its own, removed by `remove`. */
+  machine(stalenessMaxMs: number): Machine;
   close(): void;
+}
+
+export interface Machine {
+  readonly databases: UserDatabases;
+  readonly cache: DatabaseCache;
+  remove(): void;
 }
 
 /** As reports have it. */
@@ -35,7 +45,7 @@ export interface DatabasesOptions {
 }
 
 export function describeDeployment({ deployment, bucket, region, endpointUrl, rtt }: Config): DeploymentDescription {
-  const rttMs = rtt.value === undefined ? {} : { rttMs: rtt.value };
+  const rttMs = rtt.value === undefined || rtt.value === 0 ? {} : { rttMs: rtt.value };
   if (deployment.value === 'local') return { kind: 'local', ...rttMs };
   return {
     kind: 'aws',

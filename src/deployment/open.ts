@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { refuseNewerSchema } from '../anki/refuse-newer-schema.ts';
 import type { Context } from '../cli/context.ts';
 import type { Config } from '../config.ts';
@@ -5,6 +6,7 @@ import { DatabaseCache } from '../databases/cache.ts';
 import { CountingDatabaseStore } from '../databases/counting-store.ts';
 import { DelayedDatabaseStore } from '../databases/delayed-store.ts';
 import { RetryingDatabaseStore } from '../databases/retrying-store.ts';
+import type { S3DatabaseStoreOptions } from '../databases/s3-store.ts';
 import type { DatabaseStore } from '../databases/store.ts';
 import { UserDatabases } from '../databases/user-databases.ts';
 import { type Deployment, describeDeployment } from './deployment.ts';
@@ -19,37 +21,47 @@ interface Backend {
 /** Puts the configured deployment together. Makes no request; the local deployment's directory is made if missing. */
 export async function openDeployment(config: Config, context: Context): Promise<Deployment> {
   const { clock, random, atStep } = context;
-  const backend = config.deployment.value === 'local' ? await openLocal(config, context) : await openS3(config);
+  let counting: CountingDatabaseStore | undefined;
+  const backend =
+    config.deployment.value === 'local'
+      ? await openLocal(config, context)
+      : await openS3(config, (request, bytesUp) => counting?.countExtra(request, bytesUp));
   try {
     const roundTripMs = config.rtt.value ?? 0;
     const delayed = roundTripMs > 0 ? new DelayedDatabaseStore(backend.store, { roundTripMs, clock }) : backend.store;
     // Counting stands under retrying, so that every attempt is counted; the round trip under both, for every attempt travels.
-    const counting = new CountingDatabaseStore(delayed);
-    const store = new RetryingDatabaseStore(counting, { clock, random });
-    const cache = new DatabaseCache({
-      root: config.cacheDir.value,
-      deployment: backend.identity,
-      clock,
-      random,
-      atStep,
-    });
+    const counted = new CountingDatabaseStore(delayed);
+    counting = counted;
+    const store = new RetryingDatabaseStore(counted, { clock, random });
+    const openCache = (root: string): DatabaseCache =>
+      new DatabaseCache({ root, deployment: backend.identity, clock, random, atStep });
+    const cache = openCache(config.cacheDir.value);
+    const databasesOver = (over: DatabaseCache, caching: boolean, stalenessMaxMs: number): UserDatabases =>
+      new UserDatabases({
+        store,
+        cache: over,
+        caching,
+        clock,
+        random,
+        atStep,
+        inspect: refuseNewerSchema,
+        stalenessMaxMs,
+      });
     return {
       description: describeDeployment(config),
+      config,
       store,
       cache,
       clock,
-      requests: () => counting.counts(),
+      requests: () => counted.counts(),
       databases: ({ cacheTtlDefault, caching = true }) =>
-        new UserDatabases({
-          store,
-          cache,
-          caching,
-          clock,
-          random,
-          atStep,
-          inspect: refuseNewerSchema,
-          stalenessMaxMs: (config.cacheTtl.value ?? cacheTtlDefault) * 1000,
-        }),
+        databasesOver(cache, caching, (config.cacheTtl.value ?? cacheTtlDefault) * 1000),
+      machine: (stalenessMaxMs) => {
+        // A work directory of this process: should it be killed, the next one removes it.
+        const work = cache.workDirectory();
+        const own = openCache(join(work.path, 'machine'));
+        return { cache: own, databases: databasesOver(own, true, stalenessMaxMs), remove: work.release };
+      },
       close: backend.close,
     };
   } catch (error) {
@@ -64,7 +76,7 @@ async function openLocal(config: Config, { clock, random, atStep }: Context): Pr
   return { store, identity: `local ${store.id}`, close: () => store.close() };
 }
 
-async function openS3(config: Config): Promise<Backend> {
+async function openS3(config: Config, onExtraRequest: S3DatabaseStoreOptions['onExtraRequest']): Promise<Backend> {
   const { openS3Store } = await import('./s3-client.ts');
-  return openS3Store(config);
+  return openS3Store(config, onExtraRequest);
 }

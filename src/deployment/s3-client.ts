@@ -1,6 +1,6 @@
 import { S3Client } from '@aws-sdk/client-s3';
 import type { Config } from '../config.ts';
-import { S3DatabaseStore } from '../databases/s3-store.ts';
+import { S3DatabaseStore, type S3DatabaseStoreOptions } from '../databases/s3-store.ts';
 import { JavumboError } from '../failure.ts';
 
 // A connection that is not there in three seconds will not be; a socket on which nothing moves for fifteen is dead. A
@@ -8,8 +8,13 @@ import { JavumboError } from '../failure.ts';
 const CONNECTION_TIMEOUT_MS = 3_000;
 const IDLE_TIMEOUT_MS = 15_000;
 
+const SILENT = { trace: () => {}, debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+
 /** The bucket that the configuration names, as a store. */
-export function openS3Store(config: Config): { store: S3DatabaseStore; identity: string; close: () => void } {
+export function openS3Store(
+  config: Config,
+  onExtraRequest: S3DatabaseStoreOptions['onExtraRequest'],
+): { store: S3DatabaseStore; identity: string; close: () => void } {
   const bucket = config.bucket.value;
   if (bucket === undefined) throw new JavumboError('internal', 'an S3 store was opened without a bucket');
   const endpoint = config.endpointUrl.value;
@@ -27,6 +32,8 @@ export function openS3Store(config: Config): { store: S3DatabaseStore; identity:
         }),
     // Retries are RetryingDatabaseStore's: see S3DatabaseStore.
     maxAttempts: 1,
+    // Left alone, the SDK warns on the console of requests that it does not retry; what matters is thrown anyway.
+    logger: SILENT,
     // For bodies from 2 MiB the SDK asks before it sends, on a new connection every time. (prior-art.md, 2.5)
     expectContinueHeader: false,
     requestHandler: {
@@ -37,7 +44,7 @@ export function openS3Store(config: Config): { store: S3DatabaseStore; identity:
     },
   });
   return {
-    store: new S3DatabaseStore(client, { bucket, endpoint }),
+    store: new S3DatabaseStore(client, { bucket, endpoint, onExtraRequest }),
     identity: `s3 ${endpoint ?? 'aws'} ${bucket}`,
     close: () => client.destroy(),
   };

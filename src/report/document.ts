@@ -22,6 +22,8 @@ export interface Report {
   readonly metrics: Readonly<Record<string, Metric>>;
   readonly derived: Readonly<Record<string, number>>;
   readonly grades: Readonly<Record<string, string>>;
+  /** Each worker's outcome, where there were workers. */
+  readonly workers?: readonly WorkerReport[];
   /** Of what was measured; setup and clean-up are not in it. */
   readonly requests: RequestCounts;
   /** Doubts about the figures, each with what to try. */
@@ -47,6 +49,15 @@ export interface Assertion {
   readonly passed: boolean;
   readonly expected?: string | number | boolean;
   readonly actual?: string | number | boolean;
+}
+
+/** How one edit of one worker ended. */
+export interface WorkerReport {
+  readonly outcome: 'committed' | 'conflict' | 'unknown' | 'other';
+  readonly noteId: number;
+  /** How often the edit was run. */
+  readonly attempts: number;
+  readonly durationMs: number;
 }
 
 export interface Environment {

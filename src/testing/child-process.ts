@@ -14,6 +14,7 @@ export interface ChildResult {
 export const SCRIPTS = {
   javumbo: fileURLToPath(new URL('../../bin/javumbo.js', import.meta.url)),
   crashAt: fileURLToPath(new URL('../../dist/testing/crash-at.js', import.meta.url)),
+  measuredCommand: fileURLToPath(new URL('../../dist/testing/measured-command.js', import.meta.url)),
   commandLoop: fileURLToPath(new URL('../../dist/testing/command-loop.js', import.meta.url)),
 } as const;
 
@@ -27,7 +28,12 @@ export function runScript(
   return new Promise((resolve, reject) => {
     const startedAt = performance.now();
     const child = spawn(process.execPath, [script, ...argv], {
-      env: { PATH: process.env.PATH, AWS_EC2_METADATA_DISABLED: 'true', ...env },
+      env: {
+        PATH: process.env.PATH,
+        AWS_EC2_METADATA_DISABLED: 'true',
+        AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
+        ...env,
+      },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     let stdout = '';

@@ -1,9 +1,20 @@
+import type { Metric } from '../bench/stats.ts';
 import type { Clock } from '../clock.ts';
 import { type FailureKind, JavumboError, messageOf } from '../failure.ts';
-import type { Assertion, Check } from '../report/document.ts';
+import type { Assertion, Check, WorkerReport } from '../report/document.ts';
 
 /** Records what a test claims, in order, whether or not it holds. */
 export type Assert = (name: string, passed: boolean, details?: Pick<Assertion, 'expected' | 'actual'>) => void;
+
+/** What the tests of a day leave behind for the report, beside their assertions. */
+export interface Figures {
+  metrics: Readonly<Record<string, Metric>>;
+  derived: Readonly<Record<string, number>>;
+  /** Week 1's marks beyond passing, which nothing fails for. */
+  grades: Readonly<Record<string, string>>;
+  workers: readonly WorkerReport[];
+  warnings: readonly string[];
+}
 
 /** One of week 1's tests. */
 export interface Test {

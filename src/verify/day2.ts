@@ -1,7 +1,6 @@
 import { createCollection } from '../anki/collection.ts';
 import { addNote } from '../anki/note.ts';
 import { createWithNotes, latencyFigures, measureLatency } from '../bench/latency.ts';
-import type { Metric } from '../bench/stats.ts';
 import { withTestUser } from '../bench/test-user.ts';
 import type { Clock } from '../clock.ts';
 import { type RequestCounts, requestsSince } from '../databases/request-counts.ts';
@@ -9,13 +8,7 @@ import { integrityFindings, type SqliteDatabase, tableCounts } from '../database
 import type { UserDatabases } from '../databases/user-databases.ts';
 import type { Deployment } from '../deployment/deployment.ts';
 import type { Random } from '../random.ts';
-import { type Assert, assertEqual, type Test } from './check.ts';
-
-/** What the tests of a day leave behind for the report, beside their assertions. */
-export interface Figures {
-  metrics: Readonly<Record<string, Metric>>;
-  derived: Readonly<Record<string, number>>;
-}
+import { type Assert, assertEqual, type Figures, type Test } from './check.ts';
 
 interface Environment {
   readonly deployment: Deployment;

@@ -2,9 +2,9 @@ import type { Context } from '../cli/context.ts';
 import { requestsSince } from '../databases/request-counts.ts';
 import type { Deployment } from '../deployment/deployment.ts';
 import type { FailureKind } from '../failure.ts';
-import { environmentOf, type Report, toolOf } from '../report/document.ts';
-import { type CheckResult, runTest, type Test } from './check.ts';
-import type { Figures } from './day2.ts';
+import type { Report } from '../report/document.ts';
+import { startReport } from '../report/start.ts';
+import { type CheckResult, type Figures, runTest, type Test } from './check.ts';
 
 export interface VerifyResult {
   readonly report: Report;
@@ -20,43 +20,33 @@ export async function runDay(
   name: string,
   deployment: Deployment,
   context: Context,
-  prepare: (figures: Figures) => readonly Test[],
+  prepare: (figures: Figures) => Promise<readonly Test[]>,
   onTest: (test: Test) => void,
 ): Promise<VerifyResult> {
-  const { clock } = context;
-  const startedAt = clock.now();
-  const beganAt = clock.monotonic();
+  const report = startReport('verify', name, deployment, context.clock);
   const before = deployment.requests();
-  const figures: Figures = { metrics: {}, derived: {} };
+  const figures: Figures = { metrics: {}, derived: {}, grades: {}, workers: [], warnings: [] };
   const results: CheckResult[] = [];
-  for (const test of prepare(figures)) {
+  for (const test of await prepare(figures)) {
     onTest(test);
-    results.push(await runTest(test, clock));
+    results.push(await runTest(test, context.clock));
   }
   const checks = results.map(({ check }) => check);
   const failed = checks.filter(({ status }) => status === 'failed');
   const ran = checks.some(({ status }) => status !== 'skipped');
   return {
     failure: GRAVITY.find((kind) => results.some(({ failure }) => failure === kind)),
-    report: {
-      schemaVersion: 1,
-      kind: 'verify',
-      name,
-      tool: toolOf(),
-      startedAt: new Date(startedAt).toISOString(),
-      durationMs: clock.monotonic() - beganAt,
-      deployment: deployment.description,
-      simulated: deployment.description.rttMs !== undefined,
-      environment: environmentOf(),
+    report: report.finish({
       parameters: {},
       checks,
       metrics: figures.metrics,
       derived: figures.derived,
-      grades: {},
+      grades: figures.grades,
+      ...(figures.workers.length === 0 ? {} : { workers: figures.workers }),
       requests: requestsSince(before, deployment.requests()),
-      warnings: [],
+      warnings: figures.warnings,
       passed: ran && failed.length === 0,
       failureReasons: ran ? failed.map(({ id, reason }) => `test ${id}: ${reason}`) : ['no test ran'],
-    },
+    }),
   };
 }

@@ -9,7 +9,7 @@ export function registerDbCreate(parent: Command, execute: Execute): void {
   const command = parent
     .command('create <username>')
     .description('make an empty Anki collection for a user, or take one from a file')
-    .option('--from <file>', 'an .anki2 file to begin with; it may be open in Anki')
+    .option('--from <file>', 'an .anki2 file to begin with; Anki must not have it open')
     .addHelpText('after', '\nExample:\n  $ javumbo db create alice');
   command.action((username: string, { from }: { from?: string }) =>
     execute(command, (invocation) => dbCreate(invocation, parseUsername(username), from), writeView),

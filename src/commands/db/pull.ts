@@ -48,9 +48,8 @@ export async function dbPull(
       await rename(partial, file);
       return { username, version, sizeBytes, file };
     } catch (error) {
-      await rm(partial, { force: true });
-      // Not there any more: another process emptied the cache, and withFile fetches the database again.
-      if (!existsSync(path)) throw error;
+      // What cannot be removed was never made: a path through a file, a directory that nobody may write to.
+      await rm(partial, { force: true }).catch(() => {});
       throw new JavumboError('usage', `${file} cannot be written: ${messageOf(error)}`, {
         try: 'another --out',
         cause: error,

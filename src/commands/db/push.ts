@@ -4,6 +4,7 @@ import type { StoredDatabase } from '../../databases/store.ts';
 import { parseUsername } from '../../databases/username.ts';
 import type { Deployment } from '../../deployment/deployment.ts';
 import { JavumboError } from '../../failure.ts';
+import { refuseTestUser } from '../../test-data.ts';
 import { reportWrite, type WriteReport, writeView } from './outcome.ts';
 import { storeFile } from './store-file.ts';
 
@@ -33,6 +34,7 @@ export async function dbPush(
   file: string,
   options: PushOptions,
 ): Promise<WriteReport> {
+  refuseTestUser(username);
   if (options.force === true && options.ifVersion !== undefined) {
     throw new JavumboError('usage', '--force replaces any version, and --if-version names one', {
       try: 'one of the two',

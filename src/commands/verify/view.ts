@@ -11,6 +11,8 @@ export const verifyView: View<VerifyResult> = {
     const summary = `${passed} of ${report.checks.length} tests passed in ${formatMs(report.durationMs)}`;
     return [
       ...report.checks.flatMap((check) => checkLines(check, paint)),
+      ...Object.entries(report.grades).map(([name, grade]) => `  ${paint.faint(`grade ${name}: ${grade}`)}`),
+      ...report.warnings.map((warning) => paint.warn(`warning: ${warning}`)),
       '',
       report.passed ? paint.good(summary) : paint.bad(summary),
     ].join('\n');

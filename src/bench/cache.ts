@@ -1,0 +1,99 @@
+import type { Clock } from '../clock.ts';
+import type { DatabaseCache } from '../databases/cache.ts';
+import { type RequestCounts, requestsSince } from '../databases/request-counts.ts';
+import type { UserDatabases } from '../databases/user-databases.ts';
+import { type Metric, metricOf } from './stats.ts';
+import { type RequestTimes, timedRead, timedWrite } from './timed-request.ts';
+
+/** One cold request and the warm ones after it; week 1 made six. */
+export interface CacheSeries {
+  readonly cold: RequestTimes;
+  readonly warm: readonly RequestTimes[];
+  /** The same requests without a cache. */
+  readonly uncached: readonly RequestTimes[];
+  /** What the warm requests asked of the store. */
+  readonly warmRequests: RequestCounts;
+}
+
+export interface CacheResult {
+  readonly reads: CacheSeries;
+  readonly writes: CacheSeries;
+}
+
+/** Test 3.1: the same reads and the same writes, cold, warm and uncached, one after the other. */
+export async function measureCache(options: {
+  readonly cached: UserDatabases;
+  readonly uncached: UserDatabases;
+  readonly cache: DatabaseCache;
+  readonly username: string;
+  readonly noteId: number;
+  readonly warmCount: number;
+  readonly clock: Clock;
+  readonly requests: () => RequestCounts;
+  readonly onRequest?: ((text: string) => void) | undefined;
+}): Promise<CacheResult> {
+  const { cached, uncached, cache, username, noteId, warmCount, clock, requests, onRequest } = options;
+  const read = (databases: UserDatabases): Promise<RequestTimes> => timedRead(databases, username, clock);
+  const write = (databases: UserDatabases): Promise<RequestTimes> => timedWrite(databases, username, noteId, clock);
+
+  const series = async (
+    name: string,
+    request: (databases: UserDatabases) => Promise<RequestTimes>,
+  ): Promise<CacheSeries> => {
+    const without: RequestTimes[] = [];
+    for (let index = 0; index <= warmCount; index++) {
+      onRequest?.(`${name} without a cache, ${index + 1} of ${warmCount + 1}`);
+      without.push(await request(uncached));
+    }
+    cache.invalidate(username);
+    onRequest?.(`cold ${name}`);
+    const cold = await request(cached);
+    const before = requests();
+    const warm: RequestTimes[] = [];
+    for (let index = 0; index < warmCount; index++) {
+      onRequest?.(`warm ${name}, ${index + 1} of ${warmCount}`);
+      warm.push(await request(cached));
+    }
+    return { cold, warm, uncached: without, warmRequests: requestsSince(before, requests()) };
+  };
+  return { reads: await series('read', read), writes: await series('write', write) };
+}
+
+/** The figures of Test 3.1, and week 1's table of Day 2 against Day 3. */
+export function cacheFigures({ reads, writes }: CacheResult): {
+  readonly metrics: Readonly<Record<string, Metric>>;
+  readonly derived: Readonly<Record<string, number>>;
+} {
+  const of = (times: readonly RequestTimes[], phase: keyof RequestTimes): Metric =>
+    metricOf(times.map((time) => time[phase]));
+  const metrics = {
+    coldReadMs: of([reads.cold], 'totalMs'),
+    warmReadMs: of(reads.warm, 'totalMs'),
+    uncachedReadMs: of(reads.uncached, 'totalMs'),
+    coldWriteMs: of([writes.cold], 'totalMs'),
+    warmWriteMs: of(writes.warm, 'totalMs'),
+    uncachedWriteMs: of(writes.uncached, 'totalMs'),
+    warmDownloadMs: of(writes.warm, 'downloadMs'),
+    uncachedDownloadMs: of(writes.uncached, 'downloadMs'),
+    warmUploadMs: of(writes.warm, 'uploadMs'),
+    uncachedUploadMs: of(writes.uncached, 'uploadMs'),
+    warmQueryMs: of(writes.warm, 'queryMs'),
+    uncachedQueryMs: of(writes.uncached, 'queryMs'),
+  };
+  const cold = metrics.coldReadMs.mean;
+  const warm = metrics.warmReadMs.mean;
+  return {
+    metrics,
+    derived: {
+      readSpeedup: cold / warm,
+      readSavedMs: cold - warm,
+      readReductionPercent: (1 - warm / cold) * 100,
+      writeSpeedup: metrics.coldWriteMs.mean / metrics.warmWriteMs.mean,
+      writeSavedMs: metrics.coldWriteMs.mean - metrics.warmWriteMs.mean,
+      writeReductionPercent: (1 - metrics.warmWriteMs.mean / metrics.coldWriteMs.mean) * 100,
+      getsOnWarmReads: reads.warmRequests.get,
+      getsOnWarmWrites: writes.warmRequests.get,
+      putsOnWarmWrites: writes.warmRequests.put,
+    },
+  };
+}

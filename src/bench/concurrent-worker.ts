@@ -1,0 +1,72 @@
+/**
+ * One writer of Test 4.2 as a process of its own, with a cache of its own, as a Lambda container would be. It gets its
+ * orders and the barrier over the channel that `fork` opens, and answers there.
+ */
+import { rmSync } from 'node:fs';
+import { addNote } from '../anki/note.ts';
+import { processContext } from '../cli/context.ts';
+import type { Config } from '../config.ts';
+import type { RequestCounts } from '../databases/request-counts.ts';
+import { openDeployment } from '../deployment/open.ts';
+import { JavumboError, messageOf } from '../failure.ts';
+import type { WorkerMessage, WorkerOrders, WorkerResult } from './concurrent.ts';
+
+const context = processContext();
+const { clock } = context;
+
+function send(message: WorkerMessage): Promise<void> {
+  return new Promise((resolve) => process.send?.(message, undefined, {}, () => resolve()));
+}
+
+async function nextMessage<T>(): Promise<T> {
+  return new Promise((resolve) => process.once('message', (message) => resolve(message as T)));
+}
+
+async function write(orders: WorkerOrders): Promise<{ results: WorkerResult[]; requests: RequestCounts }> {
+  const config: Config = { ...orders.config, cacheDir: { value: orders.cacheDir, source: 'default' } };
+  const deployment = await openDeployment(config, context);
+  try {
+    const databases = deployment.databases({ cacheTtlDefault: 300 });
+    await send({ kind: 'ready' });
+    await nextMessage();
+    const results: WorkerResult[] = [];
+    for (const noteId of orders.noteIds) {
+      const startedAt = clock.monotonic();
+      // How often the edit ran: known too when the update ends in an exception.
+      let attempts = 0;
+      const ended = (outcome: WorkerResult['outcome'], error?: string): void => {
+        const durationMs = clock.monotonic() - startedAt;
+        results.push({ outcome, noteId, attempts, durationMs, ...(error === undefined ? {} : { error }) });
+      };
+      try {
+        await databases.update(
+          orders.username,
+          (database) => {
+            attempts++;
+            addNote(database, { fields: [`Worker ${noteId}`, `Note ${noteId}`], noteId }, context);
+          },
+          { retries: orders.retries },
+        );
+        ended('committed');
+      } catch (error) {
+        const kind = error instanceof JavumboError ? error.kind : 'internal';
+        if (kind === 'conflict' || kind === 'unknown') ended(kind);
+        else ended('other', `${kind}: ${messageOf(error)}`);
+      }
+    }
+    return { results, requests: deployment.requests() };
+  } finally {
+    deployment.close();
+    rmSync(orders.cacheDir, { recursive: true, force: true });
+  }
+}
+
+try {
+  await send({ kind: 'started' });
+  const answer = await write(await nextMessage<WorkerOrders>());
+  await send({ kind: 'done', ...answer });
+} catch (error) {
+  await send({ kind: 'failed', reason: messageOf(error) });
+} finally {
+  process.disconnect();
+}

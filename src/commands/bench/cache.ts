@@ -1,0 +1,107 @@
+import type { Command } from 'commander';
+import type { Execute, Invocation } from '../../cli/execute.ts';
+import { formatMs } from '../../cli/format.ts';
+import type { Report } from '../../report/document.ts';
+import {
+  DEFAULT_RTT_MS,
+  FUNCTION_CACHE_TTL,
+  metricLines,
+  notesOption,
+  parsePositive,
+  reportView,
+  runScenario,
+} from './scenario.ts';
+
+interface CacheOptions {
+  readonly requests: number;
+  readonly notes: number;
+}
+
+export function registerBenchCache(parent: Command, execute: Execute): void {
+  const command = parent
+    .command('cache')
+    .description('Test 3.1: what a cached request saves, beside the same one uncached')
+    .option('--requests <n>', 'how many warm requests after the cold one', parsePositive, 6)
+    .addHelpText('after', '\nExample:\n  $ javumbo bench cache --rtt 171ms');
+  notesOption(command, 20).action((options: CacheOptions) =>
+    execute(command, (invocation) => benchCache(invocation, options), cacheView),
+  );
+}
+
+export async function benchCache(invocation: Invocation, { requests, notes }: CacheOptions): Promise<Report> {
+  const { cacheFigures, measureCache } = await import('../../bench/cache.ts');
+  const { createWithNotes } = await import('../../bench/latency.ts');
+  const { requestsSince } = await import('../../databases/request-counts.ts');
+  const { context } = invocation;
+  const opened = await invocation.deployment({ rttDefaultMs: DEFAULT_RTT_MS });
+  return runScenario(invocation, 'cache', opened, async ({ deployment, username, progress }) => {
+    const cached = deployment.databases({ cacheTtlDefault: FUNCTION_CACHE_TTL });
+    const uncached = deployment.databases({ cacheTtlDefault: 0, caching: false });
+    const [noteId = 0] = await createWithNotes(uncached, username, notes, context);
+    const before = deployment.requests();
+    const result = await measureCache({
+      cached,
+      uncached,
+      cache: deployment.cache,
+      username,
+      noteId,
+      warmCount: requests,
+      clock: context.clock,
+      requests: () => deployment.requests(),
+      onRequest: (text) => progress.show(text),
+    });
+    const { metrics, derived } = cacheFigures(result);
+    return {
+      parameters: { requests, notes, loop: 'closed' },
+      metrics,
+      derived,
+      requests: requestsSince(before, deployment.requests()),
+      warnings: cacheDoubts(derived),
+    };
+  });
+}
+
+function cacheDoubts({ getsOnWarmReads = 0 }: Readonly<Record<string, number>>): string[] {
+  return getsOnWarmReads > 0
+    ? [`warm reads asked the store ${getsOnWarmReads} times: is --cache-ttl or DB_CACHE_TTL shorter than a request?`]
+    : [];
+}
+
+const METRICS = [
+  ['uncachedReadMs', 'read, uncached'],
+  ['coldReadMs', 'read, cold'],
+  ['warmReadMs', 'read, warm'],
+  ['uncachedWriteMs', 'write, uncached'],
+  ['coldWriteMs', 'write, cold'],
+  ['warmWriteMs', 'write, warm'],
+] as const;
+
+// Week 1's table of Day 2 against Day 3, row by row.
+const ROWS = [
+  ['cold read', 'uncachedReadMs', 'coldReadMs'],
+  ['warm read', 'uncachedReadMs', 'warmReadMs'],
+  ['cold write', 'uncachedWriteMs', 'coldWriteMs'],
+  ['warm write', 'uncachedWriteMs', 'warmWriteMs'],
+  ['download of a write', 'uncachedDownloadMs', 'warmDownloadMs'],
+  ['upload of a write', 'uncachedUploadMs', 'warmUploadMs'],
+  ['query of a write', 'uncachedQueryMs', 'warmQueryMs'],
+] as const;
+
+export const cacheView = reportView(({ metrics, derived }, paint) => {
+  const mean = (name: string): number => metrics[name]?.mean ?? Number.NaN;
+  const of = (name: string): number => derived[name] ?? Number.NaN;
+  return [
+    ...metricLines('request', METRICS, metrics, paint),
+    '',
+    paint.strong(`${''.padEnd(22)}${'uncached'.padStart(12)}${'cached'.padStart(12)}${'improvement'.padStart(14)}`),
+    ...ROWS.map(([label, without, cached]) => {
+      // Rounded before it is printed, plus zero: -0.3 would read -0.
+      const improvement = `${Math.round((1 - mean(cached) / mean(without)) * 100) + 0} %`;
+      return `${label.padEnd(22)}${formatMs(mean(without)).padStart(12)}${formatMs(mean(cached)).padStart(12)}${improvement.padStart(14)}`;
+    }),
+    '',
+    `a warm read is ${of('readSpeedup').toFixed(1)} times faster than a cold one: ${formatMs(of('readSavedMs'))} (${of('readReductionPercent').toFixed(1)} %) saved`,
+    `a warm write is ${of('writeSpeedup').toFixed(1)} times faster than a cold one: ${formatMs(of('writeSavedMs'))} (${of('writeReductionPercent').toFixed(1)} %) saved`,
+    `warm reads made ${of('getsOnWarmReads')} GET; warm writes ${of('getsOnWarmWrites')} GET and ${of('putsOnWarmWrites')} PUT`,
+  ];
+});

@@ -1,0 +1,82 @@
+import type { Command } from 'commander';
+import type { Execute, Invocation } from '../../cli/execute.ts';
+import { formatMs } from '../../cli/format.ts';
+import type { Report } from '../../report/document.ts';
+import { DEFAULT_RTT_MS, FUNCTION_CACHE_TTL, notesOption, parsePositive, reportView, runScenario } from './scenario.ts';
+
+interface HitRateOptions {
+  readonly requests: number;
+  readonly notes: number;
+}
+
+export function registerBenchHitRate(parent: Command, execute: Execute): void {
+  const command = parent
+    .command('hit-rate')
+    .description('Test 3.2: how many reads of one user the cache serves')
+    .option('--requests <n>', 'how many reads, one after the other', parsePositive, 50)
+    .addHelpText('after', '\nExample:\n  $ javumbo bench hit-rate --rtt 171ms');
+  notesOption(command, 10).action((options: HitRateOptions) =>
+    execute(command, (invocation) => benchHitRate(invocation, options), hitRateView),
+  );
+}
+
+export async function benchHitRate(invocation: Invocation, { requests, notes }: HitRateOptions): Promise<Report> {
+  const { hitRateFigures, measureHitRate } = await import('../../bench/hit-rate.ts');
+  const { createWithNotes } = await import('../../bench/latency.ts');
+  const { requestsSince } = await import('../../databases/request-counts.ts');
+  const { context } = invocation;
+  const opened = await invocation.deployment({ rttDefaultMs: DEFAULT_RTT_MS });
+  return runScenario(invocation, 'hit-rate', opened, async ({ deployment, username, progress }) => {
+    await createWithNotes(deployment.databases({ cacheTtlDefault: 0, caching: false }), username, notes, context);
+    const before = deployment.requests();
+    const made = await measureHitRate({
+      databases: deployment.databases({ cacheTtlDefault: FUNCTION_CACHE_TTL }),
+      username,
+      requests,
+      clock: context.clock,
+      counts: () => deployment.requests(),
+      onRequest: ({ hit }, index) => progress.show(`request ${index + 1} of ${requests}: ${hit ? 'hit' : 'miss'}`),
+    });
+    const { metrics, derived } = hitRateFigures(made);
+    return {
+      parameters: { requests, notes, loop: 'closed' },
+      metrics,
+      derived,
+      requests: requestsSince(before, deployment.requests()),
+      warnings: hitRateDoubts(derived),
+    };
+  });
+}
+
+function hitRateDoubts({ hits = 0, misses = 0 }: Readonly<Record<string, number>>): string[] {
+  return misses > 1 && hits + misses > 1
+    ? [`${misses} requests missed: is --cache-ttl or DB_CACHE_TTL shorter than the run?`]
+    : [];
+}
+
+export const hitRateView = reportView(({ metrics, derived }) => {
+  const of = (name: string): number => derived[name] ?? Number.NaN;
+  const { requestMs, coldMs, warmMs } = metrics;
+  const samples = requestMs?.samples ?? [];
+  // Misses come first: nothing else empties the cache while the benchmark runs.
+  const everyTenth = samples.flatMap((sample, index) =>
+    (index + 1) % 10 === 0
+      ? `request ${String(index + 1).padStart(3)}  ${formatMs(sample).padStart(9)}  ${index < of('misses') ? 'miss' : 'hit'}`
+      : [],
+  );
+  return [
+    ...everyTenth,
+    '',
+    `${of('hits')} hits, ${of('misses')} misses: ${of('hitRatePercent').toFixed(1)} % of ${samples.length} requests`,
+    `cold          ${coldMs === undefined ? '-' : formatMs(coldMs.mean)}`,
+    ...(warmMs === undefined
+      ? ['warm          -']
+      : [`warm          ${formatMs(warmMs.mean)} on average, ${formatMs(warmMs.min)} to ${formatMs(warmMs.max)}`]),
+    `all           ${formatMs(requestMs?.mean ?? Number.NaN)} on average`,
+    ...(derived.speedup === undefined
+      ? []
+      : [
+          `warm is ${of('speedup').toFixed(1)} times faster: ${formatMs(of('savedMs'))} (${of('reductionPercent').toFixed(1)} %) saved`,
+        ]),
+  ];
+});

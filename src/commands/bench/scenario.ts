@@ -1,0 +1,111 @@
+import type { Command } from 'commander';
+import { InvalidArgumentError } from 'commander';
+import type { Invocation } from '../../cli/execute.ts';
+import { EXIT_CODE } from '../../cli/exit-code.ts';
+import { formatMs } from '../../cli/format.ts';
+import type { Paint, View } from '../../cli/print.ts';
+import { type Progress, progressOn } from '../../cli/progress.ts';
+import type { Deployment } from '../../deployment/deployment.ts';
+import type { Report } from '../../report/document.ts';
+import type { ReportParts } from '../../report/start.ts';
+
+/** Week 1's round trip to S3, simulated on the local deployment where time is what is measured. */
+export const DEFAULT_RTT_MS = 171;
+
+/** The allowed staleness of the deployed function, in seconds. */
+export const FUNCTION_CACHE_TTL = 300;
+
+/** What a benchmark works with: a deployment, and a user of its own that is removed afterwards. */
+export interface Scenario {
+  readonly deployment: Deployment;
+  readonly username: string;
+  readonly progress: Progress;
+}
+
+/** Runs one benchmark for a user of its own, and reports what it measured. */
+export async function runScenario(
+  invocation: Invocation,
+  name: string,
+  deployment: Deployment,
+  measure: (scenario: Scenario) => Promise<ReportParts>,
+): Promise<Report> {
+  const { withTestUser } = await import('../../bench/test-user.ts');
+  const { startReport } = await import('../../report/start.ts');
+  const { context, flags } = invocation;
+  const progress = progressOn(context, flags.quiet);
+  const report = startReport('bench', name, deployment, context.clock);
+  try {
+    const parts = await withTestUser(deployment, context.random, name, (username) =>
+      measure({ deployment, username, progress }),
+    );
+    return report.finish(parts);
+  } finally {
+    progress.done();
+  }
+}
+
+/** A report shown by `lines`, with the doubts about its figures and the reasons it fails for below. */
+export function reportView(lines: (report: Report, paint: Paint) => readonly string[]): View<Report> {
+  return {
+    text: (report, paint) =>
+      [
+        ...lines(report, paint),
+        paint.faint(whereMeasured(report)),
+        ...report.warnings.map((warning) => paint.warn(`warning: ${warning}`)),
+        ...report.failureReasons.map((reason) => paint.bad(`failed: ${reason}`)),
+      ].join('\n'),
+    exitCode: ({ passed, derived }) => {
+      if ((derived.unknown ?? 0) > 0) return EXIT_CODE.unknown;
+      return passed ? EXIT_CODE.ok : EXIT_CODE.violation;
+    },
+  };
+}
+
+/** A line for each metric: average, minimum, median, percentiles, maximum. */
+export function metricLines(
+  title: string,
+  names: readonly (readonly [name: string, label: string])[],
+  metrics: Report['metrics'],
+  paint: Paint,
+): string[] {
+  const width = Math.max(title.length, ...names.map(([, label]) => label.length)) + 1;
+  const row = (cells: readonly string[]): string =>
+    cells.map((cell, index) => (index === 0 ? cell.padEnd(width) : cell.padStart(10))).join('');
+  return [
+    paint.strong(row([title, 'average', 'min', 'p50', 'p95', 'p99', 'max'])),
+    ...names.flatMap(([name, label]) => {
+      const metric = metrics[name];
+      if (metric === undefined) return [];
+      const { mean, min, p50, p95, p99, max } = metric;
+      return row([label, ...[mean, min, p50, p95, p99, max].map(formatMs)]);
+    }),
+  ];
+}
+
+function whereMeasured({ deployment }: Report): string {
+  const where =
+    deployment.kind === 'local'
+      ? 'on the local deployment'
+      : `on bucket ${deployment.bucket} at ${deployment.endpoint ?? 'AWS'}`;
+  return `closed loop, ${where}${deployment.rttMs === undefined ? '' : `, simulated round trip ${deployment.rttMs} ms`}`;
+}
+
+/** A first request that is far off says more about the connection than about the store. */
+export function doubtsAboutTheFirst([first = 0, ...others]: readonly number[]): string[] {
+  const median = [...others].sort((a, b) => a - b)[Math.floor(others.length / 2)];
+  if (median === undefined || first < 3 * median) return [];
+  return [
+    `the first request took ${(first / median).toFixed(1)} times the median: something was cold; try more --requests`,
+  ];
+}
+
+/** A whole number from 1, as an option's argument. */
+export function parsePositive(text: string): number {
+  if (!/^[1-9]\d{0,6}$/.test(text)) throw new InvalidArgumentError('It must be a whole number from 1.');
+  return Number(text);
+}
+
+/** The options that several benchmarks share. */
+export function notesOption(command: Command, notes: number): Command {
+  return command.option('--notes <n>', 'how many notes the database holds', parsePositive, notes);
+}

@@ -1,0 +1,296 @@
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import {
+  asksProfile,
+  type Config,
+  type GlobalFlags,
+  milliseconds,
+  type ProfileSettings,
+  resolveConfig,
+  resolveProfile,
+} from './config.ts';
+
+type Name = keyof Config;
+
+const HOME = { HOME: '/home/anna' };
+
+describe('flags go before the environment before the profile before defaults', () => {
+  interface Case {
+    readonly setting: Name;
+    readonly flags?: GlobalFlags;
+    readonly env?: NodeJS.ProcessEnv;
+    readonly profile?: ProfileSettings;
+    readonly is: unknown;
+    readonly from: string;
+  }
+  // Each block is one setting: everything is said at first, and the winner is taken away line by line.
+  const cases: Case[] = [
+    {
+      setting: 'deployment',
+      flags: { deployment: 'local' },
+      env: { S3_BUCKET: 'e' },
+      is: 'local',
+      from: 'flag --deployment',
+    },
+    { setting: 'deployment', flags: { deployment: 'aws', bucket: 'f' }, is: 'aws', from: 'flag --deployment' },
+    { setting: 'deployment', flags: { bucket: 'f' }, env: { S3_BUCKET: 'e' }, is: 'aws', from: 'flag --bucket' },
+    { setting: 'deployment', env: { S3_BUCKET: 'e' }, is: 'aws', from: 'environment S3_BUCKET' },
+    { setting: 'deployment', is: 'local', from: 'default' },
+
+    { setting: 'bucket', flags: { bucket: 'f' }, env: { S3_BUCKET: 'e' }, is: 'f', from: 'flag --bucket' },
+    { setting: 'bucket', env: { S3_BUCKET: 'e' }, is: 'e', from: 'environment S3_BUCKET' },
+    { setting: 'bucket', is: undefined, from: 'default' },
+
+    {
+      setting: 'region',
+      flags: { region: 'f' },
+      env: { AWS_REGION: 'e', AWS_DEFAULT_REGION: 'd' },
+      profile: { region: 'p' },
+      is: 'f',
+      from: 'flag --region',
+    },
+    {
+      setting: 'region',
+      env: { AWS_REGION: 'e', AWS_DEFAULT_REGION: 'd' },
+      profile: { region: 'p' },
+      is: 'e',
+      from: 'environment AWS_REGION',
+    },
+    {
+      setting: 'region',
+      env: { AWS_REGION: '', AWS_DEFAULT_REGION: 'd' },
+      profile: { region: 'p' },
+      is: 'd',
+      from: 'environment AWS_DEFAULT_REGION',
+    },
+    { setting: 'region', profile: { region: 'p' }, is: 'p', from: 'profile region' },
+    { setting: 'region', is: 'us-east-1', from: 'default' },
+
+    { setting: 'profile', flags: { profile: 'f' }, env: { AWS_PROFILE: 'e' }, is: 'f', from: 'flag --profile' },
+    { setting: 'profile', env: { AWS_PROFILE: 'e' }, is: 'e', from: 'environment AWS_PROFILE' },
+    { setting: 'profile', env: { AWS_PROFILE: '' }, is: undefined, from: 'default' },
+
+    {
+      setting: 'endpointUrl',
+      flags: { endpointUrl: 'http://f' },
+      env: { AWS_ENDPOINT_URL_S3: 'http://s', AWS_ENDPOINT_URL: 'http://e' },
+      profile: { s3EndpointUrl: 'http://p' },
+      is: 'http://f',
+      from: 'flag --endpoint-url',
+    },
+    {
+      setting: 'endpointUrl',
+      env: { AWS_ENDPOINT_URL_S3: 'http://s', AWS_ENDPOINT_URL: 'http://e' },
+      profile: { s3EndpointUrl: 'http://p' },
+      is: 'http://s',
+      from: 'environment AWS_ENDPOINT_URL_S3',
+    },
+    {
+      setting: 'endpointUrl',
+      env: { AWS_ENDPOINT_URL: 'http://e' },
+      profile: { s3EndpointUrl: 'http://p' },
+      is: 'http://e',
+      from: 'environment AWS_ENDPOINT_URL',
+    },
+    { setting: 'endpointUrl', profile: { s3EndpointUrl: 'http://p' }, is: 'http://p', from: 'profile endpoint_url' },
+    { setting: 'endpointUrl', is: undefined, from: 'default' },
+    {
+      setting: 'endpointUrl',
+      flags: { endpointUrl: 'https://h:7480/path//' },
+      is: 'https://h:7480/path',
+      from: 'flag --endpoint-url',
+    },
+
+    {
+      setting: 'home',
+      env: { JAVUMBO_HOME: '/j', XDG_DATA_HOME: '/x', ...HOME },
+      is: '/j',
+      from: 'environment JAVUMBO_HOME',
+    },
+    { setting: 'home', env: { JAVUMBO_HOME: 'relative' }, is: resolve('relative'), from: 'environment JAVUMBO_HOME' },
+    { setting: 'home', env: { JAVUMBO_HOME: '', XDG_DATA_HOME: '/x', ...HOME }, is: '/x/javumbo', from: 'default' },
+    { setting: 'home', env: HOME, is: '/home/anna/.local/share/javumbo', from: 'default' },
+
+    {
+      setting: 'cacheDir',
+      flags: { cacheDir: '/f' },
+      env: { JAVUMBO_CACHE_DIR: '/e' },
+      is: '/f',
+      from: 'flag --cache-dir',
+    },
+    { setting: 'cacheDir', env: { JAVUMBO_CACHE_DIR: '/e' }, is: '/e', from: 'environment JAVUMBO_CACHE_DIR' },
+    { setting: 'cacheDir', is: join(tmpdir(), `javumbo-${process.getuid?.() ?? 'cache'}`), from: 'default' },
+
+    { setting: 'cacheTtl', flags: { cacheTtl: '0' }, env: { DB_CACHE_TTL: '60' }, is: 0, from: 'flag --cache-ttl' },
+    { setting: 'cacheTtl', env: { DB_CACHE_TTL: '0.5' }, is: 0.5, from: 'environment DB_CACHE_TTL' },
+    { setting: 'cacheTtl', env: { DB_CACHE_TTL: '' }, is: undefined, from: 'default' },
+
+    { setting: 'rtt', flags: { rtt: '171ms' }, is: 171, from: 'flag --rtt' },
+    { setting: 'rtt', is: undefined, from: 'default' },
+  ];
+  test.each(cases)('$setting is $is by $from', ({ setting, flags = {}, env = {}, profile, is, from }) => {
+    const { value, source, name } = resolveConfig(flags, env, profile)[setting];
+    expect(value).toBe(is);
+    expect(name === undefined ? source : `${source} ${name}`).toBe(from);
+  });
+
+  test('every setting is in the table', () => {
+    const named = new Set<string>(cases.map(({ setting }) => setting));
+    expect([...named].sort()).toEqual(Object.keys(resolveConfig({}, {})).sort());
+  });
+
+  test('the profile is decided without the rest', () => {
+    expect(resolveProfile({}, { AWS_PROFILE: 'e', S3_BUCKET: '' }).value).toBe('e');
+  });
+
+  test.each<{ name: string; flags: GlobalFlags; env?: NodeJS.ProcessEnv; asks: boolean }>([
+    { name: 'no bucket', flags: {}, asks: false },
+    { name: 'a bucket', flags: { bucket: 'b' }, asks: true },
+    {
+      name: '--deployment local beside S3_BUCKET',
+      flags: { deployment: 'local' },
+      env: { S3_BUCKET: 'b' },
+      asks: false,
+    },
+  ])('with $name a profile is asked: $asks', ({ flags, env = {}, asks }) => {
+    expect(asksProfile(flags, env)).toBe(asks);
+  });
+});
+
+describe('AWS_IGNORE_CONFIGURED_ENDPOINT_URLS', () => {
+  const env = { AWS_ENDPOINT_URL_S3: 'http://s', AWS_ENDPOINT_URL: 'http://e' };
+  const profile = { s3EndpointUrl: 'http://p' };
+  test.each<{ name: string; flags: GlobalFlags; ignore: string; is: string | undefined }>([
+    { name: 'takes away environment and profile', flags: {}, ignore: 'true', is: undefined },
+    { name: 'leaves the flag', flags: { endpointUrl: 'http://f' }, ignore: 'true', is: 'http://f' },
+    { name: 'does nothing when it is false', flags: {}, ignore: 'false', is: 'http://s' },
+  ])('$name', ({ flags, ignore, is }) => {
+    const config = resolveConfig(flags, { ...env, AWS_IGNORE_CONFIGURED_ENDPOINT_URLS: ignore }, profile);
+    expect(config.endpointUrl.value).toBe(is);
+  });
+});
+
+describe('what contradicts itself or makes no sense is usage', () => {
+  test.each<{ name: string; flags?: GlobalFlags; env?: NodeJS.ProcessEnv; profile?: ProfileSettings; message: RegExp }>(
+    [
+      { name: 'S3_BUCKET that is empty', env: { S3_BUCKET: '' }, message: /^S3_BUCKET is set but empty$/ },
+      {
+        name: '--bucket that is empty',
+        flags: { bucket: '' },
+        env: { S3_BUCKET: 'e' },
+        message: /^--bucket is set but empty$/,
+      },
+      {
+        name: 'a bucket that is a path',
+        flags: { bucket: 'a/b' },
+        message: /^--bucket is not the name of a bucket: "a\/b"$/,
+      },
+      { name: 'a bucket that leads upwards', env: { S3_BUCKET: '..' }, message: /^S3_BUCKET is not the name/ },
+      { name: 'a bucket with a blank', flags: { bucket: 'a b' }, message: /is not the name of a bucket/ },
+      { name: '--region that is empty', flags: { region: '' }, message: /^--region is empty$/ },
+      { name: '--profile that is empty', flags: { profile: '' }, message: /^--profile is empty$/ },
+      { name: '--cache-dir that is empty', flags: { cacheDir: '' }, message: /^--cache-dir is empty$/ },
+      {
+        name: '--deployment aws without a bucket',
+        flags: { deployment: 'aws' },
+        message: /^--deployment aws needs a bucket$/,
+      },
+      {
+        name: '--deployment local with --bucket',
+        flags: { deployment: 'local', bucket: 'f' },
+        message: /^--deployment local has no bucket, and --bucket names one$/,
+      },
+      {
+        name: 'another deployment',
+        flags: { deployment: 'gcp' },
+        message: /^--deployment is local or aws, not "gcp"$/,
+      },
+      {
+        name: '--rtt on AWS itself',
+        flags: { rtt: '5ms' },
+        env: { S3_BUCKET: 'e' },
+        message: /^--rtt simulates a network/,
+      },
+      {
+        name: '--rtt that is no duration',
+        flags: { rtt: '5 parsecs' },
+        message: /^--rtt is not a duration: "5 parsecs"$/,
+      },
+      { name: '--rtt that is negative', flags: { rtt: '-5ms' }, message: /^--rtt is not a duration/ },
+      { name: '--rtt that is empty', flags: { rtt: '' }, message: /^--rtt is not a duration/ },
+      { name: '--cache-ttl with a unit', flags: { cacheTtl: '5m' }, message: /^--cache-ttl is not a duration: "5m"$/ },
+      {
+        name: '--cache-ttl that is Infinity',
+        flags: { cacheTtl: 'Infinity' },
+        message: /^--cache-ttl is not a duration/,
+      },
+      {
+        name: 'DB_CACHE_TTL that is a word',
+        env: { DB_CACHE_TTL: 'never' },
+        message: /^DB_CACHE_TTL is not a duration: "never"$/,
+      },
+      {
+        name: 'an endpoint without a scheme',
+        flags: { endpointUrl: '127.0.0.1:7480' },
+        message: /^--endpoint-url is not an http or https address: "127.0.0.1:7480"$/,
+      },
+      {
+        name: 'an endpoint of another scheme',
+        env: { AWS_ENDPOINT_URL_S3: 'ftp://h' },
+        message: /^AWS_ENDPOINT_URL_S3 is not/,
+      },
+      { name: 'an endpoint without a host', env: { AWS_ENDPOINT_URL: 'http://' }, message: /^AWS_ENDPOINT_URL is not/ },
+      {
+        name: 'an endpoint with a port beyond 65535',
+        flags: { endpointUrl: 'http://h:99999' },
+        message: /^--endpoint-url is not/,
+      },
+      { name: 'an endpoint with a blank', flags: { endpointUrl: 'http://a b' }, message: /^--endpoint-url is not/ },
+      { name: 'an endpoint with a query', flags: { endpointUrl: 'http://h?x=1' }, message: /^--endpoint-url is not/ },
+      {
+        name: 'an endpoint of the profile without a scheme',
+        profile: { s3EndpointUrl: 'h' },
+        message: /^endpoint_url is not/,
+      },
+    ],
+  )('$name', ({ flags = {}, env = {}, profile, message }) => {
+    const resolving = (): Config => resolveConfig(flags, env, profile);
+    expect(resolving).toThrow(message);
+    expect(resolving).toThrow(expect.objectContaining({ kind: 'usage', try: expect.any(String) }));
+  });
+
+  test.each<{ name: string; flags: GlobalFlags; env?: NodeJS.ProcessEnv; profile?: ProfileSettings }>([
+    { name: '--deployment local beside S3_BUCKET', flags: { deployment: 'local' }, env: { S3_BUCKET: 'e' } },
+    { name: '--rtt on an endpoint of one’s own', flags: { bucket: 'f', endpointUrl: 'http://h', rtt: '5ms' } },
+    {
+      name: '--rtt on an endpoint of the profile',
+      flags: { bucket: 'f', rtt: '5ms' },
+      profile: { s3EndpointUrl: 'http://h' },
+    },
+    { name: '--rtt on the local deployment', flags: { rtt: '5ms' } },
+    { name: 'the ARN of an access point', flags: { bucket: 'arn:aws:s3:eu-west-1:123456789012:accesspoint/a' } },
+    { name: 'a bucket as old or foreign engines name it', flags: { bucket: 'My_Bucket.1' } },
+  ])('but not $name', ({ flags, env = {}, profile }) => {
+    expect(() => resolveConfig(flags, env, profile)).not.toThrow();
+  });
+});
+
+describe('a duration', () => {
+  test.each<[string, number | undefined]>([
+    ['171ms', 171],
+    ['171', 171],
+    ['0.5s', 500],
+    ['2m', 120_000],
+    ['1h', 3_600_000],
+    ['0', 0],
+    [' 5ms ', 5],
+    ['5 ms', undefined],
+    ['1e3', undefined],
+    ['ms', undefined],
+    ['1.ms', undefined],
+    ['1d', undefined],
+  ])('%j is %s ms', (text, is) => {
+    expect(milliseconds(text)).toBe(is);
+  });
+});

@@ -1,0 +1,122 @@
+/** The promises of the store and of the commands, on a real distributed S3 engine: Ceph RGW. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { systemClock } from '../clock.ts';
+import { systemRandom } from '../random.ts';
+import { runScript, SCRIPTS } from '../testing/child-process.ts';
+import type { EngineEnvironment } from '../testing/engines/ceph-rgw.ts';
+import { CountingDatabaseStore } from './counting-store.ts';
+import { RetryingDatabaseStore } from './retrying-store.ts';
+import { S3DatabaseStore } from './s3-store.ts';
+import type { DatabaseStore } from './store.ts';
+import { describeDatabaseStore } from './store-contract.ts';
+
+const engine = inject('cephRgw');
+
+describe.runIf(engine !== undefined)('Ceph RGW', () => {
+  const { AWS_ENDPOINT_URL_S3: endpoint, ...keys } = engine as EngineEnvironment;
+  const client = new S3Client({
+    endpoint,
+    region: 'us-east-1',
+    forcePathStyle: true,
+    credentials: { accessKeyId: keys.AWS_ACCESS_KEY_ID, secretAccessKey: keys.AWS_SECRET_ACCESS_KEY },
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+    maxAttempts: 1,
+  });
+  let directory: string;
+
+  beforeAll(() => {
+    directory = mkdtempSync(join(tmpdir(), 'javumbo-ceph-'));
+  });
+
+  afterAll(() => {
+    client.destroy();
+    rmSync(directory, { recursive: true, force: true });
+  });
+
+  async function newBucket(): Promise<string> {
+    const bucket = `javumbo-test-${systemRandom.hex(8)}`;
+    await client.send(new CreateBucketCommand({ Bucket: bucket }));
+    return bucket;
+  }
+
+  function environment(bucket: string, machine: string): Record<string, string> {
+    return {
+      ...engine,
+      HOME: directory,
+      S3_BUCKET: bucket,
+      JAVUMBO_CACHE_DIR: join(directory, machine),
+    };
+  }
+
+  const stacks: readonly { name: string; stack: (store: S3DatabaseStore) => DatabaseStore; needsWriteIds: boolean }[] =
+    [
+      { name: 's3', stack: (store) => store, needsWriteIds: false },
+      {
+        name: 'retrying(counting(s3))',
+        stack: (store) =>
+          new RetryingDatabaseStore(new CountingDatabaseStore(store), { clock: systemClock, random: systemRandom }),
+        needsWriteIds: true,
+      },
+    ];
+  for (const { name, stack, needsWriteIds } of stacks) {
+    describeDatabaseStore(
+      name,
+      async () => {
+        const bucket = await newBucket();
+        const handle = (): DatabaseStore => stack(new S3DatabaseStore(client, { bucket, endpoint }));
+        return { store: handle(), otherHandle: handle, cleanup: () => {} };
+      },
+      {
+        overNothing: 'either',
+        comparesOnDelete: false,
+        needsWriteIds,
+        racesMayEndUnknown: !needsWriteIds,
+        longLists: true,
+      },
+    );
+  }
+
+  test('verify day2 passes, and leaves nothing behind', async () => {
+    const bucket = await newBucket();
+    const { code, stdout } = await runScript(SCRIPTS.javumbo, ['verify', 'day2', '--json'], environment(bucket, 'a'));
+    expect({ code, passed: (JSON.parse(stdout) as { passed: boolean }).passed }).toEqual({ code: 0, passed: true });
+    const list = await runScript(SCRIPTS.javumbo, ['db', 'list', '--json'], environment(bucket, 'a'));
+    expect(JSON.parse(list.stdout)).toEqual({ databases: [] });
+  });
+
+  test('ten processes with caches of their own write one user at once: every acknowledged change is there, no other', async () => {
+    const bucket = await newBucket();
+    const javumbo = (machine: string, ...argv: string[]) =>
+      runScript(SCRIPTS.javumbo, [...argv, '--quiet'], environment(bucket, machine));
+    await javumbo('setup', 'db', 'create', 'alice');
+    await javumbo('setup', 'db', 'exec', 'alice', 'CREATE TABLE t (x INTEGER)');
+    const each = 10;
+    const workers = Array.from({ length: 10 }, async (_, worker) => {
+      const values = Array.from({ length: each }, (_, index) => worker * 1000 + index);
+      const commands = values.map((value) => [
+        'db',
+        'exec',
+        'alice',
+        'INSERT INTO t VALUES (?)',
+        `${value}`,
+        '--retries',
+        '100',
+      ]);
+      const { stdout } = await runScript(
+        SCRIPTS.commandLoop,
+        [JSON.stringify(commands)],
+        environment(bucket, `${worker}`),
+      );
+      return (JSON.parse(stdout) as number[]).map((code, index) => ({ code, value: values[index] ?? -1 }));
+    });
+    const results = (await Promise.all(workers)).flat();
+    expect(results.filter(({ code }) => code !== 0)).toEqual([]);
+    const { stdout } = await javumbo('reader', 'db', 'query', 'alice', 'SELECT x FROM t ORDER BY x');
+    expect(stdout.trim().split('\n').map(Number)).toEqual(results.map(({ value }) => value).sort((a, b) => a - b));
+  });
+});

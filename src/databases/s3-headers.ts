@@ -1,0 +1,63 @@
+import { JavumboError } from '../failure.ts';
+import type { S3Subject } from './s3-errors.ts';
+import type { StoredDatabase, Version } from './store.ts';
+import { decodeWrites } from './write-ids.ts';
+
+// Lower case and without separators: metadata keys travel as header names, and proxies rewrite the others.
+export const WRITES_KEY = 'javumbowrites';
+
+/** A 304 is an error to the SDK, which keeps its headers aside. */
+export function lastModifiedOf(error: unknown): number | undefined {
+  const headers = (error as { $response?: { headers?: Record<string, string> } }).$response?.headers;
+  const time = Date.parse(headers?.['last-modified'] ?? '');
+  return Number.isNaN(time) ? undefined : time;
+}
+
+/** `settled` once a put was accepted in this form: only a success tells a wrong form from a lost race. */
+export interface IfMatchForm {
+  readonly form: 'quoted' | 'unquoted';
+  readonly settled: boolean;
+}
+
+export function otherForm(form: IfMatchForm['form']): IfMatchForm['form'] {
+  return form === 'quoted' ? 'unquoted' : 'quoted';
+}
+
+/** A version as `If-Match` has it. */
+export function inForm(form: IfMatchForm['form'], version: Version): string {
+  return form === 'quoted' ? quoted(version) : version;
+}
+
+/** A version as HTTP has it. */
+export function quoted(version: Version): string {
+  return `"${version}"`;
+}
+
+/** An ETag as a version: one token, without the quotes that a shell would eat. */
+export function unquoted(etag: string): Version {
+  return etag.replace(/^"(.*)"$/, '$1');
+}
+
+/** What a reply says about the object. Throws `unavailable` for one that does not say which version it is. */
+export function describe(
+  reply: {
+    ETag?: string | undefined;
+    ContentLength?: number | undefined;
+    LastModified?: Date | undefined;
+    Metadata?: Record<string, string> | undefined;
+  },
+  subject: S3Subject,
+): StoredDatabase {
+  if (reply.ETag === undefined || reply.ContentLength === undefined) {
+    throw new JavumboError('unavailable', `${subject.verb} ${subject.name}: the reply has no ETag or no length`, {
+      try: 'javumbo doctor',
+      username: subject.username,
+    });
+  }
+  return {
+    version: unquoted(reply.ETag),
+    writes: decodeWrites(reply.Metadata?.[WRITES_KEY]),
+    sizeBytes: reply.ContentLength,
+    lastModified: reply.LastModified?.getTime() ?? 0,
+  };
+}

@@ -1,0 +1,518 @@
+import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { JavumboError } from '../failure.ts';
+import { Workbench } from '../testing/workbench.ts';
+import type { RequestCounts } from './request-counts.ts';
+import type { SqliteDatabase } from './sqlite.ts';
+import type { DatabaseStore, PutOutcome } from './store.ts';
+import type { UserDatabases } from './user-databases.ts';
+
+let bench: Workbench;
+
+beforeEach(() => {
+  bench = new Workbench();
+});
+
+afterEach(() => {
+  bench.remove();
+});
+
+const NO_RETRIES = { retries: 0 };
+
+function createTable(database: SqliteDatabase): void {
+  database.exec('CREATE TABLE t (x INTEGER)');
+}
+
+function insert(value: number): (database: SqliteDatabase) => number {
+  return (database) => database.prepare('INSERT INTO t VALUES (?)').run(value).changes;
+}
+
+async function values(databases: UserDatabases, username = 'alice'): Promise<number[]> {
+  return databases.read(username, ({ database }) =>
+    (database.prepare('SELECT x FROM t ORDER BY x').all() as { x: number }[]).map(({ x }) => x),
+  );
+}
+
+/** The requests that `work` made, by name, without those that it made none of. */
+async function requestsOf(work: () => Promise<unknown>): Promise<Partial<RequestCounts>> {
+  const before = bench.store.counts();
+  await work();
+  const after = bench.store.counts();
+  const names = ['get', 'put', 'head', 'delete', 'list'] as const;
+  return Object.fromEntries(
+    names.flatMap((name) => (after[name] > before[name] ? [[name, after[name] - before[name]]] : [])),
+  );
+}
+
+async function failureOf(work: Promise<unknown>): Promise<JavumboError> {
+  const thrown = await work.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  expect(thrown).toBeInstanceOf(JavumboError);
+  return thrown as JavumboError;
+}
+
+/** A store that lets a test step in before or after a put, or answer in its place. */
+function interposed(inner: DatabaseStore, put: DatabaseStore['put']): DatabaseStore {
+  return {
+    get: (...call) => inner.get(...call),
+    head: (...call) => inner.head(...call),
+    delete: (...call) => inner.delete(...call),
+    list: (...call) => inner.list(...call),
+    put,
+  };
+}
+
+describe('an edit that throws', () => {
+  test('stores nothing, and leaves the cache as it was', async () => {
+    const { databases, cache } = bench.machine();
+    await databases.create('alice', createTable);
+    const before = cache.lookup('alice');
+    const failing = databases.update(
+      'alice',
+      (database) => {
+        insert(1)(database);
+        throw new Error('no');
+      },
+      NO_RETRIES,
+    );
+    await expect(failing).rejects.toThrow('no');
+    expect(cache.lookup('alice')?.version).toBe(before?.version);
+    expect(await values(databases)).toEqual([]);
+  });
+
+  test('on an old copy runs again on the current version before it is reported', async () => {
+    const [one, two] = [bench.machine(), bench.machine()];
+    await one.databases.create('alice', (database) => database.exec('CREATE TABLE u (y)'));
+    await values(two.databases).catch(() => {});
+    await one.databases.update('alice', createTable, NO_RETRIES);
+    // On two's copy there is no table t; on the current version there is.
+    expect(await two.databases.update('alice', insert(1), NO_RETRIES)).toMatchObject({
+      outcome: 'committed',
+      attempts: 1,
+    });
+    expect(await values(one.databases)).toEqual([1]);
+  });
+
+  test('on an old copy that is still current costs one conditional GET and is reported once', async () => {
+    const { databases } = bench.machine();
+    await databases.create('alice', createTable);
+    let runs = 0;
+    const work = () =>
+      databases
+        .update(
+          'alice',
+          () => {
+            runs++;
+            throw new Error('no');
+          },
+          NO_RETRIES,
+        )
+        .catch(() => {});
+    expect(await requestsOf(work)).toEqual({ get: 1 });
+    expect(runs).toBe(1);
+  });
+});
+
+describe('an edit that changes nothing', () => {
+  test.each([
+    { name: 'a SELECT', sql: 'SELECT count(*) FROM t' },
+    { name: 'an UPDATE that matches no row', sql: 'UPDATE t SET x = 1 WHERE 0' },
+    { name: 'a CREATE TABLE IF NOT EXISTS that does', sql: 'CREATE TABLE IF NOT EXISTS t (x)' },
+  ])('$name is unchanged, and nothing is sent', async ({ sql }) => {
+    const { databases } = bench.machine({ stalenessMaxMs: 1000 });
+    const { version } = await databases.create('alice', createTable);
+    const work = async () => {
+      const result = await databases.update('alice', (database) => database.exec(sql), NO_RETRIES);
+      expect(result).toMatchObject({ outcome: 'unchanged', version });
+    };
+    expect(await requestsOf(work)).toEqual({});
+  });
+
+  test('on an old copy runs again when the store holds a newer version', async () => {
+    const [one, two] = [bench.machine(), bench.machine()];
+    await one.databases.create('alice', createTable);
+    await values(two.databases);
+    await one.databases.update('alice', insert(1), NO_RETRIES);
+    const result = await two.databases.update(
+      'alice',
+      (database) => database.exec('UPDATE t SET x = x + 1'),
+      NO_RETRIES,
+    );
+    expect(result.outcome).toBe('committed');
+    expect(await values(one.databases)).toEqual([2]);
+  });
+});
+
+describe('a change that SQLite does not count as rows is committed', () => {
+  test.each([
+    { name: 'DDL', sql: 'CREATE TABLE u (y)', look: "SELECT count(*) AS n FROM sqlite_master WHERE name = 'u'" },
+    { name: 'user_version', sql: 'PRAGMA user_version = 1', look: 'SELECT user_version AS n FROM pragma_user_version' },
+    {
+      name: 'an index',
+      sql: 'CREATE INDEX i ON t (x)',
+      look: "SELECT count(*) AS n FROM sqlite_master WHERE name = 'i'",
+    },
+  ])('$name', async ({ sql, look }) => {
+    const { databases } = bench.machine();
+    await databases.create('alice', createTable);
+    const result = await databases.update('alice', (database) => database.exec(sql), NO_RETRIES);
+    expect(result.outcome).toBe('committed');
+    const stranger = bench.machine().databases;
+    expect(await stranger.read('alice', ({ database }) => database.prepare(look).get())).toEqual({ n: 1 });
+  });
+});
+
+describe('a conflict', () => {
+  test('without retries names the expected and the actual version', async () => {
+    const [one, two] = [bench.machine(), bench.machine()];
+    await one.databases.create('alice', createTable);
+    await values(two.databases);
+    const { version } = await one.databases.update('alice', insert(1), NO_RETRIES);
+    const lost = two.databases.update('alice', insert(2), NO_RETRIES);
+    const failure = await failureOf(lost);
+    expect(failure).toMatchObject({ kind: 'conflict', username: 'alice', actualVersion: version });
+    expect(failure.expectedVersion).not.toBe(version);
+    expect(failure.message).toContain(version);
+    expect(await values(one.databases)).toEqual([1]);
+    expect(await values(two.databases)).toEqual([1]);
+  });
+
+  test('with retries runs the edit again on the winner, and both changes are there', async () => {
+    const [one, two] = [bench.machine(), bench.machine()];
+    await one.databases.create('alice', createTable);
+    await values(two.databases);
+    await one.databases.update('alice', insert(1), NO_RETRIES);
+    expect(await two.databases.update('alice', insert(2), { retries: 1 })).toMatchObject({ attempts: 2 });
+    expect(await values(one.databases)).toEqual([1, 2]);
+  });
+
+  test('with a delete says so, and no retry brings the database back', async () => {
+    const [one, two] = [bench.machine(), bench.machine()];
+    await one.databases.create('alice', createTable);
+    await values(two.databases);
+    await one.databases.delete('alice');
+    const failure = await failureOf(two.databases.update('alice', insert(2), { retries: 5, create: createTable }));
+    expect(failure).toMatchObject({ kind: 'conflict', actualVersion: undefined });
+    expect(failure.message).toContain('deleted');
+    expect(await bench.memory.head('alice')).toBeUndefined();
+  });
+
+  test('of twelve sessions on one base leaves exactly one committed', async () => {
+    const { databases } = bench.machine();
+    await databases.create('alice', createTable);
+    const sessions = await Promise.all(
+      Array.from({ length: 12 }, () => bench.machine().databases.openForWriting('alice')),
+    );
+    for (const [index, session] of sessions.entries()) insert(index)(session.database);
+    const outcomes = await Promise.all(sessions.map((session) => session.commit()));
+    expect(outcomes.filter(({ kind }) => kind === 'committed')).toHaveLength(1);
+    expect(outcomes.filter(({ kind }) => kind === 'conflict')).toHaveLength(11);
+    expect(await values(databases)).toEqual([outcomes.findIndex(({ kind }) => kind === 'committed')]);
+  });
+
+  test('leaves nothing of the loser in its cache', async () => {
+    const [one, two] = [bench.machine(), bench.machine({ stalenessMaxMs: 3_600_000 })];
+    await one.databases.create('alice', createTable);
+    await values(two.databases);
+    await one.databases.update('alice', insert(1), NO_RETRIES);
+    await two.databases.update('alice', insert(2), NO_RETRIES).catch(() => {});
+    expect(two.cache.lookup('alice')).toBeUndefined();
+    expect(await values(two.databases)).toEqual([1]);
+  });
+});
+
+describe('an outcome that nobody can tell', () => {
+  const lost = async (): Promise<PutOutcome> => ({ kind: 'unknown', cause: new Error('the reply was lost') });
+
+  test('is reported as unknown, and the edit does not run again', async () => {
+    const { databases } = bench.machine();
+    await databases.create('alice', createTable);
+    const doubtful = bench.machine({ store: interposed(bench.store, lost) });
+    let runs = 0;
+    const failure = await failureOf(
+      doubtful.databases.update(
+        'alice',
+        (database) => {
+          runs++;
+          return insert(1)(database);
+        },
+        { retries: 5 },
+      ),
+    );
+    expect(failure).toMatchObject({ kind: 'unknown', username: 'alice' });
+    expect(failure.try).toBe('javumbo db info alice');
+    expect(runs).toBe(1);
+  });
+
+  test('leaves nothing in the cache that could be served as committed', async () => {
+    const { databases } = bench.machine();
+    await databases.create('alice', createTable);
+    const doubtful = bench.machine({ store: interposed(bench.store, lost), stalenessMaxMs: 3_600_000 });
+    await values(doubtful.databases);
+    await doubtful.databases.update('alice', insert(1), NO_RETRIES).catch(() => {});
+    expect(await values(doubtful.databases)).toEqual([]);
+  });
+
+  test('a commit that others have already written on top of is committed, and not cached as the current version', async () => {
+    const { databases } = bench.machine();
+    await databases.create('alice', createTable);
+    const overtaken = bench.machine({
+      stalenessMaxMs: 3_600_000,
+      store: interposed(bench.store, async (username, source, options) => {
+        await bench.store.put(username, source, options);
+        const { version } = await databases.update('alice', insert(2), { retries: 1 });
+        return { kind: 'committed', version, superseded: true };
+      }),
+    });
+    expect(await overtaken.databases.update('alice', insert(1), NO_RETRIES)).toMatchObject({ outcome: 'committed' });
+    expect(await values(overtaken.databases)).toEqual([1, 2]);
+  });
+});
+
+describe('open or create', () => {
+  test('makes a database for an unknown user with one GET and one PUT', async () => {
+    const { databases } = bench.machine();
+    const work = () => databases.update('alice', insert(1), { retries: 0, create: createTable });
+    expect(await requestsOf(work)).toEqual({ get: 1, put: 1 });
+    expect(await values(databases)).toEqual([1]);
+  });
+
+  test('never makes one after a GET that failed', async () => {
+    const failing: DatabaseStore = {
+      ...interposed(bench.store, (...call) => bench.store.put(...call)),
+      get: async () => {
+        throw new JavumboError('unavailable', 'no network');
+      },
+    };
+    const { databases } = bench.machine({ store: failing });
+    const failure = await failureOf(databases.update('alice', insert(1), { retries: 0, create: createTable }));
+    expect(failure.kind).toBe('unavailable');
+    expect(await bench.memory.head('alice')).toBeUndefined();
+  });
+
+  test('that loses the race to create continues on the winner', async () => {
+    const [one, two] = [bench.machine(), bench.machine()];
+    const session = await one.databases.openForWriting('alice', { create: createTable });
+    await two.databases.update('alice', insert(2), { retries: 0, create: createTable });
+    expect((await session.commit()).kind).toBe('conflict');
+    await one.databases.update('alice', insert(1), { retries: 0, create: createTable });
+    expect(await values(two.databases)).toEqual([1, 2]);
+  });
+});
+
+describe('an edit that ends its transaction itself', () => {
+  test.each(['COMMIT', 'ROLLBACK', 'END'])('%s is refused as usage, and nothing is stored', async (end) => {
+    const { databases } = bench.machine();
+    await databases.create('alice', createTable);
+    const failure = await failureOf(
+      databases.update(
+        'alice',
+        (database) => {
+          insert(1)(database);
+          database.exec(end);
+        },
+        NO_RETRIES,
+      ),
+    );
+    expect(failure.kind).toBe('usage');
+    expect(await values(databases)).toEqual([]);
+  });
+});
+
+describe('a session that turns WAL mode on', () => {
+  test('is stored whole and in rollback mode', async () => {
+    const { databases } = bench.machine();
+    await databases.create('alice', createTable);
+    const session = await databases.openForWriting('alice');
+    session.database.pragma('journal_mode = WAL');
+    insert(1)(session.database);
+    expect((await session.commit()).kind).toBe('committed');
+    const stranger = bench.machine();
+    expect(await values(stranger.databases)).toEqual([1]);
+    await stranger.databases.read('alice', ({ database }) => {
+      expect(database.pragma('journal_mode', { simple: true })).toBe('delete');
+    });
+  });
+});
+
+describe('a stored file in WAL mode', () => {
+  beforeEach(async () => {
+    const file = join(bench.directory, 'wal.anki2');
+    const database = new Database(file);
+    database.pragma('journal_mode = WAL');
+    database.exec('CREATE TABLE t (x INTEGER); INSERT INTO t VALUES (1)');
+    database.close();
+    await bench.memory.put('alice', file, { condition: { kind: 'absent' }, writes: ['a'] });
+  });
+
+  test('is read without anything being written beside the cached file', async () => {
+    const { databases, cache } = bench.machine();
+    expect(await values(databases)).toEqual([1]);
+    expect(readdirSync(cache.lookup('alice')?.directory ?? '').sort()).toEqual(['alice.anki2', 'entry.json']);
+  });
+
+  test('is changed, and a no-op on it stays unchanged', async () => {
+    const { databases } = bench.machine();
+    expect((await databases.update('alice', () => {}, NO_RETRIES)).outcome).toBe('unchanged');
+    expect((await databases.update('alice', insert(2), NO_RETRIES)).outcome).toBe('committed');
+    expect(await values(bench.machine().databases)).toEqual([1, 2]);
+  });
+});
+
+describe('what is not a sound database is corrupt and names the user', () => {
+  const store = async (bytes: Buffer): Promise<void> => {
+    const file = join(bench.directory, 'bad');
+    writeFileSync(file, bytes);
+    await bench.memory.put('alice', file, { condition: { kind: 'absent' }, writes: ['a'] });
+  };
+  const sound = (): Buffer => {
+    const database = new Database(':memory:');
+    database.exec('CREATE TABLE t (x INTEGER)');
+    const insertMany = database.prepare('INSERT INTO t VALUES (?)');
+    for (let row = 0; row < 5_000; row++) insertMany.run(row);
+    return database.serialize();
+  };
+  const damages = [
+    { name: 'text', bytes: () => Buffer.from('<html>not found</html>'.repeat(50)) },
+    { name: 'nothing', bytes: () => Buffer.alloc(0) },
+    { name: 'half a database', bytes: () => sound().subarray(0, 8192) },
+    { name: 'a database whose schema page is overwritten', bytes: () => Buffer.from(sound()).fill(0xff, 100, 4096) },
+  ];
+
+  test.each(damages)('reading $name', async ({ bytes }) => {
+    await store(bytes());
+    const { databases } = bench.machine();
+    expect(await failureOf(values(databases))).toMatchObject({ kind: 'corrupt', username: 'alice' });
+  });
+
+  test.each(damages)('changing $name', async ({ bytes }) => {
+    await store(bytes());
+    const { databases, root } = bench.machine();
+    expect(await failureOf(databases.update('alice', insert(1), NO_RETRIES))).toMatchObject({
+      kind: 'corrupt',
+      username: 'alice',
+    });
+    // The working copy is gone as well.
+    expect(readdirSync(root, { recursive: true }).filter((name) => String(name).includes('working-copy'))).toEqual([]);
+  });
+
+  test('a copy that is damaged in a place that the edit does not touch is not stored', async () => {
+    const bytes = Buffer.from(sound());
+    bytes.fill(0xee, 3 * 4096, 3 * 4096 + 600);
+    await store(bytes);
+    const before = await bench.memory.head('alice');
+    const { databases } = bench.machine();
+    const failure = await failureOf(
+      databases.update('alice', (database) => database.exec('CREATE TABLE u (y)'), NO_RETRIES),
+    );
+    expect(failure).toMatchObject({ kind: 'corrupt', username: 'alice' });
+    expect(await bench.memory.head('alice')).toEqual(before);
+  });
+});
+
+describe('staleness', () => {
+  test('within it a read asks nobody; beyond it one conditional GET', async () => {
+    const { databases } = bench.machine({ stalenessMaxMs: 1_000 });
+    await databases.create('alice', createTable);
+    expect(await requestsOf(() => values(databases))).toEqual({});
+    bench.clock.advance(1_001);
+    expect(await requestsOf(() => values(databases))).toEqual({ get: 1 });
+    expect(await requestsOf(() => values(databases))).toEqual({});
+  });
+
+  test('a clock that was set back makes every entry old', async () => {
+    const { databases } = bench.machine({ stalenessMaxMs: 1_000 });
+    await databases.create('alice', createTable);
+    bench.clock.advance(-10_000);
+    expect(await requestsOf(() => values(databases))).toEqual({ get: 1 });
+  });
+
+  test('a reader within it may see an old version, and a writer on it gets through all the same', async () => {
+    const [one, two] = [bench.machine(), bench.machine({ stalenessMaxMs: 3_600_000 })];
+    await one.databases.create('alice', createTable);
+    expect(await values(two.databases)).toEqual([]);
+    await one.databases.update('alice', insert(1), NO_RETRIES);
+    expect(await values(two.databases)).toEqual([]);
+    await two.databases.update('alice', insert(2), { retries: 1 });
+    expect(await values(two.databases)).toEqual([1, 2]);
+  });
+
+  test('one sees its own write at once', async () => {
+    const { databases } = bench.machine({ stalenessMaxMs: 3_600_000 });
+    await databases.create('alice', createTable);
+    await databases.update('alice', insert(1), NO_RETRIES);
+    expect(await requestsOf(async () => expect(await values(databases)).toEqual([1]))).toEqual({});
+  });
+
+  test('without caching every read is a GET and nothing is kept', async () => {
+    const { databases, cache } = bench.machine({ caching: false, stalenessMaxMs: 3_600_000 });
+    await databases.create('alice', createTable);
+    expect(await requestsOf(() => values(databases))).toEqual({ get: 1 });
+    expect(await requestsOf(() => values(databases))).toEqual({ get: 1 });
+    expect(cache.entries()).toEqual([]);
+  });
+});
+
+describe('a cache that somebody empties meanwhile', () => {
+  test('is a miss for a reader and for a writer', async () => {
+    const { databases, root } = bench.machine({ stalenessMaxMs: 3_600_000 });
+    await databases.create('alice', createTable);
+    rmSync(root, { recursive: true });
+    expect(await values(databases)).toEqual([]);
+    rmSync(root, { recursive: true });
+    await databases.update('alice', insert(1), NO_RETRIES);
+    expect(await values(databases)).toEqual([1]);
+  });
+
+  test('does not disturb a session that is open', async () => {
+    const { databases, cache } = bench.machine({ stalenessMaxMs: 3_600_000 });
+    await databases.create('alice', createTable);
+    const reading = await databases.openForReading('alice');
+    const writing = await databases.openForWriting('alice');
+    cache.clear();
+    expect(reading.database.prepare('SELECT count(*) AS n FROM t').get()).toEqual({ n: 0 });
+    insert(1)(writing.database);
+    expect((await writing.commit()).kind).toBe('committed');
+    reading.close();
+    expect(await values(databases)).toEqual([1]);
+  });
+});
+
+test('a new database without any content is refused: nobody could read it', async () => {
+  const { databases } = bench.machine();
+  expect(await failureOf(databases.create('alice', () => {}))).toMatchObject({ kind: 'corrupt', username: 'alice' });
+  expect(await bench.memory.head('alice')).toBeUndefined();
+});
+
+test('a user without a database is not-found, and says how to make one', async () => {
+  const { databases } = bench.machine();
+  for (const work of [values(databases), databases.update('alice', insert(1), NO_RETRIES), databases.delete('alice')]) {
+    expect(await failureOf(work)).toMatchObject({ kind: 'not-found', try: 'javumbo db create alice' });
+  }
+});
+
+test('no session leaves a work directory behind, however it ends', async () => {
+  const { databases, cache } = bench.machine();
+  await databases.create('alice', createTable);
+  await databases.create('alice', createTable).catch(() => {});
+  await databases.update('alice', insert(1), NO_RETRIES);
+  await databases.update('alice', () => {}, NO_RETRIES);
+  await databases
+    .update(
+      'alice',
+      () => {
+        throw new Error('no');
+      },
+      NO_RETRIES,
+    )
+    .catch(() => {});
+  (await databases.openForWriting('alice')).discard();
+  await databases.openForWriting('bob').catch(() => {});
+  await values(databases);
+  expect(existsSync(cache.directory)).toBe(true);
+  expect(readdirSync(join(cache.directory, 'work'))).toEqual([]);
+});

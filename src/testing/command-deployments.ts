@@ -1,0 +1,61 @@
+import { type CommandResult, freshMachine, type RunOptions, runCommand } from './run-command.ts';
+import { type S3Server, type S3ServerOptions, startS3Server } from './s3-server.ts';
+
+/** A deployment of a test's own, and the command line that works on it. */
+export interface CommandDeployment {
+  /** What every command on it finds in its environment; one machine, so one cache. */
+  readonly env: NodeJS.ProcessEnv;
+  /** The global options that choose it. */
+  readonly flags: readonly string[];
+  /** Runs a command on it, without notes on stderr. */
+  run(argv: readonly string[], options?: RunOptions): Promise<CommandResult>;
+  /** As `run`, on another machine: with a cache of its own. */
+  runElsewhere(argv: readonly string[], options?: RunOptions): Promise<CommandResult>;
+  /** Runs a command that must succeed and returns its JSON. */
+  json<T>(...argv: string[]): Promise<T>;
+  /** What counts the requests from the other side; undefined where there is none. */
+  readonly server: S3Server | undefined;
+  close(): Promise<void>;
+}
+
+/** The bucket of the deployment on the loopback server. */
+export const BUCKET = 'b';
+
+/** Where every command that works on databases must do the same. */
+export const COMMAND_DEPLOYMENTS: readonly {
+  readonly name: string;
+  readonly open: () => Promise<CommandDeployment>;
+}[] = [
+  { name: 'the local deployment', open: async () => deploymentOf(['--deployment', 'local'], {}, undefined) },
+  { name: 'an S3 server', open: () => openOnS3() },
+];
+
+export async function openOnS3(options: S3ServerOptions = {}): Promise<CommandDeployment> {
+  const server = await startS3Server({ buckets: [BUCKET], ...options });
+  const flags = ['--bucket', BUCKET, '--endpoint-url', server.endpoint];
+  return deploymentOf(flags, { AWS_ACCESS_KEY_ID: 'key', AWS_SECRET_ACCESS_KEY: 'secret' }, server);
+}
+
+function deploymentOf(
+  flags: readonly string[],
+  credentials: NodeJS.ProcessEnv,
+  server: S3Server | undefined,
+): CommandDeployment {
+  const env = { ...freshMachine(), ...credentials };
+  const run: CommandDeployment['run'] = (argv, options = {}) =>
+    runCommand([...flags, '--quiet', ...argv], { ...options, env: { ...env, ...options.env } });
+  return {
+    env,
+    flags,
+    run,
+    runElsewhere: (argv, options = {}) =>
+      run(argv, { ...options, env: { JAVUMBO_CACHE_DIR: freshMachine().JAVUMBO_CACHE_DIR, ...options.env } }),
+    json: async (...argv) => {
+      const result = await run([...argv, '--json']);
+      if (result.code !== 0) throw new Error(`${argv.join(' ')} ended with ${result.code}: ${result.stderr}`);
+      return result.json();
+    },
+    server,
+    close: async () => server?.close(),
+  };
+}

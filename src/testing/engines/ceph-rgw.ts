@@ -1,0 +1,42 @@
+import { execFile, spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import type { TestProject } from 'vitest/node';
+
+const SCRIPT = fileURLToPath(new URL('./ceph-rgw.sh', import.meta.url));
+const DIRECTORY = '/tmp/javumbo-ceph-rgw';
+
+/** The endpoint and its keys, as environment variables for the SDK and for child processes. */
+export type EngineEnvironment = Readonly<
+  Record<'AWS_ENDPOINT_URL_S3' | 'AWS_ACCESS_KEY_ID' | 'AWS_SECRET_ACCESS_KEY', string>
+>;
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** Undefined where Ceph's packages are not installed. */
+    cephRgw: EngineEnvironment | undefined;
+  }
+}
+
+/** Vitest's global setup: starts Ceph RGW for the engine tests and stops it after them. */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  if (spawnSync('radosgw', ['--version']).error !== undefined) {
+    process.stderr.write(
+      'engine tests skipped: radosgw is not installed (Debian: apt-get install radosgw ceph-mon ceph-osd)\n',
+    );
+    project.provide('cephRgw', undefined);
+    return async () => {};
+  }
+  const run = promisify(execFile);
+  const { stdout } = await run(SCRIPT, ['start', DIRECTORY], { env: { ...process.env, PORT: '7490' } });
+  const variables = Object.fromEntries(
+    stdout
+      .trim()
+      .split(' ')
+      .map((pair) => pair.split('=', 2)),
+  );
+  project.provide('cephRgw', variables as EngineEnvironment);
+  return async () => {
+    await run(SCRIPT, ['stop', DIRECTORY]);
+  };
+}

@@ -1,0 +1,24 @@
+import { expect } from 'vitest';
+
+interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** What every failure looks like to people: nothing on stdout, one `error:` line, one `try:` line, no stack trace. */
+export function expectFailure(
+  { code, stdout, stderr }: Ended,
+  expected: { code: number; error: RegExp; hint?: RegExp },
+): void {
+  const lines = stderr.trimEnd().split('\n');
+  const errors = lines.filter((line) => line.startsWith('error:'));
+  const hints = lines.filter((line) => line.startsWith('try:'));
+  expect({ code, stdout, errors, hints, stack: lines.filter((line) => /^\s+at /.test(line)) }).toEqual({
+    code: expected.code,
+    stdout: '',
+    errors: [expect.stringMatching(expected.error)],
+    hints: [expect.stringMatching(expected.hint ?? /^try: {3}\S/)],
+    stack: [],
+  });
+}

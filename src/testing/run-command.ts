@@ -1,0 +1,106 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll } from 'vitest';
+import type { Context, Output } from '../cli/context.ts';
+import type { ExitCode } from '../cli/exit-code.ts';
+import { systemClock } from '../clock.ts';
+import { main } from '../main.ts';
+import { systemRandom } from '../random.ts';
+
+/** How one command ended, and what it printed. */
+export interface CommandResult {
+  readonly code: ExitCode;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** The one document on stdout; throws for anything else. */
+  json<T = Json>(): T;
+  /** What the error document on the last line of stderr holds; throws where there is none. */
+  failure(): FailureDocument;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: a parsed document, which the test is there to judge
+export type Json = any;
+
+export interface FailureDocument {
+  readonly kind: string;
+  readonly message: string;
+  readonly try?: string;
+  readonly username?: string;
+  readonly expectedVersion?: string;
+  readonly actualVersion?: string;
+}
+
+export interface RunOptions {
+  readonly env?: NodeJS.ProcessEnv;
+  readonly atStep?: Context['atStep'];
+  /** Both streams are terminals of 80 columns. */
+  readonly tty?: boolean;
+}
+
+const directories: string[] = [];
+
+// Importing this file is asking for it: a test file leaves nothing behind.
+afterAll(() => {
+  for (const directory of directories.splice(0)) rmSync(directory, { recursive: true, force: true });
+});
+
+/** A directory of the test file's own, removed after its last test. */
+export function temporaryDirectory(): string {
+  const directory = mkdtempSync(join(tmpdir(), 'javumbo-test-'));
+  directories.push(directory);
+  return directory;
+}
+
+/** A machine on which nothing has run yet: an empty deployment, an empty cache, a home without AWS files. */
+export function freshMachine(): { HOME: string; JAVUMBO_HOME: string; JAVUMBO_CACHE_DIR: string } {
+  const HOME = temporaryDirectory();
+  return { HOME, JAVUMBO_HOME: join(HOME, 'deployment'), JAVUMBO_CACHE_DIR: join(HOME, 'cache') };
+}
+
+/** Runs one command line in this process, on a machine of its own except for what `env` says. */
+export async function runCommand(
+  argv: readonly string[],
+  { env = {}, atStep, tty = false }: RunOptions = {},
+): Promise<CommandResult> {
+  const environment: NodeJS.ProcessEnv = { ...freshMachine(), ...env };
+  giveToSdk(environment);
+  const stdout = recorder(tty);
+  const stderr = recorder(tty);
+  const code = await main(argv, {
+    env: environment,
+    stdout: stdout.output,
+    stderr: stderr.output,
+    clock: systemClock,
+    random: systemRandom,
+    atStep,
+  });
+  return {
+    code,
+    stdout: stdout.text(),
+    stderr: stderr.text(),
+    json: () => JSON.parse(stdout.text()),
+    failure: () => JSON.parse(stderr.text().trimEnd().split('\n').at(-1) ?? '').error,
+  };
+}
+
+/**
+ * The SDK looks for credentials and AWS files in the process, whatever the context says. So what the test gives is put
+ * there, and what the developer's own shell has is taken away.
+ */
+function giveToSdk(env: NodeJS.ProcessEnv): void {
+  for (const name of Object.keys(process.env)) if (name.startsWith('AWS_')) delete process.env[name];
+  for (const [name, value] of Object.entries(env)) {
+    if (value !== undefined && (name.startsWith('AWS_') || name === 'HOME')) process.env[name] = value;
+  }
+  // As bin does, and for its reason.
+  process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true';
+}
+
+function recorder(tty: boolean): { readonly output: Output; readonly text: () => string } {
+  let written = '';
+  const write = (text: string): void => {
+    written += text;
+  };
+  return { output: tty ? { write, isTTY: true, columns: 80 } : { write }, text: () => written };
+}

@@ -1,0 +1,61 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Clock } from '../clock.ts';
+import { type CacheLimits, DatabaseCache } from '../databases/cache.ts';
+import { CountingDatabaseStore } from '../databases/counting-store.ts';
+import { MemoryDatabaseStore } from '../databases/memory-store.ts';
+import type { DatabaseStore } from '../databases/store.ts';
+import { UserDatabases } from '../databases/user-databases.ts';
+import { type Random, seededRandom } from '../random.ts';
+
+/** A clock that stands still until it is told to move; sleeping moves it. */
+export class ManualClock implements Clock {
+  #now = Date.UTC(2026, 10, 22);
+
+  now(): number {
+    return this.#now;
+  }
+
+  monotonic(): number {
+    return this.#now;
+  }
+
+  async sleep(milliseconds: number): Promise<void> {
+    this.#now += milliseconds;
+  }
+
+  advance(milliseconds: number): void {
+    this.#now += milliseconds;
+  }
+}
+
+/** One store in memory and any number of machines (a cache directory each) that work on it. */
+export class Workbench {
+  readonly directory = mkdtempSync(join(tmpdir(), 'javumbo-workbench-'));
+  readonly clock = new ManualClock();
+  readonly random: Random = seededRandom(1);
+  readonly memory = new MemoryDatabaseStore(this.clock);
+  readonly store = new CountingDatabaseStore(this.memory);
+  #machines = 0;
+
+  /** A machine with an empty cache of its own; `store` to put something between it and the shared one. */
+  machine(
+    options: {
+      readonly stalenessMaxMs?: number;
+      readonly caching?: boolean;
+      readonly store?: DatabaseStore;
+      readonly limits?: CacheLimits;
+    } = {},
+  ): { databases: UserDatabases; cache: DatabaseCache; root: string } {
+    const root = join(this.directory, `machine-${this.#machines++}`);
+    const { clock, random } = this;
+    const cache = new DatabaseCache({ root, deployment: 'test', clock, random, limits: options.limits });
+    const { stalenessMaxMs = 0, caching = true, store = this.store } = options;
+    return { databases: new UserDatabases({ store, cache, caching, clock, random, stalenessMaxMs }), cache, root };
+  }
+
+  remove(): void {
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,140 @@
+import { addNote } from '../anki/note.ts';
+import { type ConcurrentVerdict, concurrentFigures, judgeConcurrent, measureConcurrent } from '../bench/concurrent.ts';
+import { createWithNotes } from '../bench/latency.ts';
+import { withTestUser } from '../bench/test-user.ts';
+import type { Clock } from '../clock.ts';
+import { conflictFailure } from '../databases/outcome-failures.ts';
+import { integrityFindings } from '../databases/sqlite.ts';
+import type { Deployment } from '../deployment/deployment.ts';
+import type { Random } from '../random.ts';
+import { type Assert, assertEqual, type Figures, type Test } from './check.ts';
+
+interface Sources {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+const NOTES = 5;
+const WORKERS = 10;
+
+/** Day 4: nothing is lost. Tests 4.1 and 4.2 with all their assertions; 4.2 once without and once with retries. */
+export function day4(deployment: Deployment, sources: Sources, figures: Figures): Test[] {
+  return [
+    {
+      id: '4.1',
+      name: 'a concurrent change is detected',
+      try: 'javumbo doctor: a store can take conditions and ignore them',
+      run: (assert) => conflictDetection(assert, deployment, sources),
+    },
+    {
+      id: '4.2',
+      name: 'ten processes change one database at once',
+      try: 'javumbo bench concurrent --retries 0, which prints what became of each change',
+      run: async (assert) => {
+        await concurrentWrites(assert, deployment, sources, figures, 0);
+        await concurrentWrites(assert, deployment, sources, figures, WORKERS - 1);
+      },
+    },
+  ];
+}
+
+async function conflictDetection(assert: Assert, deployment: Deployment, sources: Sources): Promise<void> {
+  const { store } = deployment;
+  const reader = deployment.databases({ cacheTtlDefault: 0, caching: false });
+  const [first, second] = [deployment.machine(0), deployment.machine(0)];
+  try {
+    const removed = await withTestUser(deployment, sources.random, '4-1', async (username) => {
+      await createWithNotes(reader, username, NOTES, sources);
+      // Two machines open the same version before either commits: no version has to be set by hand, as week 1 had to.
+      const one = await first.databases.openForWriting(username);
+      const two = await second.databases.openForWriting(username);
+      const base = one.base?.version ?? 'none';
+      assertEqual(assert, 'both connections begin with one version', two.base?.version ?? 'nothing', base);
+      addNote(one.database, { fields: ['Connection 1', 'first'], noteId: 100 }, sources);
+      addNote(two.database, { fields: ['Connection 2', 'second'], noteId: 200 }, sources);
+
+      const won = await one.commit();
+      assertEqual(assert, 'the first writer commits', won.kind, 'committed');
+      const winner = 'version' in won ? won.version : 'none';
+      assertEqual(assert, 'its version is a new one', winner !== base, true);
+      const lost = await two.commit();
+      assertEqual(assert, 'the second writer gets a conflict', lost.kind, 'conflict');
+
+      const failure = await conflictFailure(store, username, base);
+      assertEqual(assert, 'the conflict names the user', failure.username ?? '', username);
+      assertEqual(assert, 'the conflict names the expected version', failure.expectedVersion ?? '', base);
+      assertEqual(assert, 'the conflict names the actual version', failure.actualVersion ?? '', winner);
+      assertEqual(assert, 'the loser keeps nothing in its cache', second.cache.lookup(username) === undefined, true);
+
+      await reader.read(username, ({ database }) => {
+        const ids = (database.prepare('SELECT id FROM notes').all() as { id: number }[]).map(({ id }) => id);
+        assertEqual(assert, "the first writer's note is there", ids.includes(100), true);
+        assertEqual(assert, "the second writer's note is not", ids.includes(200), false);
+        assertEqual(assert, 'the database holds the first notes and one more', ids.length, NOTES + 1);
+        assertEqual(assert, 'it is not damaged', integrityFindings(database).join('; '), '');
+      });
+      return username;
+    });
+    assertEqual(assert, 'it is cleaned up', (await store.head(removed)) === undefined, true);
+  } finally {
+    first.remove();
+    second.remove();
+  }
+}
+
+async function concurrentWrites(
+  assert: Assert,
+  deployment: Deployment,
+  sources: Sources,
+  figures: Figures,
+  retries: number,
+): Promise<void> {
+  const databases = deployment.databases({ cacheTtlDefault: 0, caching: false });
+  const round = retries === 0 ? 'without retries' : 'with retries';
+  const claim = (name: string): string => `${round}: ${name}`;
+  const removed = await withTestUser(deployment, sources.random, `4-2-${retries}`, async (username) => {
+    await createWithNotes(databases, username, NOTES, sources);
+    const result = await measureConcurrent({
+      config: deployment.config,
+      env: sources.env,
+      databases,
+      username,
+      workers: WORKERS,
+      edits: 1,
+      retries,
+      monotonic: () => sources.clock.monotonic(),
+    });
+    const verdict = judgeConcurrent(result, NOTES);
+    const { metrics, derived } = concurrentFigures(result, verdict);
+    const prefix = retries === 0 ? 'withoutRetries' : 'withRetries';
+    const named = <T>(values: Readonly<Record<string, T>>): Record<string, T> =>
+      Object.fromEntries(Object.entries(values).map(([name, value]) => [`${prefix}.${name}`, value]));
+    figures.metrics = { ...figures.metrics, ...named(metrics) };
+    figures.derived = { ...figures.derived, ...named(derived) };
+    figures.workers = [...figures.workers, ...result.workers];
+
+    const { committed, conflicts, unknown, other, lost, unexpected, missing, notesAtEnd, unknownThatLanded } = verdict;
+    const errors = result.workers.flatMap(({ error }) => error ?? []);
+    assertEqual(assert, claim('every change is accounted for'), committed + conflicts + unknown + other, WORKERS);
+    assert(claim('at least one change is committed'), committed >= 1, { expected: 1, actual: committed });
+    assertEqual(assert, claim('no unexpected error'), errors.join('; '), '');
+    assertEqual(assert, claim('every acknowledged note is there'), lost.join(', '), '');
+    assertEqual(assert, claim('every refused note is absent'), unexpected.join(', '), '');
+    assertEqual(assert, claim('no earlier note is gone'), missing, 0);
+    assertEqual(assert, claim('the count of notes adds up'), notesAtEnd, NOTES + committed + unknownThatLanded);
+    if (retries > 0) assertEqual(assert, claim(`all ${WORKERS} changes are committed`), committed, WORKERS);
+    await databases.read(username, ({ database }) => {
+      assertEqual(assert, claim('the database is not damaged'), integrityFindings(database).join('; '), '');
+    });
+    figures.warnings = [...figures.warnings, ...fewConflicts(verdict, retries)];
+    return username;
+  });
+  assertEqual(assert, claim('it is cleaned up'), (await deployment.store.head(removed)) === undefined, true);
+}
+
+/** Losers are what a race is about: without them the run says little about conflicts. */
+function fewConflicts({ conflicts }: ConcurrentVerdict, retries: number): string[] {
+  if (retries > 0 || conflicts >= WORKERS - 1) return [];
+  return [`only ${conflicts} of ${WORKERS - 1} possible conflicts: the workers hardly met; try a longer --rtt`];
+}
