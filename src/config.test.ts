@@ -128,6 +128,8 @@ describe('flags go before the environment before the profile before defaults', (
 
     { setting: 'rtt', flags: { rtt: '171ms' }, is: 171, from: 'flag --rtt' },
     { setting: 'rtt', is: undefined, from: 'default' },
+    { setting: 'timeout', flags: { timeout: '2s' }, is: 2000, from: 'flag --timeout' },
+    { setting: 'timeout', is: 15_000, from: 'default' },
   ];
   test.each(cases)('$setting is $is by $from', ({ setting, flags = {}, env = {}, profile, is, from }) => {
     const { value, source, name } = resolveConfig(flags, env, profile)[setting];

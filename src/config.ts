@@ -12,6 +12,10 @@ export interface Setting<T> {
   readonly name?: string | undefined;
 }
 
+// A socket on which nothing moves for so long is dead. A large file on a slow line keeps moving, so that no limit is set
+// on a request as a whole.
+const TIMEOUT_MS = 15_000;
+
 /** The global options as the command line gave them; undefined where it did not. */
 export interface GlobalFlags {
   readonly deployment?: string | undefined;
@@ -22,6 +26,7 @@ export interface GlobalFlags {
   readonly cacheDir?: string | undefined;
   readonly cacheTtl?: string | undefined;
   readonly rtt?: string | undefined;
+  readonly timeout?: string | undefined;
 }
 
 /** Everything that decides which deployment a command works on, and how; each value with its origin. */
@@ -38,6 +43,8 @@ export interface Config {
   readonly cacheTtl: Setting<number | undefined>;
   /** A simulated round trip in milliseconds; undefined for none. */
   readonly rtt: Setting<number | undefined>;
+  /** For how many milliseconds a connection to the store may be silent before it is given up. */
+  readonly timeout: Setting<number>;
 }
 
 /** What a profile of `~/.aws/config` says, as far as it matters here. */
@@ -92,6 +99,10 @@ export function resolveConfig(flags: GlobalFlags, env: NodeJS.ProcessEnv, profil
       fallback(undefined),
     ),
     rtt,
+    timeout: first(
+      given('flag', '--timeout', parsed(flags.timeout, '--timeout', positiveMilliseconds)),
+      fallback(TIMEOUT_MS),
+    ),
   };
 }
 
@@ -196,6 +207,11 @@ export function milliseconds(text: string): number | undefined {
   return Number(match[1]) * { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }[(match[2] ?? 'ms') as 'ms' | 's' | 'm' | 'h'];
 }
 
+function positiveMilliseconds(text: string): number | undefined {
+  const value = milliseconds(text);
+  return value === 0 ? undefined : value;
+}
+
 /** A number of seconds, such as `300` or `0.5`. */
 export function seconds(text: string): number | undefined {
   return /^\d+(\.\d+)?$/.test(text.trim()) ? Number(text) : undefined;
@@ -209,7 +225,7 @@ function parsed(
   if (text === undefined) return undefined;
   const value = parse(text);
   if (value === undefined) {
-    const example = parse === milliseconds ? '171ms' : '300';
+    const example = parse === seconds ? '300' : parse === milliseconds ? '171ms' : '15s';
     throw new JavumboError('usage', `${name} is not a duration: ${JSON.stringify(text)}`, {
       try: `${name} ${example}`,
     });

@@ -29,6 +29,7 @@ export function buildProgram(context: Context, execute: Execute): Command {
     .option('--cache-dir <path>', 'where databases are cached (JAVUMBO_CACHE_DIR)')
     .option('--cache-ttl <seconds>', 'how stale a cached database may be (DB_CACHE_TTL)')
     .option('--rtt <duration>', 'simulate a round trip to the store, such as 171ms')
+    .option('--timeout <duration>', 'how long a connection may be silent (default: 15s)')
     .option('--json', 'print one JSON document on stdout')
     .option('--quiet', 'no notes and no progress on stderr')
     .option('--verbose', 'print the causes of an error')

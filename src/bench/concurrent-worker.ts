@@ -7,9 +7,14 @@ import { addNote } from '../anki/note.ts';
 import { processContext } from '../cli/context.ts';
 import type { Config } from '../config.ts';
 import type { RequestCounts } from '../databases/request-counts.ts';
+import type { SqliteDatabase } from '../databases/sqlite.ts';
 import { openDeployment } from '../deployment/open.ts';
 import { JavumboError, messageOf } from '../failure.ts';
+import { leasedUpdate } from '../locks/leased-update.ts';
 import type { WorkerMessage, WorkerOrders, WorkerResult } from './concurrent.ts';
+
+// A worker waits as long as the race lasts: what is measured is the queue, not its patience.
+const WAIT_MAX_MS = 600_000;
 
 const context = processContext();
 const { clock } = context;
@@ -39,14 +44,16 @@ async function write(orders: WorkerOrders): Promise<{ results: WorkerResult[]; r
         results.push({ outcome, noteId, attempts, durationMs, ...(error === undefined ? {} : { error }) });
       };
       try {
-        await databases.update(
-          orders.username,
-          (database) => {
-            attempts++;
-            addNote(database, { fields: [`Worker ${noteId}`, `Note ${noteId}`], noteId }, context);
-          },
-          { retries: orders.retries },
-        );
+        const edit = (database: SqliteDatabase): void => {
+          attempts++;
+          addNote(database, { fields: [`Worker ${noteId}`, `Note ${noteId}`], noteId }, context);
+        };
+        const { retries, leaseTtlMs: ttlMs } = orders;
+        if (ttlMs === undefined) await databases.update(orders.username, edit, { retries });
+        else {
+          const options = { retries, ttlMs, waitMaxMs: WAIT_MAX_MS, ...context };
+          await leasedUpdate(databases, deployment.locks(), orders.username, edit, options);
+        }
         ended('committed');
       } catch (error) {
         const kind = error instanceof JavumboError ? error.kind : 'internal';

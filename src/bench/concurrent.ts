@@ -17,6 +17,8 @@ export interface WorkerOrders {
   /** A note for each edit, one after the other. */
   readonly noteIds: readonly number[];
   readonly retries: number;
+  /** Queue for a lease of that many milliseconds instead of racing; undefined: race. */
+  readonly leaseTtlMs?: number | undefined;
 }
 
 /** How one edit ended, as the worker itself saw it. */
@@ -57,17 +59,18 @@ export async function measureConcurrent(options: {
   readonly workers: number;
   readonly edits: number;
   readonly retries: number;
+  readonly leaseTtlMs?: number | undefined;
   readonly monotonic: () => number;
   readonly onProgress?: ((text: string) => void) | undefined;
 }): Promise<ConcurrentResult> {
-  const { config, env, databases, username, workers, edits, retries, monotonic, onProgress } = options;
+  const { config, env, databases, username, workers, edits, retries, leaseTtlMs, monotonic, onProgress } = options;
   const directory = mkdtempSync(join(tmpdir(), 'javumbo-workers-'));
   const children: Worker[] = [];
   try {
     for (let index = 0; index < workers; index++) {
       const noteIds = Array.from({ length: edits }, (_, edit) => FIRST_NOTE_ID + index * edits + edit);
       const cacheDir = join(directory, `worker-${index}`);
-      children.push(new Worker({ config, cacheDir, username, noteIds, retries }, env));
+      children.push(new Worker({ config, cacheDir, username, noteIds, retries, leaseTtlMs }, env));
     }
     onProgress?.(`starting ${workers} workers`);
     await Promise.all(children.map((child) => child.ready));

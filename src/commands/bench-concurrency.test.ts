@@ -158,6 +158,76 @@ describe.each(PLACES)('on %s', (place) => {
   });
 });
 
+describe('leases on the local deployment', () => {
+  test('let each change of each process run once: as many PUTs as changes', async () => {
+    const { code, report: race } = await report(
+      'local',
+      'bench',
+      'concurrent',
+      '--workers',
+      '4',
+      '--requests',
+      '3',
+      '--rtt',
+      '2ms',
+      '--lease',
+    );
+    expect({ code, failureReasons: race.failureReasons }).toEqual({ code: 0, failureReasons: [] });
+    expect(race.derived).toMatchObject({ committed: 12, attempts: 12, wastedAttempts: 0, lost: 0 });
+    expect(race.requests.put).toBe(12);
+  });
+
+  test('that expire under a slow holder cost work and lose nothing', async () => {
+    // Each round trip alone is longer than the lease: every holder is overtaken, and the conditional write decides.
+    const { code, report: race } = await report(
+      'local',
+      'bench',
+      'concurrent',
+      '--workers',
+      '4',
+      '--requests',
+      '3',
+      '--rtt',
+      '60ms',
+      '--lease',
+      '--lease-ttl',
+      '1ms',
+    );
+    expect({ code, failureReasons: race.failureReasons }).toEqual({ code: 0, failureReasons: [] });
+    expect(race.derived).toMatchObject({ committed: 12, lost: 0, unexpected: 0, notesAtEnd: 17 });
+  });
+
+  test('queue db exec as well', async () => {
+    await runScript(SCRIPTS.javumbo, ['db', 'create', 'alice', '--quiet'], environment('local'));
+    const exec = [
+      'db',
+      'exec',
+      'alice',
+      'PRAGMA user_version = 7',
+      '--lease',
+      '--lease-ttl',
+      '2s',
+      '--json',
+      '--quiet',
+    ];
+    const { code, stdout } = await runScript(SCRIPTS.javumbo, exec, environment('local'));
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ outcome: 'committed', attempts: 1, requests: { get: 1, put: 1 } });
+  });
+
+  test('are refused as usage where there is no lock table, before anything is stored', async () => {
+    for (const argv of [
+      ['db', 'exec', 'alice', 'SELECT 1', '--lease'],
+      ['bench', 'concurrent', '--lease'],
+    ]) {
+      const { code, stderr } = await runScript(SCRIPTS.javumbo, [...argv, '--quiet'], environment('s3'));
+      expect({ argv, code }).toEqual({ argv, code: 2 });
+      expect(stderr).toMatch(/^error: leases need a lock table.*\ntry: {3}/);
+    }
+    expect(await databasesLeft('s3')).toEqual([]);
+  });
+});
+
 describe('a store that ignores conditions', () => {
   test('loses changes, and verify day4 says so with exit code 7', async () => {
     await server.close();

@@ -6,6 +6,7 @@ import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { systemClock } from '../clock.ts';
 import { systemRandom } from '../random.ts';
+import type { Report } from '../report/document.ts';
 import { runScript, SCRIPTS } from '../testing/child-process.ts';
 import type { EngineEnvironment } from '../testing/engines/ceph-rgw.ts';
 import { CountingDatabaseStore } from './counting-store.ts';
@@ -89,34 +90,41 @@ describe.runIf(engine !== undefined)('Ceph RGW', () => {
     expect(JSON.parse(list.stdout)).toEqual({ databases: [] });
   });
 
-  test('ten processes with caches of their own write one user at once: every acknowledged change is there, no other', async () => {
-    const bucket = await newBucket();
-    const javumbo = (machine: string, ...argv: string[]) =>
-      runScript(SCRIPTS.javumbo, [...argv, '--quiet'], environment(bucket, machine));
-    await javumbo('setup', 'db', 'create', 'alice');
-    await javumbo('setup', 'db', 'exec', 'alice', 'CREATE TABLE t (x INTEGER)');
-    const each = 10;
-    const workers = Array.from({ length: 10 }, async (_, worker) => {
-      const values = Array.from({ length: each }, (_, index) => worker * 1000 + index);
-      const commands = values.map((value) => [
-        'db',
-        'exec',
-        'alice',
-        'INSERT INTO t VALUES (?)',
-        `${value}`,
-        '--retries',
-        '100',
-      ]);
-      const { stdout } = await runScript(
-        SCRIPTS.commandLoop,
-        [JSON.stringify(commands)],
-        environment(bucket, `${worker}`),
+  test.each(['Ceph RGW', 'the local deployment'])(
+    'ten processes change one database a hundred times each: 1,000 of 1,000 are there, on %s',
+    async (place) => {
+      const machine = environment(await newBucket(), 'race');
+      const where =
+        place === 'Ceph RGW'
+          ? machine
+          : { HOME: directory, JAVUMBO_HOME: join(directory, 'home'), JAVUMBO_CACHE_DIR: join(directory, 'local') };
+      const { code, stdout, stderr } = await runScript(
+        SCRIPTS.javumbo,
+        ['bench', 'concurrent', '--workers', '10', '--requests', '100', '--rtt', '0', '--json', '--quiet'],
+        where,
       );
-      return (JSON.parse(stdout) as number[]).map((code, index) => ({ code, value: values[index] ?? -1 }));
-    });
-    const results = (await Promise.all(workers)).flat();
-    expect(results.filter(({ code }) => code !== 0)).toEqual([]);
-    const { stdout } = await javumbo('reader', 'db', 'query', 'alice', 'SELECT x FROM t ORDER BY x');
-    expect(stdout.trim().split('\n').map(Number)).toEqual(results.map(({ value }) => value).sort((a, b) => a - b));
+      expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+      const report = JSON.parse(stdout) as Report;
+      expect(report.derived).toMatchObject({
+        committed: 1000,
+        conflicts: 0,
+        unknown: 0,
+        other: 0,
+        lost: 0,
+        unexpected: 0,
+      });
+      expect(report.derived.notesAtEnd).toBe(1005);
+    },
+  );
+
+  test.each(['day3', 'day4'])('verify %s passes', async (day) => {
+    const bucket = await newBucket();
+    const { code, stdout } = await runScript(
+      SCRIPTS.javumbo,
+      ['verify', day, '--json', '--quiet', '--rtt', '20ms'],
+      environment(bucket, day),
+    );
+    const { passed, failureReasons } = JSON.parse(stdout) as Report;
+    expect({ code, passed, failureReasons }).toEqual({ code: 0, passed: true, failureReasons: [] });
   });
 });

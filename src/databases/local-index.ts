@@ -40,7 +40,8 @@ export function openIndex(path: string, newId: string): Database.Database {
   }
 }
 
-function useWriteAheadLog(index: Database.Database): void {
+/** Switches a file that several processes may be making at once to WAL mode. */
+export function useWriteAheadLog(index: Database.Database): void {
   for (let tries = 1; ; tries++) {
     try {
       index.pragma('journal_mode = WAL');

@@ -65,6 +65,11 @@ export class UserDatabases {
     return this.#versions.isFresh(this.#versions.lookup(username)?.entry?.validatedAt);
   }
 
+  /** Asks the store whether the cached version is current, and fetches the one that is. Without a cache: nothing to do. */
+  makeCurrent(username: string): Promise<void> {
+    return this.#versions.makeCurrent(parseUsername(username));
+  }
+
   /** As `read`, for a caller that closes the session itself. */
   async openForReading(username: string): Promise<ReadSession> {
     parseUsername(username);

@@ -66,6 +66,13 @@ export class VersionSource {
     }
   }
 
+  /** Leaves the store's current version in the cache; where nothing is cached there is nothing to do. */
+  async makeCurrent(username: string): Promise<void> {
+    if (!this.#environment.caching) return;
+    const local = await this.fetch(username, this.lookup(username), 'shared');
+    local?.work?.release();
+  }
+
   /** Whether a version that a request found current at that moment may be read without asking again. */
   isFresh(validatedAt: number | undefined): boolean {
     if (validatedAt === undefined) return false;

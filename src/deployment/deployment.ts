@@ -4,6 +4,7 @@ import type { DatabaseCache } from '../databases/cache.ts';
 import type { RequestCounts } from '../databases/request-counts.ts';
 import type { DatabaseStore } from '../databases/store.ts';
 import type { UserDatabases } from '../databases/user-databases.ts';
+import type { LockTable } from '../locks/lock-table.ts';
 
 /** A store of user databases and what belongs to it, put together from the configuration. */
 export interface Deployment {
@@ -17,6 +18,8 @@ export interface Deployment {
   /** Requests to the store so far, retries included. */
   requests(): RequestCounts;
   databases(options: DatabasesOptions): UserDatabases;
+  /** Where writers queue. Throws `usage` for a deployment that has no lock table yet: on AWS. */
+  locks(): LockTable;
   /** The same store as another machine sees it: with an empty cache of its own, removed by `remove`. */
   machine(stalenessMaxMs: number): Machine;
   close(): void;

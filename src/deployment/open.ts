@@ -9,12 +9,15 @@ import { RetryingDatabaseStore } from '../databases/retrying-store.ts';
 import type { S3DatabaseStoreOptions } from '../databases/s3-store.ts';
 import type { DatabaseStore } from '../databases/store.ts';
 import { UserDatabases } from '../databases/user-databases.ts';
+import { JavumboError } from '../failure.ts';
+import type { LockTable } from '../locks/lock-table.ts';
 import { type Deployment, describeDeployment } from './deployment.ts';
 
 interface Backend {
   readonly store: DatabaseStore;
   /** Tells deployments apart in the cache. */
   readonly identity: string;
+  readonly locks: () => LockTable;
   readonly close: () => void;
 }
 
@@ -62,6 +65,7 @@ export async function openDeployment(config: Config, context: Context): Promise<
         const own = openCache(join(work.path, 'machine'));
         return { cache: own, databases: databasesOver(own, true, stalenessMaxMs), remove: work.release };
       },
+      locks: backend.locks,
       close: backend.close,
     };
   } catch (error) {
@@ -73,10 +77,29 @@ export async function openDeployment(config: Config, context: Context): Promise<
 async function openLocal(config: Config, { clock, random, atStep }: Context): Promise<Backend> {
   const { LocalDatabaseStore } = await import('../databases/local-store.ts');
   const store = new LocalDatabaseStore(config.home.value, { clock, random, atStep });
-  return { store, identity: `local ${store.id}`, close: () => store.close() };
+  const { LocalLockTable } = await import('../locks/local-lock-table.ts');
+  let locks: InstanceType<typeof LocalLockTable> | undefined;
+  return {
+    store,
+    identity: `local ${store.id}`,
+    locks: () => {
+      locks ??= new LocalLockTable(config.home.value, { clock });
+      return locks;
+    },
+    close: () => {
+      store.close();
+      locks?.close();
+    },
+  };
 }
 
 async function openS3(config: Config, onExtraRequest: S3DatabaseStoreOptions['onExtraRequest']): Promise<Backend> {
   const { openS3Store } = await import('./s3-client.ts');
-  return openS3Store(config, onExtraRequest);
+  return { ...openS3Store(config, onExtraRequest), locks: noLockTable };
+}
+
+function noLockTable(): never {
+  throw new JavumboError('usage', 'leases need a lock table, and there is none for S3 deployments yet', {
+    try: 'the same command without --lease: nothing is lost either way, racing writers only work twice',
+  });
 }

@@ -3,10 +3,8 @@ import type { Config } from '../config.ts';
 import { S3DatabaseStore, type S3DatabaseStoreOptions } from '../databases/s3-store.ts';
 import { JavumboError } from '../failure.ts';
 
-// A connection that is not there in three seconds will not be; a socket on which nothing moves for fifteen is dead. A
-// large file on a slow line keeps moving, so no limit is set on a request as a whole.
+// A connection that is not there in three seconds will not be.
 const CONNECTION_TIMEOUT_MS = 3_000;
-const IDLE_TIMEOUT_MS = 15_000;
 
 const SILENT = { trace: () => {}, debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
@@ -37,8 +35,9 @@ export function openS3Store(
     // For bodies from 2 MiB the SDK asks before it sends, on a new connection every time. (prior-art.md, 2.5)
     expectContinueHeader: false,
     requestHandler: {
-      connectionTimeout: CONNECTION_TIMEOUT_MS,
-      socketTimeout: IDLE_TIMEOUT_MS,
+      connectionTimeout: Math.min(CONNECTION_TIMEOUT_MS, config.timeout.value),
+      // Unlike the SDK's requestTimeout, which only warns unless told otherwise, this one ends the request.
+      socketTimeout: config.timeout.value,
       httpAgent: { keepAlive: true },
       httpsAgent: { keepAlive: true },
     },

@@ -4,9 +4,10 @@ import type { Execute, Invocation } from '../../cli/execute.ts';
 import { formatMs } from '../../cli/format.ts';
 import type { Report } from '../../report/document.ts';
 import { parseCount } from '../db/exec.ts';
+import { type LeaseFlags, leaseOptions } from '../db/lease-options.ts';
 import { DEFAULT_RTT_MS, notesOption, parsePositive, reportView, runScenario } from './scenario.ts';
 
-interface ConcurrentOptions {
+interface ConcurrentOptions extends LeaseFlags {
   readonly workers: number;
   readonly requests: number;
   readonly notes: number;
@@ -25,19 +26,21 @@ export function registerBenchConcurrent(parent: Command, execute: Execute): void
       parseCount,
     )
     .addHelpText('after', '\nExample:\n  $ javumbo bench concurrent --workers 10 --retries 0');
-  notesOption(command, 5).action((options: ConcurrentOptions) =>
+  leaseOptions(notesOption(command, 5)).action((options: ConcurrentOptions) =>
     execute(command, (invocation) => benchConcurrent(invocation, options), concurrentView),
   );
 }
 
 export async function benchConcurrent(
   invocation: Invocation,
-  { workers, requests, notes, retries = workers * requests - 1 }: ConcurrentOptions,
+  { workers, requests, notes, retries = workers * requests - 1, lease = false, leaseTtl }: ConcurrentOptions,
 ): Promise<Report> {
   const { concurrentFigures, judgeConcurrent, measureConcurrent } = await import('../../bench/concurrent.ts');
   const { createWithNotes } = await import('../../bench/latency.ts');
   const { context } = invocation;
   const opened = await invocation.deployment({ rttDefaultMs: DEFAULT_RTT_MS });
+  // Asked before any data is made: not every deployment has leases.
+  if (lease) opened.locks();
   return runScenario(invocation, 'concurrent', opened, async ({ deployment, username, progress }) => {
     const databases = deployment.databases({ cacheTtlDefault: 0, caching: false });
     await createWithNotes(databases, username, notes, context);
@@ -49,6 +52,7 @@ export async function benchConcurrent(
       workers,
       edits: requests,
       retries,
+      leaseTtlMs: lease ? leaseTtl : undefined,
       monotonic: () => context.clock.monotonic(),
       onProgress: (text) => progress.show(text),
     });
@@ -58,11 +62,11 @@ export async function benchConcurrent(
       result.workers.flatMap(({ error }) => error ?? []),
     );
     return {
-      parameters: { workers, requests, notes, retries, loop: 'closed' },
+      parameters: { workers, requests, notes, retries, lease, loop: 'closed' },
       ...concurrentFigures(result, verdict),
       workers: result.workers,
       requests: result.requests,
-      warnings: concurrentDoubts(verdict, workers, retries),
+      warnings: lease ? [] : concurrentDoubts(verdict, workers, retries),
       passed: failureReasons.length === 0,
       failureReasons,
     };

@@ -34,6 +34,6 @@ export const configView: View<Config> = {
 };
 
 // Named with their units, where the flags let the reader choose one.
-function settingsOf({ cacheTtl, rtt, ...others }: Config): [string, Setting<unknown>][] {
-  return Object.entries({ ...others, cacheTtlSeconds: cacheTtl, rttMs: rtt });
+function settingsOf({ cacheTtl, rtt, timeout, ...others }: Config): [string, Setting<unknown>][] {
+  return Object.entries({ ...others, cacheTtlSeconds: cacheTtl, rttMs: rtt, timeoutMs: timeout });
 }

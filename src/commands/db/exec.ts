@@ -1,8 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Execute, Invocation } from '../../cli/execute.ts';
+import type { SqliteDatabase } from '../../databases/sqlite.ts';
 import { parseUsername } from '../../databases/username.ts';
 import { JavumboError, messageOf } from '../../failure.ts';
+import { LEASE_WAIT_MAX_MS, type LeaseFlags, leaseOptions } from './lease-options.ts';
 import { reportWrite, type WriteReport, writeView } from './outcome.ts';
 
 /** How often a command that an operator typed is run again after a conflict; each means that somebody else got through. */
@@ -18,17 +20,16 @@ export function registerDbExec(parent: Command, execute: Execute): void {
       'after',
       "\nExample:\n  $ javumbo db exec alice 'UPDATE notes SET tags = ? WHERE id = ?' ' animals ' 1700000000000",
     );
-  command.action((username: string, sql: string | undefined, values: string[], options: ExecOptions) =>
+  leaseOptions(command).action((username: string, sql: string | undefined, values: string[], options: ExecOptions) =>
     execute(
       command,
-      async (invocation) =>
-        dbExec(invocation, parseUsername(username), await scriptOf(sql, options), values, options.retries),
+      async (invocation) => dbExec(invocation, parseUsername(username), await scriptOf(sql, options), values, options),
       writeView,
     ),
   );
 }
 
-interface ExecOptions {
+interface ExecOptions extends LeaseFlags {
   readonly file?: string;
   readonly retries: number;
 }
@@ -38,17 +39,18 @@ export async function dbExec(
   username: string,
   script: string,
   values: readonly string[],
-  retries: number,
+  { retries, lease, leaseTtl }: ExecOptions,
 ): Promise<WriteReport> {
   const { runScript } = await import('../../databases/sql.ts');
-  return reportWrite(invocation, username, async (databases) => {
-    const { value: changes, ...result } = await databases.update(
-      username,
-      (database) => runScript(database, script, values),
-      {
-        retries,
-      },
-    );
+  const { leasedUpdate } = await import('../../locks/leased-update.ts');
+  const { clock, random } = invocation.context;
+  return reportWrite(invocation, username, async (databases, deployment) => {
+    const edit = (database: SqliteDatabase): number => runScript(database, script, values);
+    const leaseOf = { ttlMs: leaseTtl, waitMaxMs: LEASE_WAIT_MAX_MS, clock, random };
+    const { value: changes, ...result } =
+      lease === true
+        ? await leasedUpdate(databases, deployment.locks(), username, edit, { retries, ...leaseOf })
+        : await databases.update(username, edit, { retries });
     return { ...result, changes };
   });
 }
