@@ -16,6 +16,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { JavumboError } from '../failure.ts';
 import { Workbench } from '../testing/workbench.ts';
 import { DatabaseCache } from './cache.ts';
+import type { CacheEntry } from './cache-entry.ts';
 import type { SqliteDatabase } from './sqlite.ts';
 import { makeWorkDirectory, orphanedWorkDirectories } from './work-directory.ts';
 
@@ -160,9 +161,28 @@ describe('which of two entries is current', () => {
     await bench.store.get('alice', file);
     await databases.update('alice', insert, { retries: 0 });
     bench.clock.advance(60_000);
-    cache.admit(work, file, 'alice', old as NonNullable<typeof old>, bench.clock.now());
+    cache.admit(work, file, 'alice', old as CacheEntry, bench.clock.now());
     work.release();
     expect(await databases.read('alice', rows)).toBe(1);
+  });
+
+  test('what a request brings that began before the user was forgotten is not admitted, and can still be used', async () => {
+    const { databases, cache } = bench.machine(FOREVER);
+    await databases.create('alice', createTable);
+    const old = cache.lookup('alice') as CacheEntry;
+    const began = bench.clock.now();
+    const work = cache.workDirectory();
+    const file = join(work.path, 'fetched');
+    await bench.store.get('alice', file);
+    bench.clock.advance(1);
+    await databases.update('alice', insert, { retries: 0 });
+    cache.invalidate('alice');
+    expect(cache.admit(work, file, 'alice', old, began)).toBeUndefined();
+    expect(existsSync(file)).toBe(true);
+    work.release();
+    expect(cache.lookup('alice')).toBeUndefined();
+    expect(await databases.read('alice', rows)).toBe(1);
+    expect(cache.lookup('alice')).toBeDefined();
   });
 
   test('a time of confirmation that lies in the future is forgotten at the next one', async () => {

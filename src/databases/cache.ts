@@ -1,5 +1,15 @@
 import { createHash } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import type { Clock } from '../clock.ts';
 import { codeOf } from '../failure.ts';
@@ -7,6 +17,7 @@ import type { Random } from '../random.ts';
 import { cacheFailure, namesIn, requireOwnDirectory } from './cache-directory.ts';
 import { type CacheEntry, type EntryDescription, isBasedOn, readEntry, setTimes } from './cache-entry.ts';
 import { syncToDisk } from './file.ts';
+import { ForgottenUsers } from './forgotten-users.ts';
 import type { StoredDatabase, Version } from './store.ts';
 import { makeWorkDirectory, orphanedWorkDirectories, type WorkDirectory } from './work-directory.ts';
 
@@ -20,6 +31,7 @@ import { makeWorkDirectory, orphanedWorkDirectories, type WorkDirectory } from '
  * one that has the file open keeps it.
  *
  *     <root>/<deployment>/entries/<username>/<hash of version>/{<username>.anki2, entry.json}
+ *     <root>/<deployment>/forgotten/<username>
  *     <root>/<deployment>/work/<namespace>-<pid>-<process start>-<random>/
  *
  * The modification time of `entry.json` is when the last request began that found this version current; that of the
@@ -32,6 +44,7 @@ export class DatabaseCache {
   readonly #random: Random;
   readonly #limits: CacheLimits;
   readonly #atStep: (step: CacheStep) => void;
+  readonly #forgotten: ForgottenUsers;
   #swept = false;
   #admittedBytes = 0;
 
@@ -47,6 +60,7 @@ export class DatabaseCache {
     this.#atStep = options.atStep ?? (() => {});
     requireOwnDirectory(resolve(options.root));
     requireOwnDirectory(this.directory);
+    this.#forgotten = new ForgottenUsers(join(this.directory, 'forgotten'), options.clock);
   }
 
   /** The entry that is most likely current, and usable now; undefined on a miss. Says nothing about its age. */
@@ -84,8 +98,8 @@ export class DatabaseCache {
    * Takes a file out of a work directory of this cache as the entry of the version it holds. `at` is when the request
    * began that delivered or stored it. Older versions of the user go, and what the limits do not allow.
    *
-   * A cache is an aid: when there is no space for an entry there is none, the file stays where it was, and undefined
-   * is returned.
+   * A cache is an aid: when there is no space for an entry, or the user was forgotten since the request began, there is
+   * none, the file stays where it was, and undefined is returned.
    */
   admit(
     work: WorkDirectory,
@@ -97,6 +111,7 @@ export class DatabaseCache {
     const prepared = join(work.path, 'entry');
     const preparedFile = join(prepared, `${username}.anki2`);
     const directory = this.#entryPath(username, stored.version);
+    if (this.#forgotten.since(username, at)) return undefined;
     let entry: CacheEntry;
     try {
       mkdirSync(prepared, { mode: 0o700 });
@@ -116,6 +131,12 @@ export class DatabaseCache {
       this.#remove(directory);
       renameSync(prepared, directory);
       this.#atStep('entry-renamed');
+      // Looked at once more: a process that forgets the user now either finds the entry, or has left its mark before.
+      if (this.#forgotten.since(username, at)) {
+        copyFileSync(join(directory, `${username}.anki2`), file);
+        this.#remove(directory);
+        return undefined;
+      }
       const path = join(directory, `${username}.anki2`);
       entry = { ...description, directory, path, validatedAt: at, usedAt };
     } catch (error) {
@@ -132,6 +153,7 @@ export class DatabaseCache {
 
   /** Forgets a user: what is cached must not be served again, not even within the allowed staleness. */
   invalidate(username: string): void {
+    this.#forgotten.mark(username);
     this.#remove(join(this.directory, 'entries', username));
   }
 
@@ -156,6 +178,7 @@ export class DatabaseCache {
   clear(): { readonly deletedCount: number; readonly deletedBytes: number } {
     const entries = this.entries();
     const deletedBytes = entries.reduce((sum, entry) => sum + entry.sizeBytes, 0);
+    for (const { username } of entries) this.#forgotten.mark(username);
     this.#remove(join(this.directory, 'entries'));
     this.#sweep();
     return { deletedCount: entries.length, deletedBytes };
@@ -189,11 +212,13 @@ export class DatabaseCache {
     }
     this.#admittedBytes += admitted.sizeBytes;
     if (!this.#scanIsDue()) return;
+    this.#forgotten.removeOldMarks();
     const others = this.entries().filter((entry) => entry.directory !== admitted.directory);
     let total = others.reduce((sum, entry) => sum + entry.sizeBytes, admitted.sizeBytes);
     for (const entry of others) {
       const expired = this.#clock.now() - entry.usedAt > this.#limits.ageMaxMs;
       if (!expired && total <= this.#limits.bytesMax) continue;
+      this.#forgotten.mark(entry.username);
       this.#remove(entry.directory);
       total -= entry.sizeBytes;
     }

@@ -6,6 +6,7 @@ import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { systemClock } from '../clock.ts';
 import { systemRandom } from '../random.ts';
+import { SILENT } from '../deployment/s3-client.ts';
 import type { Report } from '../report/document.ts';
 import { runScript, SCRIPTS } from '../testing/child-process.ts';
 import type { EngineEnvironment } from '../testing/engines/ceph-rgw.ts';
@@ -27,6 +28,7 @@ describe.runIf(engine !== undefined)('Ceph RGW', () => {
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
     maxAttempts: 1,
+    logger: SILENT,
   });
   let directory: string;
 

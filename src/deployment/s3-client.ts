@@ -6,7 +6,8 @@ import { JavumboError } from '../failure.ts';
 // A connection that is not there in three seconds will not be.
 const CONNECTION_TIMEOUT_MS = 3_000;
 
-const SILENT = { trace: () => {}, debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+/** A logger for the SDK that says nothing. */
+export const SILENT = { trace: () => {}, debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
 /** The bucket that the configuration names, as a store. */
 export function openS3Store(
