@@ -1,0 +1,257 @@
+import { formatOperation, type History, OBSERVER, type Operation, type State } from './history.ts';
+
+/**
+ * - `lost`: what was reported as committed is not in the final state. `lost-increment`: the counter says so.
+ * - `doubled`: a value is there twice. `extra-increment`: the counter counts more than was ever attempted.
+ * - `denied`: what was reported as not stored is in the final state.
+ * - `dirty-read`: somebody saw what was never stored.
+ * - `phantom`: somebody saw what nobody had attempted.
+ * - `stale-read`: somebody saw a state older than they allow. `own-write-missed`: a machine did not see its own commit.
+ * - `vanished`: what one had seen a later look did not show.
+ * - `forked`: two states of which neither came after the other.
+ * - `resurrected`: what was deleted came back.
+ * - `failed`: an operation ended in a way that none may.
+ */
+export type AnomalyName =
+  | 'lost'
+  | 'lost-increment'
+  | 'doubled'
+  | 'extra-increment'
+  | 'denied'
+  | 'dirty-read'
+  | 'phantom'
+  | 'stale-read'
+  | 'own-write-missed'
+  | 'vanished'
+  | 'forked'
+  | 'resurrected'
+  | 'failed';
+
+export interface Anomaly {
+  readonly name: AnomalyName;
+  readonly sentence: string;
+  /** The operations that cannot all be true. */
+  readonly witnesses: readonly Operation[];
+}
+
+interface View extends Operation {
+  readonly saw: State;
+  readonly sharesCache: boolean;
+  /** What had been acknowledged before this moment it must show; undefined where it promises nothing. */
+  readonly asOf: number | undefined;
+}
+
+/** What the rules look at, worked out once. */
+interface Facts {
+  readonly operations: readonly Operation[];
+  readonly views: readonly View[];
+  readonly final: View | undefined;
+  readonly byValue: ReadonlyMap<string, Operation>;
+  /** Deletes that may have deleted something. */
+  readonly deletes: readonly Operation[];
+}
+
+/** Everything in a history that cannot be, if every outcome is true. Empty for a sound one. */
+export function check(history: History): Anomaly[] {
+  const facts = factsOf(history);
+  return [
+    failures,
+    unexplainedValues,
+    doubledValues,
+    missingCommits,
+    vanishedStates,
+    forkedStates,
+    miscounts,
+    resurrections,
+  ].flatMap((rule) => rule(facts));
+}
+
+/** The anomalies and the lines of the history that they are made of. */
+export function formatAnomalies(anomalies: readonly Anomaly[]): string {
+  return anomalies
+    .map(({ name, sentence, witnesses }) =>
+      [`${name}: ${sentence}`, ...witnesses.map((operation) => `    ${formatOperation(operation)}`)].join('\n'),
+    )
+    .join('\n');
+}
+
+const NOTHING: State = { values: [], count: 0 };
+
+function factsOf({ machines, operations }: History): Facts {
+  const described = new Map(machines.map((machine) => [machine.name, machine]));
+  const views = operations.flatMap((operation): View[] => {
+    const saw = operation.outcome === 'absent' ? NOTHING : operation.saw;
+    if (saw === undefined) return [];
+    const { cache, stalenessMs = 0 } = described.get(operation.machine) ?? {};
+    const sharesCache = machines.filter((machine) => machine.cache === cache).length > 1;
+    return [{ ...operation, saw, sharesCache, asOf: promiseOf(operation, stalenessMs) }];
+  });
+  return {
+    operations,
+    views,
+    final: views.find(({ machine }) => machine === OBSERVER),
+    byValue: new Map(operations.flatMap((operation) => (operation.value ? [[operation.value, operation]] : []))),
+    deletes: operations.filter(({ kind, outcome }) => kind === 'delete' && mayHaveHappened(outcome)),
+  };
+}
+
+function promiseOf({ start, outcome }: Operation, stalenessMs: number): number | undefined {
+  switch (outcome) {
+    // The store compared, or was asked.
+    case 'committed':
+    case 'absent':
+      return start;
+    case 'read':
+    case 'unchanged':
+    case 'threw':
+      return start - stalenessMs;
+    default:
+      return undefined;
+  }
+}
+
+function mayHaveHappened(outcome: Operation['outcome']): boolean {
+  return ['committed', 'deleted', 'unknown', 'crashed'].includes(outcome);
+}
+
+function failures({ operations }: Facts): Anomaly[] {
+  return operations
+    .filter(({ outcome }) => outcome === 'failed')
+    .map((operation) => ({ name: 'failed', sentence: 'no operation may end like this', witnesses: [operation] }));
+}
+
+function unexplainedValues({ views, final, byValue, deletes }: Facts): Anomaly[] {
+  return views.flatMap((view) =>
+    [...new Set(view.saw.values)].flatMap((value): Anomaly[] => {
+      const origin = byValue.get(value);
+      if (origin === undefined || origin.start > view.end) {
+        const witnesses = origin === undefined ? [view] : [origin, view];
+        return [{ name: 'phantom', sentence: `${value} was seen, and nobody had attempted it`, witnesses }];
+      }
+      if (mayHaveHappened(origin.outcome)) return [];
+      const witnesses = [origin, view];
+      if (final?.saw.values.includes(value)) {
+        if (view !== final) return [];
+        return [{ name: 'denied', sentence: `${value} was reported as not stored, and is there`, witnesses }];
+      }
+      // What it made was deleted, and made by somebody else, before it looked: to its maker a lost race. (write-ids.ts)
+      const creates = origin.kind === 'create' || origin.kind === 'append-or-create';
+      if (creates && origin.outcome === 'conflict' && deletes.some((deleted) => overlap(deleted, origin))) return [];
+      return [{ name: 'dirty-read', sentence: `${value} was seen, and never stored`, witnesses }];
+    }),
+  );
+}
+
+function doubledValues({ views }: Facts): Anomaly[] {
+  return views.flatMap((view) => {
+    const twice = view.saw.values.find((value, index) => view.saw.values.indexOf(value) !== index);
+    return twice === undefined ? [] : [{ name: 'doubled', sentence: `${twice} is there twice`, witnesses: [view] }];
+  });
+}
+
+function missingCommits({ operations, views, final, deletes }: Facts): Anomaly[] {
+  const commits = operations.filter(({ value, outcome }) => value !== undefined && outcome === 'committed');
+  return commits.flatMap((commit) =>
+    views.flatMap((view): Anomaly[] => {
+      const { value = '' } = commit;
+      if (view.saw.values.includes(value) || !mustKnow(view, commit)) return [];
+      if (deletes.some((deleted) => commit.start < deleted.end && deleted.start < view.end)) return [];
+      const witnesses = [commit, view];
+      if (final !== undefined && !final.saw.values.includes(value)) {
+        if (view !== final) return [];
+        return [{ name: 'lost', sentence: `${value} was committed, and is not there`, witnesses }];
+      }
+      return view.asOf !== undefined && commit.end < view.asOf
+        ? [{ name: 'stale-read', sentence: `${value} had been committed before`, witnesses }]
+        : [{ name: 'own-write-missed', sentence: `${value} was this machine's own commit`, witnesses }];
+    }),
+  );
+}
+
+/**
+ * Whether a view promises to show what an earlier operation did or saw: all that was over before the moment it may be
+ * as old as, and whatever its own machine was told by this program. A version that an edit fetched for itself and did
+ * not commit on is in no cache, so another process that shares the cache can put an older one there.
+ */
+function mustKnow(view: View, earlier: Operation): boolean {
+  if (view.asOf === undefined || earlier.end >= view.start) return false;
+  if (earlier.end < view.asOf) return true;
+  if (earlier.machine !== view.machine || earlier.kind === 'foreign') return false;
+  return !view.sharesCache || ['committed', 'deleted', 'read'].includes(earlier.outcome);
+}
+
+function vanishedStates({ views, deletes }: Facts): Anomaly[] {
+  return views.flatMap((earlier) =>
+    views.flatMap((later): Anomaly[] => {
+      if (!mustKnow(later, earlier) || isPrefix(earlier.saw, later.saw)) return [];
+      if (deletes.some(({ start }) => start < later.end)) return [];
+      return [{ name: 'vanished', sentence: 'what had been seen was not there any more', witnesses: [earlier, later] }];
+    }),
+  );
+}
+
+/** States are totally ordered: of any two, one is the other with more appended, and its counter is not behind. */
+function forkedStates({ views, byValue, deletes }: Facts): Anomaly[] {
+  return views.flatMap((one, index) =>
+    views.slice(index + 1).flatMap((other): Anomaly[] => {
+      if (isPrefix(one.saw, other.saw) || isPrefix(other.saw, one.saw)) return [];
+      if (deletes.length > 0) {
+        // A database made anew begins with the value of whoever made it. One whose maker was still trying when it was
+        // deleted may have been made twice.
+        const [born, otherBorn] = [one.saw.values[0] ?? '', other.saw.values[0] ?? ''];
+        const maker = byValue.get(born);
+        if (born !== otherBorn || maker === undefined) return [];
+        if (deletes.some((deleted) => overlap(deleted, maker))) return [];
+      }
+      return [{ name: 'forked', sentence: 'neither of two states came after the other', witnesses: [one, other] }];
+    }),
+  );
+}
+
+function overlap(a: Operation, b: Operation): boolean {
+  return a.start < b.end && b.start < a.end;
+}
+
+function isPrefix(a: State, b: State): boolean {
+  return a.count <= b.count && a.values.every((value, index) => value === b.values[index]);
+}
+
+function miscounts({ operations, views, deletes }: Facts): Anomaly[] {
+  const increments = operations.filter(({ kind }) => kind === 'increment');
+  const committed = increments.filter(({ outcome }) => outcome === 'committed');
+  const possible = increments.filter(({ outcome }) => mayHaveHappened(outcome));
+  const anomalies = views.flatMap((view): Anomaly[] => {
+    const { count } = view.saw;
+    const attempted = possible.filter(({ start }) => start <= view.end);
+    if (count > attempted.length) {
+      const sentence = `the counter is at ${count}, and ${attempted.length} may have counted`;
+      return [{ name: 'extra-increment', sentence, witnesses: [...attempted, view] }];
+    }
+    const known = committed.filter((increment) => mustKnow(view, increment));
+    if (deletes.length > 0 || count >= known.length) return [];
+    const sentence = `the counter is at ${count}, and ${known.length} had counted`;
+    return [{ name: 'lost-increment', sentence, witnesses: [...known, view] }];
+  });
+  const twins = committed.flatMap((one, index) =>
+    committed.slice(index + 1).flatMap((other): Anomaly[] => {
+      if (deletes.length > 0 || one.saw === undefined || one.saw.count !== other.saw?.count) return [];
+      const sentence = `both counted on from ${one.saw.count}`;
+      return [{ name: 'lost-increment', sentence, witnesses: [one, other] }];
+    }),
+  );
+  return [...anomalies, ...twins];
+}
+
+function resurrections({ views, byValue, deletes }: Facts): Anomaly[] {
+  return deletes
+    .filter(({ outcome }) => outcome === 'deleted')
+    .flatMap((deleted) =>
+      views.flatMap((view): Anomaly[] => {
+        if (!mustKnow(view, deleted)) return [];
+        const origin = view.saw.values.map((value) => byValue.get(value)).find((op) => op && op.end < deleted.start);
+        if (origin === undefined) return [];
+        const sentence = `${origin.value} had been deleted`;
+        return [{ name: 'resurrected', sentence, witnesses: [origin, deleted, view] }];
+      }),
+    );
+}

@@ -1,0 +1,249 @@
+import { join } from 'node:path';
+import { DatabaseCache } from '../../databases/cache.ts';
+import { openWorkingCopy, type SqliteDatabase } from '../../databases/sqlite.ts';
+import type { DatabaseStore } from '../../databases/store.ts';
+import { UserDatabases } from '../../databases/user-databases.ts';
+import { JavumboError } from '../../failure.ts';
+import type { Random } from '../../random.ts';
+import type { MachineDescription, Operation, OperationKind, OperationOutcome, State } from './history.ts';
+import type { Scheduler } from './scheduler.ts';
+
+export const USER = 'alice';
+
+export interface PlannedOperation {
+  readonly kind: OperationKind;
+  readonly value?: string | undefined;
+  /** After a conflict. */
+  readonly retries: number;
+}
+
+export interface MachineOptions {
+  readonly description: MachineDescription;
+  readonly cacheRoot: string;
+  readonly store: DatabaseStore;
+  /** What the store stands on, for a program that is not this one. */
+  readonly network: DatabaseStore;
+  readonly scheduler: Scheduler;
+  readonly random: Random;
+  readonly plan: readonly PlannedOperation[];
+  readonly crashes: () => boolean;
+  readonly record: (operation: Operation) => void;
+  /** Told what was thrown where nothing like it may be. */
+  readonly onDefect: (error: unknown) => void;
+}
+
+interface Ended {
+  readonly outcome: OperationOutcome;
+}
+
+// As long as a few requests.
+const HELD_MS = 30;
+const PAUSE_MS = 10;
+
+/**
+ * One machine: its process works through its plan, one operation after the other, and is started again on the same
+ * cache directory where it crashes. Its memory is gone then, and its working copies stay behind.
+ */
+export class Machine {
+  readonly #options: MachineOptions;
+  readonly #waiting: PlannedOperation[];
+  #databases: UserDatabases;
+  /** What the current operation found so far. */
+  #saw: State | undefined;
+  #current: { readonly planned: PlannedOperation; readonly start: number } | undefined;
+  #open: SqliteDatabase | undefined;
+
+  constructor(options: MachineOptions) {
+    this.#options = options;
+    this.#waiting = [...options.plan];
+    this.#databases = this.#boot();
+  }
+
+  start(): void {
+    this.#options.scheduler.spawn({
+      work: () => this.#work(),
+      dies: this.#options.crashes,
+      onDeath: () => this.#crash(),
+    });
+  }
+
+  #boot(): UserDatabases {
+    const { cacheRoot: root, store, scheduler: clock, random, description } = this.#options;
+    const cache = new DatabaseCache({ root, deployment: 'simulation', clock, random });
+    return new UserDatabases({
+      store,
+      cache,
+      caching: true,
+      clock,
+      random,
+      stalenessMaxMs: description.stalenessMs,
+    });
+  }
+
+  #crash(): void {
+    if (this.#current !== undefined) this.#end('crashed');
+    // Its process would take the handle with it; the work directory stays.
+    this.#open?.close();
+    this.#open = undefined;
+    this.#databases = this.#boot();
+    this.start();
+  }
+
+  async #work(): Promise<void> {
+    const { scheduler } = this.#options;
+    for (let planned = this.#waiting.shift(); planned !== undefined; planned = this.#waiting.shift()) {
+      await scheduler.sleep(PAUSE_MS);
+      this.#saw = undefined;
+      this.#current = { planned, start: scheduler.monotonic() };
+      let outcome: OperationOutcome;
+      try {
+        outcome = (await this.#run(planned)).outcome;
+      } catch (error) {
+        outcome = outcomeOf(error);
+        if (outcome === 'failed') this.#options.onDefect(error);
+      }
+      this.#end(outcome);
+    }
+  }
+
+  #end(outcome: OperationOutcome): void {
+    if (this.#current === undefined) return;
+    const { planned, start } = this.#current;
+    this.#current = undefined;
+    this.#options.record({
+      machine: this.#options.description.name,
+      start,
+      end: this.#options.scheduler.monotonic(),
+      kind: planned.kind,
+      ...(planned.value === undefined ? {} : { value: planned.value }),
+      outcome,
+      ...(this.#saw === undefined ? {} : { saw: this.#saw }),
+    });
+  }
+
+  #run(planned: PlannedOperation): Promise<Ended> {
+    const { kind, value = '', retries } = planned;
+    switch (kind) {
+      case 'create':
+        return this.#databases.create(USER, (database) => {
+          makeTables(database);
+          append(database, value);
+        });
+      case 'append':
+        return this.#update((database) => append(database, value), { retries });
+      case 'append-or-create':
+        return this.#update((database) => append(database, value), { retries, create: makeTables });
+      case 'increment':
+        return this.#update((database) => database.exec('UPDATE counter SET n = n + 1'), { retries });
+      case 'no-op':
+        return this.#update((database) => database.exec("UPDATE counter SET n = 0 WHERE 'no row' IS NULL"), {
+          retries,
+        });
+      case 'throwing':
+        return this.#update(
+          (database) => {
+            append(database, value);
+            throw new PlannedError();
+          },
+          { retries },
+        );
+      case 'session':
+        return this.#session(value);
+      case 'foreign':
+        return this.#foreign(value);
+      case 'read':
+        return this.#databases.read(USER, ({ database }) => {
+          this.#saw = stateOf(database);
+          return { outcome: 'read' };
+        });
+      case 'held-read':
+        return this.#heldRead();
+      case 'delete':
+        return this.#databases.delete(USER).then(() => ({ outcome: 'deleted' }));
+    }
+  }
+
+  #update(
+    edit: (database: SqliteDatabase) => void,
+    options: { readonly retries: number; readonly create?: (database: SqliteDatabase) => void },
+  ): Promise<Ended> {
+    return this.#databases.update(
+      USER,
+      (database) => {
+        this.#saw = stateOf(database);
+        edit(database);
+      },
+      options,
+    );
+  }
+
+  async #session(value: string): Promise<Ended> {
+    const session = await this.#databases.openForWriting(USER);
+    this.#open = session.database;
+    await this.#options.scheduler.sleep(HELD_MS);
+    this.#open = undefined;
+    this.#saw = stateOf(session.database);
+    append(session.database, value);
+    const { kind } = await session.commit();
+    return { outcome: kind };
+  }
+
+  async #foreign(value: string): Promise<Ended> {
+    const { network, cacheRoot, description } = this.#options;
+    const path = join(cacheRoot, `${description.name}-foreign.anki2`);
+    const found = await network.get(USER, path);
+    if (found.kind !== 'found') return { outcome: 'absent' };
+    const database = openWorkingCopy(path);
+    this.#saw = stateOf(database);
+    append(database, value);
+    database.close();
+    const condition = { kind: 'version', version: found.version } as const;
+    return { outcome: (await network.put(USER, path, { condition, writes: [] })).kind };
+  }
+
+  async #heldRead(): Promise<Ended> {
+    const session = await this.#databases.openForReading(USER);
+    this.#open = session.database;
+    await this.#options.scheduler.sleep(HELD_MS);
+    this.#open = undefined;
+    this.#saw = stateOf(session.database);
+    session.close();
+    return { outcome: 'read' };
+  }
+}
+
+class PlannedError extends Error {}
+
+function outcomeOf(error: unknown): OperationOutcome {
+  if (error instanceof PlannedError) return 'threw';
+  if (!(error instanceof JavumboError)) return 'failed';
+  switch (error.kind) {
+    case 'not-found':
+      return 'absent';
+    case 'conflict':
+    case 'unavailable':
+    case 'unknown':
+      return error.kind;
+    default:
+      return 'failed';
+  }
+}
+
+export function makeTables(database: SqliteDatabase): void {
+  database.exec(`BEGIN;
+    CREATE TABLE log (id INTEGER PRIMARY KEY, value TEXT NOT NULL);
+    CREATE TABLE counter (n INTEGER NOT NULL);
+    INSERT INTO counter VALUES (0);
+    COMMIT`);
+}
+
+export function append(database: SqliteDatabase, value: string): void {
+  database.prepare('INSERT INTO log (value) VALUES (?)').run(value);
+}
+
+export function stateOf(database: SqliteDatabase): State {
+  return {
+    values: database.prepare('SELECT value FROM log ORDER BY id').pluck().all() as string[],
+    count: database.prepare('SELECT n FROM counter').pluck().get() as number,
+  };
+}

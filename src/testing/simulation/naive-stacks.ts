@@ -1,0 +1,224 @@
+import { createHash } from 'node:crypto';
+import { readFile, writeFile } from 'node:fs/promises';
+import { RetryingDatabaseStore, type RetryingDatabaseStoreOptions } from '../../databases/retrying-store.ts';
+import type {
+  DatabaseStore,
+  DeleteOptions,
+  DeleteOutcome,
+  GetOptions,
+  GetResult,
+  ListPage,
+  PutOptions,
+  PutOutcome,
+  StoredDatabase,
+} from '../../databases/store.ts';
+import { JavumboError } from '../../failure.ts';
+import type { AnomalyName } from './checker.ts';
+import type { Stack } from './simulate.ts';
+
+/** A way to store databases that somebody might well have written, and what comes of it. */
+export interface NaiveStack {
+  readonly name: string;
+  readonly stack: Stack;
+  /** The anomaly that is its own, whatever others follow from it. */
+  readonly caughtBy: AnomalyName;
+  /** The profile it shows in, where it does not show in most. */
+  readonly profile?: string | undefined;
+}
+
+const retrying: Stack['client'] = (network, options) => new RetryingDatabaseStore(network, options);
+
+/** A client that sends puts again by itself, and does with their outcomes what `put` says. */
+const sending =
+  (put: (network: DatabaseStore, request: PutRequest, attempt: number) => Promise<PutOutcome | 'again'>) =>
+  (network: DatabaseStore, options: RetryingDatabaseStoreOptions): DatabaseStore =>
+    new WithPut(new RetryingDatabaseStore(network, options), async (request) => {
+      const attemptsMax = options.policy?.attemptsMax ?? 1;
+      for (let attempt = 1; attempt <= attemptsMax; attempt++) {
+        const outcome = await put(network, request, attempt);
+        if (outcome !== 'again') return outcome;
+        await options.clock.sleep(20);
+      }
+      throw new JavumboError('unavailable', 'no answer', { retryable: true });
+    });
+
+export const NAIVE_STACKS: readonly NaiveStack[] = [
+  {
+    name: 'a put that ignores its condition',
+    stack: { engine: overwriting, client: retrying },
+    caughtBy: 'lost',
+  },
+  {
+    name: 'HEAD, compare, and then a put without a condition',
+    stack: {
+      engine: overwriting,
+      client: (network, options) => new RetryingDatabaseStore(new WithPut(network, headThenPut(network)), options),
+    },
+    caughtBy: 'lost',
+  },
+  {
+    name: 'a refusal after a lost reply is a conflict',
+    stack: {
+      client: sending(async (network, request) => {
+        const outcome = await putOrNothing(network, request);
+        return outcome === undefined || outcome.kind === 'unknown' ? 'again' : outcome;
+      }),
+    },
+    caughtBy: 'doubled',
+  },
+  {
+    name: 'a lost reply is a success',
+    stack: {
+      client: (network, options) => {
+        const sound = new RetryingDatabaseStore(network, options);
+        return new WithPut(sound, async (request) => {
+          const outcome = await network.put(...request);
+          if (outcome.kind !== 'unknown') return outcome;
+          return { kind: 'committed', version: versionOf(await readFile(request[1])) };
+        });
+      },
+    },
+    caughtBy: 'lost',
+  },
+  {
+    name: 'unknown is a conflict',
+    stack: {
+      client: (network, options) => {
+        const sound = new RetryingDatabaseStore(network, options);
+        return new WithPut(sound, async (request) => {
+          const outcome = await sound.put(...request);
+          return outcome.kind === 'unknown' ? { kind: 'conflict', reason: 'changed' } : outcome;
+        });
+      },
+    },
+    caughtBy: 'denied',
+    profile: 'no patience',
+  },
+  {
+    name: 'an equal version is one’s own',
+    stack: {
+      client: sending(async (network, request) => {
+        const outcome = await putOrNothing(network, request);
+        if (outcome?.kind === 'committed') return outcome;
+        const current = await network.head(request[0]);
+        const own = versionOf(await readFile(request[1]));
+        if (current?.version === own) return { kind: 'committed', version: own };
+        return outcome?.kind === 'conflict' ? outcome : 'again';
+      }),
+    },
+    caughtBy: 'lost-increment',
+  },
+  {
+    name: 'a failed put leaves its file in the cache',
+    stack: { client: (network, options) => new DirtyCache(new RetryingDatabaseStore(network, options)) },
+    caughtBy: 'dirty-read',
+  },
+  {
+    name: 'what was deleted is made again',
+    stack: {
+      client: (network, options) => {
+        const sound = new RetryingDatabaseStore(network, options);
+        return new WithPut(sound, async ([username, source, { condition, writes }]) => {
+          const outcome = await sound.put(username, source, { condition, writes });
+          if (outcome.kind !== 'conflict' || outcome.reason !== 'deleted') return outcome;
+          return sound.put(username, source, { condition: { kind: 'absent' }, writes });
+        });
+      },
+    },
+    caughtBy: 'resurrected',
+    profile: 'deletes',
+  },
+];
+
+type PutRequest = [username: string, source: string, options: PutOptions];
+
+/** A store with another way to put. */
+class WithPut implements DatabaseStore {
+  readonly #inner: DatabaseStore;
+  readonly #put: (request: PutRequest) => Promise<PutOutcome>;
+
+  constructor(inner: DatabaseStore, put: (request: PutRequest) => Promise<PutOutcome>) {
+    this.#inner = inner;
+    this.#put = put;
+  }
+
+  put(...request: PutRequest): Promise<PutOutcome> {
+    return this.#put(request);
+  }
+
+  get(username: string, destination: string, options?: GetOptions): Promise<GetResult> {
+    return this.#inner.get(username, destination, options);
+  }
+
+  head(username: string): Promise<StoredDatabase | undefined> {
+    return this.#inner.head(username);
+  }
+
+  delete(username: string, options?: DeleteOptions): Promise<DeleteOutcome> {
+    return this.#inner.delete(username, options);
+  }
+
+  list(from?: string): Promise<ListPage> {
+    return this.#inner.list(from);
+  }
+}
+
+/** S3 as it was before `If-Match`. Nobody else gets a turn between the look and the write. */
+function overwriting(memory: DatabaseStore): DatabaseStore {
+  return new WithPut(memory, async ([username, source, { writes }]) => {
+    const version = (await memory.head(username))?.version;
+    return memory.put(username, source, {
+      condition: version === undefined ? { kind: 'absent' } : { kind: 'version', version },
+      writes,
+    });
+  });
+}
+
+function headThenPut(network: DatabaseStore): (request: PutRequest) => Promise<PutOutcome> {
+  return async ([username, source, options]) => {
+    const current = await network.head(username);
+    const expected = options.condition.kind === 'version' ? options.condition.version : undefined;
+    if (current?.version !== expected) {
+      return { kind: 'conflict', reason: current === undefined ? 'deleted' : 'changed' };
+    }
+    return network.put(username, source, options);
+  };
+}
+
+/** Undefined where the store was too busy. */
+async function putOrNothing(network: DatabaseStore, request: PutRequest): Promise<PutOutcome | undefined> {
+  try {
+    return await network.put(...request);
+  } catch (error) {
+    if (error instanceof JavumboError && error.retryable) return undefined;
+    throw error;
+  }
+}
+
+function versionOf(bytes: Buffer): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+/** Shows its machine, once, the bytes that the store did not take. */
+class DirtyCache extends WithPut {
+  #dirty: { readonly bytes: Buffer; readonly writes: readonly string[] } | undefined;
+
+  constructor(sound: DatabaseStore) {
+    super(sound, async (request) => {
+      const [, source, { writes }] = request;
+      const bytes = await readFile(source);
+      this.#dirty = { bytes, writes };
+      const outcome = await sound.put(...request);
+      if (outcome.kind === 'committed') this.#dirty = undefined;
+      return outcome;
+    });
+  }
+
+  override async get(username: string, destination: string, options?: GetOptions): Promise<GetResult> {
+    if (this.#dirty === undefined) return super.get(username, destination, options);
+    const { bytes, writes } = this.#dirty;
+    this.#dirty = undefined;
+    await writeFile(destination, bytes);
+    return { kind: 'found', version: versionOf(bytes), writes, sizeBytes: bytes.length, lastModified: 0 };
+  }
+}
