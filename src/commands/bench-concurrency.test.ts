@@ -76,6 +76,7 @@ describe.each(PLACES)('on %s', (place) => {
     const { code, report: hitRate } = await report(place, 'bench', 'hit-rate', '--requests', '20', '--rtt', '2ms');
     expect(code).toBe(0);
     expect(hitRate.derived).toMatchObject({ hits: 19, misses: 1, hitRatePercent: 95, getsOnHits: 0 });
+    expect(hitRate.hits).toEqual([false, ...Array(19).fill(true)]);
     expect(hitRate.requests).toMatchObject({ get: 1, put: 0, head: 0 });
     expect(await databasesLeft(place)).toEqual([]);
   });

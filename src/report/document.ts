@@ -22,6 +22,8 @@ export interface Report {
   readonly metrics: Readonly<Record<string, Metric>>;
   readonly derived: Readonly<Record<string, number>>;
   readonly grades: Readonly<Record<string, string>>;
+  /** Whether each request was a hit, in their order and told before each, where that is what is measured. */
+  readonly hits?: readonly boolean[];
   /** Each worker's outcome, where there were workers. */
   readonly workers?: readonly WorkerReport[];
   /** Of what was measured; setup and clean-up are not in it. */

@@ -8,7 +8,16 @@ export type ReportParts = Pick<Report, 'parameters'> &
   Partial<
     Pick<
       Report,
-      'checks' | 'metrics' | 'derived' | 'grades' | 'requests' | 'workers' | 'warnings' | 'passed' | 'failureReasons'
+      | 'checks'
+      | 'metrics'
+      | 'derived'
+      | 'grades'
+      | 'requests'
+      | 'hits'
+      | 'workers'
+      | 'warnings'
+      | 'passed'
+      | 'failureReasons'
     >
   >;
 

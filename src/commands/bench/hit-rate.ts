@@ -42,6 +42,7 @@ export async function benchHitRate(invocation: Invocation, { requests, notes }: 
       parameters: { requests, notes, loop: 'closed' },
       metrics,
       derived,
+      hits: made.map(({ hit }) => hit),
       requests: requestsSince(before, deployment.requests()),
       warnings: hitRateDoubts(derived),
     };
@@ -54,14 +55,13 @@ function hitRateDoubts({ hits = 0, misses = 0 }: Readonly<Record<string, number>
     : [];
 }
 
-export const hitRateView = reportView(({ metrics, derived }) => {
+export const hitRateView = reportView(({ metrics, derived, hits = [] }) => {
   const of = (name: string): number => derived[name] ?? Number.NaN;
   const { requestMs, coldMs, warmMs } = metrics;
   const samples = requestMs?.samples ?? [];
-  // Misses come first: nothing else empties the cache while the benchmark runs.
   const everyTenth = samples.flatMap((sample, index) =>
     (index + 1) % 10 === 0
-      ? `request ${String(index + 1).padStart(3)}  ${formatMs(sample).padStart(9)}  ${index < of('misses') ? 'miss' : 'hit'}`
+      ? `request ${String(index + 1).padStart(3)}  ${formatMs(sample).padStart(9)}  ${hits[index] === true ? 'hit' : 'miss'}`
       : [],
   );
   return [
