@@ -111,7 +111,7 @@ export class DatabaseCache {
     const prepared = join(work.path, 'entry');
     const preparedFile = join(prepared, `${username}.anki2`);
     const directory = this.#entryPath(username, stored.version);
-    if (this.#forgotten.since(username, at)) return undefined;
+    if (this.#forgotten.since(username, at) && !this.#isNewerThanCached(stored, username)) return undefined;
     let entry: CacheEntry;
     try {
       mkdirSync(prepared, { mode: 0o700 });
@@ -132,7 +132,7 @@ export class DatabaseCache {
       renameSync(prepared, directory);
       this.#atStep('entry-renamed');
       // Looked at once more: a process that forgets the user now either finds the entry, or has left its mark before.
-      if (this.#forgotten.since(username, at)) {
+      if (this.#forgotten.since(username, at) && !this.#isNewerThanCached(stored, username)) {
         copyFileSync(join(directory, `${username}.anki2`), file);
         this.#remove(directory);
         return undefined;
@@ -182,6 +182,11 @@ export class DatabaseCache {
     this.#remove(join(this.directory, 'entries'));
     this.#sweep();
     return { deletedCount: entries.length, deletedBytes };
+  }
+
+  /** Whether it builds on what somebody has put here since: then it is newer, however long it was under way. */
+  #isNewerThanCached(stored: StoredDatabase, username: string): boolean {
+    return this.#entriesOf(username).some((entry) => isBasedOn(stored, entry));
   }
 
   #entriesOf(username: string): CacheEntry[] {

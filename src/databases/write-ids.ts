@@ -50,7 +50,9 @@ export type Settlement = 'committed' | 'resend' | 'conflict' | 'unknown';
  * - `resend`: the base is still current, so nothing of ours is in it; the same put can be sent again. For a create the
  *   base is absence. A create that landed and was deleted before we looked reads the same: sending it again equals
  *   having created it after that delete, which the caller could not have told apart.
- * - `conflict`: the base's newest id is listed and ours is not: somebody else wrote on our base, so we never did.
+ * - `conflict`: the base's newest id is listed and ours is not: somebody else wrote on our base, so we never did. One
+ *   exception is known: a create that landed, was deleted, and was followed by another's create reads like one that came
+ *   too late. Nobody's state differs, and calling it `unknown` would make every race to create with a lost reply unknown.
  * - `unknown`: the object is gone, or its list does not reach back to our base (another program wrote it, or more
  *   writes than the list holds).
  */
