@@ -66,7 +66,7 @@ test('the two lines for a fresh clone install, and run the main job and the test
   expect(main).toMatch(/^npm ci && npx javumbo [^\n]+\n$/);
   await shell(main.replace('npm ci && ', ''));
   expect(tests).toBe('npm ci && npm test\n');
-  expect(readFileSync(join(root, '.ci', 'run'), 'utf8')).toContain('\nnpm ci && npm test\n');
+  expect(readFileSync(join(root, '.ci', 'run'), 'utf8')).toContain("\nbash -c 'npm ci && npm test'\n");
 });
 
 test('every command that there is stands in the table of commands, and no other', async () => {
