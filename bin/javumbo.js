@@ -2,8 +2,16 @@
 // Set before the SDK can be loaded: it warns about Node versions on stderr, which belongs to this program's messages.
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true';
 
-// Whoever reads the output may stop early (`| head`); there is nobody to tell then.
-process.stdout.on('error', (error) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+// Whoever reads the output may stop early (`| head`): the work goes on, and its exit code stands. Any other trouble is
+// told, for the work may be done although nobody can read what came of it.
+let unprinted = false;
+process.stdout.on('error', (error) => {
+  if (error.code === 'EPIPE' || unprinted) return;
+  unprinted = true;
+  process.stderr.write(`error: the command ran, but its result cannot be printed: ${error.message}\n`);
+  process.exitCode = 1;
+});
 
 const [{ main }, { processContext }] = await Promise.all([import('../dist/main.js'), import('../dist/cli/context.js')]);
-process.exitCode = await main(process.argv.slice(2), processContext());
+const code = await main(process.argv.slice(2), processContext());
+process.exitCode = code === 0 && unprinted ? 1 : code;

@@ -68,6 +68,12 @@ async function write(orders: WorkerOrders): Promise<{ results: WorkerResult[]; r
   }
 }
 
+let finished = false;
+// Whoever started this process is gone, and with it whoever would count what is written here.
+process.once('disconnect', () => {
+  if (!finished) process.kill(process.pid, 'SIGTERM');
+});
+
 try {
   await send({ kind: 'started' });
   const answer = await write(await nextMessage<WorkerOrders>());
@@ -75,5 +81,6 @@ try {
 } catch (error) {
   await send({ kind: 'failed', reason: messageOf(error) });
 } finally {
+  finished = true;
   process.disconnect();
 }

@@ -1,6 +1,4 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Config } from '../config.ts';
@@ -54,6 +52,8 @@ const WORKER = fileURLToPath(new URL('./concurrent-worker.js', import.meta.url))
 export async function measureConcurrent(options: {
   readonly config: Config;
   readonly env: NodeJS.ProcessEnv;
+  /** For the workers' caches; whoever made it removes it. */
+  readonly directory: string;
   readonly databases: UserDatabases;
   readonly username: string;
   readonly workers: number;
@@ -63,8 +63,8 @@ export async function measureConcurrent(options: {
   readonly monotonic: () => number;
   readonly onProgress?: ((text: string) => void) | undefined;
 }): Promise<ConcurrentResult> {
-  const { config, env, databases, username, workers, edits, retries, leaseTtlMs, monotonic, onProgress } = options;
-  const directory = mkdtempSync(join(tmpdir(), 'javumbo-workers-'));
+  const { config, env, directory, databases, username, workers, edits, retries, leaseTtlMs, monotonic, onProgress } =
+    options;
   const children: Worker[] = [];
   try {
     for (let index = 0; index < workers; index++) {
@@ -96,7 +96,6 @@ export async function measureConcurrent(options: {
     };
   } finally {
     for (const child of children) child.kill();
-    rmSync(directory, { recursive: true, force: true });
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { asksProfile, type Config, type GlobalFlags, resolveConfig, resolveProfile } from '../config.ts';
 import type { Deployment } from '../deployment/deployment.ts';
+import { JavumboError } from '../failure.ts';
 import type { Context } from './context.ts';
 import { EXIT_CODE, type ExitCode } from './exit-code.ts';
 import { visible } from './format.ts';
@@ -43,6 +44,11 @@ export function executeIn(context: Context, finished: (code: ExitCode) => void):
         note,
         deployment: async ({ rttDefaultMs } = {}) => {
           if (opened[0] !== undefined) return opened[0];
+          if (config.deployment.source === 'default' && config.endpointUrl.source === 'flag') {
+            throw new JavumboError('usage', '--endpoint-url names an engine, and no bucket is named', {
+              try: '--bucket <name>, or export S3_BUCKET',
+            });
+          }
           const simulated = withDefaultRoundTrip(config, rttDefaultMs);
           if (config.deployment.source === 'default') {
             note(`note: no bucket is configured: working on the local deployment in ${config.home.value}`);

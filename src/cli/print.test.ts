@@ -313,7 +313,7 @@ describe('a failure', () => {
     expect(err()).toBe(stderr);
   });
 
-  test('as JSON has what it knows, and only that', () => {
+  test('as JSON has what it knows, and always something to try', () => {
     const { context, err } = recording(false);
     printFailure(
       new JavumboError('conflict', 'lost', {
@@ -332,8 +332,17 @@ describe('a failure', () => {
         .split('\n')
         .map((line) => JSON.parse(line)),
     ).toEqual([
-      { error: { kind: 'conflict', message: 'lost', username: 'alice', expectedVersion: 'a', actualVersion: 'b' } },
-      { error: { kind: 'usage', message: 'wrong' } },
+      {
+        error: {
+          kind: 'conflict',
+          message: 'lost',
+          try: 'the same command again',
+          username: 'alice',
+          expectedVersion: 'a',
+          actualVersion: 'b',
+        },
+      },
+      { error: { kind: 'usage', message: 'wrong', try: 'the same command with --help' } },
     ]);
   });
 });

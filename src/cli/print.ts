@@ -81,6 +81,19 @@ export async function paintFor(flags: OutputFlags, { env, stdout }: Context): Pr
   return { good: chalk.green, bad: chalk.red, warn: chalk.yellow, strong: chalk.bold, faint: chalk.dim };
 }
 
+// For a failure that knows no better: every error says what to try.
+const DEFAULT_HINT: Readonly<Record<FailureKind, string>> = {
+  usage: 'the same command with --help',
+  'not-found': 'javumbo db list',
+  conflict: 'the same command again',
+  unavailable: 'the same command again, or with --verbose, which prints the causes',
+  unknown: 'javumbo db info, before doing it again',
+  violation: 'the same command with --verbose',
+  corrupt: 'a backup, or an older version of the object',
+  internal: 'the same command with --verbose, and report what it prints',
+  interrupted: 'the same command again',
+};
+
 /** Writes a failure to stderr: `error:` and `try:` lines, or one JSON line as the last. Returns its kind. */
 export function printFailure(
   thrown: unknown,
@@ -89,7 +102,7 @@ export function printFailure(
 ): FailureKind {
   const failure = thrown instanceof JavumboError ? thrown : undefined;
   const kind = failure?.kind ?? 'internal';
-  const hint = failure === undefined ? 'the same command with --verbose, and report what it prints' : failure.try;
+  const hint = failure?.try ?? DEFAULT_HINT[kind];
   const message = visible(messageOf(thrown));
   if (flags.verbose && thrown instanceof Error) {
     for (let error: unknown = thrown; error instanceof Error; error = error.cause)
@@ -102,7 +115,7 @@ export function printFailure(
     );
   } else {
     stderr.write(`error: ${message}\n`);
-    if (hint !== undefined) stderr.write(`try:   ${visible(hint)}\n`);
+    stderr.write(`try:   ${visible(hint)}\n`);
   }
   return kind;
 }

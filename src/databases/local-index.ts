@@ -66,6 +66,13 @@ export function asLocalFailure(error: unknown, verb: string, username?: string):
       cause: error,
     });
   }
+  if (code === 'ENOSPC' || code === 'SQLITE_FULL') {
+    return new JavumboError('unavailable', `${verb} ${subject}: no space is left on the disk of it or of the cache`, {
+      try: 'javumbo cache clear, or another --cache-dir',
+      username,
+      cause: error,
+    });
+  }
   if (code === 'SQLITE_NOTADB' || code?.startsWith('SQLITE_CORRUPT')) {
     return new JavumboError('corrupt', `${verb} ${subject}: its index is damaged: ${messageOf(error)}`, {
       username,

@@ -142,10 +142,7 @@ export function asReadFailure(error: unknown, subject: S3Subject): JavumboError 
     );
   }
   if (status === 401 || status === 403) {
-    return fail(
-      `${what}: ${where} refuses it (${name}: ${messageOf(error)})`,
-      'credentials that may read and write the bucket',
-    );
+    return fail(`${what}: ${where} refuses it (${detailOf(error)})`, 'credentials that may read and write the bucket');
   }
   if (throttled(error) || status === 409)
     return fail(`${what}: ${where} answers ${name}`, 'the same command again in a minute', true);
@@ -161,5 +158,14 @@ export function asReadFailure(error: unknown, subject: S3Subject): JavumboError 
   if (BROKEN_OFF.has(codeOf(error) ?? '') || name === 'TimeoutError' || /checksum mismatch/i.test(messageOf(error))) {
     return fail(`${what}: the connection to ${where} broke off: ${messageOf(error)}`, 'the same command again', true);
   }
-  return fail(`${what}: ${messageOf(error)}`, 'the same command with --verbose, which prints the causes');
+  return fail(
+    `${what}: ${where} answers ${detailOf(error)}`,
+    'the same command with --verbose, which prints the causes',
+  );
+}
+
+/** What the reply says of itself: its error's name, or for a web page, which has none, its status. */
+function detailOf(error: unknown): string {
+  const name = /^Unknown/.test(nameOf(error)) ? String(statusOf(error) ?? 'nothing that can be read') : nameOf(error);
+  return /^Unknown/.test(messageOf(error)) ? name : `${name}: ${messageOf(error)}`;
 }

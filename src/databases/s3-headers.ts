@@ -50,7 +50,7 @@ export function describe(
 ): StoredDatabase {
   if (reply.ETag === undefined || reply.ContentLength === undefined) {
     throw new JavumboError('unavailable', `${subject.verb} ${subject.name}: the reply has no ETag or no length`, {
-      try: 'javumbo doctor',
+      try: 'another --endpoint-url',
       username: subject.username,
     });
   }

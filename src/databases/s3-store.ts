@@ -156,6 +156,16 @@ export class S3DatabaseStore implements DatabaseStore {
           ...(from === undefined ? {} : { ContinuationToken: from }),
         }),
       );
+      // S3 names the bucket in every listing; a web page that answers 200 names nothing, and is no empty bucket.
+      if (page.Name === undefined) {
+        throw new JavumboError(
+          'unavailable',
+          `list bucket "${this.#bucket}": ${this.#endpoint ?? 'AWS'} does not answer as S3 does`,
+          {
+            try: 'another --endpoint-url',
+          },
+        );
+      }
       const objects = (page.Contents ?? []).map((object) => ({ object, username: usernameOf(object.Key ?? '') }));
       const databases = objects.flatMap(({ object, username }) =>
         username === undefined

@@ -121,5 +121,6 @@ export function asSqlFailure(error: unknown, where = ''): unknown {
 }
 
 function lowerFirst(text: string): string {
-  return text.charAt(0).toLowerCase() + text.slice(1);
+  // Not UNIQUE and NOT NULL, which are names.
+  return /^[A-Z][a-z ]/.test(text) ? text.charAt(0).toLowerCase() + text.slice(1) : text;
 }

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -412,6 +412,24 @@ describe('what is not a sound database is corrupt and names the user', () => {
     expect(failure).toMatchObject({ kind: 'corrupt', username: 'alice' });
     expect(await bench.memory.head('alice')).toEqual(before);
   });
+});
+
+describe('a cached copy that is damaged on this disk', () => {
+  for (const work of ['read', 'update'] as const) {
+    test(`is dropped, and the ${work} goes on with what the store holds`, async () => {
+      const { databases, cache } = bench.machine({ stalenessMaxMs: 3_600_000 });
+      await databases.create('alice', (database) => {
+        createTable(database);
+        for (let value = 0; value < 2_000; value++) insert(1)(database);
+      });
+      const path = cache.lookup('alice')?.path ?? '';
+      chmodSync(path, 0o600);
+      const bytes = readFileSync(path);
+      writeFileSync(path, bytes.fill(0, 4096, 4096 + 2 * 4096));
+      if (work === 'update') await databases.update('alice', insert(1), NO_RETRIES);
+      expect((await values(databases)).length).toBe(work === 'update' ? 2_001 : 2_000);
+    });
+  }
 });
 
 describe('staleness', () => {

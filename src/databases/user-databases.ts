@@ -5,28 +5,13 @@ import { alreadyExists, conflictFailure, unknownOutcome } from './outcome-failur
 import { type LocalVersion, ReadSession, WORKING_COPY, WriteSession } from './session.ts';
 import { asCorruption, type SqliteDatabase } from './sqlite.ts';
 import type { StoredDatabase, Version } from './store.ts';
+import type { OpenOptions, UpdateOptions, UpdateResult } from './update-options.ts';
 import { parseUsername } from './username.ts';
 import { noDatabase, VersionSource, type VersionSourceOptions } from './version-source.ts';
 
 export type UserDatabasesOptions = VersionSourceOptions;
 
-export interface OpenOptions {
-  /** For a user without a database: makes its first content in an empty one. Only on the store's definite "absent". */
-  readonly create?: ((database: SqliteDatabase) => void) | undefined;
-}
-
-export interface UpdateOptions extends OpenOptions {
-  /** How often the edit is run again after a conflict. */
-  readonly retries: number;
-}
-
-/** `attempts` counts the runs of the edit that came as far as a commit. */
-export interface UpdateResult<T> {
-  readonly outcome: 'committed' | 'unchanged';
-  readonly value: T;
-  readonly version: Version;
-  readonly attempts: number;
-}
+export type { OpenOptions, UpdateOptions, UpdateResult };
 
 // Another writer's commit takes a round trip; waiting about as long lets it finish before the next attempt reads.
 const BACKOFF_MS = 20;
@@ -50,14 +35,17 @@ export class UserDatabases {
    * Throws `not-found` for a user without a database, `corrupt`, `unavailable`, and whatever `query` throws.
    */
   async read<T>(username: string, query: (session: ReadSession) => T): Promise<T> {
-    const session = await this.openForReading(username);
-    try {
-      return query(session);
-    } catch (error) {
-      throw asCorruption(error, username) ?? error;
-    } finally {
-      session.close();
-    }
+    const readOnce = async (): Promise<T> => {
+      const session = await this.openForReading(username);
+      try {
+        return query(session);
+      } catch (error) {
+        throw asCorruption(error, username) ?? error;
+      } finally {
+        session.close();
+      }
+    };
+    return this.#versions.onSoundCopy(username, readOnce);
   }
 
   /** Whether a read now would be served from the cache without asking the store. */
@@ -112,6 +100,14 @@ export class UserDatabases {
    * retries are used up or the database was deleted meanwhile, `unknown`, `unavailable`, `corrupt`, `not-found`.
    */
   async update<T>(
+    username: string,
+    edit: (database: SqliteDatabase) => T,
+    options: UpdateOptions,
+  ): Promise<UpdateResult<T>> {
+    return this.#versions.onSoundCopy(username, () => this.#update(username, edit, options));
+  }
+
+  async #update<T>(
     username: string,
     edit: (database: SqliteDatabase) => T,
     options: UpdateOptions,

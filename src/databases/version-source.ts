@@ -73,6 +73,18 @@ export class VersionSource {
     local?.work?.release();
   }
 
+  /** Damage on this machine's disk is no damage in the store: what was found in a cached copy is looked at afresh. */
+  async onSoundCopy<T>(username: string, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      const corrupt = error instanceof JavumboError && error.kind === 'corrupt';
+      if (!corrupt || this.lookup(username) === undefined) throw error;
+    }
+    this.#environment.cache.invalidate(username);
+    return work();
+  }
+
   /** Whether a version that a request found current at that moment may be read without asking again. */
   isFresh(validatedAt: number | undefined): boolean {
     if (validatedAt === undefined) return false;

@@ -25,7 +25,7 @@ export function day2(deployment: Deployment, sources: Environment['sources'], fi
     {
       id: '2.1',
       name: 'a new user gets a database',
-      try: 'javumbo doctor, and check that the store holds what it acknowledges',
+      try: 'javumbo db create and javumbo db info, to see whether the store holds what it acknowledges',
       run: (assert) => newDatabase(assert, environment),
     },
     {

@@ -24,7 +24,7 @@ export function day4(deployment: Deployment, sources: Sources, figures: Figures)
     {
       id: '4.1',
       name: 'a concurrent change is detected',
-      try: 'javumbo doctor: a store can take conditions and ignore them',
+      try: 'another store: this one may take conditions and ignore them',
       run: (assert) => conflictDetection(assert, deployment, sources),
     },
     {
@@ -95,8 +95,10 @@ async function concurrentWrites(
   const claim = (name: string): string => `${round}: ${name}`;
   const removed = await withTestUser(deployment, sources.random, `4-2-${retries}`, async (username) => {
     await createWithNotes(databases, username, NOTES, sources);
+    const workers = deployment.cache.workDirectory();
     const result = await measureConcurrent({
       config: deployment.config,
+      directory: workers.path,
       env: sources.env,
       databases,
       username,
@@ -104,7 +106,7 @@ async function concurrentWrites(
       edits: 1,
       retries,
       monotonic: () => sources.clock.monotonic(),
-    });
+    }).finally(workers.release);
     const verdict = judgeConcurrent(result, NOTES);
     const { metrics, derived } = concurrentFigures(result, verdict);
     const prefix = retries === 0 ? 'withoutRetries' : 'withRetries';

@@ -44,8 +44,11 @@ export async function benchConcurrent(
   return runScenario(invocation, 'concurrent', opened, async ({ deployment, username, progress }) => {
     const databases = deployment.databases({ cacheTtlDefault: 0, caching: false });
     await createWithNotes(databases, username, notes, context);
+    // Swept by the next process if this one is killed.
+    const directory = deployment.cache.workDirectory();
     const result = await measureConcurrent({
       config: deployment.config,
+      directory: directory.path,
       env: context.env,
       databases,
       username,
@@ -55,7 +58,7 @@ export async function benchConcurrent(
       leaseTtlMs: lease ? leaseTtl : undefined,
       monotonic: () => context.clock.monotonic(),
       onProgress: (text) => progress.show(text),
-    });
+    }).finally(directory.release);
     const verdict = judgeConcurrent(result, notes);
     const failureReasons = reasons(
       verdict,

@@ -1,4 +1,4 @@
-import { constants, existsSync } from 'node:fs';
+import { constants, existsSync, realpathSync, statSync } from 'node:fs';
 import { chmod, copyFile, rename, rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
@@ -32,7 +32,7 @@ export async function dbPull(
   username: string,
   out: string | undefined,
 ): Promise<PulledDatabase> {
-  const file = resolve(out ?? `${username}.anki2`);
+  const file = targetOf(out ?? `${username}.anki2`);
   if (out === undefined && existsSync(file)) {
     throw new JavumboError('usage', `${file} exists, and may hold changes of yours`, {
       try: `javumbo db pull ${username} --out <file>`,
@@ -56,6 +56,15 @@ export async function dbPull(
       });
     }
   });
+}
+
+/** The file to write: what a link points to, and nothing that is no ordinary file, such as a device or a pipe. */
+function targetOf(path: string): string {
+  // What cannot even be looked at cannot be written either, and says so then.
+  if (!existsSync(path)) return resolve(path);
+  const file = realpathSync(path);
+  if (statSync(file).isFile()) return file;
+  throw new JavumboError('usage', `${file} cannot be written: it is not an ordinary file`, { try: 'another --out' });
 }
 
 export const pullView: View<PulledDatabase> = {

@@ -1,0 +1,20 @@
+import type { SqliteDatabase } from './sqlite.ts';
+import type { Version } from './store.ts';
+
+export interface OpenOptions {
+  /** For a user without a database: makes its first content in an empty one. Only on the store's definite "absent". */
+  readonly create?: ((database: SqliteDatabase) => void) | undefined;
+}
+
+export interface UpdateOptions extends OpenOptions {
+  /** How often the edit is run again after a conflict. */
+  readonly retries: number;
+}
+
+/** `attempts` counts the runs of the edit that came as far as a commit. */
+export interface UpdateResult<T> {
+  readonly outcome: 'committed' | 'unchanged';
+  readonly value: T;
+  readonly version: Version;
+  readonly attempts: number;
+}
