@@ -6,6 +6,7 @@ import { S3Client } from '@aws-sdk/client-s3';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type Clock, systemClock } from '../clock.ts';
 import { seededRandom } from '../random.ts';
+import { DEFAULT_RETRY_POLICY } from '../retry.ts';
 import {
   type S3Hook,
   type S3Operation,
@@ -14,7 +15,7 @@ import {
   startS3Server,
 } from '../testing/s3-server.ts';
 import { CountingDatabaseStore } from './counting-store.ts';
-import { DEFAULT_RETRY_POLICY, RetryingDatabaseStore } from './retrying-store.ts';
+import { RetryingDatabaseStore } from './retrying-store.ts';
 import { S3DatabaseStore } from './s3-store.ts';
 import type { DatabaseStore, PutOutcome } from './store.ts';
 import { keyOf } from './username.ts';

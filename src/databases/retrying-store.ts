@@ -1,6 +1,5 @@
-import type { Clock } from '../clock.ts';
 import { JavumboError, messageOf } from '../failure.ts';
-import type { Random } from '../random.ts';
+import { isRetryable, Retries, type RetriesOptions } from '../retry.ts';
 import type {
   DatabaseStore,
   DeleteOptions,
@@ -14,24 +13,6 @@ import type {
 } from './store.ts';
 import { type Base, settle } from './write-ids.ts';
 
-export interface RetryPolicy {
-  /** How many times one request is sent at the most, the first included. */
-  readonly attemptsMax: number;
-  /** The longest wait before the first retry; it doubles with each, and a random part of it is waited (full jitter). */
-  readonly backoffMs: number;
-  readonly backoffMaxMs: number;
-}
-
-// Five attempts wait 0.75 s on average in all and 1.5 s at the most: an endpoint that refuses connections is reported
-// within seconds, and a reset, a 409 or a burst of SlowDown is outlived.
-export const DEFAULT_RETRY_POLICY: RetryPolicy = { attemptsMax: 5, backoffMs: 100, backoffMaxMs: 5_000 };
-
-export interface RetryingDatabaseStoreOptions {
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly policy?: RetryPolicy | undefined;
-}
-
 /**
  * Sends failed requests again, and settles puts whose reply was lost.
  *
@@ -42,27 +23,23 @@ export interface RetryingDatabaseStoreOptions {
  */
 export class RetryingDatabaseStore implements DatabaseStore {
   readonly #inner: DatabaseStore;
-  readonly #clock: Clock;
-  readonly #random: Random;
-  readonly #policy: RetryPolicy;
+  readonly #retries: Retries;
 
-  constructor(inner: DatabaseStore, { clock, random, policy = DEFAULT_RETRY_POLICY }: RetryingDatabaseStoreOptions) {
+  constructor(inner: DatabaseStore, options: RetriesOptions) {
     this.#inner = inner;
-    this.#clock = clock;
-    this.#random = random;
-    this.#policy = policy;
+    this.#retries = new Retries(options);
   }
 
   get(username: string, destination: string, options?: GetOptions): Promise<GetResult> {
-    return this.#repeated(() => this.#inner.get(username, destination, options));
+    return this.#retries.repeated(() => this.#inner.get(username, destination, options));
   }
 
   head(username: string): Promise<StoredDatabase | undefined> {
-    return this.#repeated(() => this.#inner.head(username));
+    return this.#retries.repeated(() => this.#inner.head(username));
   }
 
   list(from?: string): Promise<ListPage> {
-    return this.#repeated(() => this.#inner.list(from));
+    return this.#retries.repeated(() => this.#inner.list(from));
   }
 
   /**
@@ -86,14 +63,14 @@ export class RetryingDatabaseStore implements DatabaseStore {
         failure = new JavumboError('unavailable', messageOf(doubt), { retryable: true });
       } catch (error) {
         if (doubt !== undefined) return { kind: 'unknown', cause: doubt };
-        if (!(error instanceof JavumboError && error.retryable)) throw error;
+        if (!isRetryable(error)) throw error;
         failure = error;
       }
-      if (attempt >= this.#policy.attemptsMax) {
+      if (attempt >= this.#retries.attemptsMax) {
         if (doubt !== undefined) return { kind: 'unknown', cause: doubt };
         throw failure;
       }
-      await this.#backOff(attempt);
+      await this.#retries.backOff(attempt);
     }
   }
 
@@ -108,13 +85,13 @@ export class RetryingDatabaseStore implements DatabaseStore {
     let doubt: Error | undefined;
     let definite: JavumboError | undefined;
 
-    for (let attempt = 1; attempt <= this.#policy.attemptsMax; attempt++) {
-      if (attempt > 1) await this.#backOff(attempt - 1);
+    for (let attempt = 1; attempt <= this.#retries.attemptsMax; attempt++) {
+      if (attempt > 1) await this.#retries.backOff(attempt - 1);
       let outcome: PutOutcome;
       try {
         outcome = await this.#inner.put(username, source, options);
       } catch (error) {
-        if (error instanceof JavumboError && error.retryable) {
+        if (isRetryable(error)) {
           definite = error;
           continue;
         }
@@ -152,21 +129,5 @@ export class RetryingDatabaseStore implements DatabaseStore {
     }
     if (doubt !== undefined) return { kind: 'unknown', cause: doubt };
     throw definite ?? new JavumboError('internal', `put database "${username}": no attempt was made`);
-  }
-
-  async #repeated<T>(request: () => Promise<T>): Promise<T> {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await request();
-      } catch (error) {
-        if (!(error instanceof JavumboError && error.retryable) || attempt >= this.#policy.attemptsMax) throw error;
-      }
-      await this.#backOff(attempt);
-    }
-  }
-
-  #backOff(retry: number): Promise<void> {
-    const longest = Math.min(this.#policy.backoffMs * 2 ** (retry - 1), this.#policy.backoffMaxMs);
-    return this.#clock.sleep(this.#random.fraction() * longest);
   }
 }

@@ -12,9 +12,10 @@ import {
   type PutObjectCommandInput,
   type S3Client,
 } from '@aws-sdk/client-s3';
+import { statusOf } from '../aws-errors.ts';
 import { JavumboError } from '../failure.ts';
 import { digestOf } from './file.ts';
-import { asReadFailure, type S3Subject, statusOf, whatBecameOfDelete, whatBecameOfPut } from './s3-errors.ts';
+import { asReadFailure, type S3Subject, whatBecameOfDelete, whatBecameOfPut } from './s3-errors.ts';
 import {
   describe,
   type IfMatchForm,

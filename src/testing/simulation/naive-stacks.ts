@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
-import { RetryingDatabaseStore, type RetryingDatabaseStoreOptions } from '../../databases/retrying-store.ts';
+import { RetryingDatabaseStore } from '../../databases/retrying-store.ts';
 import type {
   DatabaseStore,
   DeleteOptions,
@@ -13,6 +13,7 @@ import type {
   StoredDatabase,
 } from '../../databases/store.ts';
 import { JavumboError } from '../../failure.ts';
+import type { RetriesOptions } from '../../retry.ts';
 import type { AnomalyName } from './checker.ts';
 import type { Stack } from './simulate.ts';
 
@@ -31,7 +32,7 @@ const retrying: Stack['client'] = (network, options) => new RetryingDatabaseStor
 /** A client that sends puts again by itself, and does with their outcomes what `put` says. */
 const sending =
   (put: (network: DatabaseStore, request: PutRequest, attempt: number) => Promise<PutOutcome | 'again'>) =>
-  (network: DatabaseStore, options: RetryingDatabaseStoreOptions): DatabaseStore =>
+  (network: DatabaseStore, options: RetriesOptions): DatabaseStore =>
     new WithPut(new RetryingDatabaseStore(network, options), async (request) => {
       const attemptsMax = options.policy?.attemptsMax ?? 1;
       for (let attempt = 1; attempt <= attemptsMax; attempt++) {

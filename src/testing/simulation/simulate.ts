@@ -5,11 +5,12 @@ import { DatabaseCache } from '../../databases/cache.ts';
 import { DelayedDatabaseStore } from '../../databases/delayed-store.ts';
 import { type FaultName, FaultyDatabaseStore } from '../../databases/faulty-store.ts';
 import { MemoryDatabaseStore } from '../../databases/memory-store.ts';
-import { RetryingDatabaseStore, type RetryingDatabaseStoreOptions } from '../../databases/retrying-store.ts';
+import { RetryingDatabaseStore } from '../../databases/retrying-store.ts';
 import { openReadOnly } from '../../databases/sqlite.ts';
 import type { DatabaseStore } from '../../databases/store.ts';
 import { UserDatabases } from '../../databases/user-databases.ts';
 import { type Random, seededRandom } from '../../random.ts';
+import type { RetriesOptions } from '../../retry.ts';
 import { type Anomaly, check } from './checker.ts';
 import { type History, type MachineDescription, OBSERVER, type Operation, type OperationKind } from './history.ts';
 import { append, Machine, makeTables, type PlannedOperation, stateOf, USER } from './machine.ts';
@@ -21,7 +22,7 @@ export interface Stack {
   /** Directly over the databases, for all machines. */
   readonly engine?: ((memory: DatabaseStore) => DatabaseStore) | undefined;
   /** Over the network, for one machine. */
-  readonly client: (network: DatabaseStore, options: RetryingDatabaseStoreOptions) => DatabaseStore;
+  readonly client: (network: DatabaseStore, options: RetriesOptions) => DatabaseStore;
 }
 
 export const SOUND_STACK: Stack = { client: (network, options) => new RetryingDatabaseStore(network, options) };
