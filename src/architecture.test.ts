@@ -40,12 +40,12 @@ const RULES: readonly Rule[] = [
   { pattern: /\bconsole\./, only: NOWHERE, why: 'stdout is the result, and stderr is the context’s' },
   {
     pattern: /(from|import\() ?'@aws-sdk\//,
-    only: /^(databases\/s3-[a-z-]+|(users|locks)\/dynamo-[a-z-]+|function\/lambda-[a-z-]+|deployment\/(s3|dynamo|lambda)-client)\.ts$/,
+    only: /^(databases\/s3-[a-z-]+|(users|locks)\/dynamo-[a-z-]+|function\/lambda-[a-z-]+|deployment\/(s3|dynamo|lambda)-[a-z-]+)\.ts$/,
     why: 'only the adapters of AWS speak to it',
   },
   {
     pattern: /^(import (?!type)[^;]*from|.*\bimport\() ?'better-sqlite3'/m,
-    only: /^(databases\/(sqlite|local-store|local-index|source-file)|(users|locks)\/local-[a-z-]+)\.ts$/,
+    only: /^(databases\/(sqlite|local-store|local-index|source-file)|local-table)\.ts$/,
     why: 'SQLite is opened where its dangers are known',
   },
   { pattern: /\bfrom '(vitest|fast-check)'/, only: NOWHERE, why: 'tests are tests' },

@@ -103,6 +103,69 @@ describe('flags go before the environment before the profile before defaults', (
     },
 
     {
+      setting: 'dynamodbEndpointUrl',
+      flags: { dynamodbEndpointUrl: 'http://f/', endpointUrl: 'http://s' },
+      env: { AWS_ENDPOINT_URL_DYNAMODB: 'http://d' },
+      is: 'http://f',
+      from: 'flag --dynamodb-endpoint-url',
+    },
+    {
+      setting: 'dynamodbEndpointUrl',
+      env: { AWS_ENDPOINT_URL_DYNAMODB: 'http://d', AWS_ENDPOINT_URL: 'http://e' },
+      is: 'http://d',
+      from: 'environment AWS_ENDPOINT_URL_DYNAMODB',
+    },
+    {
+      setting: 'dynamodbEndpointUrl',
+      env: { AWS_ENDPOINT_URL: 'http://e' },
+      profile: { dynamodbEndpointUrl: 'http://p' },
+      is: 'http://e',
+      from: 'environment AWS_ENDPOINT_URL',
+    },
+    {
+      setting: 'dynamodbEndpointUrl',
+      profile: { dynamodbEndpointUrl: 'http://p' },
+      is: 'http://p',
+      from: 'profile endpoint_url',
+    },
+    {
+      setting: 'dynamodbEndpointUrl',
+      flags: { endpointUrl: 'http://s' },
+      env: { AWS_ENDPOINT_URL_S3: 'http://s' },
+      is: undefined,
+      from: 'default',
+    },
+
+    {
+      setting: 'usersTable',
+      flags: { usersTable: 'flag' },
+      env: { DYNAMODB_USERS_TABLE: 'environment' },
+      is: 'flag',
+      from: 'flag --users-table',
+    },
+    {
+      setting: 'usersTable',
+      env: { DYNAMODB_USERS_TABLE: 'environment' },
+      is: 'environment',
+      from: 'environment DYNAMODB_USERS_TABLE',
+    },
+    { setting: 'usersTable', env: { DYNAMODB_USERS_TABLE: '' }, is: 'javumbo-users', from: 'default' },
+    {
+      setting: 'locksTable',
+      flags: { locksTable: 'flag' },
+      env: { DYNAMODB_LOCKS_TABLE: 'environment' },
+      is: 'flag',
+      from: 'flag --locks-table',
+    },
+    {
+      setting: 'locksTable',
+      env: { DYNAMODB_LOCKS_TABLE: 'environment' },
+      is: 'environment',
+      from: 'environment DYNAMODB_LOCKS_TABLE',
+    },
+    { setting: 'locksTable', is: 'javumbo-user-locks', from: 'default' },
+
+    {
       setting: 'home',
       env: { JAVUMBO_HOME: '/j', XDG_DATA_HOME: '/x', ...HOME },
       is: '/j',
@@ -190,6 +253,17 @@ describe('what contradicts itself or makes no sense is usage', () => {
       },
       { name: 'a bucket that leads upwards', env: { S3_BUCKET: '..' }, message: /^S3_BUCKET is not the name/ },
       { name: 'a bucket with a blank', flags: { bucket: 'a b' }, message: /is not the name of a bucket/ },
+      { name: '--users-table that is empty', flags: { usersTable: '' }, message: /^--users-table is not the name/ },
+      {
+        name: 'a table that no table can be called',
+        env: { DYNAMODB_LOCKS_TABLE: 'a b' },
+        message: /^DYNAMODB_LOCKS_TABLE is not the name of a table: "a b"$/,
+      },
+      {
+        name: "DynamoDB's endpoint without a scheme",
+        flags: { dynamodbEndpointUrl: 'h:8000' },
+        message: /^--dynamodb-endpoint-url is not an http or https address: "h:8000"$/,
+      },
       { name: '--region that is empty', flags: { region: '' }, message: /^--region is empty$/ },
       { name: '--profile that is empty', flags: { profile: '' }, message: /^--profile is empty$/ },
       { name: '--cache-dir that is empty', flags: { cacheDir: '' }, message: /^--cache-dir is empty$/ },

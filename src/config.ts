@@ -23,6 +23,9 @@ export interface GlobalFlags {
   readonly region?: string | undefined;
   readonly profile?: string | undefined;
   readonly endpointUrl?: string | undefined;
+  readonly dynamodbEndpointUrl?: string | undefined;
+  readonly usersTable?: string | undefined;
+  readonly locksTable?: string | undefined;
   readonly cacheDir?: string | undefined;
   readonly cacheTtl?: string | undefined;
   readonly rtt?: string | undefined;
@@ -37,6 +40,10 @@ export interface Config {
   readonly profile: Setting<string | undefined>;
   /** S3's endpoint; undefined is AWS itself. */
   readonly endpointUrl: Setting<string | undefined>;
+  /** DynamoDB's endpoint; undefined is AWS itself, and with a custom endpoint for S3 an omission. */
+  readonly dynamodbEndpointUrl: Setting<string | undefined>;
+  readonly usersTable: Setting<string>;
+  readonly locksTable: Setting<string>;
   readonly home: Setting<string>;
   readonly cacheDir: Setting<string>;
   /** Seconds; undefined where nobody said anything and each command has its own default. */
@@ -51,6 +58,7 @@ export interface Config {
 export interface ProfileSettings {
   readonly region?: string | undefined;
   readonly s3EndpointUrl?: string | undefined;
+  readonly dynamodbEndpointUrl?: string | undefined;
 }
 
 /**
@@ -62,7 +70,12 @@ export function resolveConfig(flags: GlobalFlags, env: NodeJS.ProcessEnv, profil
   refuseEmpty({ '--region': flags.region, '--profile': flags.profile, '--cache-dir': flags.cacheDir });
   const bucket = resolveBucket(flags, env);
   const deployment = resolveDeployment(flags, bucket);
-  const endpointUrl = resolveEndpoint(flags, env, profile);
+  const endpointUrl = resolveEndpoint(
+    given('flag', '--endpoint-url', flags.endpointUrl),
+    env,
+    'AWS_ENDPOINT_URL_S3',
+    profile.s3EndpointUrl,
+  );
   const rtt = first<number | undefined>(
     given('flag', '--rtt', parsed(flags.rtt, '--rtt', milliseconds)),
     fallback(undefined),
@@ -84,6 +97,22 @@ export function resolveConfig(flags: GlobalFlags, env: NodeJS.ProcessEnv, profil
     ),
     profile: resolveProfile(flags, env),
     endpointUrl,
+    dynamodbEndpointUrl: resolveEndpoint(
+      given('flag', '--dynamodb-endpoint-url', flags.dynamodbEndpointUrl),
+      env,
+      'AWS_ENDPOINT_URL_DYNAMODB',
+      profile.dynamodbEndpointUrl,
+    ),
+    usersTable: resolveTable(
+      given('flag', '--users-table', flags.usersTable),
+      given('environment', 'DYNAMODB_USERS_TABLE', env.DYNAMODB_USERS_TABLE || undefined),
+      fallback('javumbo-users'),
+    ),
+    locksTable: resolveTable(
+      given('flag', '--locks-table', flags.locksTable),
+      given('environment', 'DYNAMODB_LOCKS_TABLE', env.DYNAMODB_LOCKS_TABLE || undefined),
+      fallback('javumbo-user-locks'),
+    ),
     home: first(
       given('environment', 'JAVUMBO_HOME', absolute(env.JAVUMBO_HOME)),
       fallback(join(env.XDG_DATA_HOME || join(env.HOME || homedir(), '.local', 'share'), 'javumbo')),
@@ -118,6 +147,17 @@ export function resolveProfile(flags: GlobalFlags, env: NodeJS.ProcessEnv): Sett
     given('environment', 'AWS_PROFILE', env.AWS_PROFILE || undefined),
     fallback(undefined),
   );
+}
+
+// Also the ARN of a table. (DynamoDB's naming rules)
+const TABLE = /^[A-Za-z0-9_.-]{3,255}$|^arn:[\x21-\x7e]+$/;
+
+function resolveTable(...candidates: [...(Setting<string> | undefined)[], Setting<string>]): Setting<string> {
+  const table = first(...candidates);
+  if (TABLE.test(table.value)) return table;
+  throw new JavumboError('usage', `${table.name} is not the name of a table: ${JSON.stringify(table.value)}`, {
+    try: '3 to 255 letters, digits, underscores, hyphens and dots',
+  });
 }
 
 // What path style would turn into another path is no bucket's name. AWS also takes the ARN of an access point.
@@ -171,15 +211,20 @@ function resolveDeployment(flags: GlobalFlags, bucket: Setting<string | undefine
   return { value: wanted, source: 'flag', name: '--deployment' };
 }
 
-function resolveEndpoint(flags: GlobalFlags, env: NodeJS.ProcessEnv, profile: ProfileSettings): Config['endpointUrl'] {
+function resolveEndpoint(
+  flag: Setting<string> | undefined,
+  env: NodeJS.ProcessEnv,
+  variable: 'AWS_ENDPOINT_URL_S3' | 'AWS_ENDPOINT_URL_DYNAMODB',
+  ofProfile: string | undefined,
+): Setting<string | undefined> {
   // AWS_IGNORE_CONFIGURED_ENDPOINT_URLS is the SDK's own switch; it covers the environment and the profile.
   const ignored = env.AWS_IGNORE_CONFIGURED_ENDPOINT_URLS === 'true';
   const configured = <T>(value: T | undefined): T | undefined => (ignored ? undefined : value);
   const endpoint = first<string | undefined>(
-    given('flag', '--endpoint-url', flags.endpointUrl),
-    given('environment', 'AWS_ENDPOINT_URL_S3', configured(env.AWS_ENDPOINT_URL_S3 || undefined)),
+    flag,
+    given('environment', variable, configured(env[variable] || undefined)),
     given('environment', 'AWS_ENDPOINT_URL', configured(env.AWS_ENDPOINT_URL || undefined)),
-    given('profile', 'endpoint_url', configured(profile.s3EndpointUrl)),
+    given('profile', 'endpoint_url', configured(ofProfile)),
     fallback(undefined),
   );
   if (endpoint.value !== undefined && !isHttpAddress(endpoint.value)) {
@@ -187,7 +232,7 @@ function resolveEndpoint(flags: GlobalFlags, env: NodeJS.ProcessEnv, profile: Pr
       'usage',
       `${endpoint.name} is not an http or https address: ${JSON.stringify(endpoint.value)}`,
       {
-        try: '--endpoint-url http://127.0.0.1:7480',
+        try: flag === undefined ? 'an address such as http://127.0.0.1:7480' : `${flag.name} http://127.0.0.1:7480`,
       },
     );
   }

@@ -52,7 +52,7 @@ async function write(orders: WorkerOrders): Promise<{ results: WorkerResult[]; r
         if (ttlMs === undefined) await databases.update(orders.username, edit, { retries });
         else {
           const options = { retries, ttlMs, waitMaxMs: WAIT_MAX_MS, ...context };
-          await leasedUpdate(databases, deployment.locks(), orders.username, edit, options);
+          await leasedUpdate(databases, await deployment.locks(), orders.username, edit, options);
         }
         ended('committed');
       } catch (error) {

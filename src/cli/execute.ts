@@ -44,11 +44,7 @@ export function executeIn(context: Context, finished: (code: ExitCode) => void):
         note,
         deployment: async ({ rttDefaultMs } = {}) => {
           if (opened[0] !== undefined) return opened[0];
-          if (config.deployment.source === 'default' && config.endpointUrl.source === 'flag') {
-            throw new JavumboError('usage', '--endpoint-url names an engine, and no bucket is named', {
-              try: '--bucket <name>, or export S3_BUCKET',
-            });
-          }
+          refuseEngineWithoutBucket(config);
           const simulated = withDefaultRoundTrip(config, rttDefaultMs);
           if (config.deployment.source === 'default') {
             note(`note: no bucket is configured: working on the local deployment in ${config.home.value}`);
@@ -67,6 +63,17 @@ export function executeIn(context: Context, finished: (code: ExitCode) => void):
       for (const deployment of opened) deployment.close();
     }
   };
+}
+
+/** What names a part of a deployment on AWS is never meant for the local one. */
+function refuseEngineWithoutBucket(config: Config): void {
+  if (config.deployment.source !== 'default') return;
+  const { endpointUrl, dynamodbEndpointUrl, usersTable, locksTable } = config;
+  const named = [endpointUrl, dynamodbEndpointUrl, usersTable, locksTable].find(({ source }) => source === 'flag');
+  if (named === undefined) return;
+  throw new JavumboError('usage', `${named.name} names a part of a deployment on AWS, and no bucket is named`, {
+    try: '--bucket <name>, or export S3_BUCKET',
+  });
 }
 
 function withDefaultRoundTrip(config: Config, rttDefaultMs: number | undefined): Config {

@@ -223,7 +223,7 @@ describe('leases on the local deployment', () => {
     ]) {
       const { code, stderr } = await runScript(SCRIPTS.javumbo, [...argv, '--quiet'], environment('s3'));
       expect({ argv, code }).toEqual({ argv, code: 2 });
-      expect(stderr).toMatch(/^error: leases need a lock table.*\ntry: {3}/);
+      expect(stderr).toMatch(/^error: S3 is at .*, and nothing says where the DynamoDB tables .*\ntry: {3}/);
     }
     expect(await databasesLeft('s3')).toEqual([]);
   });

@@ -43,7 +43,9 @@ test('a web page is no empty bucket', async () => {
 test('an endpoint without a bucket is not taken for the local deployment', async () => {
   const { code, stdout, stderr } = await javumbo('db', 'list', '--endpoint-url', endpoint);
   expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
-  expect(stderr).toMatch(/^error: --endpoint-url names an engine, and no bucket is named\ntry: {3}--bucket/);
+  expect(stderr).toMatch(
+    /^error: --endpoint-url names a part of a deployment on AWS, and no bucket is named\ntry: {3}--bucket/,
+  );
 });
 
 describe('db pull --out', () => {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { systemClock } from '../clock.ts';
-import { SILENT } from '../deployment/s3-client.ts';
+import { SILENT } from '../deployment/client-options.ts';
 import { systemRandom } from '../random.ts';
 import type { Report } from '../report/document.ts';
 import { runScript, SCRIPTS } from '../testing/child-process.ts';

@@ -5,6 +5,8 @@ import type { RequestCounts } from '../databases/request-counts.ts';
 import type { DatabaseStore } from '../databases/store.ts';
 import type { UserDatabases } from '../databases/user-databases.ts';
 import type { LockTable } from '../locks/lock-table.ts';
+import type { TableRequests } from '../table-requests.ts';
+import type { UserTable } from '../users/user-table.ts';
 
 /** A store of user databases and what belongs to it, put together from the configuration. */
 export interface Deployment {
@@ -18,8 +20,12 @@ export interface Deployment {
   /** Requests to the store so far, retries included. */
   requests(): RequestCounts;
   databases(options: DatabasesOptions): UserDatabases;
-  /** Where writers queue. Throws `usage` for a deployment that has no lock table yet: on AWS. */
-  locks(): LockTable;
+  /** Requests to the user and lock tables so far, retries included. */
+  tableRequests(): TableRequests;
+  /** Accounts. Throws `usage` where S3 is a custom endpoint and nothing says where DynamoDB is. */
+  users(): Promise<UserTable>;
+  /** Where writers queue. Throws as `users` does. */
+  locks(): Promise<LockTable>;
   /** The same store as another machine sees it: with an empty cache of its own, removed by `remove`. */
   machine(stalenessMaxMs: number): Machine;
   close(): void;

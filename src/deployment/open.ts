@@ -9,15 +9,15 @@ import { RetryingDatabaseStore } from '../databases/retrying-store.ts';
 import type { S3DatabaseStoreOptions } from '../databases/s3-store.ts';
 import type { DatabaseStore } from '../databases/store.ts';
 import { UserDatabases } from '../databases/user-databases.ts';
-import { JavumboError } from '../failure.ts';
-import type { LockTable } from '../locks/lock-table.ts';
+import { TableRequestCounter } from '../table-requests.ts';
 import { type Deployment, describeDeployment } from './deployment.ts';
+import { dynamoTables, localTables, type Tables } from './tables.ts';
 
 interface Backend {
   readonly store: DatabaseStore;
   /** Tells deployments apart in the cache. */
   readonly identity: string;
-  readonly locks: () => LockTable;
+  readonly tables: Tables;
   readonly close: () => void;
 }
 
@@ -25,10 +25,11 @@ interface Backend {
 export async function openDeployment(config: Config, context: Context): Promise<Deployment> {
   const { clock, random, atStep } = context;
   let counting: CountingDatabaseStore | undefined;
+  const tableRequests = new TableRequestCounter();
   const backend =
     config.deployment.value === 'local'
-      ? await openLocal(config, context)
-      : await openS3(config, (request, bytesUp) => counting?.countExtra(request, bytesUp));
+      ? await openLocal(config, context, tableRequests)
+      : await openAws(config, context, tableRequests, (request, bytesUp) => counting?.countExtra(request, bytesUp));
   try {
     const roundTripMs = config.rtt.value ?? 0;
     const delayed = roundTripMs > 0 ? new DelayedDatabaseStore(backend.store, { roundTripMs, clock }) : backend.store;
@@ -65,7 +66,9 @@ export async function openDeployment(config: Config, context: Context): Promise<
         const own = openCache(join(work.path, 'machine'));
         return { cache: own, databases: databasesOver(own, true, stalenessMaxMs), remove: work.release };
       },
-      locks: backend.locks,
+      tableRequests: () => tableRequests.counts(),
+      users: backend.tables.users,
+      locks: backend.tables.locks,
       close: backend.close,
     };
   } catch (error) {
@@ -74,32 +77,40 @@ export async function openDeployment(config: Config, context: Context): Promise<
   }
 }
 
-async function openLocal(config: Config, { clock, random, atStep }: Context): Promise<Backend> {
+async function openLocal(
+  config: Config,
+  { clock, random, atStep }: Context,
+  counter: TableRequestCounter,
+): Promise<Backend> {
   const { LocalDatabaseStore } = await import('../databases/local-store.ts');
   const store = new LocalDatabaseStore(config.home.value, { clock, random, atStep });
-  const { LocalLockTable } = await import('../locks/local-lock-table.ts');
-  let locks: InstanceType<typeof LocalLockTable> | undefined;
+  const tables = localTables(config, clock, counter);
   return {
     store,
     identity: `local ${store.id}`,
-    locks: () => {
-      locks ??= new LocalLockTable(config.home.value, { clock });
-      return locks;
-    },
+    tables,
     close: () => {
       store.close();
-      locks?.close();
+      tables.close();
     },
   };
 }
 
-async function openS3(config: Config, onExtraRequest: S3DatabaseStoreOptions['onExtraRequest']): Promise<Backend> {
+async function openAws(
+  config: Config,
+  context: Context,
+  counter: TableRequestCounter,
+  onExtraRequest: S3DatabaseStoreOptions['onExtraRequest'],
+): Promise<Backend> {
   const { openS3Store } = await import('./s3-client.ts');
-  return { ...openS3Store(config, onExtraRequest), locks: noLockTable };
-}
-
-function noLockTable(): never {
-  throw new JavumboError('usage', 'leases need a lock table, and there is none for S3 deployments yet', {
-    try: 'the same command without --lease: nothing is lost either way, racing writers only work twice',
-  });
+  const { close, ...s3 } = openS3Store(config, onExtraRequest);
+  const tables = dynamoTables(config, context, counter);
+  return {
+    ...s3,
+    tables,
+    close: () => {
+      close();
+      tables.close();
+    },
+  };
 }

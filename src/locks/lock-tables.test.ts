@@ -1,14 +1,20 @@
 import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import Database from 'better-sqlite3';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { seededRandom } from '../random.ts';
+import { TableRequestCounter } from '../table-requests.ts';
+import { type DynamoServer, startDynamoServer } from '../testing/dynamo-server.ts';
 import { ManualClock } from '../testing/workbench.ts';
+import { CountingLockTable } from './counting-lock-table.ts';
+import { DynamoLockTable } from './dynamo-lock-table.ts';
 import { LocalLockTable } from './local-lock-table.ts';
 import type { Lease, LockItem, LockTable } from './lock-table.ts';
 import { describeLockTable } from './lock-table-contract.ts';
 import { MemoryLockTable } from './memory-lock-table.ts';
+import { RetryingLockTable } from './retrying-lock-table.ts';
 
 describeLockTable('memory', () => {
   const items = new Map<string, LockItem>();
@@ -29,6 +35,90 @@ describeLockTable('local', () => {
       rmSync(home, { recursive: true, force: true });
     },
   };
+});
+
+let server: DynamoServer;
+let tables = 0;
+
+beforeAll(async () => {
+  server = await startDynamoServer();
+});
+
+afterAll(() => server.close());
+
+for (const stack of ['dynamo', 'retrying(counting(dynamo))']) {
+  describeLockTable(stack, async () => {
+    const table = await server.createTable(`locks-${tables++}`);
+    return {
+      handle: (clock) => {
+        const locks = new DynamoLockTable(server.client(), { table, endpoint: server.endpoint, clock });
+        if (stack === 'dynamo') return locks;
+        const counting = new CountingLockTable(locks, new TableRequestCounter());
+        return new RetryingLockTable(counting, { clock, random: seededRandom(1) });
+      },
+      cleanup: () => {},
+    };
+  });
+}
+
+describe('the table in DynamoDB', () => {
+  const clock = new ManualClock();
+  let table: string;
+  let counter: TableRequestCounter;
+  let locks: LockTable;
+
+  beforeEach(async () => {
+    server.clearFaults();
+    table = await server.createTable(`locks-${tables++}`);
+    counter = new TableRequestCounter();
+    const dynamo = new DynamoLockTable(server.client(), { table, clock, onExtraRead: counter.countRead });
+    locks = new RetryingLockTable(new CountingLockTable(dynamo, counter), { clock, random: seededRandom(1) });
+  });
+
+  test('is the storage contract: owner, expiry, and a ttl in seconds that is not before the expiry', async () => {
+    await locks.acquire('alice', 'a', 1500);
+    const stored = await server
+      .client()
+      .send(new GetItemCommand({ TableName: table, Key: { username: { S: 'alice' } } }));
+    const expiry = clock.now() + 1500;
+    expect(stored.Item).toEqual({
+      username: { S: 'alice' },
+      owner: { S: 'a' },
+      expiry: { N: String(expiry) },
+      ttl: { N: String(Math.ceil(expiry / 1000)) },
+    });
+  });
+
+  test('takes an item without an expiry for nobody’s lease', async () => {
+    await server.client().send(new PutItemCommand({ TableName: table, Item: { username: { S: 'alice' } } }));
+    expect(await locks.acquire('alice', 'a', 1500)).toMatchObject({ kind: 'acquired' });
+  });
+
+  test.each(['lost-request', 'lost-reply', 'error-after'] as const)(
+    'acquires, renews and releases with a %s at each',
+    async (kind) => {
+      for (const operation of ['PutItem', 'UpdateItem', 'DeleteItem']) server.inject({ operation, fault: { kind } });
+      const answer = await locks.acquire('alice', 'a', 1500);
+      expect(answer).toMatchObject({ kind: 'acquired', lease: { owner: 'a' } });
+      const { lease } = answer as { lease: Lease };
+      expect(await locks.renew(lease, 3000)).toMatchObject({ owner: 'a' });
+      expect(await locks.release(lease)).toBe(kind === 'lost-request');
+      expect(await locks.acquire('alice', 'b', 1500)).toMatchObject({ kind: 'acquired' });
+      expect(counter.counts()).toEqual({ read: 0, write: 7 });
+    },
+  );
+
+  test('that is not there is unavailable, and names the command that makes it', async () => {
+    server.inject({
+      operation: 'PutItem',
+      fault: { kind: 'refuse', status: 400, code: 'ResourceNotFoundException' },
+    });
+    await expect(locks.acquire('alice', 'a', 1500)).rejects.toMatchObject({
+      kind: 'unavailable',
+      message: expect.stringContaining(`there is no table "${table}"`),
+      try: expect.stringContaining('javumbo deployment create'),
+    });
+  });
 });
 
 describe('the local table', () => {

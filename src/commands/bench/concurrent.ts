@@ -39,8 +39,8 @@ export async function benchConcurrent(
   const { createWithNotes } = await import('../../bench/latency.ts');
   const { context } = invocation;
   const opened = await invocation.deployment({ rttDefaultMs: DEFAULT_RTT_MS });
-  // Asked before any data is made: not every deployment has leases.
-  if (lease) opened.locks();
+  // Asked before any data is made: nothing may say where the lock table is.
+  if (lease) await opened.locks();
   return runScenario(invocation, 'concurrent', opened, async ({ deployment, username, progress }) => {
     const databases = deployment.databases({ cacheTtlDefault: 0, caching: false });
     await createWithNotes(databases, username, notes, context);

@@ -49,7 +49,7 @@ export async function dbExec(
     const leaseOf = { ttlMs: leaseTtl, waitMaxMs: LEASE_WAIT_MAX_MS, clock, random };
     const { value: changes, ...result } =
       lease === true
-        ? await leasedUpdate(databases, deployment.locks(), username, edit, { retries, ...leaseOf })
+        ? await leasedUpdate(databases, await deployment.locks(), username, edit, { retries, ...leaseOf })
         : await databases.update(username, edit, { retries });
     return { ...result, changes };
   });

@@ -1,0 +1,154 @@
+import {
+  type AttributeValue,
+  DeleteItemCommand,
+  type DynamoDBClient,
+  GetItemCommand,
+  PutItemCommand,
+  UpdateItemCommand,
+} from '@aws-sdk/client-dynamodb';
+import type { Clock } from '../clock.ts';
+import { asDynamoFailure, type DynamoSubject, isConditionFailed } from '../deployment/dynamo-failure.ts';
+import { type AcquireResult, type Lease, type LockTable, latestExpiry, leaseOf, lockItem } from './lock-table.ts';
+
+export interface DynamoLockTableOptions {
+  readonly table: string;
+  /** Set for anything that is not AWS itself; for messages. */
+  readonly endpoint?: string | undefined;
+  readonly clock: Clock;
+  /** Told of each read that a call makes beside its own request. */
+  readonly onExtraRead?: (() => void) | undefined;
+}
+
+/**
+ * Leases as items of one DynamoDB table: `owner`, `expiry` in milliseconds, and `ttl` in seconds, by which DynamoDB
+ * removes what nobody released. It may take days over that, so a lease ends by its `expiry` and not by being gone.
+ */
+export class DynamoLockTable implements LockTable {
+  readonly #client: DynamoDBClient;
+  readonly #table: string;
+  readonly #endpoint: string | undefined;
+  readonly #clock: Clock;
+  readonly #onExtraRead: () => void;
+
+  constructor(client: DynamoDBClient, { table, endpoint, clock, onExtraRead = () => {} }: DynamoLockTableOptions) {
+    this.#client = client;
+    this.#table = table;
+    this.#endpoint = endpoint;
+    this.#clock = clock;
+    this.#onExtraRead = onExtraRead;
+  }
+
+  async acquire(username: string, owner: string, ttlMs: number): Promise<AcquireResult> {
+    for (;;) {
+      const now = this.#clock.now();
+      const item = lockItem(username, owner, ttlMs, now);
+      try {
+        await this.#client.send(
+          new PutItemCommand({
+            TableName: this.#table,
+            Item: {
+              username: { S: username },
+              owner: { S: owner },
+              expiry: { N: String(item.expiry) },
+              ttl: { N: String(item.ttl) },
+            },
+            // An item without an expiry is nobody's lease: no program that takes part writes one.
+            ConditionExpression:
+              'attribute_not_exists(expiry) OR #owner = :owner OR expiry <= :now OR expiry > :latest',
+            ExpressionAttributeNames: OWNER,
+            ExpressionAttributeValues: {
+              ':owner': { S: owner },
+              ':now': { N: String(now) },
+              ':latest': { N: String(latestExpiry(now)) },
+            },
+            ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
+          }),
+        );
+        return { kind: 'acquired', lease: leaseOf(item) };
+      } catch (error) {
+        if (!isConditionFailed(error)) throw asDynamoFailure(error, this.#subject('acquire', username));
+        const holder = holderOf((error as { Item?: Item }).Item ?? (await this.#read(username)));
+        if (holder !== undefined) return { kind: 'held', ...holder };
+        // Released between the refusal and the reading, on an engine that does not send the item with its refusal.
+      }
+    }
+  }
+
+  async renew({ username, owner }: Lease, ttlMs: number): Promise<Lease | undefined> {
+    const item = lockItem(username, owner, ttlMs, this.#clock.now());
+    const renewed = await this.#ifOwner('renew', username, () =>
+      this.#client.send(
+        new UpdateItemCommand({
+          TableName: this.#table,
+          Key: { username: { S: username } },
+          UpdateExpression: 'SET expiry = :expiry, #ttl = :ttl',
+          ConditionExpression: '#owner = :owner',
+          ExpressionAttributeNames: { ...OWNER, '#ttl': 'ttl' },
+          ExpressionAttributeValues: {
+            ':owner': { S: owner },
+            ':expiry': { N: String(item.expiry) },
+            ':ttl': { N: String(item.ttl) },
+          },
+        }),
+      ),
+    );
+    return renewed ? leaseOf(item) : undefined;
+  }
+
+  release({ username, owner }: Lease): Promise<boolean> {
+    return this.#ifOwner('release', username, () =>
+      this.#client.send(
+        new DeleteItemCommand({
+          TableName: this.#table,
+          Key: { username: { S: username } },
+          ConditionExpression: '#owner = :owner',
+          ExpressionAttributeNames: OWNER,
+          ExpressionAttributeValues: { ':owner': { S: owner } },
+        }),
+      ),
+    );
+  }
+
+  /** Sends a request on the condition that the lease is its owner's, and tells whether it was. */
+  async #ifOwner(verb: string, username: string, send: () => Promise<unknown>): Promise<boolean> {
+    try {
+      await send();
+      return true;
+    } catch (error) {
+      if (isConditionFailed(error)) return false;
+      throw asDynamoFailure(error, this.#subject(verb, username));
+    }
+  }
+
+  async #read(username: string): Promise<Item | undefined> {
+    this.#onExtraRead();
+    try {
+      const { Item } = await this.#client.send(
+        new GetItemCommand({ TableName: this.#table, Key: { username: { S: username } }, ConsistentRead: true }),
+      );
+      return Item;
+    } catch (error) {
+      throw asDynamoFailure(error, this.#subject('acquire', username));
+    }
+  }
+
+  #subject(verb: string, username: string): DynamoSubject {
+    return {
+      what: `${verb} the lease on "${username}"`,
+      table: this.#table,
+      flag: '--locks-table',
+      endpoint: this.#endpoint,
+      username,
+    };
+  }
+}
+
+type Item = Record<string, AttributeValue>;
+
+// A reserved word of DynamoDB's expressions.
+const OWNER = { '#owner': 'owner' };
+
+function holderOf(item: Item | undefined): { readonly owner: string; readonly expiresAt: number } | undefined {
+  const expiresAt = Number(item?.expiry?.N);
+  return item === undefined || Number.isNaN(expiresAt) ? undefined : { owner: item.owner?.S ?? '', expiresAt };
+}

@@ -1,0 +1,28 @@
+import { Retries, type RetriesOptions } from '../retry.ts';
+import type { AcquireResult, Lease, LockTable } from './lock-table.ts';
+
+/**
+ * Sends failed requests again. That needs no settling: whoever acquires or renews twice under one name holds one lease,
+ * and a release that had landed is answered with false.
+ */
+export class RetryingLockTable implements LockTable {
+  readonly #inner: LockTable;
+  readonly #retries: Retries;
+
+  constructor(inner: LockTable, options: RetriesOptions) {
+    this.#inner = inner;
+    this.#retries = new Retries(options);
+  }
+
+  acquire(username: string, owner: string, ttlMs: number): Promise<AcquireResult> {
+    return this.#retries.repeated(() => this.#inner.acquire(username, owner, ttlMs));
+  }
+
+  renew(lease: Lease, ttlMs: number): Promise<Lease | undefined> {
+    return this.#retries.repeated(() => this.#inner.renew(lease, ttlMs));
+  }
+
+  release(lease: Lease): Promise<boolean> {
+    return this.#retries.repeated(() => this.#inner.release(lease));
+  }
+}

@@ -1,0 +1,213 @@
+import {
+  type AttributeValue,
+  DeleteItemCommand,
+  type DynamoDBClient,
+  GetItemCommand,
+  PutItemCommand,
+  ScanCommand,
+  UpdateItemCommand,
+} from '@aws-sdk/client-dynamodb';
+import {
+  asDynamoFailure,
+  type DynamoSubject,
+  isConditionFailed,
+  whatBecameOfWrite,
+} from '../deployment/dynamo-failure.ts';
+import type { ChangeOutcome, PutUserOutcome, UserChanges, UserItem, UserPage, UserTable } from './user-table.ts';
+
+export interface DynamoUserTableOptions {
+  readonly table: string;
+  /** Set for anything that is not AWS itself; for messages. */
+  readonly endpoint?: string | undefined;
+  /** Told of each read that a call makes beside its own request. */
+  readonly onExtraRead?: (() => void) | undefined;
+}
+
+type Item = Record<string, AttributeValue>;
+
+// `name` is a reserved word of DynamoDB's expressions; the others stand for themselves.
+const NAMES = { '#name': 'name' };
+const PLACE = {
+  name: '#name',
+  passwordHash: 'password_hash',
+  createdAt: 'created_at',
+  updatedAt: 'updated_at',
+} as const;
+const PROPERTIES = Object.keys(PLACE) as (keyof typeof PLACE)[];
+
+/**
+ * Accounts as items of one DynamoDB table. The client must not retry (`maxAttempts: 1`): a retry inside the SDK can be
+ * refused because of its own first attempt, and nobody could tell.
+ */
+export class DynamoUserTable implements UserTable {
+  readonly #client: DynamoDBClient;
+  readonly #table: string;
+  readonly #endpoint: string | undefined;
+  readonly #onExtraRead: () => void;
+
+  constructor(client: DynamoDBClient, { table, endpoint, onExtraRead = () => {} }: DynamoUserTableOptions) {
+    this.#client = client;
+    this.#table = table;
+    this.#endpoint = endpoint;
+    this.#onExtraRead = onExtraRead;
+  }
+
+  async get(username: string): Promise<UserItem | undefined> {
+    try {
+      const { Item } = await this.#client.send(
+        new GetItemCommand({ TableName: this.#table, Key: keyOf(username), ConsistentRead: true }),
+      );
+      return Item === undefined ? undefined : fromItem(Item);
+    } catch (error) {
+      throw asDynamoFailure(error, this.#subject('get', username));
+    }
+  }
+
+  async putIfAbsent(item: UserItem): Promise<PutUserOutcome> {
+    try {
+      await this.#client.send(
+        new PutItemCommand({
+          TableName: this.#table,
+          Item: toItem(item),
+          ConditionExpression: 'attribute_not_exists(username)',
+        }),
+      );
+      return { kind: 'created' };
+    } catch (error) {
+      if (isConditionFailed(error)) return { kind: 'exists' };
+      return whatBecameOfWrite(error, this.#subject('create', item.username));
+    }
+  }
+
+  replace(base: UserItem, changes: UserChanges): Promise<ChangeOutcome<'replaced'>> {
+    const set = PROPERTIES.flatMap((property) => {
+      const value = property === 'createdAt' ? undefined : changes[property];
+      return value === undefined ? [] : { property, value };
+    });
+    const { condition, values } = sameAs(base);
+    return this.#change('update', base, 'replaced', () =>
+      this.#client.send(
+        new UpdateItemCommand({
+          TableName: this.#table,
+          Key: keyOf(base.username),
+          UpdateExpression: `SET ${set.map(({ property }) => `${PLACE[property]} = :new_${property}`).join(', ')}`,
+          ConditionExpression: condition,
+          ExpressionAttributeNames: NAMES,
+          ExpressionAttributeValues: {
+            ...values,
+            ...Object.fromEntries(set.map(({ property, value }) => [`:new_${property}`, { S: value }])),
+          },
+        }),
+      ),
+    );
+  }
+
+  delete(base: UserItem): Promise<ChangeOutcome<'deleted'>> {
+    const { condition, values } = sameAs(base);
+    return this.#change('delete', base, 'deleted', () =>
+      this.#client.send(
+        new DeleteItemCommand({
+          TableName: this.#table,
+          Key: keyOf(base.username),
+          ConditionExpression: condition,
+          ExpressionAttributeNames: NAMES,
+          ExpressionAttributeValues: values,
+        }),
+      ),
+    );
+  }
+
+  async page({ limit, after }: { readonly limit: number; readonly after?: string | undefined }): Promise<UserPage> {
+    try {
+      const { Items = [], LastEvaluatedKey } = await this.#client.send(
+        new ScanCommand({
+          TableName: this.#table,
+          Limit: limit,
+          ConsistentRead: true,
+          ProjectionExpression: 'username, #name, created_at, updated_at',
+          ExpressionAttributeNames: NAMES,
+          ...(after === undefined ? {} : { ExclusiveStartKey: keyOf(after) }),
+        }),
+      );
+      return { users: Items.map(fromItem), next: LastEvaluatedKey?.username?.S };
+    } catch (error) {
+      throw asDynamoFailure(error, this.#subject('list', undefined));
+    }
+  }
+
+  async #change<Done extends string>(
+    verb: string,
+    { username }: UserItem,
+    done: Done,
+    send: () => Promise<unknown>,
+  ): Promise<ChangeOutcome<Done>> {
+    try {
+      await send();
+      return { kind: done };
+    } catch (error) {
+      if (!isConditionFailed(error)) return whatBecameOfWrite(error, this.#subject(verb, username));
+    }
+    // The refusal does not say which half of the condition failed (ReturnValuesOnConditionCheckFailure would, where an
+    // engine knows it: dynalite does not).
+    this.#onExtraRead();
+    return { kind: (await this.get(username)) === undefined ? 'absent' : 'conflict' };
+  }
+
+  #subject(verb: string, username: string | undefined): DynamoSubject {
+    return {
+      what: username === undefined ? `${verb} users` : `${verb} user "${username}"`,
+      table: this.#table,
+      flag: '--users-table',
+      endpoint: this.#endpoint,
+      username,
+    };
+  }
+}
+
+/** The condition that an item is there and still what was read. An attribute that is no string was read as absent. */
+function sameAs(base: UserItem): { readonly condition: string; readonly values: Item } {
+  const values: Item = {};
+  const terms = PROPERTIES.map((property) => {
+    const value = base[property];
+    if (value === undefined) {
+      values[':string'] = { S: 'S' };
+      return `NOT attribute_type(${PLACE[property]}, :string)`;
+    }
+    values[`:old_${property}`] = { S: value };
+    return `${PLACE[property]} = :old_${property}`;
+  });
+  return { condition: ['attribute_exists(username)', ...terms].join(' AND '), values };
+}
+
+function keyOf(username: string): Item {
+  return { username: { S: username } };
+}
+
+function toItem({ username, name, passwordHash, createdAt, updatedAt }: UserItem): Item {
+  const attributes = {
+    username,
+    name,
+    password_hash: passwordHash,
+    created_at: createdAt,
+    updated_at: updatedAt,
+  };
+  return Object.fromEntries(
+    Object.entries(attributes).flatMap(([name, value]) => (value === undefined ? [] : [[name, { S: value }]])),
+  );
+}
+
+function fromItem(item: Item): UserItem {
+  const [name, passwordHash, createdAt, updatedAt] = [
+    item.name?.S,
+    item.password_hash?.S,
+    item.created_at?.S,
+    item.updated_at?.S,
+  ];
+  return {
+    username: item.username?.S ?? '',
+    ...(name === undefined ? {} : { name }),
+    ...(passwordHash === undefined ? {} : { passwordHash }),
+    ...(createdAt === undefined ? {} : { createdAt }),
+    ...(updatedAt === undefined ? {} : { updatedAt }),
+  };
+}

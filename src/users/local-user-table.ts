@@ -1,0 +1,121 @@
+import type Database from 'better-sqlite3';
+import { LocalTable } from '../local-table.ts';
+import {
+  type ChangeOutcome,
+  type PutUserOutcome,
+  sameItem,
+  type UserChanges,
+  type UserItem,
+  type UserPage,
+  type UserTable,
+} from './user-table.ts';
+
+/** Accounts in a SQLite file under the local deployment's home, in the order of their usernames' bytes. */
+export class LocalUserTable implements UserTable {
+  readonly #table: LocalTable;
+
+  constructor(home: string) {
+    this.#table = new LocalTable(home, USERS);
+  }
+
+  async get(username: string): Promise<UserItem | undefined> {
+    return this.#table.read(`get user "${username}"`, username, (users) => itemOf(users, username));
+  }
+
+  async putIfAbsent(item: UserItem): Promise<PutUserOutcome> {
+    const { username, name = null, passwordHash = null, createdAt = null, updatedAt = null } = item;
+    return this.#table.atomically(`create user "${username}"`, username, (users) => {
+      const { changes } = users
+        .prepare('INSERT INTO users VALUES (?, ?, ?, ?, ?) ON CONFLICT (username) DO NOTHING')
+        .run(username, name, passwordHash, createdAt, updatedAt);
+      return { kind: changes === 1 ? 'created' : 'exists' };
+    });
+  }
+
+  async replace(base: UserItem, changes: UserChanges): Promise<ChangeOutcome<'replaced'>> {
+    const { name = null, passwordHash = null, updatedAt } = changes;
+    return this.#change('update', base, 'replaced', (users) => {
+      users
+        .prepare(
+          `UPDATE users SET name = coalesce(?, name), password_hash = coalesce(?, password_hash), updated_at = ?
+           WHERE username = ?`,
+        )
+        .run(name, passwordHash, updatedAt, base.username);
+    });
+  }
+
+  async delete(base: UserItem): Promise<ChangeOutcome<'deleted'>> {
+    return this.#change('delete', base, 'deleted', (users) => {
+      users.prepare('DELETE FROM users WHERE username = ?').run(base.username);
+    });
+  }
+
+  async page({ limit, after = '' }: { readonly limit: number; readonly after?: string }): Promise<UserPage> {
+    return this.#table.read('list users', undefined, (users) => {
+      const rows = users
+        .prepare<[string, number], Omit<Row, 'password_hash'>>(
+          'SELECT username, name, created_at, updated_at FROM users WHERE username > ? ORDER BY username LIMIT ?',
+        )
+        .all(after, limit);
+      return { users: rows.map(fromRow), next: rows.length === limit ? rows.at(-1)?.username : undefined };
+    });
+  }
+
+  close(): void {
+    this.#table.close();
+  }
+
+  #change<Done extends string>(
+    verb: string,
+    base: UserItem,
+    done: Done,
+    work: (users: Database.Database) => void,
+  ): ChangeOutcome<Done> {
+    const { username } = base;
+    return this.#table.atomically(`${verb} user "${username}"`, username, (users) => {
+      const current = itemOf(users, username);
+      if (current === undefined) return { kind: 'absent' };
+      if (!sameItem(current, base)) return { kind: 'conflict' };
+      work(users);
+      return { kind: done };
+    });
+  }
+}
+
+interface Row {
+  readonly username: string;
+  readonly name: string | null;
+  readonly password_hash: string | null;
+  readonly created_at: string | null;
+  readonly updated_at: string | null;
+}
+
+function itemOf(users: Database.Database, username: string): UserItem | undefined {
+  const row = users.prepare<[string], Row>('SELECT * FROM users WHERE username = ?').get(username);
+  return row === undefined ? undefined : fromRow(row);
+}
+
+function fromRow(row: Omit<Row, 'password_hash'> & Partial<Row>): UserItem {
+  const { username, name, password_hash, created_at, updated_at } = row;
+  return {
+    username,
+    ...(name === null ? {} : { name }),
+    ...(password_hash == null ? {} : { passwordHash: password_hash }),
+    ...(created_at === null ? {} : { createdAt: created_at }),
+    ...(updated_at === null ? {} : { updatedAt: updated_at }),
+  };
+}
+
+// The names of the storage contract, so that the file reads as the table in DynamoDB does.
+const USERS = {
+  file: 'users.sqlite',
+  synchronous: 'FULL',
+  schema: `CREATE TABLE IF NOT EXISTS users (
+    username TEXT PRIMARY KEY,
+    name TEXT,
+    password_hash TEXT,
+    created_at TEXT,
+    updated_at TEXT
+  ) STRICT, WITHOUT ROWID`,
+  damagedHint: 'a backup of the directory in JAVUMBO_HOME',
+} as const;
