@@ -31,7 +31,7 @@ const RULES: readonly Rule[] = [
   { pattern: /\b(Date|performance)\.now\(/, only: /^clock\.ts$/, why: 'time is injected: clock.ts' },
   { pattern: /\bnew Date\(\)/, only: NOWHERE, why: 'time is injected: clock.ts' },
   { pattern: /\bprocess\.(env|argv)\b/, only: /^cli\/context\.ts$/, why: 'the environment comes with the context' },
-  { pattern: /\bprocess\.std(out|err)\b/, only: /^cli\/context\.ts$/, why: 'the streams come with the context' },
+  { pattern: /\bprocess\.std(in|out|err)\b/, only: /^cli\/context\.ts$/, why: 'the streams come with the context' },
   {
     pattern: /\bprocess\.exit(Code)?\b/,
     only: NOWHERE,

@@ -14,9 +14,14 @@ export function newRunId(random: Random): string {
   return random.hex(6);
 }
 
+/** True for a name that clean-up would take for test data. */
+export function isTestUser(username: string): boolean {
+  return username.toLowerCase().startsWith(TEST_USER_PREFIX);
+}
+
 /** Throws `usage` for a name that clean-up would take for test data. */
 export function refuseTestUser(username: string): void {
-  if (!username.toLowerCase().startsWith(TEST_USER_PREFIX)) return;
+  if (!isTestUser(username)) return;
   throw new JavumboError(
     'usage',
     `user "${username}": names that begin with ${TEST_USER_PREFIX} are test data, which clean-up removes`,

@@ -36,3 +36,9 @@ export function collectionFindings(database: SqlDatabase): string[] {
     return n > 0 ? finding(n) : [];
   });
 }
+
+/** A warning where a sound SQLite file is no collection at all: it can be kept as one, and Anki will not open it. */
+export function foreignDatabaseWarnings(database: SqlDatabase, file: string): string[] {
+  const col = database.prepare("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'col'").get();
+  return col === undefined ? [`${file} is no Anki collection (it has no table "col"): Anki will not open it`] : [];
+}

@@ -12,9 +12,14 @@ export interface Output {
   readonly columns?: number | undefined;
 }
 
+/** Where somebody may type an answer. */
+export type Input = NodeJS.ReadableStream & { readonly isTTY?: boolean | undefined };
+
 /** What a command gets from outside. Nothing below reads the process itself. */
 export interface Context {
   readonly env: NodeJS.ProcessEnv;
+  /** Undefined: nobody is there to ask. */
+  readonly stdin?: Input | undefined;
   readonly stdout: Output;
   readonly stderr: Output;
   readonly clock: Clock;
@@ -24,5 +29,15 @@ export interface Context {
 }
 
 export function processContext(): Context {
-  return { env: process.env, stdout: process.stdout, stderr: process.stderr, clock: systemClock, random: systemRandom };
+  return {
+    env: process.env,
+    // Opened by whoever reads it.
+    get stdin() {
+      return process.stdin;
+    },
+    stdout: process.stdout,
+    stderr: process.stderr,
+    clock: systemClock,
+    random: systemRandom,
+  };
 }

@@ -5,9 +5,11 @@ import { tsvField, visible } from './format.ts';
 
 /** How a result is shown. JSON is the result itself unless `json` says otherwise. */
 export interface View<T> {
-  readonly json?: (result: T) => unknown;
+  readonly json?: (result: T) => unknown | Promise<unknown>;
   /** A table on a terminal, tab-separated lines without a header in a pipe. `people` may round; `machines` may not. */
-  readonly table?: (result: T, audience: 'people' | 'machines') => Table;
+  readonly table?: (result: T, audience: 'people' | 'machines') => Table | Promise<Table>;
+  /** Tab-separated lines in a pipe, each as it comes, instead of `table`. */
+  readonly lines?: (result: T) => AsyncIterable<readonly string[]>;
   /** Text on a terminal and in a pipe, instead of a table or, on a terminal, after it. */
   readonly text?: (result: T, paint: Paint) => string;
   /** The exit code of a result that is an answer and bad; 0 by default. */
@@ -49,15 +51,19 @@ export interface OutputFlags {
 export async function printResult<T>(result: T, view: View<T>, flags: OutputFlags, context: Context): Promise<void> {
   const { stdout } = context;
   if (flags.json) {
-    stdout.write(`${JSON.stringify(view.json === undefined ? result : view.json(result), null, 2)}\n`);
+    stdout.write(`${JSON.stringify(view.json === undefined ? result : await view.json(result), null, 2)}\n`);
     return;
   }
   const terminal = stdout.isTTY === true;
+  if (view.lines !== undefined && !terminal) {
+    for await (const row of view.lines(result)) stdout.write(tabSeparated({ rows: [row] }));
+    return;
+  }
   if (view.table !== undefined) {
-    const table = view.table(result, terminal ? 'people' : 'machines');
+    const table = await view.table(result, terminal ? 'people' : 'machines');
     stdout.write(terminal ? await drawn(table, stdout.columns ?? 80, flags, context) : tabSeparated(table));
   }
-  if (view.text !== undefined && (terminal || view.table === undefined)) {
+  if (view.text !== undefined && (terminal || (view.table === undefined && view.lines === undefined))) {
     const text = view.text(result, terminal ? await paintFor(flags, context) : PLAIN);
     if (text !== '') stdout.write(`${text}\n`);
   }

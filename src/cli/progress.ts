@@ -28,3 +28,12 @@ export function progressOn({ stderr, clock }: Context, quiet: boolean): Progress
     },
   };
 }
+
+const BAR_WIDTH = 30;
+
+/** `importing accounts [##########····················] 1,667 of 5,000`. */
+export function progressBar(what: string, done: number, total: number): string {
+  const filled = total === 0 ? BAR_WIDTH : Math.floor((done / total) * BAR_WIDTH);
+  const count = (value: number): string => value.toLocaleString('en-US');
+  return `${what} [${'#'.repeat(filled)}${'·'.repeat(BAR_WIDTH - filled)}] ${count(done)} of ${count(total)}`;
+}

@@ -17,6 +17,13 @@ import { registerDbList } from './db/list.ts';
 import { registerDbPull } from './db/pull.ts';
 import { registerDbPush } from './db/push.ts';
 import { registerDbQuery } from './db/query.ts';
+import { registerUserAuthenticate } from './user/authenticate.ts';
+import { registerUserCreate } from './user/create.ts';
+import { registerUserDelete } from './user/delete.ts';
+import { registerUserGet } from './user/get.ts';
+import { registerUserImport } from './user/import.ts';
+import { registerUserList } from './user/list.ts';
+import { registerUserUpdate } from './user/update.ts';
 import { registerVerifyDay2 } from './verify/day2.ts';
 import { registerVerifyDay3 } from './verify/day3.ts';
 import { registerVerifyDay4 } from './verify/day4.ts';
@@ -25,6 +32,19 @@ type Register = (parent: Command, execute: Execute) => void;
 
 // In help order. A command that is not named here does not exist.
 const NOUNS: readonly { readonly name: string; readonly description: string; readonly verbs: readonly Register[] }[] = [
+  {
+    name: 'user',
+    description: 'create, check, change and import accounts',
+    verbs: [
+      registerUserCreate,
+      registerUserGet,
+      registerUserList,
+      registerUserAuthenticate,
+      registerUserUpdate,
+      registerUserDelete,
+      registerUserImport,
+    ],
+  },
   {
     name: 'db',
     description: 'create, read, change and move user databases',

@@ -14,13 +14,15 @@ export interface CopiedSource {
  * for the -shm that SQLite needs to read a -wal whose writer is gone. A program that locks the file for itself, as Anki
  * does, must close it first.
  *
+ * `inspect` may add warnings, and may refuse the copy by throwing.
+ *
  * Throws `usage` for a file that cannot be read or has lost its rows to a -wal that is not there, `corrupt` for one that
  * is not SQLite, truncated or damaged.
  */
 export async function copySource(
   source: string,
   destination: string,
-  inspect: (database: SqliteDatabase) => void,
+  inspect: (database: SqliteDatabase) => readonly string[],
 ): Promise<CopiedSource> {
   const found = statSync(source, { throwIfNoEntry: false });
   if (found === undefined) throw new JavumboError('usage', `there is no file ${source}`, { try: 'another path' });
@@ -56,11 +58,11 @@ function inspectCopy(
   source: string,
   destination: string,
   alone: boolean,
-  inspect: (database: SqliteDatabase) => void,
+  inspect: (database: SqliteDatabase) => readonly string[],
 ): string[] {
   const copy = openReadOnly(destination);
   try {
-    inspect(copy);
+    const warnings = [...inspect(copy)];
     quickCheck(copy);
     const tables = copy.prepare("SELECT name FROM sqlite_master WHERE type = 'table'").all() as { name: string }[];
     if (tables.length === 0) {
@@ -72,14 +74,10 @@ function inspectCopy(
         { try: 'the original file, or a copy together with its -wal' },
       );
     }
-    const warnings: string[] = [];
     if (alone) {
-      warnings.push(
+      warnings.unshift(
         `${source} is in WAL mode and has no -wal beside it: if it was copied while in use, its last changes are missing`,
       );
-    }
-    if (!tables.some(({ name }) => name === 'col')) {
-      warnings.push(`${source} is no Anki collection (it has no table "col"): Anki will not open it`);
     }
     return warnings;
   } finally {

@@ -1,3 +1,4 @@
+import { foreignDatabaseWarnings } from '../../anki/check.ts';
 import { refuseNewerSchema } from '../../anki/refuse-newer-schema.ts';
 import type { Invocation } from '../../cli/execute.ts';
 import type { StoredDatabase } from '../../databases/store.ts';
@@ -13,7 +14,10 @@ export async function storeFile(
 ): Promise<Omit<UpdateResult<void>, 'value'>> {
   const { copySource } = await import('../../databases/source-file.ts');
   return databases.replace(username, base, async (path) => {
-    const { warnings } = await copySource(file, path, (database) => refuseNewerSchema(database, username));
+    const { warnings } = await copySource(file, path, (database) => {
+      refuseNewerSchema(database, username);
+      return foreignDatabaseWarnings(database, file);
+    });
     for (const warning of warnings) invocation.note(`warning: ${warning}`);
   });
 }

@@ -1,0 +1,47 @@
+import type { Command } from 'commander';
+import type { Execute, Invocation } from '../../cli/execute.ts';
+import { EXIT_CODE } from '../../cli/exit-code.ts';
+import { askPassword } from '../../cli/password.ts';
+import type { View } from '../../cli/print.ts';
+import { parseUsername } from '../../databases/username.ts';
+import { openRepository } from './repository.ts';
+
+interface Authentication {
+  readonly username: string;
+  readonly valid: boolean;
+}
+
+export function registerUserAuthenticate(parent: Command, execute: Execute): void {
+  const command = parent
+    .command('authenticate <username>')
+    .description('check a password: exit code 0 for the right one, 7 for a wrong one or an unknown user')
+    .option('--password-stdin', 'the password from standard input; without it from a hidden prompt')
+    .addHelpText('after', "\nExample:\n  $ printf 'correct horse' | javumbo user authenticate alice --password-stdin");
+  command.action((username: string, { passwordStdin = false }: { passwordStdin?: boolean }) =>
+    execute(
+      command,
+      (invocation) => userAuthenticate(invocation, parseUsername(username), passwordStdin),
+      authenticationView,
+    ),
+  );
+}
+
+export async function userAuthenticate(
+  invocation: Invocation,
+  username: string,
+  fromStdin: boolean,
+): Promise<Authentication> {
+  const repository = await openRepository(invocation);
+  const password = await askPassword(invocation.context, { fromStdin, twice: false });
+  return { username, valid: await repository.authenticate(username, password) };
+}
+
+const authenticationView: View<Authentication> = {
+  table: ({ username, valid }) => ({
+    rows: [
+      ['username', username],
+      ['valid', valid ? 'yes' : 'no'],
+    ],
+  }),
+  exitCode: ({ valid }) => (valid ? EXIT_CODE.ok : EXIT_CODE.violation),
+};

@@ -1,0 +1,22 @@
+import type { Command } from 'commander';
+import type { Execute, Invocation } from '../../cli/execute.ts';
+import { parseUsername } from '../../databases/username.ts';
+import type { User } from '../../users/repository.ts';
+import { openRepository, userView } from './repository.ts';
+
+export function registerUserGet(parent: Command, execute: Execute): void {
+  const command = parent
+    .command('get <username>')
+    .description('show the account of a user')
+    .addHelpText('after', '\nExample:\n  $ javumbo user get alice --json');
+  command.action((username: string) =>
+    execute(command, (invocation) => userGet(invocation, parseUsername(username)), userView),
+  );
+}
+
+export async function userGet(invocation: Invocation, username: string): Promise<User> {
+  const { noSuchUser } = await import('../../users/repository.ts');
+  const user = await (await openRepository(invocation)).get(username);
+  if (user === undefined) throw noSuchUser(username);
+  return user;
+}

@@ -1,0 +1,127 @@
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import type { Execute, Invocation } from '../../cli/execute.ts';
+import { EXIT_CODE } from '../../cli/exit-code.ts';
+import { visible } from '../../cli/format.ts';
+import type { View } from '../../cli/print.ts';
+import { progressBar, progressOn } from '../../cli/progress.ts';
+import { JavumboError } from '../../failure.ts';
+import type { ImportedRow, StoreDatabase } from '../../users/import.ts';
+import { OPERATOR_CACHE_TTL } from '../db/outcome.ts';
+import { storeFile } from '../db/store-file.ts';
+import { openRepository } from './repository.ts';
+
+interface ImportOptions {
+  readonly withDatabases?: string;
+  readonly dryRun?: boolean;
+}
+
+interface ImportResult {
+  /** Accounts that were made, or with a dry run would be. */
+  readonly importedCount: number;
+  /** Accounts that were there already, with the same hash. */
+  readonly unchangedCount: number;
+  /** Accounts that were not imported, or whose database was not, and why. */
+  readonly skipped: readonly { readonly userId?: number; readonly username: string; readonly reason: string }[];
+  /** Absent without --with-databases. */
+  readonly databases?: { readonly createdCount: number; readonly unchangedCount: number; readonly noneCount: number };
+  readonly dryRun: boolean;
+}
+
+export function registerUserImport(parent: Command, execute: Execute): void {
+  const command = parent
+    .command('import <admin.db>')
+    .description("import the monolith's accounts with their bcrypt hashes; can be run again")
+    .option('--with-databases <dir>', 'also store user_{id}.db or {username}.anki2 from there as their databases')
+    .option('--dry-run', 'say what would be done, and do nothing')
+    .addHelpText('after', '\nExample:\n  $ javumbo user import admin.db --with-databases ./user_dbs --dry-run');
+  command.action((file: string, options: ImportOptions) =>
+    execute(command, (invocation) => userImport(invocation, file, options), importView),
+  );
+}
+
+export async function userImport(
+  invocation: Invocation,
+  file: string,
+  { withDatabases, dryRun = false }: ImportOptions,
+): Promise<ImportResult> {
+  if (withDatabases !== undefined && statSync(withDatabases, { throwIfNoEntry: false })?.isDirectory() !== true) {
+    throw new JavumboError('usage', `${withDatabases} is not a directory`, { try: 'another --with-databases' });
+  }
+  const { importUsers, readAdminDatabase } = await import('../../users/import.ts');
+  const repository = await openRepository(invocation);
+  const { cache } = await invocation.deployment();
+  const copy = cache.workDirectory();
+  const progress = progressOn(invocation.context, invocation.flags.quiet);
+  try {
+    const rows = await readAdminDatabase(file, join(copy.path, 'admin.db'));
+    const imported = await importUsers(rows, {
+      repository,
+      dryRun,
+      databases:
+        withDatabases === undefined
+          ? undefined
+          : { directory: withDatabases, store: await databaseStorer(invocation, dryRun) },
+      onProgress: (done) => progress.show(progressBar('importing accounts', done, rows.length)),
+    });
+    return summaryOf(imported, withDatabases !== undefined, dryRun);
+  } finally {
+    progress.done();
+    copy.release();
+  }
+}
+
+async function databaseStorer(invocation: Invocation, dryRun: boolean): Promise<StoreDatabase> {
+  const deployment = await invocation.deployment();
+  if (dryRun) return async (username) => (await deployment.store.head(username)) === undefined;
+  const databases = deployment.databases({ cacheTtlDefault: OPERATOR_CACHE_TTL });
+  return async (username, file) => {
+    try {
+      await storeFile(invocation, databases, username, file, undefined);
+      return true;
+    } catch (error) {
+      if (error instanceof JavumboError && error.kind === 'conflict') return false;
+      throw error;
+    }
+  };
+}
+
+function summaryOf(rows: readonly ImportedRow[], withDatabases: boolean, dryRun: boolean): ImportResult {
+  const count = (matches: (row: ImportedRow) => boolean): number => rows.filter(matches).length;
+  return {
+    importedCount: count(({ outcome }) => outcome === 'imported'),
+    unchangedCount: count(({ outcome }) => outcome === 'unchanged'),
+    skipped: rows.flatMap(({ userId, username, reason, databaseReason }) => {
+      const why = reason ?? (databaseReason === undefined ? undefined : `its database: ${databaseReason}`);
+      return why === undefined ? [] : { ...(userId === undefined ? {} : { userId }), username, reason: why };
+    }),
+    ...(withDatabases
+      ? {
+          databases: {
+            createdCount: count(({ database }) => database === 'created'),
+            unchangedCount: count(({ database }) => database === 'unchanged'),
+            noneCount: count(({ database }) => database === 'none'),
+          },
+        }
+      : {}),
+    dryRun,
+  };
+}
+
+const importView: View<ImportResult> = {
+  text: ({ importedCount, unchangedCount, skipped, databases, dryRun }, paint) =>
+    [
+      ...skipped.map(({ username, reason }) =>
+        paint.warn(`skipped ${JSON.stringify(visible(username))}: ${visible(reason)}`),
+      ),
+      `${dryRun ? 'would import' : 'imported'} ${importedCount} accounts; ${unchangedCount} were there already; skipped ${skipped.length}`,
+      ...(databases === undefined
+        ? []
+        : [
+            `${dryRun ? 'would create' : 'created'} ${databases.createdCount} databases; ${databases.unchangedCount} were there already; ${databases.noneCount} have no file`,
+          ]),
+    ].join('\n'),
+  // Green only when everybody is there: a pipeline must not go on without some of its users.
+  exitCode: ({ skipped }) => (skipped.length === 0 ? EXIT_CODE.ok : EXIT_CODE.violation),
+};

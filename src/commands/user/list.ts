@@ -1,0 +1,76 @@
+import type { Command } from 'commander';
+import type { Execute, Invocation } from '../../cli/execute.ts';
+import type { View } from '../../cli/print.ts';
+import { JavumboError } from '../../failure.ts';
+import type { User, UserList } from '../../users/repository.ts';
+import { parsePositive } from '../bench/scenario.ts';
+import { openRepository } from './repository.ts';
+
+interface ListOptions {
+  readonly limit: number;
+  readonly after?: string;
+}
+
+/** Users in pages as they come, so that a pipe gets each at once. */
+interface Listing {
+  readonly pages: AsyncIterable<UserList>;
+}
+
+export function registerUserList(parent: Command, execute: Execute): void {
+  const command = parent
+    .command('list')
+    .description("list accounts, in the table's own order")
+    .option('--limit <n>', 'how many at the most', parsePositive, 100)
+    .option('--after <username>', 'go on after that user, as "next" of the last list said')
+    .addHelpText('after', '\nExample:\n  $ javumbo user list --limit 1000');
+  command.action((options: ListOptions) => execute(command, (invocation) => userList(invocation, options), listView));
+}
+
+export async function userList(invocation: Invocation, { limit, after }: ListOptions): Promise<Listing> {
+  if (after === '') {
+    throw new JavumboError('usage', '--after is empty', { try: 'without --after, which lists from the beginning' });
+  }
+  const repository = await openRepository(invocation);
+  return { pages: telling(repository.list({ limit, after }), (next) => invocation.note(more(next))) };
+}
+
+function more(next: string): string {
+  return `note: there are more: --after '${next.replaceAll("'", `'\\''`)}'`;
+}
+
+async function* telling(pages: AsyncIterable<UserList>, tell: (next: string) => void): AsyncGenerator<UserList> {
+  let next: string | undefined;
+  for await (const page of pages) {
+    next = page.next;
+    yield page;
+  }
+  if (next !== undefined) tell(next);
+}
+
+async function collected({ pages }: Listing): Promise<UserList> {
+  const users: User[] = [];
+  let next: string | undefined;
+  for await (const page of pages) {
+    users.push(...page.users);
+    next = page.next;
+  }
+  return { users, next };
+}
+
+const listView: View<Listing> = {
+  json: async (listing) => {
+    const { users, next } = await collected(listing);
+    return { users, next: next ?? null };
+  },
+  lines: async function* ({ pages }) {
+    for await (const { users } of pages) yield* users.map(row);
+  },
+  table: async (listing) => ({
+    head: ['username', 'name', 'created at', 'updated at'],
+    rows: (await collected(listing)).users.map(row),
+  }),
+};
+
+function row({ username, name, createdAt = '', updatedAt = '' }: User): string[] {
+  return [username, name, createdAt, updatedAt];
+}

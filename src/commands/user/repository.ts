@@ -1,0 +1,24 @@
+import type { Invocation } from '../../cli/execute.ts';
+import type { View } from '../../cli/print.ts';
+import type { User, UserRepository } from '../../users/repository.ts';
+
+/** The accounts of the deployment that the command works on. */
+export async function openRepository(invocation: Invocation): Promise<UserRepository> {
+  const { UserRepository } = await import('../../users/repository.ts');
+  const deployment = await invocation.deployment();
+  return new UserRepository(await deployment.users(), invocation.context);
+}
+
+export const userView: View<User> = {
+  table: (user) => ({ rows: userRows(user) }),
+};
+
+/** Names and values of one user, as a table without a head. */
+export function userRows({ username, name, createdAt, updatedAt }: User): string[][] {
+  return [
+    ['username', username],
+    ['name', name],
+    ...(createdAt === undefined ? [] : [['created at', createdAt]]),
+    ...(updatedAt === undefined ? [] : [['updated at', updatedAt]]),
+  ];
+}

@@ -1,0 +1,34 @@
+import type { Command } from 'commander';
+import type { Execute, Invocation } from '../../cli/execute.ts';
+import { askPassword } from '../../cli/password.ts';
+import { parseUsername } from '../../databases/username.ts';
+import type { User } from '../../users/repository.ts';
+import { openRepository, userView } from './repository.ts';
+
+interface UpdateOptions {
+  readonly name?: string;
+  readonly passwordStdin?: boolean;
+}
+
+export function registerUserUpdate(parent: Command, execute: Execute): void {
+  const command = parent
+    .command('update <username>')
+    .description('set the name, the password, or both')
+    .option('--name <text>', 'the name that is shown')
+    .option('--password-stdin', 'a new password, from standard input or, on a terminal, from a hidden prompt')
+    .addHelpText('after', "\nExample:\n  $ javumbo user update alice --name 'Alice B.'");
+  command.action((username: string, options: UpdateOptions) =>
+    execute(command, (invocation) => userUpdate(invocation, parseUsername(username), options), userView),
+  );
+}
+
+export async function userUpdate(
+  invocation: Invocation,
+  username: string,
+  { name, passwordStdin }: UpdateOptions,
+): Promise<User> {
+  const repository = await openRepository(invocation);
+  const password =
+    passwordStdin === true ? await askPassword(invocation.context, { fromStdin: true, twice: true }) : undefined;
+  return repository.update(username, { name, password });
+}

@@ -1,0 +1,168 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import pLimit from 'p-limit';
+import { copySource } from '../databases/source-file.ts';
+import { openReadOnly } from '../databases/sqlite.ts';
+import { isUsername } from '../databases/username.ts';
+import { JavumboError, messageOf } from '../failure.ts';
+import { isTestUser } from '../test-data.ts';
+import { costOf } from './password.ts';
+import type { UserRepository } from './repository.ts';
+
+/** A row of the monolith's user table. */
+export interface ImportRow {
+  readonly userId: number | undefined;
+  readonly username: string;
+  readonly name: string;
+  readonly passwordHash: string;
+}
+
+/** What became of one row, or with a dry run what would. */
+export interface ImportedRow {
+  readonly userId?: number | undefined;
+  readonly username: string;
+  /** `unchanged`: the account was there already, with the same hash. */
+  readonly outcome: 'imported' | 'unchanged' | 'skipped';
+  /** Why it was skipped. */
+  readonly reason?: string | undefined;
+  /** Absent where databases were not asked for, or the account was skipped. */
+  readonly database?: 'created' | 'unchanged' | 'none' | 'failed' | undefined;
+  /** Why the database could not be made. */
+  readonly databaseReason?: string | undefined;
+}
+
+/** Stores a file as the database of a user who has none. False when the user has one. With a dry run: whether it would. */
+export type StoreDatabase = (username: string, file: string) => Promise<boolean>;
+
+// Enough to hide the network's round trips; DynamoDB's on-demand tables take thousands of writes a second.
+const CONCURRENCY = 16;
+
+/**
+ * The rows of an `admin.db`, which a running monolith may have open: the table `users`, or the one table that has the
+ * columns `username` and `password_hash`. `copy` is where a copy may be made, beside nothing else.
+ * Throws `usage` or `corrupt` for a file that holds no such table.
+ */
+export async function readAdminDatabase(file: string, copy: string): Promise<ImportRow[]> {
+  await copySource(file, copy, () => []);
+  const database = openReadOnly(copy);
+  try {
+    const tables = database
+      .prepare(
+        `SELECT m.name, group_concat(lower(c.name)) AS columns FROM sqlite_master m, pragma_table_info(m.name) c
+         WHERE m.type = 'table' GROUP BY m.name`,
+      )
+      .all() as { name: string; columns: string }[];
+    const candidates = tables
+      .map(({ name, columns }) => ({ name, columns: columns.split(',') }))
+      .filter(({ columns }) => columns.includes('username') && columns.includes('password_hash'));
+    const table = candidates.find(({ name }) => name.toLowerCase() === 'users') ?? candidates[0];
+    if (table === undefined || (candidates.length > 1 && table.name.toLowerCase() !== 'users')) {
+      throw new JavumboError('usage', `${file} has no table of users (username, name, password_hash)`, {
+        try: 'the admin.db of the monolith',
+      });
+    }
+    const column = (name: string): string => (table.columns.includes(name) ? name : 'NULL');
+    const rows = database
+      .prepare(
+        `SELECT ${column('user_id')} AS userId, username, ${column('name')} AS name, password_hash AS passwordHash
+         FROM "${table.name.replaceAll('"', '""')}" ORDER BY 1, 2`,
+      )
+      .all() as { userId: unknown; username: unknown; name: unknown; passwordHash: unknown }[];
+    return rows.map(({ userId, username, name, passwordHash }) => ({
+      userId: typeof userId === 'number' ? userId : undefined,
+      username: textOf(username),
+      name: textOf(name),
+      passwordHash: textOf(passwordHash),
+    }));
+  } finally {
+    database.close();
+  }
+}
+
+/** bcrypt of Python and Flask alike leave bytes as well as text behind. */
+function textOf(value: unknown): string {
+  return Buffer.isBuffer(value) ? value.toString('utf8') : value === null ? '' : String(value);
+}
+
+export interface ImportOptions {
+  readonly repository: UserRepository;
+  /** Says what would become of each row, and changes nothing. */
+  readonly dryRun: boolean;
+  /** Also makes the database of each user from `user_{userId}.db` or `{username}.anki2` in that directory. */
+  readonly databases?: { readonly directory: string; readonly store: StoreDatabase } | undefined;
+  readonly onProgress?: ((done: number) => void) | undefined;
+}
+
+/**
+ * Imports rows, in any order and some at once; the result has theirs. What cannot be imported is skipped and says why.
+ * Can be run again: what is there already is `unchanged`. Throws `unavailable` and `unknown` where the deployment cannot
+ * go on; what was imported before stays, and is `unchanged` the next time.
+ */
+export async function importUsers(rows: readonly ImportRow[], options: ImportOptions): Promise<ImportedRow[]> {
+  const limit = pLimit(CONCURRENCY);
+  const seen = new Set<string>();
+  let done = 0;
+  let failure: unknown;
+  const results = await Promise.allSettled(
+    rows.map((row) => {
+      const again = seen.has(row.username);
+      seen.add(row.username);
+      return limit(async () => {
+        // Whoever waits behind a deployment that cannot go on would only wait for the same answer.
+        if (failure !== undefined) throw failure;
+        try {
+          const { userId, username } = row;
+          const outcome = await importRow(row, again, options);
+          options.onProgress?.(++done);
+          return { ...(userId === undefined ? {} : { userId }), username, ...outcome };
+        } catch (error) {
+          failure ??= error;
+          throw error;
+        }
+      });
+    }),
+  );
+  if (failure !== undefined) throw failure;
+  return results.flatMap((result) => (result.status === 'fulfilled' ? result.value : []));
+}
+
+type RowOutcome = Omit<ImportedRow, 'userId' | 'username'>;
+
+async function importRow(row: ImportRow, again: boolean, options: ImportOptions): Promise<RowOutcome> {
+  const reason = again ? 'the username appears twice' : whyNot(row);
+  if (reason !== undefined) return { outcome: 'skipped', reason };
+  const { repository, dryRun, databases } = options;
+  const became = dryRun ? ((await repository.whatIsThere(row)) ?? 'created') : await repository.adopt(row);
+  if (became === 'exists') {
+    return { outcome: 'skipped', reason: 'a user of that name exists already, with another password' };
+  }
+  const outcome = became === 'created' ? 'imported' : 'unchanged';
+  return { outcome, ...(databases === undefined ? {} : await importDatabase(row, databases)) };
+}
+
+function whyNot({ username, passwordHash }: ImportRow): string | undefined {
+  if (!isUsername(username)) return 'it is not a username: a letter or digit, then letters, digits or . _ @ + -';
+  if (isTestUser(username)) return 'names that begin like this are test data, which clean-up removes';
+  if (passwordHash === '') return 'there is no password hash';
+  if (costOf(passwordHash) === undefined) return 'the password hash is not one of bcrypt ($2a$, $2b$ or $2y$)';
+  return undefined;
+}
+
+async function importDatabase(
+  { userId, username }: ImportRow,
+  { directory, store }: NonNullable<ImportOptions['databases']>,
+): Promise<Pick<ImportedRow, 'database' | 'databaseReason'>> {
+  const files = [...(userId === undefined ? [] : [`user_${userId}.db`]), `${username}.anki2`].filter((name) =>
+    existsSync(join(directory, name)),
+  );
+  const [file] = files;
+  if (file === undefined) return { database: 'none' };
+  if (files.length > 1) return { database: 'failed', databaseReason: `there are both ${files.join(' and ')}` };
+  try {
+    return { database: (await store(username, join(directory, file))) ? 'created' : 'unchanged' };
+  } catch (error) {
+    // The file's own fault; anything else will be the next file's as well.
+    if (!(error instanceof JavumboError) || (error.kind !== 'corrupt' && error.kind !== 'usage')) throw error;
+    return { database: 'failed', databaseReason: messageOf(error) };
+  }
+}
