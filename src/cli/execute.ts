@@ -13,6 +13,8 @@ export interface Invocation {
   readonly context: Context;
   readonly flags: OutputFlags;
   deployment(options?: DeploymentOptions): Promise<Deployment>;
+  /** What `deployment` does before all else: refuses options that name a part of another one, and notes the default. */
+  requireMeantDeployment(): void;
   /** A line for people on stderr; nothing with --quiet. */
   note(line: string): void;
 }
@@ -37,18 +39,21 @@ export function executeIn(context: Context, finished: (code: ExitCode) => void):
     };
     try {
       const config = await configOf(command, context);
+      const requireMeantDeployment = (): void => {
+        if (config.deployment.source !== 'default') return;
+        refuseEngineWithoutBucket(config);
+        note(`note: no bucket is configured: working on the local deployment in ${config.home.value}`);
+      };
       const invocation: Invocation = {
         config,
         context,
         flags,
         note,
+        requireMeantDeployment,
         deployment: async ({ rttDefaultMs } = {}) => {
           if (opened[0] !== undefined) return opened[0];
-          refuseEngineWithoutBucket(config);
+          requireMeantDeployment();
           const simulated = withDefaultRoundTrip(config, rttDefaultMs);
-          if (config.deployment.source === 'default') {
-            note(`note: no bucket is configured: working on the local deployment in ${config.home.value}`);
-          }
           const { openDeployment } = await import('../deployment/open.ts');
           if (simulated !== config) note(`note: simulating a round trip of ${rttDefaultMs} ms (--rtt 0 for none)`);
           const deployment = await openDeployment(simulated, context);
@@ -67,7 +72,6 @@ export function executeIn(context: Context, finished: (code: ExitCode) => void):
 
 /** What names a part of a deployment on AWS is never meant for the local one. */
 function refuseEngineWithoutBucket(config: Config): void {
-  if (config.deployment.source !== 'default') return;
   const { endpointUrl, dynamodbEndpointUrl, usersTable, locksTable } = config;
   const named = [endpointUrl, dynamodbEndpointUrl, usersTable, locksTable].find(({ source }) => source === 'flag');
   if (named === undefined) return;

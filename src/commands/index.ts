@@ -17,6 +17,8 @@ import { registerDbList } from './db/list.ts';
 import { registerDbPull } from './db/pull.ts';
 import { registerDbPush } from './db/push.ts';
 import { registerDbQuery } from './db/query.ts';
+import { registerDeploymentCreate } from './deployment/create.ts';
+import { registerDeploymentDescribe } from './deployment/describe.ts';
 import { registerUserAuthenticate } from './user/authenticate.ts';
 import { registerUserCreate } from './user/create.ts';
 import { registerUserDelete } from './user/delete.ts';
@@ -27,6 +29,7 @@ import { registerUserUpdate } from './user/update.ts';
 import { registerVerifyDay2 } from './verify/day2.ts';
 import { registerVerifyDay3 } from './verify/day3.ts';
 import { registerVerifyDay4 } from './verify/day4.ts';
+import { registerVerifyDay5 } from './verify/day5.ts';
 
 type Register = (parent: Command, execute: Execute) => void;
 
@@ -69,7 +72,12 @@ const NOUNS: readonly { readonly name: string; readonly description: string; rea
   {
     name: 'verify',
     description: 'prove that the deployment works, day by day',
-    verbs: [registerVerifyDay2, registerVerifyDay3, registerVerifyDay4],
+    verbs: [registerVerifyDay2, registerVerifyDay3, registerVerifyDay4, registerVerifyDay5],
+  },
+  {
+    name: 'deployment',
+    description: 'the bucket and the tables themselves',
+    verbs: [registerDeploymentCreate, registerDeploymentDescribe],
   },
   { name: 'cache', description: 'the databases kept on this machine', verbs: [registerCacheStats, registerCacheClear] },
   { name: 'config', description: 'where each setting comes from', verbs: [registerConfigShow] },

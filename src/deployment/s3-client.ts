@@ -21,10 +21,10 @@ export function openS3Store(
 }
 
 /** S3 as the configuration names it. Makes no request. */
-export function openS3(config: Config): S3Client {
+export function openS3(config: Config, maxAttempts = 1): S3Client {
   const endpoint = config.endpointUrl.value;
   return new S3Client({
-    ...clientOptions(config),
+    ...clientOptions(config, maxAttempts),
     // Elsewhere than on AWS bucket names are seldom host names, and the SDK's newer checksums seldom understood.
     ...(endpoint === undefined
       ? {}
