@@ -18,12 +18,12 @@ export const SCRIPTS = {
   commandLoop: fileURLToPath(new URL('../../dist/testing/command-loop.js', import.meta.url)),
 } as const;
 
-/** Runs a script of this project as a process of its own. `killAfterMs`: kill -9 at that moment, if it still runs. */
+/** Runs a script of this project as a process of its own. `killAfterMs`: kill -9 at that moment, if it still runs. `input`: its stdin. */
 export function runScript(
   script: string,
   argv: readonly string[],
   env: Readonly<Record<string, string>>,
-  { killAfterMs }: { readonly killAfterMs?: number } = {},
+  { killAfterMs, input }: { readonly killAfterMs?: number; readonly input?: string } = {},
 ): Promise<ChildResult> {
   return new Promise((resolve, reject) => {
     const startedAt = performance.now();
@@ -34,7 +34,7 @@ export function runScript(
         AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
         ...env,
       },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: 'pipe',
     });
     let stdout = '';
     let stderr = '';
@@ -45,6 +45,9 @@ export function runScript(
       stderr += text;
     });
     const timer = killAfterMs === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), killAfterMs);
+    // Whoever does not read it ends before it is written.
+    child.stdin.on('error', () => {});
+    child.stdin.end(input ?? '');
     child.on('error', reject);
     child.on('close', (code, signal) => {
       clearTimeout(timer);

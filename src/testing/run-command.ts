@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { afterAll } from 'vitest';
 import type { Context, Output } from '../cli/context.ts';
 import type { ExitCode } from '../cli/exit-code.ts';
@@ -36,6 +37,8 @@ export interface RunOptions {
   readonly atStep?: Context['atStep'];
   /** Both streams are terminals of 80 columns. */
   readonly tty?: boolean;
+  /** What comes through a pipe on standard input; undefined: nobody is there. */
+  readonly piped?: string | Buffer;
 }
 
 const directories: string[] = [];
@@ -61,7 +64,7 @@ export function freshMachine(): { HOME: string; JAVUMBO_HOME: string; JAVUMBO_CA
 /** Runs one command line in this process, on a machine of its own except for what `env` says. */
 export async function runCommand(
   argv: readonly string[],
-  { env = {}, atStep, tty = false }: RunOptions = {},
+  { env = {}, atStep, tty = false, piped }: RunOptions = {},
 ): Promise<CommandResult> {
   const environment: NodeJS.ProcessEnv = { ...freshMachine(), ...env };
   giveToSdk(environment);
@@ -69,6 +72,7 @@ export async function runCommand(
   const stderr = recorder(tty);
   const code = await main(argv, {
     env: environment,
+    stdin: piped === undefined ? undefined : Readable.from([piped]),
     stdout: stdout.output,
     stderr: stderr.output,
     clock: systemClock,
