@@ -27,7 +27,10 @@ function localResources({ home }: Config, context: Context): Resources {
     exists: async () => existsSync(home.value),
     make: async () => {
       const { LocalDatabaseStore } = await import('../databases/local-store.ts');
-      new LocalDatabaseStore(home.value, context).close();
+      const store = new LocalDatabaseStore(home.value, context);
+      // The first look at it makes it.
+      await store.list();
+      store.close();
       return true;
     },
     settings: [],
