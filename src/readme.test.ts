@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { SCRIPTS } from './testing/child-process.ts';
+import { type DynamoServer, startDynamoServer } from './testing/dynamo-server.ts';
 import { type S3Server, startS3Server } from './testing/s3-server.ts';
 
 const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
@@ -15,6 +16,7 @@ const blocks = [...readme.matchAll(/```sh\n([\s\S]*?)```/g)].map((match) => matc
 
 let directory: string;
 let server: S3Server;
+let dynamo: DynamoServer;
 
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), 'javumbo-readme-'));
@@ -23,11 +25,13 @@ beforeAll(async () => {
   writeFileSync(join(directory, 'bin', 'npx'), `#!/bin/sh\nshift\nexec ${process.execPath} ${SCRIPTS.javumbo} "$@"\n`, {
     mode: 0o755,
   });
-  server = await startS3Server({ buckets: ['my-bucket'] });
+  server = await startS3Server();
+  dynamo = await startDynamoServer();
 });
 
 afterAll(async () => {
   await server.close();
+  await dynamo.close();
   rmSync(directory, { recursive: true, force: true });
 });
 
@@ -56,6 +60,7 @@ test.each(sessions.map((block, index) => ({ index, block })))(
     const script = block
       .replace(/^\$ /gm, '')
       .replaceAll('http://127.0.0.1:7480', server.endpoint)
+      .replaceAll('http://127.0.0.1:8000', dynamo.endpoint)
       .replaceAll('=…', '=x');
     await shell(script);
   },
@@ -70,9 +75,11 @@ test('the two lines for a fresh clone install, and run the main job and the test
 });
 
 test('every command that there is stands in the table of commands, and no other', async () => {
-  const named = [...readme.matchAll(/`((?:db|bench|verify|cache|config) [a-z0-9-]+)[^`]*`/g)].map((match) => match[1]);
+  const named = [...readme.matchAll(/`((?:user|db|bench|verify|deployment|cache|config) [a-z0-9-]+)[^`]*`/g)].map(
+    (match) => match[1],
+  );
   const listed = new Set<string>();
-  for (const noun of ['db', 'bench', 'verify', 'cache', 'config']) {
+  for (const noun of ['user', 'db', 'bench', 'verify', 'deployment', 'cache', 'config']) {
     const help = await shell(`npx javumbo ${noun} --help`);
     for (const match of help.slice(help.indexOf('Commands:')).matchAll(/^ {2}([a-z0-9-]+) /gm)) {
       if (match[1] !== 'help') listed.add(`${noun} ${match[1]}`);

