@@ -205,6 +205,26 @@ export function judgeConcurrent({ workers, noteIds }: ConcurrentResult, notesBef
   };
 }
 
+/** What Test 4.2 measures, for whoever must know it beforehand. */
+export const CONCURRENT_FIGURES = {
+  metrics: ['successMs'],
+  derived: [
+    'committed',
+    'conflicts',
+    'unknown',
+    'other',
+    'unknownThatLanded',
+    'missing',
+    'notesAtEnd',
+    'lost',
+    'unexpected',
+    'attempts',
+    'wastedAttempts',
+    'allInMs',
+    'commitsPerSecond',
+  ],
+} as const;
+
 /** The figures of Test 4.2. `successMs` is absent when nothing was committed. */
 export function concurrentFigures(
   result: ConcurrentResult,

@@ -19,6 +19,8 @@ import { registerDbPush } from './db/push.ts';
 import { registerDbQuery } from './db/query.ts';
 import { registerDeploymentCreate } from './deployment/create.ts';
 import { registerDeploymentDescribe } from './deployment/describe.ts';
+import { registerReportSchema } from './report/schema.ts';
+import { registerReportShow } from './report/show.ts';
 import { registerUserAuthenticate } from './user/authenticate.ts';
 import { registerUserCreate } from './user/create.ts';
 import { registerUserDelete } from './user/delete.ts';
@@ -78,6 +80,11 @@ const NOUNS: readonly { readonly name: string; readonly description: string; rea
     name: 'deployment',
     description: 'the bucket and the tables themselves',
     verbs: [registerDeploymentCreate, registerDeploymentDescribe],
+  },
+  {
+    name: 'report',
+    description: 'what bench and verify write with --report json=<file>',
+    verbs: [registerReportShow, registerReportSchema],
   },
   { name: 'cache', description: 'the databases kept on this machine', verbs: [registerCacheStats, registerCacheClear] },
   { name: 'config', description: 'where each setting comes from', verbs: [registerConfigShow] },

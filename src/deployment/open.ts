@@ -17,6 +17,7 @@ interface Backend {
   readonly store: DatabaseStore;
   /** Tells deployments apart in the cache. */
   readonly identity: string;
+  readonly engine: () => string;
   readonly tables: Tables;
   readonly close: () => void;
 }
@@ -53,6 +54,7 @@ export async function openDeployment(config: Config, context: Context): Promise<
       });
     return {
       description: describeDeployment(config),
+      engine: backend.engine,
       config,
       store,
       cache,
@@ -88,6 +90,7 @@ async function openLocal(
   return {
     store,
     identity: `local ${store.id}`,
+    engine: () => 'local files',
     tables,
     close: () => {
       store.close();

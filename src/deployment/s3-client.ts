@@ -8,14 +8,25 @@ import { clientOptions } from './client-options.ts';
 export function openS3Store(
   config: Config,
   onExtraRequest: S3DatabaseStoreOptions['onExtraRequest'],
-): { store: S3DatabaseStore; identity: string; close: () => void } {
+): { store: S3DatabaseStore; identity: string; engine: () => string; close: () => void } {
   const bucket = config.bucket.value;
   if (bucket === undefined) throw new JavumboError('internal', 'an S3 store was opened without a bucket');
   const endpoint = config.endpointUrl.value;
   const client = openS3(config);
+  let engine = endpoint === undefined ? 'AWS' : 'unknown';
+  client.middlewareStack.add(
+    (next) => async (request) => {
+      const result = await next(request);
+      const { headers } = result.response as { headers?: Record<string, string> };
+      if (endpoint !== undefined && headers?.server !== undefined) engine = headers.server;
+      return result;
+    },
+    { step: 'deserialize', priority: 'low', name: 'nameOfTheEngine' },
+  );
   return {
     store: new S3DatabaseStore(client, { bucket, endpoint, onExtraRequest }),
     identity: `s3 ${endpoint ?? 'aws'} ${bucket}`,
+    engine: () => engine,
     close: () => client.destroy(),
   };
 }

@@ -1,9 +1,9 @@
 import type { Context } from '../cli/context.ts';
-import { requestsSince } from '../databases/request-counts.ts';
+import { addRequests, NO_REQUESTS, requestsSince } from '../databases/request-counts.ts';
 import type { Deployment } from '../deployment/deployment.ts';
 import type { FailureKind } from '../failure.ts';
 import type { Report } from '../report/document.ts';
-import { startReport } from '../report/start.ts';
+import type { StartedReport } from '../report/start.ts';
 import { type CheckResult, type Figures, runTest, type Test } from './check.ts';
 
 export interface VerifyResult {
@@ -17,15 +17,21 @@ const GRAVITY: readonly FailureKind[] = ['interrupted', 'unknown', 'unavailable'
 
 /** Runs the tests of a day one after the other, all of them, and reports. */
 export async function runDay(
-  name: string,
+  report: StartedReport,
   deployment: Deployment,
   context: Context,
   prepare: (figures: Figures) => Promise<readonly Test[]>,
   onTest: (test: Test) => void,
 ): Promise<VerifyResult> {
-  const report = startReport('verify', name, deployment, context.clock);
   const before = deployment.requests();
-  const figures: Figures = { metrics: {}, derived: {}, grades: {}, workers: [], warnings: [] };
+  const figures: Figures = {
+    metrics: {},
+    derived: {},
+    grades: {},
+    workers: [],
+    workerRequests: NO_REQUESTS,
+    warnings: [],
+  };
   const results: CheckResult[] = [];
   for (const test of await prepare(figures)) {
     onTest(test);
@@ -37,13 +43,13 @@ export async function runDay(
   return {
     failure: GRAVITY.find((kind) => results.some(({ failure }) => failure === kind)),
     report: report.finish({
-      parameters: {},
       checks,
       metrics: figures.metrics,
       derived: figures.derived,
       grades: figures.grades,
       ...(figures.workers.length === 0 ? {} : { workers: figures.workers }),
-      requests: requestsSince(before, deployment.requests()),
+      requests: addRequests(requestsSince(before, deployment.requests()), figures.workerRequests),
+      operations: 1,
       warnings: figures.warnings,
       passed: ran && failed.length === 0,
       failureReasons: ran ? failed.map(({ id, reason }) => `test ${id}: ${reason}`) : ['no test ran'],
