@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { Execute } from '../cli/execute.ts';
 import { registerBenchCache } from './bench/cache.ts';
+import { registerBenchCompare } from './bench/compare.ts';
 import { registerBenchConcurrent } from './bench/concurrent.ts';
 import { registerBenchHitRate } from './bench/hit-rate.ts';
 import { registerBenchLatency } from './bench/latency.ts';
@@ -69,7 +70,13 @@ const NOUNS: readonly { readonly name: string; readonly description: string; rea
   {
     name: 'bench',
     description: 'measure the deployment',
-    verbs: [registerBenchLatency, registerBenchCache, registerBenchHitRate, registerBenchConcurrent],
+    verbs: [
+      registerBenchLatency,
+      registerBenchCache,
+      registerBenchHitRate,
+      registerBenchConcurrent,
+      registerBenchCompare,
+    ],
   },
   {
     name: 'verify',
