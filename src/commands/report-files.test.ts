@@ -12,6 +12,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { JavumboError } from '../failure.ts';
 import { buildProgram } from '../main.ts';
 import type { Report } from '../report/document.ts';
 import { reportJsonSchema } from '../report/schema.ts';
@@ -194,6 +195,20 @@ describe('a report', () => {
     expect(readFileSync(fileOf('a.xml'), 'utf8')).toContain('failures="2"');
     const shown = await runCommand(['report', 'show', fileOf('a.json')]);
     expect(shown).toMatchObject({ code: 0, stdout: expect.stringMatching(/^bench latency\n[\s\S]*\nfailed: put /) });
+  });
+
+  test('is written when the work is interrupted, in every form', async () => {
+    const targets = ['json=a.json', 'junit=a.xml', 'markdown=a.md'].flatMap((target) => [
+      '--report',
+      target.replace('=', `=${directory}/`),
+    ]);
+    const interrupt = (): never => {
+      throw new JavumboError('interrupted', 'interrupted');
+    };
+    expect((await runCommand([...LATENCY, ...targets], { env, atStep: interrupt })).code).toBe(130);
+    expect(readReportFile('a.json')).toMatchObject({ passed: false, failureReasons: ['interrupted'] });
+    expect(readFileSync(fileOf('a.xml'), 'utf8')).toContain('<failure message="interrupted"');
+    expect(readFileSync(fileOf('a.md'), 'utf8')).toMatch(/^## ❌[\s\S]*\n- interrupted\n/);
   });
 
   test('knows the SDK, and the commit that the CI names', async () => {

@@ -42,7 +42,7 @@ export async function benchCache(
   const plan = {
     name: 'cache',
     parameters: { requests, notes, cacheTtlSeconds, loop: 'closed' },
-    operation: 'one request of the mix: reads and writes, each as often uncached as cold and warm together',
+    operation: 'one read or write: half of them without a cache, the others cold or warm',
     figures: CACHE_FIGURES,
   };
   return runScenario(invocation, opened, output, plan, async ({ deployment, username, progress }) => {

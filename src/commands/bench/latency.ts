@@ -86,13 +86,12 @@ function requestLines({ metrics }: Report): string[] {
   );
 }
 
-function summaryLines({ metrics, derived, requests }: Report, paint: Paint): string[] {
+function summaryLines({ metrics, derived }: Report, paint: Paint): string[] {
   const of = (name: string): number => derived[name] ?? Number.NaN;
   return [
     ...metricLines('phase', PHASES, metrics, paint),
     '',
     `${of('storeSharePercent').toFixed(1)} % of the time is the store; upload is ${of('uploadToDownloadRatio').toFixed(2)} times download`,
-    `${requests.get} GET, ${requests.put} PUT; ${formatBytes(requests.bytesDown)} down, ${formatBytes(requests.bytesUp)} up`,
     `${of('distinctVersions')} distinct versions; size ${formatBytes(of('sizeBeforeBytes'))} before, ${formatBytes(of('sizeAfterBytes'))} after`,
     `with a cache that hits ${of('projectedHitRatePercent')} %: download ${formatMs(of('projectedDownloadMs'))}, total ${formatMs(of('projectedTotalMs'))},`,
     `  ${formatMs(of('projectedSavingMs'))} (${of('projectedSavingPercent').toFixed(1)} %) saved; a cached request ${formatMs(of('projectedCachedRequestMs'))}`,

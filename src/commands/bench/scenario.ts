@@ -9,6 +9,7 @@ import type { Deployment } from '../../deployment/deployment.ts';
 import type { Report } from '../../report/document.ts';
 import type { ReportParts } from '../../report/start.ts';
 import { type FigureNames, refuseUnknownFigures } from '../../report/threshold.ts';
+import { costLines } from '../cost-lines.ts';
 import { type ReportFlags, withReport } from '../report-options.ts';
 
 /** Week 1's round trip to S3, simulated on the local deployment where time is what is measured. */
@@ -99,14 +100,6 @@ export function metricLines(
       return row([label, ...[mean, min, p50, p95, p99, max].map(formatMs)]);
     }),
   ];
-}
-
-/** US dollars for people: cents matter, and so does the first digit of what costs less. */
-function costLines({ cost, costUsdPerMillion }: Report): string[] {
-  if (cost === undefined || costUsdPerMillion === undefined) return [];
-  const usd =
-    costUsdPerMillion >= 0.1 ? costUsdPerMillion.toFixed(2) : String(Number(costUsdPerMillion.toPrecision(1)));
-  return [`a million cost ${usd} US dollars (${cost.prices.region}, ${cost.prices.date}), each ${cost.operation}`];
 }
 
 function whereMeasured({ deployment }: Report): string {
