@@ -216,9 +216,27 @@ const RUN = {
   simulated: true,
   parameters: { workers: 10, notes: 5 },
   environment: { node: '20.0.0', cpuModel: 'x', commit: 'a' },
+  metrics: {},
   passed: true,
   failureReasons: [],
 } as unknown as Report;
+
+describe('a run whose samples', () => {
+  const doubts = (samples: readonly number[]): string[] =>
+    doubtsAboutPair(RUN, { ...RUN, startedAt: 'today', metrics: { totalMs: metricOf(samples) } });
+
+  test('drifted is doubted', () => {
+    expect(doubts(numbers(100, 120))).toEqual([expect.stringMatching(/^totalMs drifted during the run of today: /)]);
+  });
+
+  test.each([
+    { name: 'come in any order', samples: latencies(seededRandom(3), 50).samples },
+    { name: 'are too few to tell', samples: numbers(1, 6) },
+    { name: 'are equal', samples: Array(20).fill(3) },
+  ])('$name is not', ({ samples }) => {
+    expect(doubts(samples)).toEqual([]);
+  });
+});
 
 describe('two runs', () => {
   test.each<{ name: string; change: Partial<Report>; says: string }>([

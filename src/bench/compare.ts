@@ -160,7 +160,20 @@ export function doubtsAboutPair(before: Report, after: Report): string[] {
     ...[before, after].flatMap(({ passed, startedAt, failureReasons }) =>
       passed ? [] : [`the run of ${startedAt} did not pass: ${failureReasons.join('; ')}`],
     ),
+    ...[before, after].flatMap(({ startedAt, metrics }) => {
+      const unsteady = Object.keys(metrics).filter((name) => drifted(metrics[name]?.samples ?? []));
+      if (unsteady.length === 0) return [];
+      return [
+        `${unsteady.join(', ')} drifted during the run of ${startedAt}: the machine was busy, or something warmed up; measure again`,
+      ];
+    }),
   ];
+}
+
+/** All of the above takes samples for independent. Those of a busy machine are not: one half differs from the other. */
+function drifted(samples: readonly number[]): boolean {
+  const half = Math.floor(samples.length / 2);
+  return mannWhitneyP(samples.slice(0, half), samples.slice(half)) <= SIGNIFICANCE;
 }
 
 function named(values: Readonly<Record<string, unknown>>): Record<string, string> {
