@@ -177,6 +177,9 @@ describe('leases on the local deployment', () => {
     expect({ code, failureReasons: race.failureReasons }).toEqual({ code: 0, failureReasons: [] });
     expect(race.derived).toMatchObject({ committed: 12, attempts: 12, wastedAttempts: 0, lost: 0 });
     expect(race.requests.put).toBe(12);
+    // Each change takes a lease and releases it; waiting for one asks again.
+    expect(race.requests.dynamo?.write).toBeGreaterThanOrEqual(24);
+    expect(race.cost?.usdPerMillion.dynamo).toBeCloseTo(((race.requests.dynamo?.write ?? 0) * 0.625) / 12, 9);
   });
 
   test('that expire under a slow holder cost work and lose nothing', async () => {

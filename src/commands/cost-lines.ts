@@ -12,7 +12,9 @@ export function costLines({ requests, cost, costUsdPerMillion = 0 }: Report): st
     ...(['head', 'delete', 'list'] as const).flatMap((name) =>
       requests[name] === 0 ? [] : [`${requests[name]} ${name.toUpperCase()}`],
     ),
-    ...(dynamo === undefined ? [] : [`${dynamo.read} read and ${dynamo.write} write units of DynamoDB`]),
+    ...(dynamo === undefined || dynamo.read + dynamo.write === 0
+      ? []
+      : [`${dynamo.read} reads and ${dynamo.write} writes of tables`]),
     ...(lambda === undefined ? [] : [`${lambda.invocations} calls of the function`]),
   ];
   // Cents matter, and so does the first digit of what costs less.

@@ -280,6 +280,14 @@ describe('cost', () => {
     expect((await runCommand([...LATENCY, '--prices', fileOf('none.json')], { env })).code).toBe(2);
   });
 
+  test('of accounts is that of DynamoDB', async () => {
+    const argv = ['verify', 'day5', '--deployment', 'local', '--quiet', '--json'];
+    const report = asReport((await runCommand(argv, { env })).json());
+    const { read = 0, write = 0 } = report.requests.dynamo ?? {};
+    expect(Math.min(read, write)).toBeGreaterThan(0);
+    expect(report.costUsdPerMillion).toBeCloseTo(read * 0.125 + write * 0.625, 6);
+  });
+
   test('of verify is that of one run', async () => {
     const report = asReport(
       (await runCommand(['verify', 'day2', '--deployment', 'local', '--quiet', '--json'], { env })).json(),

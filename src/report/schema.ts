@@ -56,7 +56,7 @@ const requests = z.object({
   dynamo: z
     .object({ read: z.number().min(0), write: z.number().min(0) })
     .optional()
-    .describe('request units of DynamoDB, where its tables were asked'),
+    .describe('requests to the user and lock tables, where any were possible; each is priced as one unit of DynamoDB'),
   lambda: z
     .object({ invocations: count, gbSeconds: z.number().min(0) })
     .optional()

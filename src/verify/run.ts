@@ -4,6 +4,7 @@ import type { Deployment } from '../deployment/deployment.ts';
 import type { FailureKind } from '../failure.ts';
 import type { Report } from '../report/document.ts';
 import type { StartedReport } from '../report/start.ts';
+import { tableRequestsSince } from '../table-requests.ts';
 import { type CheckResult, type Figures, runTest, type Test } from './check.ts';
 
 export interface VerifyResult {
@@ -24,6 +25,7 @@ export async function runDay(
   onTest: (test: Test) => void,
 ): Promise<VerifyResult> {
   const before = deployment.requests();
+  const tablesBefore = deployment.tableRequests();
   const figures: Figures = {
     metrics: {},
     derived: {},
@@ -48,7 +50,10 @@ export async function runDay(
       derived: figures.derived,
       grades: figures.grades,
       ...(figures.workers.length === 0 ? {} : { workers: figures.workers }),
-      requests: addRequests(requestsSince(before, deployment.requests()), figures.workerRequests),
+      requests: {
+        ...addRequests(requestsSince(before, deployment.requests()), figures.workerRequests),
+        dynamo: tableRequestsSince(tablesBefore, deployment.tableRequests()),
+      },
       operations: 1,
       warnings: figures.warnings,
       passed: ran && failed.length === 0,

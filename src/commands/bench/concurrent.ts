@@ -85,7 +85,7 @@ export async function benchConcurrent(
     return {
       ...concurrentFigures(result, verdict),
       workers: result.workers,
-      requests: result.requests,
+      requests: { ...result.requests, ...(lease ? { dynamo: result.tableRequests } : {}) },
       operations: verdict.committed,
       warnings: lease ? [] : concurrentDoubts(verdict, workers, retries),
       passed: failureReasons.length === 0,
