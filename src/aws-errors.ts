@@ -49,8 +49,8 @@ function noTls(error: unknown): boolean {
   return /^(CERT_|ERR_TLS_CERT|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_(GET_ISSUER|VERIFY_LEAF))/.test(code);
 }
 
-// The SDK counts these as passing, and corrects its clock by the reply.
-const PASSING = new Set(['RequestTimeout', 'RequestTimeoutException', 'RequestTimeTooSkewed']);
+// The SDK counts these as passing.
+const PASSING = new Set(['RequestTimeout', 'RequestTimeoutException']);
 
 // DynamoDB says these with status 400.
 const REFUSED = new Set([
@@ -61,6 +61,12 @@ const REFUSED = new Set([
   'MissingAuthenticationTokenException',
   'ExpiredTokenException',
 ]);
+
+/** The clocks are too far apart. The SDK has corrected its own by the reply, so that the same request can succeed. */
+function clockWasOff(error: unknown): boolean {
+  if (nameOf(error) === 'RequestTimeTooSkewed') return true;
+  return nameOf(error) === 'InvalidSignatureException' && /signature (expired|not yet current)/i.test(messageOf(error));
+}
 
 function throttled(error: unknown): boolean {
   return THROTTLED.has(nameOf(error)) || statusOf(error) === 429;
@@ -117,7 +123,7 @@ export function asAwsFailure(error: unknown, { what, where, username, rights }: 
       'export AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or --profile',
     );
   }
-  if (PASSING.has(name) || status === 408) {
+  if (PASSING.has(name) || clockWasOff(error) || status === 408) {
     return fail(`${where} answers ${name}`, "the same command again; is this machine's clock right?", true);
   }
   if (noTls(error)) {

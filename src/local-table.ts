@@ -1,9 +1,10 @@
-import { mkdirSync } from 'node:fs';
+import { chmodSync, closeSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { useWriteAheadLog } from './databases/local-index.ts';
 import { codeOf, JavumboError, messageOf } from './failure.ts';
 
+/** What a table is kept in. */
 export interface LocalTableOptions {
   /** The file's name in the home of the local deployment. */
   readonly file: string;
@@ -65,7 +66,11 @@ export class LocalTable {
 
   #open(): Database.Database {
     mkdirSync(this.#home, { recursive: true, mode: 0o700 });
-    const table = new Database(join(this.#home, this.#options.file), { timeout: BUSY_TIMEOUT_MS });
+    const path = join(this.#home, this.#options.file);
+    // Whatever the directory allows: a file that holds password hashes is its owner's alone. Its -wal and -shm follow it.
+    closeSync(openSync(path, 'a', 0o600));
+    if ((statSync(path).mode & 0o077) !== 0) chmodSync(path, 0o600);
+    const table = new Database(path, { timeout: BUSY_TIMEOUT_MS });
     try {
       useWriteAheadLog(table);
       table.pragma(`synchronous = ${this.#options.synchronous}`);

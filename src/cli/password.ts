@@ -45,7 +45,12 @@ async function read(stdin: NodeJS.ReadableStream): Promise<string> {
     const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(Buffer.concat(chunks));
     const password = text.replace(/\r?\n$/, '');
     if (password === '') throw new JavumboError('usage', 'standard input holds no password', { try: PIPE });
-    if (/[\r\n]/.test(password) || bytes > BYTES_MAX) {
+    if (bytes > BYTES_MAX) {
+      throw new JavumboError('usage', `standard input holds more than ${BYTES_MAX} bytes, and a password has 72`, {
+        try: PIPE,
+      });
+    }
+    if (/[\r\n]/.test(password)) {
       throw new JavumboError('usage', 'standard input holds more than one line', { try: PIPE });
     }
     return password;

@@ -51,8 +51,18 @@ export function asDynamoFailure(error: unknown, subject: DynamoSubject): Javumbo
     );
   }
   if (name === 'ValidationException' && /key element|schema/i.test((error as Error).message)) {
-    return fail(`table "${table}" at ${where} has another key than "username"`, `another table with ${flag}`, false);
+    return otherKey(subject, error);
   }
   if (PASSING.has(name)) return fail(`${where} answers ${name}`, 'the same command again', true);
   return asAwsFailure(error, { what, where, username, rights: `read and write table "${table}"` });
+}
+
+/** The failure of a table that is not the one that was meant: its items have another key. */
+export function otherKey({ what, table, flag, endpoint, username }: DynamoSubject, cause?: unknown): JavumboError {
+  const where = endpoint ?? 'AWS';
+  return new JavumboError('unavailable', `${what}: table "${table}" at ${where} has another key than "username"`, {
+    try: `another table with ${flag}`,
+    username,
+    cause,
+  });
 }

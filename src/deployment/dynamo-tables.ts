@@ -12,8 +12,9 @@ import { nameOf } from '../aws-errors.ts';
 import type { Clock } from '../clock.ts';
 import { JavumboError } from '../failure.ts';
 import { asDynamoFailure, type DynamoSubject } from './dynamo-failure.ts';
-import { type Resource, type Service, settingOf } from './provision.ts';
+import { type IsOn, type Resource, type Service, settingOf } from './provision.ts';
 
+/** Which table, and where. */
 export interface DynamoTableOptions {
   readonly table: string;
   readonly flag: DynamoSubject['flag'];
@@ -35,12 +36,15 @@ export function usersTableResource(client: DynamoDBClient, options: Omit<DynamoT
         );
         return found?.PointInTimeRecoveryDescription?.PointInTimeRecoveryStatus === 'ENABLED';
       },
+      // For some minutes after a table was made DynamoDB answers that its backups are not available yet.
       switchOn: () =>
-        client.send(
-          new UpdateContinuousBackupsCommand({
-            TableName,
-            PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
-          }),
+        polling(options.clock, 'ContinuousBackupsUnavailableException', () =>
+          client.send(
+            new UpdateContinuousBackupsCommand({
+              TableName,
+              PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
+            }),
+          ),
         ),
     },
   );
@@ -56,8 +60,10 @@ export function locksTableResource(client: DynamoDBClient, options: Omit<DynamoT
       name: 'time to live on ttl',
       isOn: async () => {
         const { TimeToLiveDescription: found } = await client.send(new DescribeTimeToLiveCommand({ TableName }));
-        // DynamoDB takes up to an hour to switch it on, and refuses a second request meanwhile.
-        return found?.AttributeName === 'ttl' && /^ENABL/.test(found.TimeToLiveStatus ?? '');
+        // DynamoDB takes up to an hour to switch it on or off, and refuses a second request meanwhile.
+        const { AttributeName: attribute, TimeToLiveStatus: status = 'DISABLED' } = found ?? {};
+        if (/^ENABL/.test(status)) return attribute === 'ttl' ? true : `it is on attribute "${attribute}"`;
+        return status === 'DISABLING' ? 'it is being switched off' : false;
       },
       switchOn: () =>
         client.send(
@@ -72,7 +78,7 @@ export function locksTableResource(client: DynamoDBClient, options: Omit<DynamoT
 
 interface TableSetting {
   readonly name: string;
-  readonly isOn: () => Promise<boolean>;
+  readonly isOn: IsOn;
   readonly switchOn: () => Promise<unknown>;
 }
 
@@ -99,11 +105,16 @@ function tableResource(
     name: table,
     exists: async () => {
       const found = await describe();
-      if (found === undefined) return false;
+      if (found === undefined || found.TableStatus === 'DELETING') return false;
       refuseOtherKey(found, table, flag);
       return true;
     },
+    ready: () => untilActive(describe, table, clock),
     make: async () => {
+      // Somebody is deleting it: its name is free once it is gone.
+      for (let poll = 0; poll < POLLS_MAX && (await describe())?.TableStatus === 'DELETING'; poll++) {
+        await clock.sleep(POLL_MS);
+      }
       let made = true;
       try {
         await client.send(
@@ -153,11 +164,25 @@ async function untilActive(
   table: string,
   clock: Clock,
 ): Promise<void> {
+  let status: string | undefined;
   for (let poll = 0; poll < POLLS_MAX; poll++) {
-    if ((await describe())?.TableStatus === 'ACTIVE') return;
+    status = (await describe())?.TableStatus;
+    if (status === 'ACTIVE' || status === 'UPDATING') return;
     await clock.sleep(POLL_MS);
   }
-  throw new JavumboError('unavailable', `table "${table}" was made, and is not active after two minutes`, {
+  throw new JavumboError('unavailable', `table "${table}" is ${status ?? 'gone'} after two minutes of waiting`, {
     try: 'javumbo deployment describe',
   });
+}
+
+/** Sends a request again and again while it fails with that error, for two minutes. */
+async function polling<T>(clock: Clock, error: string, request: () => Promise<T>): Promise<T> {
+  for (let poll = 1; ; poll++) {
+    try {
+      return await request();
+    } catch (thrown) {
+      if (nameOf(thrown) !== error || poll >= POLLS_MAX) throw thrown;
+    }
+    await clock.sleep(POLL_MS);
+  }
 }

@@ -3,6 +3,7 @@
  * making it twice does no harm, so that a run that was cut short is simply run again. Nothing is ever removed or switched
  * off, and a setting that somebody chose otherwise is left as it is.
  */
+import { nameOf } from '../aws-errors.ts';
 
 /** A part of a deployment: a bucket, a table, a directory. */
 export interface Resource {
@@ -11,14 +12,16 @@ export interface Resource {
   exists(): Promise<boolean>;
   /** Makes it; returns when it can be used. False where somebody else made it in between. */
   make(): Promise<boolean>;
+  /** Returns when what exists can be used; undefined: at once. */
+  ready?(): Promise<void>;
   readonly settings: readonly Setting[];
 }
 
 /** Something about a resource that can be switched on. */
 export interface Setting {
   readonly name: string;
-  /** `unsupported`: the engine does not know it. */
-  read(): Promise<'on' | 'off' | 'unsupported'>;
+  /** More than on or off: the engine does not know it, or somebody chose otherwise, which is left as it is. */
+  read(): Promise<'on' | 'off' | SettingResult>;
   /** Switches it on, or says why not. Undefined: it can only be chosen when the resource is made. */
   readonly make?: (() => Promise<SettingResult>) | undefined;
   /** Looks at one that is on already, where that may be dangerous; undefined: it never is. */
@@ -27,7 +30,10 @@ export interface Setting {
   readonly condition?: string | undefined;
 }
 
-/** `left-off`: it could be switched on and must not be. `unsafe`: it is on and should not be. */
+/**
+ * `left-off`: it could be switched on and must not be, or somebody chose otherwise. `unsafe`: it is on and should not be.
+ * `unsupported`: the engine does not know it.
+ */
 export interface SettingResult {
   readonly state: 'found' | 'made' | 'left-off' | 'unsafe' | 'unsupported';
   readonly reason?: string | undefined;
@@ -41,21 +47,26 @@ export interface Service {
   failure(error: unknown, what: string): Error;
 }
 
+/** Whether a setting is on; a text says what somebody chose instead. */
+export type IsOn = () => Promise<boolean | string>;
+
 /** A setting that one request tells and another switches on, at a service that may not know either. */
 export function settingOf(
   service: Service,
   subject: string,
   name: string,
-  isOn: () => Promise<boolean>,
+  isOn: IsOn,
   switchOn: () => Promise<unknown>,
 ): Setting & { readonly make: NonNullable<Setting['make']> } {
   return {
     name,
     read: async () => {
       try {
-        return (await isOn()) ? 'on' : 'off';
+        const on = await isOn();
+        if (typeof on === 'string') return { state: 'left-off', reason: `somebody chose otherwise: ${on}` };
+        return on ? 'on' : 'off';
       } catch (error) {
-        if (service.isUnsupported(error)) return 'unsupported';
+        if (service.isUnsupported(error)) return unsupported(error);
         throw service.failure(error, `read ${name} of ${subject}`);
       }
     },
@@ -64,15 +75,21 @@ export function settingOf(
         await switchOn();
         return { state: 'made' };
       } catch (error) {
-        if (service.isUnsupported(error)) return UNSUPPORTED;
+        if (service.isUnsupported(error)) return unsupported(error);
+        // Refused because it is on: somebody else was quicker, or an earlier attempt whose reply was lost.
+        if ((await isOn().catch(() => false)) === true) return { state: 'made' };
         throw service.failure(error, `set ${name} of ${subject}`);
       }
     },
   };
 }
 
-export const UNSUPPORTED: SettingResult = { state: 'unsupported', reason: 'the engine does not know it' };
+/** What is said of a setting that the engine answered so. */
+export function unsupported(error: unknown): SettingResult {
+  return { state: 'unsupported', reason: `the engine does not know it (${nameOf(error)})` };
+}
 
+/** What became of a resource. */
 export interface ProvisionedResource {
   readonly kind: Resource['kind'];
   readonly name: string;
@@ -81,6 +98,7 @@ export interface ProvisionedResource {
   readonly settings: readonly ProvisionedSetting[];
 }
 
+/** What became of a setting. */
 export interface ProvisionedSetting {
   readonly name: string;
   readonly state: SettingResult['state'] | 'planned' | 'missing';
@@ -101,7 +119,10 @@ export async function provision(
     const { kind, name } = resource;
     onStep(`${kind} ${name}`);
     let state: ProvisionedResource['state'] = (await resource.exists()) ? 'found' : absent(mode);
-    if (state === 'missing' && mode === 'create') state = (await resource.make()) ? 'made' : 'found';
+    if (mode === 'create') {
+      if (state === 'missing') state = (await resource.make()) ? 'made' : 'found';
+      else await resource.ready?.();
+    }
     const settings: ProvisionedSetting[] = [];
     for (const setting of resource.settings) {
       onStep(`${kind} ${name}: ${setting.name}`);
@@ -122,7 +143,7 @@ async function settled(
   mode: ProvisionMode,
 ): Promise<Omit<ProvisionedSetting, 'name'>> {
   const state = await read();
-  if (state === 'unsupported') return UNSUPPORTED;
+  if (typeof state !== 'string') return state;
   if (state === 'on') return mode === 'create' && examine !== undefined ? examine() : { state: 'found' };
   if (make === undefined) return { state: 'missing', reason: 'chosen otherwise when it was made, and left as it is' };
   if (mode === 'create') return make();

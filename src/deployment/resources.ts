@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import type { Context } from '../cli/context.ts';
 import type { Config } from '../config.ts';
 import { JavumboError } from '../failure.ts';
@@ -24,7 +24,13 @@ function localResources({ home }: Config, context: Context): Resources {
   const directory: Resource = {
     kind: 'directory',
     name: home.value,
-    exists: async () => existsSync(home.value),
+    exists: async () => {
+      const found = statSync(home.value, { throwIfNoEntry: false });
+      if (found !== undefined && !found.isDirectory()) {
+        throw new JavumboError('usage', `${home.value} is not a directory`, { try: 'another path in JAVUMBO_HOME' });
+      }
+      return found !== undefined;
+    },
     make: async () => {
       const { LocalDatabaseStore } = await import('../databases/local-store.ts');
       const store = new LocalDatabaseStore(home.value, context);

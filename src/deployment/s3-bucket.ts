@@ -12,11 +12,14 @@ import {
   PutBucketVersioningCommand,
   PutPublicAccessBlockCommand,
   type S3Client,
+  type TransitionDefaultMinimumObjectSize,
 } from '@aws-sdk/client-s3';
 import { asAwsFailure, nameOf, statusOf } from '../aws-errors.ts';
 import { JavumboError } from '../failure.ts';
-import { type Resource, type Service, type Setting, type SettingResult, settingOf, UNSUPPORTED } from './provision.ts';
+import { isRetryable } from '../retry.ts';
+import { type IsOn, type Resource, type Service, type Setting, settingOf, unsupported } from './provision.ts';
 
+/** Which bucket, where, and how its engine is tried. */
 export interface S3BucketOptions {
   readonly bucket: string;
   readonly region: string;
@@ -48,6 +51,13 @@ export function bucketResource(client: S3Client, options: S3BucketOptions): Reso
         return true;
       } catch (error) {
         if (statusOf(error) === 404) return false;
+        // A HEAD has no body that could say so.
+        if (statusOf(error) === 301 || statusOf(error) === 400) {
+          throw new JavumboError('unavailable', `look for ${subject}: it is in another region`, {
+            try: "the bucket's region, with --region",
+            cause: error,
+          });
+        }
         throw service.failure(error, `look for ${subject}`);
       }
     },
@@ -77,7 +87,10 @@ export function bucketResource(client: S3Client, options: S3BucketOptions): Reso
         options,
         setting(
           'versioning',
-          async () => (await client.send(new GetBucketVersioningCommand({ Bucket }))).Status === 'Enabled',
+          async () => {
+            const { Status } = await client.send(new GetBucketVersioningCommand({ Bucket }));
+            return Status === 'Suspended' ? 'it is suspended' : Status === 'Enabled';
+          },
           () => enableVersioning(client, bucket),
         ),
         (scratch) => enableVersioning(client, scratch),
@@ -116,14 +129,15 @@ export function bucketResource(client: S3Client, options: S3BucketOptions): Reso
       ),
       setting(
         `expiry of old versions after ${EXPIRY_DAYS} days`,
-        async () => (await lifecycleRules(client, bucket)).some(expiresOldVersions),
+        async () => expiryIsOn((await lifecycleOf(client, bucket)).rules),
         async () => {
           // All rules are replaced at once, so those that are there are sent along.
-          const others = await lifecycleRules(client, bucket);
+          const { rules, ...others } = await lifecycleOf(client, bucket);
           await client.send(
             new PutBucketLifecycleConfigurationCommand({
               Bucket,
-              LifecycleConfiguration: { Rules: [...others, EXPIRY_RULE] },
+              LifecycleConfiguration: { Rules: [...rules, EXPIRY_RULE] },
+              ...others,
             }),
           );
         },
@@ -147,7 +161,7 @@ function s3Service(endpoint: string | undefined): Service {
 }
 
 /** S3 answers with that error where nothing was ever set. */
-function unlessAbsent(error: string, isOn: () => Promise<boolean>): () => Promise<boolean> {
+function unlessAbsent(error: string, isOn: IsOn): IsOn {
   return async () => {
     try {
       return await isOn();
@@ -158,20 +172,26 @@ function unlessAbsent(error: string, isOn: () => Promise<boolean>): () => Promis
   };
 }
 
-/** Makes a bucket; a region other than the first one has to be named on AWS, and engines have names of their own for it. */
+/** Makes a bucket; a region other than the first one has to be named on AWS, and other engines may know none. */
 export async function createBucket(
   client: S3Client,
   bucket: string,
   region: string,
   endpoint: string | undefined,
 ): Promise<void> {
-  const named = endpoint === undefined && region !== 'us-east-1';
-  await client.send(
-    new CreateBucketCommand({
-      Bucket: bucket,
-      ...(named ? { CreateBucketConfiguration: { LocationConstraint: region as BucketLocationConstraint } } : {}),
-    }),
-  );
+  const CreateBucketConfiguration = { LocationConstraint: region as BucketLocationConstraint };
+  const named = (): Promise<unknown> =>
+    client.send(new CreateBucketCommand({ Bucket: bucket, CreateBucketConfiguration }));
+  if (endpoint === undefined && region !== 'us-east-1') {
+    await named();
+    return;
+  }
+  try {
+    await client.send(new CreateBucketCommand({ Bucket: bucket }));
+  } catch (error) {
+    if (nameOf(error) !== 'IllegalLocationConstraintException') throw error;
+    await named();
+  }
 }
 
 async function enableVersioning(client: S3Client, bucket: string): Promise<void> {
@@ -197,17 +217,16 @@ function probed(
     ...setting,
     condition: 'if conditional writes work with it on a scratch bucket',
     make: async () => {
-      let state: SettingResult | undefined;
-      const findings = await probe(async (scratch) => {
-        // An engine that does not know the setting has nothing to be tried.
-        try {
-          await prepare(scratch);
-        } catch (error) {
-          if (!s3Service(endpoint).isUnsupported(error)) throw error;
-          state = UNSUPPORTED;
-        }
-      });
-      if (state !== undefined) return state;
+      let findings: readonly string[];
+      try {
+        findings = await probe(prepare);
+      } catch (error) {
+        if (s3Service(endpoint).isUnsupported(error)) return unsupported(error);
+        const failure = s3Service(endpoint).failure(error, `try ${setting.name} on a scratch bucket`);
+        // An engine that is out of reach says nothing; one that refuses a scratch bucket leaves the question open.
+        if (isRetryable(failure)) throw failure;
+        return { state: 'left-off', reason: `it could not be tried: ${failure.message}` };
+      }
       return findings.length === 0 ? setting.make() : { state: 'left-off', reason: explained(findings) };
     },
     examine: async () => {
@@ -232,16 +251,37 @@ const EXPIRY_RULE: LifecycleRule = {
   AbortIncompleteMultipartUpload: { DaysAfterInitiation: EXPIRY_DAYS },
 };
 
-async function lifecycleRules(client: S3Client, bucket: string): Promise<LifecycleRule[]> {
+interface Lifecycle {
+  readonly rules: LifecycleRule[];
+  /** Set on the whole configuration, and lost unless it is sent back with it. */
+  readonly TransitionDefaultMinimumObjectSize?: TransitionDefaultMinimumObjectSize;
+}
+
+async function lifecycleOf(client: S3Client, bucket: string): Promise<Lifecycle> {
   try {
-    const { Rules = [] } = await client.send(new GetBucketLifecycleConfigurationCommand({ Bucket: bucket }));
-    return Rules;
+    const { Rules = [], TransitionDefaultMinimumObjectSize: size } = await client.send(
+      new GetBucketLifecycleConfigurationCommand({ Bucket: bucket }),
+    );
+    return { rules: Rules, ...(size === undefined ? {} : { TransitionDefaultMinimumObjectSize: size }) };
   } catch (error) {
-    if (nameOf(error) === 'NoSuchLifecycleConfiguration') return [];
+    if (nameOf(error) === 'NoSuchLifecycleConfiguration') return { rules: [] };
     throw error;
   }
 }
 
-function expiresOldVersions({ Status, NoncurrentVersionExpiration }: LifecycleRule): boolean {
-  return Status === 'Enabled' && NoncurrentVersionExpiration?.NoncurrentDays !== undefined;
+/** Whether old versions expire as they should; a text says what somebody chose instead. */
+function expiryIsOn(rules: readonly LifecycleRule[]): boolean | string {
+  if (rules.some(({ ID, Status }) => ID === EXPIRY_RULE.ID && Status === 'Disabled')) {
+    return `rule "${EXPIRY_RULE.ID}" is disabled`;
+  }
+  const days = rules
+    .filter((rule) => rule.Status === 'Enabled' && isAboutEverything(rule))
+    .flatMap(({ NoncurrentVersionExpiration: expiry }) => expiry?.NoncurrentDays ?? []);
+  if (days.includes(EXPIRY_DAYS)) return true;
+  return days.length === 0 ? false : `they expire after ${Math.min(...days)} days`;
+}
+
+function isAboutEverything({ Filter, Prefix = '' }: LifecycleRule): boolean {
+  const { Prefix: filtered = '', ...more } = Filter ?? {};
+  return Prefix === '' && filtered === '' && Object.values(more).every((value) => value === undefined);
 }

@@ -2,6 +2,7 @@ import { DeleteBucketCommand, DeleteObjectCommand, ListObjectVersionsCommand, ty
 import { asAwsFailure } from '../aws-errors.ts';
 import { createBucket } from './s3-bucket.ts';
 
+/** Which bucket, and where. */
 export interface ScratchBucketOptions {
   /** A name that no other bucket has. */
   readonly name: string;

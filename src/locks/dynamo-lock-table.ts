@@ -8,8 +8,10 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import type { Clock } from '../clock.ts';
 import { asDynamoFailure, type DynamoSubject, isConditionFailed } from '../deployment/dynamo-failure.ts';
+import { JavumboError } from '../failure.ts';
 import { type AcquireResult, type Lease, type LockTable, latestExpiry, leaseOf, lockItem } from './lock-table.ts';
 
+/** Which table, and what a lease is measured by. */
 export interface DynamoLockTableOptions {
   readonly table: string;
   /** Set for anything that is not AWS itself; for messages. */
@@ -39,7 +41,7 @@ export class DynamoLockTable implements LockTable {
   }
 
   async acquire(username: string, owner: string, ttlMs: number): Promise<AcquireResult> {
-    for (;;) {
+    for (let attempt = 1; ; attempt++) {
       const now = this.#clock.now();
       const item = lockItem(username, owner, ttlMs, now);
       try {
@@ -52,12 +54,13 @@ export class DynamoLockTable implements LockTable {
               expiry: { N: String(item.expiry) },
               ttl: { N: String(item.ttl) },
             },
-            // An item without an expiry is nobody's lease: no program that takes part writes one.
+            // No item, or one whose expiry is no number: that is nobody's lease, for whoever takes part writes one.
             ConditionExpression:
-              'attribute_not_exists(expiry) OR #owner = :owner OR expiry <= :now OR expiry > :latest',
+              'NOT attribute_type(expiry, :number) OR #owner = :owner OR expiry <= :now OR expiry > :latest',
             ExpressionAttributeNames: OWNER,
             ExpressionAttributeValues: {
               ':owner': { S: owner },
+              ':number': { S: 'N' },
               ':now': { N: String(now) },
               ':latest': { N: String(latestExpiry(now)) },
             },
@@ -70,6 +73,11 @@ export class DynamoLockTable implements LockTable {
         const holder = holderOf((error as { Item?: Item }).Item ?? (await this.#read(username)));
         if (holder !== undefined) return { kind: 'held', ...holder };
         // Released between the refusal and the reading, on an engine that does not send the item with its refusal.
+        if (attempt < ATTEMPTS_MAX) continue;
+        throw new JavumboError('unavailable', `acquire the lease on "${username}": it is free, and cannot be had`, {
+          try: `a look at the item "${username}" of table "${this.#table}"`,
+          username,
+        });
       }
     }
   }
@@ -142,6 +150,9 @@ export class DynamoLockTable implements LockTable {
     };
   }
 }
+
+// Each needs a holder that lets go in the moment between two requests.
+const ATTEMPTS_MAX = 5;
 
 type Item = Record<string, AttributeValue>;
 

@@ -89,9 +89,13 @@ describe('the table in DynamoDB', () => {
     });
   });
 
-  test('takes an item without an expiry for nobody’s lease', async () => {
-    await server.client().send(new PutItemCommand({ TableName: table, Item: { username: { S: 'alice' } } }));
+  test.each([
+    { name: 'without an expiry', more: {} },
+    { name: 'whose expiry is a text', more: { owner: { S: 'b' }, expiry: { S: '2099-01-01T00:00:00Z' } } },
+  ])('takes an item $name for nobody’s lease', async ({ more }) => {
+    await server.client().send(new PutItemCommand({ TableName: table, Item: { username: { S: 'alice' }, ...more } }));
     expect(await locks.acquire('alice', 'a', 1500)).toMatchObject({ kind: 'acquired' });
+    expect(counter.counts()).toEqual({ read: 0, write: 1 });
   });
 
   test.each(['lost-request', 'lost-reply', 'error-after'] as const)(

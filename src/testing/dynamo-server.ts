@@ -11,7 +11,7 @@ export interface DynamoFault {
   /** Let that many requests of the operation pass first. */
   readonly after?: number;
   readonly fault: /** Answer with that error; nothing was written. */
-    | { readonly kind: 'refuse'; readonly status: number; readonly code: string }
+    | { readonly kind: 'refuse'; readonly status: number; readonly code: string; readonly message?: string }
     /** Reset the connection; nothing was written. */
     | { readonly kind: 'lost-request' }
     /** Do the work, then reset the connection: it landed and the client never hears. */
@@ -57,7 +57,12 @@ export async function startDynamoServer(): Promise<DynamoServer> {
       }
       if (fault?.kind === 'refuse') {
         outgoing.writeHead(fault.status, { 'content-type': 'application/x-amz-json-1.0' });
-        outgoing.end(JSON.stringify({ __type: `com.amazonaws.dynamodb.v20120810#${fault.code}`, message: 'injected' }));
+        outgoing.end(
+          JSON.stringify({
+            __type: `com.amazonaws.dynamodb.v20120810#${fault.code}`,
+            message: fault.message ?? 'injected',
+          }),
+        );
         return;
       }
       const onward = forward(

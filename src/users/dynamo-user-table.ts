@@ -11,10 +11,12 @@ import {
   asDynamoFailure,
   type DynamoSubject,
   isConditionFailed,
+  otherKey,
   whatBecameOfWrite,
 } from '../deployment/dynamo-failure.ts';
 import type { ChangeOutcome, PutUserOutcome, UserChanges, UserItem, UserPage, UserTable } from './user-table.ts';
 
+/** Which table, and where. */
 export interface DynamoUserTableOptions {
   readonly table: string;
   /** Set for anything that is not AWS itself; for messages. */
@@ -129,6 +131,9 @@ export class DynamoUserTable implements UserTable {
           ...(after === undefined ? {} : { ExclusiveStartKey: keyOf(after) }),
         }),
       );
+      for (const item of [...Items, ...(LastEvaluatedKey === undefined ? [] : [LastEvaluatedKey])]) {
+        if (item.username?.S === undefined) throw otherKey(this.#subject('list', undefined));
+      }
       return { users: Items.map(fromItem), next: LastEvaluatedKey?.username?.S };
     } catch (error) {
       throw asDynamoFailure(error, this.#subject('list', undefined));

@@ -35,6 +35,9 @@ const ROWS: readonly Row[] = [
   [7, 'erin', 'No hash', null],
   [8, 'alice', 'Twice', HASH],
   [9, 'javumbo-test-x', 'Test data', HASH],
+  [10, 'frank', 'A hash that takes minutes', HASH.replace('$05$', '$31$')],
+  [11, 'grace', 'x'.repeat(257), HASH],
+  [12, 'heidi', '\u001b[2J', HASH],
 ];
 const SKIPPED = [
   { userId: 4, username: 'two words', reason: expect.stringMatching(/not a username/) },
@@ -43,6 +46,9 @@ const SKIPPED = [
   { userId: 7, username: 'erin', reason: 'there is no password hash' },
   { userId: 8, username: 'alice', reason: 'the username appears twice' },
   { userId: 9, username: 'javumbo-test-x', reason: expect.stringMatching(/test data/) },
+  { userId: 10, username: 'frank', reason: expect.stringMatching(/cost 31/) },
+  { userId: 11, username: 'grace', reason: expect.stringMatching(/257 characters/) },
+  { userId: 12, username: 'heidi', reason: expect.stringMatching(/control characters/) },
 ];
 
 describe.each(ACCOUNT_DEPLOYMENTS)('user import on $name', ({ open }) => {
@@ -121,18 +127,24 @@ describe.each(ACCOUNT_DEPLOYMENTS)('user import on $name', ({ open }) => {
     const rows = ['alice', 'bob', 'carol', 'dora', 'eve'].map((name, index): Row => [index + 1, name, name, HASH]);
     const file = adminDatabase(rows);
     const skipped = [
-      { userId: 3, username: 'carol', reason: 'its database: there are both user_3.db and carol.anki2' },
-      { userId: 5, username: 'eve', reason: expect.stringMatching(/^its database: .*not a SQLite database/) },
+      { userId: 3, username: 'carol', reason: 'there are both user_3.db and carol.anki2' },
+      { userId: 5, username: 'eve', reason: expect.stringMatching(/not a SQLite database/) },
     ];
+    const result = {
+      importedCount: 5,
+      unchangedCount: 0,
+      skipped: [],
+      databases: { createdCount: 2, unchangedCount: 0, noneCount: 1, skipped },
+    };
+    // The plan is what the run does.
+    expect(await imported(file, '--with-databases', directory, '--dry-run')).toEqual({
+      code: 7,
+      result: { ...result, dryRun: true },
+    });
+    expect(await deployment.json('db', 'list')).toEqual({ databases: [] });
     expect(await imported(file, '--with-databases', directory)).toEqual({
       code: 7,
-      result: {
-        importedCount: 5,
-        unchangedCount: 0,
-        skipped,
-        databases: { createdCount: 2, unchangedCount: 0, noneCount: 1 },
-        dryRun: false,
-      },
+      result: { ...result, dryRun: false },
     });
     const { databases } = await deployment.json<Json>('db', 'list');
     expect(databases.map(({ username }: Json) => username)).toEqual(['alice', 'bob']);

@@ -7,7 +7,7 @@ import { isUsername } from '../databases/username.ts';
 import { JavumboError, messageOf } from '../failure.ts';
 import { isTestUser } from '../test-data.ts';
 import { costOf } from './password.ts';
-import type { UserRepository } from './repository.ts';
+import { type UserRepository, whatIsWrongWithName } from './repository.ts';
 
 /** A row of the monolith's user table. */
 export interface ImportRow {
@@ -25,7 +25,7 @@ export interface ImportedRow {
   readonly outcome: 'imported' | 'unchanged' | 'skipped';
   /** Why it was skipped. */
   readonly reason?: string | undefined;
-  /** Absent where databases were not asked for, or the account was skipped. */
+  /** `none`: there is no file. Absent where databases were not asked for, or the account was skipped. */
   readonly database?: 'created' | 'unchanged' | 'none' | 'failed' | undefined;
   /** Why the database could not be made. */
   readonly databaseReason?: string | undefined;
@@ -36,6 +36,9 @@ export type StoreDatabase = (username: string, file: string) => Promise<boolean>
 
 // Enough to hide the network's round trips; DynamoDB's on-demand tables take thousands of writes a second.
 const CONCURRENCY = 16;
+
+// 2^16 rounds take about five seconds, and each step twice as long.
+const COST_MAX = 16;
 
 /**
  * The rows of an `admin.db`, which a running monolith may have open: the table `users`, or the one table that has the
@@ -61,15 +64,15 @@ export async function readAdminDatabase(file: string, copy: string): Promise<Imp
         try: 'the admin.db of the monolith',
       });
     }
-    const column = (name: string): string => (table.columns.includes(name) ? name : 'NULL');
+    const column = (...names: string[]): string => names.find((name) => table.columns.includes(name)) ?? 'NULL';
     const rows = database
       .prepare(
-        `SELECT ${column('user_id')} AS userId, username, ${column('name')} AS name, password_hash AS passwordHash
+        `SELECT ${column('user_id', 'id')} AS userId, username, ${column('name')} AS name, password_hash AS passwordHash
          FROM "${table.name.replaceAll('"', '""')}" ORDER BY 1, 2`,
       )
       .all() as { userId: unknown; username: unknown; name: unknown; passwordHash: unknown }[];
     return rows.map(({ userId, username, name, passwordHash }) => ({
-      userId: typeof userId === 'number' ? userId : undefined,
+      userId: /^\d{1,15}$/.test(textOf(userId)) ? Number(textOf(userId)) : undefined,
       username: textOf(username),
       name: textOf(name),
       passwordHash: textOf(passwordHash),
@@ -84,6 +87,7 @@ function textOf(value: unknown): string {
   return Buffer.isBuffer(value) ? value.toString('utf8') : value === null ? '' : String(value);
 }
 
+/** How rows are imported. */
 export interface ImportOptions {
   readonly repository: UserRepository;
   /** Says what would become of each row, and changes nothing. */
@@ -140,12 +144,15 @@ async function importRow(row: ImportRow, again: boolean, options: ImportOptions)
   return { outcome, ...(databases === undefined ? {} : await importDatabase(row, databases)) };
 }
 
-function whyNot({ username, passwordHash }: ImportRow): string | undefined {
+function whyNot({ username, name, passwordHash }: ImportRow): string | undefined {
   if (!isUsername(username)) return 'it is not a username: a letter or digit, then letters, digits or . _ @ + -';
   if (isTestUser(username)) return 'names that begin like this are test data, which clean-up removes';
   if (passwordHash === '') return 'there is no password hash';
-  if (costOf(passwordHash) === undefined) return 'the password hash is not one of bcrypt ($2a$, $2b$ or $2y$)';
-  return undefined;
+  const cost = costOf(passwordHash);
+  if (cost === undefined) return 'the password hash is not one of bcrypt ($2a$, $2b$ or $2y$)';
+  if (cost > COST_MAX) return `the password hash has cost ${cost}: each attempt to authenticate would take minutes`;
+  const wrong = whatIsWrongWithName(name);
+  return wrong === undefined ? undefined : `the name ${wrong}`;
 }
 
 async function importDatabase(

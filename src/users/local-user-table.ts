@@ -50,7 +50,13 @@ export class LocalUserTable implements UserTable {
     });
   }
 
-  async page({ limit, after = '' }: { readonly limit: number; readonly after?: string }): Promise<UserPage> {
+  async page({
+    limit,
+    after = '',
+  }: {
+    readonly limit: number;
+    readonly after?: string | undefined;
+  }): Promise<UserPage> {
     return this.#table.read('list users', undefined, (users) => {
       const rows = users
         .prepare<[string, number], Omit<Row, 'password_hash'>>(

@@ -50,7 +50,13 @@ export class MemoryUserTable implements UserTable {
     return { kind: 'deleted' };
   }
 
-  async page({ limit, after = '' }: { readonly limit: number; readonly after?: string }): Promise<UserPage> {
+  async page({
+    limit,
+    after = '',
+  }: {
+    readonly limit: number;
+    readonly after?: string | undefined;
+  }): Promise<UserPage> {
     const users = [...this.#items.values()]
       .filter(({ username }) => username > after)
       .sort((left, right) => (left.username < right.username ? -1 : 1))

@@ -13,6 +13,7 @@ export interface User {
   readonly updatedAt?: string | undefined;
 }
 
+/** Some users, and where the next ones are. */
 export interface UserList {
   readonly users: readonly User[];
   /** What to list the next ones after; undefined at the end of the table. */
@@ -203,9 +204,15 @@ function parseName(text: string): string {
   const refuse = (what: string): JavumboError =>
     new JavumboError('usage', `the name ${what}`, { try: `--name with 1 to ${NAME_LENGTH_MAX} characters` });
   if (name === '') throw refuse('is empty');
-  if (name.length > NAME_LENGTH_MAX) throw refuse(`has ${name.length} characters`);
-  if (/\p{Cc}/u.test(name)) throw refuse('holds control characters');
+  const wrong = whatIsWrongWithName(name);
+  if (wrong !== undefined) throw refuse(wrong);
   return name;
+}
+
+/** Why a name cannot be stored: it is too long, or would drive a terminal or turn its line around. Undefined: it can. */
+export function whatIsWrongWithName(name: string): string | undefined {
+  if (name.length > NAME_LENGTH_MAX) return `has ${name.length} characters, and ${NAME_LENGTH_MAX} are allowed`;
+  return /[\p{Cc}\u202a-\u202e\u2066-\u2069]/u.test(name) ? 'holds control characters' : undefined;
 }
 
 /** The failure of whoever asked for somebody that there is not. */

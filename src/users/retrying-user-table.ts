@@ -13,10 +13,14 @@ import {
 /**
  * Sends failed requests again, and settles writes whose reply was lost.
  *
- * A write is sent again as it is. That is safe: once one attempt has landed, its condition does not hold any more, and
- * every later one is refused. When an attempt may have landed, a read decides: what the write would have left there →
- * done; what was there before → send it again; anything else is `unknown`, for the write may lie beneath what somebody
- * else wrote since.
+ * A request that certainly changed nothing is sent again as it is. When it may have landed, a read decides: what the write
+ * would have left there → done; anything that cannot be told → `unknown`. Only a change of an account that still is what
+ * was read is sent again then: once one attempt has landed, its condition never holds again, so that a second one, or the
+ * first one arriving late, is refused. A create has no such condition. Where nobody is there any more, it may have landed
+ * and been deleted since, and sending it again would bring back whom somebody deleted: `unknown`.
+ *
+ * Two answers are true of the end and silent about the way there: `exists` after a doubt (this create may have come first,
+ * and was deleted before that account was made), and `deleted` after one (somebody else's delete may have come first).
  */
 export class RetryingUserTable implements UserTable {
   readonly #inner: UserTable;
@@ -40,10 +44,10 @@ export class RetryingUserTable implements UserTable {
       item.username,
       () => this.#inner.putIfAbsent(item),
       (current) => {
-        if (current === undefined) return 'send again';
-        // A hash holds 16 random bytes of salt: nobody else wrote this one. The rest may have been changed since.
-        if (item.passwordHash !== undefined && current.passwordHash === item.passwordHash) return { kind: 'created' };
-        return current.createdAt === item.createdAt ? undefined : { kind: 'exists' };
+        if (current === undefined) return undefined;
+        if (current.createdAt !== item.createdAt) return { kind: 'exists' };
+        // Its salt is 16 random bytes, so nobody else made this one at that moment. The name may have been changed since.
+        return current.passwordHash === item.passwordHash ? { kind: 'created' } : undefined;
       },
     );
   }

@@ -61,6 +61,7 @@ export type ChangeOutcome<Done extends string> =
   | { readonly kind: Done | 'absent' | 'conflict' }
   | { readonly kind: 'unknown'; readonly cause: Error };
 
+/** One page of a list. */
 export interface UserPage {
   readonly users: readonly Omit<UserItem, 'passwordHash'>[];
   /** What to call the next page after; undefined on the last. That page may turn out to be empty. */
@@ -72,7 +73,7 @@ export function sameItem(left: UserItem, right: UserItem): boolean {
   return ATTRIBUTES.every((attribute) => left[attribute] === right[attribute]);
 }
 
-export const ATTRIBUTES = ['username', 'name', 'passwordHash', 'createdAt', 'updatedAt'] as const;
+const ATTRIBUTES = ['username', 'name', 'passwordHash', 'createdAt', 'updatedAt'] as const;
 
 /** The accounts of a table, page by page, `pageSize` to a request, from `after` on. */
 export async function* userPages(

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
@@ -80,6 +80,17 @@ describe('the local table', () => {
       { username: 'alice', name: 'Alice', password_hash: 'h', created_at: 'c', updated_at: null },
     ]);
     file.close();
+    table.close();
+  });
+
+  test('is its user’s alone in a home that others may read, also one that was not before', async () => {
+    const home = temporaryDirectory();
+    chmodSync(home, 0o755);
+    writeFileSync(join(home, 'users.sqlite'), '', { mode: 0o644 });
+    const table = new LocalUserTable(home);
+    await table.putIfAbsent({ username: 'alice', passwordHash: 'h' });
+    for (const file of readdirSync(home))
+      expect({ file, mode: statSync(join(home, file)).mode & 0o777 }).toEqual({ file, mode: 0o600 });
     table.close();
   });
 

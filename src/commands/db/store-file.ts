@@ -12,12 +12,20 @@ export async function storeFile(
   file: string,
   base: StoredDatabase | undefined,
 ): Promise<Omit<UpdateResult<void>, 'value'>> {
+  return databases.replace(username, base, (path) => copyDatabase(invocation, username, file, path));
+}
+
+/** Copies a file as `storeFile` would store it, with the same checks and warnings. */
+export async function copyDatabase(
+  invocation: Invocation,
+  username: string,
+  file: string,
+  destination: string,
+): Promise<void> {
   const { copySource } = await import('../../databases/source-file.ts');
-  return databases.replace(username, base, async (path) => {
-    const { warnings } = await copySource(file, path, (database) => {
-      refuseNewerSchema(database, username);
-      return foreignDatabaseWarnings(database, file);
-    });
-    for (const warning of warnings) invocation.note(`warning: ${warning}`);
+  const { warnings } = await copySource(file, destination, (database) => {
+    refuseNewerSchema(database, username);
+    return foreignDatabaseWarnings(database, file);
   });
+  for (const warning of warnings) invocation.note(`warning: ${warning}`);
 }

@@ -37,10 +37,10 @@ export async function provisionDeployment(invocation: Invocation, mode: Provisio
 
 export const provisionView: View<ProvisionReport> = {
   text: ({ resources }, paint) => resources.flatMap((resource) => resourceLines(resource, paint)).join('\n'),
-  exitCode: ({ resources }) =>
-    resources.some(({ settings }) => settings.some(({ state }) => state === 'unsafe'))
-      ? EXIT_CODE.violation
-      : EXIT_CODE.ok,
+  exitCode: ({ resources }) => {
+    if (resources.some(({ settings }) => settings.some(({ state }) => state === 'unsafe'))) return EXIT_CODE.violation;
+    return resources.some(({ state }) => state === 'missing') ? EXIT_CODE['not-found'] : EXIT_CODE.ok;
+  },
 };
 
 function resourceLines({ kind, name, state, settings }: ProvisionedResource, paint: Paint): string[] {

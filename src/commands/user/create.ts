@@ -42,6 +42,7 @@ export async function userCreate(
   { name, passwordStdin = false, withDatabase = false }: CreateOptions,
 ): Promise<CreatedUser> {
   refuseTestUser(username);
+  if (withDatabase) await refuseOldDatabase(invocation, username);
   const repository = await openRepository(invocation);
   const password = await askPassword(invocation.context, { fromStdin: passwordStdin, twice: true });
   const user = await repository.create(username, { name, password });
@@ -54,6 +55,18 @@ export async function userCreate(
   }
 }
 
+/** One HEAD, before anything is made: whoever comes by that name must not find somebody else's cards. */
+async function refuseOldDatabase(invocation: Invocation, username: string): Promise<void> {
+  const { store } = await invocation.deployment();
+  const found = await store.head(username);
+  if (found === undefined) return;
+  throw new JavumboError('conflict', `user "${username}" has a database from before (version ${found.version})`, {
+    try: `javumbo db info ${username}; then without --with-database, or after javumbo db delete ${username}`,
+    username,
+    actualVersion: found.version,
+  });
+}
+
 /** The account stays: it is what was asked for, and whoever asks again for both would be told that it exists. */
 function halfDone(username: string, error: unknown): JavumboError {
   const failure = error instanceof JavumboError ? error : undefined;
@@ -61,7 +74,7 @@ function halfDone(username: string, error: unknown): JavumboError {
   return new JavumboError(
     failure?.kind ?? 'internal',
     there
-      ? `user "${username}" was created, and has a database from before, which was left as it is`
+      ? `user "${username}" was created, and somebody else made a database of that name meanwhile`
       : `user "${username}" was created, and its database was not: ${messageOf(error)}`,
     {
       try: there || failure?.kind === 'unknown' ? `javumbo db info ${username}` : `javumbo db create ${username}`,

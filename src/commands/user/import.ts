@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import type { Execute, Invocation } from '../../cli/execute.ts';
@@ -9,7 +9,7 @@ import { progressBar, progressOn } from '../../cli/progress.ts';
 import { JavumboError } from '../../failure.ts';
 import type { ImportedRow, StoreDatabase } from '../../users/import.ts';
 import { OPERATOR_CACHE_TTL } from '../db/outcome.ts';
-import { storeFile } from '../db/store-file.ts';
+import { copyDatabase, storeFile } from '../db/store-file.ts';
 import { openRepository } from './repository.ts';
 
 interface ImportOptions {
@@ -17,15 +17,27 @@ interface ImportOptions {
   readonly dryRun?: boolean;
 }
 
+interface Skipped {
+  readonly userId?: number;
+  readonly username: string;
+  readonly reason: string;
+}
+
 interface ImportResult {
   /** Accounts that were made, or with a dry run would be. */
   readonly importedCount: number;
   /** Accounts that were there already, with the same hash. */
   readonly unchangedCount: number;
-  /** Accounts that were not imported, or whose database was not, and why. */
-  readonly skipped: readonly { readonly userId?: number; readonly username: string; readonly reason: string }[];
+  /** Accounts that were not imported, and why. */
+  readonly skipped: readonly Skipped[];
   /** Absent without --with-databases. */
-  readonly databases?: { readonly createdCount: number; readonly unchangedCount: number; readonly noneCount: number };
+  readonly databases?: {
+    readonly createdCount: number;
+    readonly unchangedCount: number;
+    readonly noneCount: number;
+    /** Databases of imported accounts that were not made, and why. */
+    readonly skipped: readonly Skipped[];
+  };
   readonly dryRun: boolean;
 }
 
@@ -56,14 +68,21 @@ export async function userImport(
   const progress = progressOn(invocation.context, invocation.flags.quiet);
   try {
     const rows = await readAdminDatabase(file, join(copy.path, 'admin.db'));
+    let done = 0;
     const imported = await importUsers(rows, {
       repository,
       dryRun,
       databases:
         withDatabases === undefined
           ? undefined
-          : { directory: withDatabases, store: await databaseStorer(invocation, dryRun) },
-      onProgress: (done) => progress.show(progressBar('importing accounts', done, rows.length)),
+          : { directory: withDatabases, store: await databaseStorer(invocation, dryRun ? copy.path : undefined) },
+      onProgress: (finished) => {
+        done = finished;
+        progress.show(progressBar('importing accounts', finished, rows.length));
+      },
+    }).catch((error: unknown) => {
+      invocation.note(`note: ${done} of ${rows.length} rows were done before that; they are unchanged the next time`);
+      throw error;
     });
     return summaryOf(imported, withDatabases !== undefined, dryRun);
   } finally {
@@ -72,9 +91,18 @@ export async function userImport(
   }
 }
 
-async function databaseStorer(invocation: Invocation, dryRun: boolean): Promise<StoreDatabase> {
+/** `dryRun`: a directory in which copies of the files are looked at, and nothing is stored. */
+async function databaseStorer(invocation: Invocation, dryRun: string | undefined): Promise<StoreDatabase> {
   const deployment = await invocation.deployment();
-  if (dryRun) return async (username) => (await deployment.store.head(username)) === undefined;
+  if (dryRun !== undefined) {
+    return async (username, file) => {
+      if ((await deployment.store.head(username)) !== undefined) return false;
+      const copy = join(dryRun, `${username}.anki2`);
+      await copyDatabase(invocation, username, file, copy);
+      rmSync(copy);
+      return true;
+    };
+  }
   const databases = deployment.databases({ cacheTtlDefault: OPERATOR_CACHE_TTL });
   return async (username, file) => {
     try {
@@ -89,19 +117,23 @@ async function databaseStorer(invocation: Invocation, dryRun: boolean): Promise<
 
 function summaryOf(rows: readonly ImportedRow[], withDatabases: boolean, dryRun: boolean): ImportResult {
   const count = (matches: (row: ImportedRow) => boolean): number => rows.filter(matches).length;
+  const skipped = (why: (row: ImportedRow) => string | undefined): Skipped[] =>
+    rows.flatMap((row) => {
+      const reason = why(row);
+      const { userId, username } = row;
+      return reason === undefined ? [] : { ...(userId === undefined ? {} : { userId }), username, reason };
+    });
   return {
     importedCount: count(({ outcome }) => outcome === 'imported'),
     unchangedCount: count(({ outcome }) => outcome === 'unchanged'),
-    skipped: rows.flatMap(({ userId, username, reason, databaseReason }) => {
-      const why = reason ?? (databaseReason === undefined ? undefined : `its database: ${databaseReason}`);
-      return why === undefined ? [] : { ...(userId === undefined ? {} : { userId }), username, reason: why };
-    }),
+    skipped: skipped(({ reason }) => reason),
     ...(withDatabases
       ? {
           databases: {
             createdCount: count(({ database }) => database === 'created'),
             unchangedCount: count(({ database }) => database === 'unchanged'),
             noneCount: count(({ database }) => database === 'none'),
+            skipped: skipped(({ databaseReason }) => databaseReason),
           },
         }
       : {}),
@@ -112,16 +144,20 @@ function summaryOf(rows: readonly ImportedRow[], withDatabases: boolean, dryRun:
 const importView: View<ImportResult> = {
   text: ({ importedCount, unchangedCount, skipped, databases, dryRun }, paint) =>
     [
-      ...skipped.map(({ username, reason }) =>
-        paint.warn(`skipped ${JSON.stringify(visible(username))}: ${visible(reason)}`),
-      ),
+      ...skipped.map((row) => paint.warn(skippedLine('', row))),
+      ...(databases?.skipped ?? []).map((row) => paint.warn(skippedLine('the database of ', row))),
       `${dryRun ? 'would import' : 'imported'} ${importedCount} accounts; ${unchangedCount} were there already; skipped ${skipped.length}`,
       ...(databases === undefined
         ? []
         : [
-            `${dryRun ? 'would create' : 'created'} ${databases.createdCount} databases; ${databases.unchangedCount} were there already; ${databases.noneCount} have no file`,
+            `${dryRun ? 'would create' : 'created'} ${databases.createdCount} databases; ${databases.unchangedCount} were there already; ${databases.noneCount} have no file; skipped ${databases.skipped.length}`,
           ]),
     ].join('\n'),
   // Green only when everybody is there: a pipeline must not go on without some of its users.
-  exitCode: ({ skipped }) => (skipped.length === 0 ? EXIT_CODE.ok : EXIT_CODE.violation),
+  exitCode: ({ skipped, databases }) =>
+    skipped.length + (databases?.skipped.length ?? 0) === 0 ? EXIT_CODE.ok : EXIT_CODE.violation,
 };
+
+function skippedLine(what: string, { username, reason }: Skipped): string {
+  return `skipped ${what}${JSON.stringify(visible(username))}: ${visible(reason)}`;
+}

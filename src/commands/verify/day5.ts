@@ -7,7 +7,9 @@ import { verifyView } from './view.ts';
 export function registerVerifyDay5(parent: Command, execute: Execute): void {
   const command = parent
     .command('day5')
-    .description('Tests 5.1 to 5.3: accounts are created, authenticated, changed, listed and deleted')
+    .description(
+      'Tests 5.1 to 5.3: accounts are created, authenticated, changed, deleted, and found in a list of the whole table',
+    )
     .addHelpText('after', '\nExample:\n  $ javumbo verify day5 --json');
   reportOptions(command).action((options: ReportFlags) =>
     execute(
