@@ -6,6 +6,7 @@ import { registerBenchHitRate } from './bench/hit-rate.ts';
 import { registerBenchLatency } from './bench/latency.ts';
 import { registerCacheClear } from './cache/clear.ts';
 import { registerCacheStats } from './cache/stats.ts';
+import { registerCleanTmp } from './clean/tmp.ts';
 import { registerConfigShow } from './config/show.ts';
 import { registerDbAddNote } from './db/add-note.ts';
 import { registerDbCheck } from './db/check.ts';
@@ -72,6 +73,11 @@ const NOUNS: readonly { readonly name: string; readonly description: string; rea
     verbs: [registerVerifyDay2, registerVerifyDay3, registerVerifyDay4],
   },
   { name: 'cache', description: 'the databases kept on this machine', verbs: [registerCacheStats, registerCacheClear] },
+  {
+    name: 'clean',
+    description: 'remove test data and cached files, and nothing else unless told to',
+    verbs: [registerCleanTmp],
+  },
   { name: 'config', description: 'where each setting comes from', verbs: [registerConfigShow] },
 ];
 
