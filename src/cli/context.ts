@@ -24,6 +24,8 @@ export interface Context {
   readonly stderr: Output;
   readonly clock: Clock;
   readonly random: Random;
+  /** Aborted by Ctrl-C and its like: what can be stopped in order then stops. Undefined: nothing interrupts. */
+  readonly signal?: AbortSignal | undefined;
   /** Told before each step of a commit, in the session, the cache and the local store: tests end the process there. */
   readonly atStep?: ((step: CommitStep | CacheStep | LocalPutStep) => void) | undefined;
 }

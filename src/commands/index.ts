@@ -6,6 +6,7 @@ import { registerBenchHitRate } from './bench/hit-rate.ts';
 import { registerBenchLatency } from './bench/latency.ts';
 import { registerCacheClear } from './cache/clear.ts';
 import { registerCacheStats } from './cache/stats.ts';
+import { registerCleanS3 } from './clean/s3.ts';
 import { registerCleanTmp } from './clean/tmp.ts';
 import { registerConfigShow } from './config/show.ts';
 import { registerDbAddNote } from './db/add-note.ts';
@@ -76,7 +77,7 @@ const NOUNS: readonly { readonly name: string; readonly description: string; rea
   {
     name: 'clean',
     description: 'remove test data and cached files, and nothing else unless told to',
-    verbs: [registerCleanTmp],
+    verbs: [registerCleanTmp, registerCleanS3],
   },
   { name: 'config', description: 'where each setting comes from', verbs: [registerConfigShow] },
 ];

@@ -4,7 +4,9 @@ import type { Context } from '../cli/context.ts';
 import type { Config } from '../config.ts';
 import { DatabaseCache } from '../databases/cache.ts';
 import { CountingDatabaseStore } from '../databases/counting-store.ts';
+import { DatabaseObjectVersions } from '../databases/database-object-versions.ts';
 import { DelayedDatabaseStore } from '../databases/delayed-store.ts';
+import type { ObjectVersions } from '../databases/object-versions.ts';
 import { RetryingDatabaseStore } from '../databases/retrying-store.ts';
 import type { S3DatabaseStoreOptions } from '../databases/s3-store.ts';
 import type { DatabaseStore } from '../databases/store.ts';
@@ -18,6 +20,7 @@ interface Backend {
   /** Tells deployments apart in the cache. */
   readonly identity: string;
   readonly tables: Tables;
+  readonly objects: () => Promise<ObjectVersions>;
   readonly close: () => void;
 }
 
@@ -69,6 +72,7 @@ export async function openDeployment(config: Config, context: Context): Promise<
       tableRequests: () => tableRequests.counts(),
       users: backend.tables.users,
       locks: backend.tables.locks,
+      objects: backend.objects,
       close: backend.close,
     };
   } catch (error) {
@@ -89,6 +93,7 @@ async function openLocal(
     store,
     identity: `local ${store.id}`,
     tables,
+    objects: async () => new DatabaseObjectVersions(store),
     close: () => {
       store.close();
       tables.close();
@@ -103,7 +108,7 @@ async function openAws(
   onExtraRequest: S3DatabaseStoreOptions['onExtraRequest'],
 ): Promise<Backend> {
   const { openS3Store } = await import('./s3-client.ts');
-  const { close, ...s3 } = openS3Store(config, onExtraRequest);
+  const { close, ...s3 } = openS3Store(config, context.clock, onExtraRequest);
   const tables = dynamoTables(config, context, counter);
   return {
     ...s3,

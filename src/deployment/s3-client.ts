@@ -1,30 +1,48 @@
 import { S3Client } from '@aws-sdk/client-s3';
+import type { Clock } from '../clock.ts';
 import type { Config } from '../config.ts';
+import { S3ObjectVersions } from '../databases/s3-object-versions.ts';
 import { S3DatabaseStore, type S3DatabaseStoreOptions } from '../databases/s3-store.ts';
 import { JavumboError } from '../failure.ts';
 import { clientOptions } from './client-options.ts';
 
-/** The bucket that the configuration names, as a store. */
+// What clean-up asks does the same when it arrives twice, so its retries may be the SDK's.
+const CLEANUP_ATTEMPTS = 5;
+
+/** The bucket that the configuration names, as a store and as what clean-up sees. */
 export function openS3Store(
   config: Config,
+  clock: Clock,
   onExtraRequest: S3DatabaseStoreOptions['onExtraRequest'],
-): { store: S3DatabaseStore; identity: string; close: () => void } {
+): { store: S3DatabaseStore; identity: string; objects: () => Promise<S3ObjectVersions>; close: () => void } {
   const bucket = config.bucket.value;
   if (bucket === undefined) throw new JavumboError('internal', 'an S3 store was opened without a bucket');
   const endpoint = config.endpointUrl.value;
   const client = openS3(config);
+  const clients = [client];
+  let objects: S3ObjectVersions | undefined;
   return {
     store: new S3DatabaseStore(client, { bucket, endpoint, onExtraRequest }),
     identity: `s3 ${endpoint ?? 'aws'} ${bucket}`,
-    close: () => client.destroy(),
+    objects: async () => {
+      if (objects !== undefined) return objects;
+      const retrying = openS3(config, CLEANUP_ATTEMPTS);
+      clients.push(retrying);
+      objects = new S3ObjectVersions(retrying, { bucket, endpoint, clock });
+      return objects;
+    },
+    close: () => {
+      for (const each of clients) each.destroy();
+    },
   };
 }
 
-/** S3 as the configuration names it. Makes no request. */
-export function openS3(config: Config): S3Client {
+/** S3 as the configuration names it. Makes no request. `maxAttempts`: of each request; retries of writes are ours. */
+export function openS3(config: Config, maxAttempts = 1): S3Client {
   const endpoint = config.endpointUrl.value;
   return new S3Client({
     ...clientOptions(config),
+    maxAttempts,
     // Elsewhere than on AWS bucket names are seldom host names, and the SDK's newer checksums seldom understood.
     ...(endpoint === undefined
       ? {}
