@@ -16,8 +16,17 @@ export function isTestKey(key: string): boolean {
 }
 
 /** A user of one run: `javumbo-test-<run>-<purpose>`. */
-export function testUser(run: string, purpose: string): string {
-  return `${TEST_USER_PREFIX}${run}-${purpose}`;
+export function testUser({ id }: Pick<TestRun, 'id'>, purpose: string): string {
+  return `${TEST_USER_PREFIX}${id}-${purpose}`;
+}
+
+/** One run of a benchmark or a verification: all that it makes carries its id. */
+export interface TestRun {
+  readonly id: string;
+  /** `--keep`: what it makes is left where it is. */
+  readonly keep: boolean;
+  /** Told of each user that is kept. */
+  readonly onKept?: ((username: string) => void) | undefined;
 }
 
 /** A name for one run, which no other run has. */

@@ -26,6 +26,8 @@ export interface Context {
   readonly random: Random;
   /** Aborted by Ctrl-C and its like: what can be stopped in order then stops. Undefined: nothing interrupts. */
   readonly signal?: AbortSignal | undefined;
+  /** What test data of this process is named with, where whoever started it must know; undefined: a new name. */
+  readonly runId?: string | undefined;
   /** Told before each step of a commit, in the session, the cache and the local store: tests end the process there. */
   readonly atStep?: ((step: CommitStep | CacheStep | LocalPutStep) => void) | undefined;
 }

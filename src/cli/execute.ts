@@ -1,7 +1,9 @@
 import type { Command } from 'commander';
 import { asksProfile, type Config, type GlobalFlags, resolveConfig, resolveProfile } from '../config.ts';
+import { keyOf } from '../databases/username.ts';
 import type { Deployment } from '../deployment/deployment.ts';
 import { JavumboError } from '../failure.ts';
+import { newRunId, type TestRun } from '../test-data.ts';
 import type { Context } from './context.ts';
 import { EXIT_CODE, type ExitCode } from './exit-code.ts';
 import { visible } from './format.ts';
@@ -13,6 +15,8 @@ export interface Invocation {
   readonly context: Context;
   readonly flags: OutputFlags;
   deployment(options?: DeploymentOptions): Promise<Deployment>;
+  /** The run whose name test data carries, and whether it stays (--keep). */
+  run(): TestRun;
   /** A line for people on stderr; nothing with --quiet. */
   note(line: string): void;
 }
@@ -32,6 +36,8 @@ export function executeIn(context: Context, finished: (code: ExitCode) => void):
   return async (command, run, view) => {
     const flags = outputFlags(command);
     const opened: Deployment[] = [];
+    const { keep = false } = command.opts<{ keep?: boolean }>();
+    let testRun: TestRun | undefined;
     const note = (line: string): void => {
       if (!flags.quiet) context.stderr.write(`${visible(line)}\n`);
     };
@@ -42,6 +48,10 @@ export function executeIn(context: Context, finished: (code: ExitCode) => void):
         context,
         flags,
         note,
+        run: () => {
+          testRun ??= { id: context.runId ?? newRunId(context.random), keep, onKept: (user) => note(keptNote(user)) };
+          return testRun;
+        },
         deployment: async ({ rttDefaultMs } = {}) => {
           if (opened[0] !== undefined) return opened[0];
           refuseEngineWithoutBucket(config);
@@ -74,6 +84,10 @@ function refuseEngineWithoutBucket(config: Config): void {
   throw new JavumboError('usage', `${named.name} names a part of a deployment on AWS, and no bucket is named`, {
     try: '--bucket <name>, or export S3_BUCKET',
   });
+}
+
+function keptNote(username: string): string {
+  return `note: kept ${keyOf(username)}; javumbo clean s3 removes it`;
 }
 
 function withDefaultRoundTrip(config: Config, rttDefaultMs: number | undefined): Config {

@@ -26,6 +26,7 @@ import { registerUserGet } from './user/get.ts';
 import { registerUserImport } from './user/import.ts';
 import { registerUserList } from './user/list.ts';
 import { registerUserUpdate } from './user/update.ts';
+import { registerVerifyAll } from './verify/all.ts';
 import { registerVerifyDay2 } from './verify/day2.ts';
 import { registerVerifyDay3 } from './verify/day3.ts';
 import { registerVerifyDay4 } from './verify/day4.ts';
@@ -33,7 +34,13 @@ import { registerVerifyDay4 } from './verify/day4.ts';
 type Register = (parent: Command, execute: Execute) => void;
 
 // In help order. A command that is not named here does not exist.
-const NOUNS: readonly { readonly name: string; readonly description: string; readonly verbs: readonly Register[] }[] = [
+const NOUNS: readonly {
+  readonly name: string;
+  readonly description: string;
+  readonly verbs: readonly Register[];
+  /** What all verbs of the noun take. */
+  readonly each?: (command: Command) => void;
+}[] = [
   {
     name: 'user',
     description: 'create, check, change and import accounts',
@@ -67,11 +74,13 @@ const NOUNS: readonly { readonly name: string; readonly description: string; rea
     name: 'bench',
     description: 'measure the deployment',
     verbs: [registerBenchLatency, registerBenchCache, registerBenchHitRate, registerBenchConcurrent],
+    each: testDataOptions,
   },
   {
     name: 'verify',
     description: 'prove that the deployment works, day by day',
-    verbs: [registerVerifyDay2, registerVerifyDay3, registerVerifyDay4],
+    verbs: [registerVerifyDay2, registerVerifyDay3, registerVerifyDay4, registerVerifyAll],
+    each: testDataOptions,
   },
   { name: 'cache', description: 'the databases kept on this machine', verbs: [registerCacheStats, registerCacheClear] },
   {
@@ -83,8 +92,14 @@ const NOUNS: readonly { readonly name: string; readonly description: string; rea
 ];
 
 export function registerCommands(program: Command, execute: Execute): void {
-  for (const { name, description, verbs } of NOUNS) {
+  for (const { name, description, verbs, each } of NOUNS) {
     const noun = program.command(name).description(description);
     for (const register of verbs) register(noun, execute);
+    if (each !== undefined) noun.commands.forEach(each);
   }
+}
+
+/** For commands that make test data. Whoever runs them reads `keep` from the invocation's run. */
+function testDataOptions(command: Command): void {
+  command.option('--keep', 'leave the test data where it is, and say what is kept');
 }

@@ -35,7 +35,7 @@ export async function runScenario(
   const progress = progressOn(context, flags.quiet);
   const report = startReport('bench', name, deployment, context.clock);
   try {
-    const parts = await withTestUser(deployment, context.random, name, (username) =>
+    const parts = await withTestUser(deployment, invocation.run(), name, (username) =>
       measure({ deployment, username, progress }),
     );
     return report.finish(parts);
