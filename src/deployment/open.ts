@@ -6,11 +6,13 @@ import { DatabaseCache } from '../databases/cache.ts';
 import { CountingDatabaseStore } from '../databases/counting-store.ts';
 import { DatabaseObjectVersions } from '../databases/database-object-versions.ts';
 import { DelayedDatabaseStore } from '../databases/delayed-store.ts';
+import { InterruptibleDatabaseStore } from '../databases/interruptible-store.ts';
 import type { ObjectVersions } from '../databases/object-versions.ts';
 import { RetryingDatabaseStore } from '../databases/retrying-store.ts';
 import type { S3DatabaseStoreOptions } from '../databases/s3-store.ts';
 import type { DatabaseStore } from '../databases/store.ts';
 import { UserDatabases } from '../databases/user-databases.ts';
+import { InterruptibleLockTable } from '../locks/interruptible-lock-table.ts';
 import { TableRequestCounter } from '../table-requests.ts';
 import { type Deployment, describeDeployment } from './deployment.ts';
 import { dynamoTables, localTables, type Tables } from './tables.ts';
@@ -26,7 +28,7 @@ interface Backend {
 
 /** Puts the configured deployment together. Makes no request; the local deployment's directory is made if missing. */
 export async function openDeployment(config: Config, context: Context): Promise<Deployment> {
-  const { clock, random, atStep } = context;
+  const { clock, random, atStep, signal, announcements } = context;
   let counting: CountingDatabaseStore | undefined;
   const tableRequests = new TableRequestCounter();
   const backend =
@@ -39,7 +41,9 @@ export async function openDeployment(config: Config, context: Context): Promise<
     // Counting stands under retrying, so that every attempt is counted; the round trip under both, for every attempt travels.
     const counted = new CountingDatabaseStore(delayed);
     counting = counted;
-    const store = new RetryingDatabaseStore(counted, { clock, random });
+    const retrying = new RetryingDatabaseStore(counted, { clock, random });
+    // On top: what is interrupted is the work, whatever attempts one of its requests takes.
+    const store = signal === undefined ? retrying : new InterruptibleDatabaseStore(retrying, { signal, announcements });
     const openCache = (root: string): DatabaseCache =>
       new DatabaseCache({ root, deployment: backend.identity, clock, random, atStep });
     const cache = openCache(config.cacheDir.value);
@@ -71,7 +75,10 @@ export async function openDeployment(config: Config, context: Context): Promise<
       },
       tableRequests: () => tableRequests.counts(),
       users: backend.tables.users,
-      locks: backend.tables.locks,
+      locks: async () => {
+        const locks = await backend.tables.locks();
+        return signal === undefined ? locks : new InterruptibleLockTable(locks, signal, announcements);
+      },
       objects: backend.objects,
       close: backend.close,
     };

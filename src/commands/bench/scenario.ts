@@ -35,6 +35,7 @@ export async function runScenario(
   const progress = progressOn(context, flags.quiet);
   const report = startReport('bench', name, deployment, context.clock);
   try {
+    context.signal?.throwIfAborted();
     const parts = await withTestUser(deployment, invocation.run(), name, (username) =>
       measure({ deployment, username, progress }),
     );

@@ -1,0 +1,33 @@
+import type { Announcements } from '../supervision/announcements.ts';
+import type { AcquireResult, Lease, LockTable } from './lock-table.ts';
+
+/** Asks for no lease once the work is interrupted. What is asked for is announced, so that a lease outlives no kill. */
+export class InterruptibleLockTable implements LockTable {
+  readonly #inner: LockTable;
+  readonly #signal: AbortSignal;
+  readonly #announcements: Announcements | undefined;
+
+  constructor(inner: LockTable, signal: AbortSignal, announcements: Announcements | undefined) {
+    this.#inner = inner;
+    this.#signal = signal;
+    this.#announcements = announcements;
+  }
+
+  async acquire(username: string, owner: string, ttlMs: number): Promise<AcquireResult> {
+    this.#signal.throwIfAborted();
+    await this.#announcements?.leasing(username, owner);
+    const answer = await this.#inner.acquire(username, owner, ttlMs);
+    if (answer.kind === 'held') await this.#announcements?.released(username, owner);
+    return answer;
+  }
+
+  renew(lease: Lease, ttlMs: number): Promise<Lease | undefined> {
+    return this.#inner.renew(lease, ttlMs);
+  }
+
+  async release(lease: Lease): Promise<boolean> {
+    const released = await this.#inner.release(lease);
+    await this.#announcements?.released(lease.username, lease.owner);
+    return released;
+  }
+}

@@ -1,0 +1,33 @@
+import { JavumboError } from '../failure.ts';
+import { TEST_USER_PREFIX } from '../test-data.ts';
+import type { SupervisedMessage } from './messages.ts';
+
+/** What work tells whoever would have to answer for it. Each call returns once it cannot be lost any more. */
+export interface Announcements {
+  writing(username: string): Promise<void>;
+  written(username: string, version: string | undefined): Promise<void>;
+  leasing(username: string, owner: string): Promise<void>;
+  released(username: string, owner: string): Promise<void>;
+}
+
+export function announcementsTo(send: (message: SupervisedMessage) => Promise<void>): Announcements {
+  const testUsers = new Set<string>();
+  return {
+    writing: async (username) => {
+      // Of test data it is enough to know that there is some, and what is measured should not wait for this again.
+      if (testUsers.has(username)) return;
+      if (username.startsWith(TEST_USER_PREFIX)) testUsers.add(username);
+      await send({ kind: 'writing', username });
+    },
+    written: async (username, version) => {
+      if (!testUsers.has(username)) await send({ kind: 'written', username, version });
+    },
+    leasing: (username, owner) => send({ kind: 'leasing', username, owner }),
+    released: (username, owner) => send({ kind: 'released', username, owner }),
+  };
+}
+
+/** Why work that was stopped stopped. */
+export function interrupted(): JavumboError {
+  return new JavumboError('interrupted', 'interrupted');
+}

@@ -1,0 +1,19 @@
+/** What a supervised process tells its supervisor, so that the truth is known should it be killed. */
+export type SupervisedMessage =
+  /** A write is about to be sent: from now on nobody can tell what becomes of it. */
+  | { readonly kind: 'writing'; readonly username: string }
+  /** Its outcome is known; `version` where it was stored. */
+  | { readonly kind: 'written'; readonly username: string; readonly version?: string | undefined }
+  /** A lease is about to be asked for. */
+  | { readonly kind: 'leasing'; readonly username: string; readonly owner: string }
+  | { readonly kind: 'released'; readonly username: string; readonly owner: string }
+  /** The work has ended, and whatever it had to say is said. */
+  | { readonly kind: 'ended'; readonly code: number };
+
+/** What a supervisor tells the process that it has started: stop in order. */
+export interface InterruptMessage {
+  readonly kind: 'interrupt';
+}
+
+/** The environment variable with the run's id, which tells a process that it is supervised. */
+export const SUPERVISED = 'JAVUMBO_SUPERVISED';
