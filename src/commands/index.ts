@@ -6,8 +6,10 @@ import { registerBenchHitRate } from './bench/hit-rate.ts';
 import { registerBenchLatency } from './bench/latency.ts';
 import { registerCacheClear } from './cache/clear.ts';
 import { registerCacheStats } from './cache/stats.ts';
+import { registerCleanAll } from './clean/all.ts';
 import { registerCleanS3 } from './clean/s3.ts';
 import { registerCleanTmp } from './clean/tmp.ts';
+import { registerCleanUsers } from './clean/users.ts';
 import { registerConfigShow } from './config/show.ts';
 import { registerDbAddNote } from './db/add-note.ts';
 import { registerDbCheck } from './db/check.ts';
@@ -86,7 +88,7 @@ const NOUNS: readonly {
   {
     name: 'clean',
     description: 'remove test data and cached files, and nothing else unless told to',
-    verbs: [registerCleanTmp, registerCleanS3],
+    verbs: [registerCleanTmp, registerCleanS3, registerCleanUsers, registerCleanAll],
   },
   { name: 'config', description: 'where each setting comes from', verbs: [registerConfigShow] },
 ];

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PutBucketVersioningCommand, S3Client } from '@aws-sdk/client-s3';
@@ -8,9 +8,10 @@ import { systemRandom } from '../random.ts';
 import type { S3ErrorCode } from '../testing/s3-error.ts';
 import { CEPH_16, type S3Server, type S3ServerOptions, startS3Server } from '../testing/s3-server.ts';
 import { DatabaseObjectVersions } from './database-object-versions.ts';
+import { LocalObjectVersions } from './local-object-versions.ts';
 import { LocalDatabaseStore } from './local-store.ts';
 import { MemoryDatabaseStore } from './memory-store.ts';
-import { listAll } from './object-versions.ts';
+import { listAll, type ObjectVersions } from './object-versions.ts';
 import { deleteAll, describeObjectVersions, type ObjectsUnderTest } from './object-versions-contract.ts';
 import { S3ObjectVersions } from './s3-object-versions.ts';
 import type { DatabaseStore } from './store.ts';
@@ -19,11 +20,11 @@ import { keyOf, usernameOf } from './username.ts';
 const BUCKET = 'bucket';
 
 /** The databases of a store as objects; keys are those of databases, as everything on it is. */
-function overStore(store: DatabaseStore, cleanup: () => void): ObjectsUnderTest {
+function overStore(store: DatabaseStore, objects: ObjectVersions, cleanup: () => void): ObjectsUnderTest {
   const directory = mkdtempSync(join(tmpdir(), 'javumbo-objects-'));
   const username = (key: string): string => usernameOf(key) ?? '';
   return {
-    objects: new DatabaseObjectVersions(store),
+    objects,
     put: async (key, text) => {
       const source = join(directory, 'source');
       writeFileSync(source, text);
@@ -43,23 +44,59 @@ function overStore(store: DatabaseStore, cleanup: () => void): ObjectsUnderTest 
   };
 }
 
-describeObjectVersions('memory', async () => overStore(new MemoryDatabaseStore(systemClock), () => {}), {
-  versions: false,
-  compares: true,
-});
+const inMemory = async (): Promise<ObjectsUnderTest> => {
+  const store = new MemoryDatabaseStore(systemClock);
+  return overStore(store, new DatabaseObjectVersions(store), () => {});
+};
+
+describeObjectVersions('memory', inMemory, { versions: false, compares: true });
 
 describeObjectVersions(
   'local',
   async () => {
     const root = mkdtempSync(join(tmpdir(), 'javumbo-objects-'));
     const store = new LocalDatabaseStore(root, { clock: systemClock, random: systemRandom });
-    return overStore(store, () => {
+    return overStore(store, new LocalObjectVersions(store), () => {
       store.close();
       rmSync(root, { recursive: true, force: true });
     });
   },
   { versions: false, compares: true },
 );
+
+test('files that a killed put has left are versions of the local deployment, and what a database names is not', async () => {
+  const root = mkdtempSync(join(tmpdir(), 'javumbo-objects-'));
+  const store = new LocalDatabaseStore(root, { clock: systemClock, random: systemRandom });
+  const objects = new LocalObjectVersions(store);
+  const under = overStore(store, objects, () => rmSync(root, { recursive: true, force: true }));
+  for (const username of ['a', 'b', 'c']) await under.put(keyOf(username), username);
+  for (const username of ['a', 'c', 'never-stored']) {
+    mkdirSync(join(root, 'databases', username), { recursive: true });
+    writeFileSync(join(root, 'databases', username, 'left.anki2'), 'left');
+  }
+  const listed = await listAll(objects, '', true);
+  const names = listed.map(({ key, kind, versionId }) => `${usernameOf(key)} ${kind} ${versionId ?? ''}`.trim());
+  expect(names).toEqual([
+    'a object',
+    'a old-version left.anki2',
+    'b object',
+    'c object',
+    'c old-version left.anki2',
+    'never-stored old-version left.anki2',
+  ]);
+  const left = listed.filter(({ kind }) => kind === 'old-version');
+  // A file that has become a database since it was listed, and a path that leads elsewhere, are left alone.
+  const [current] = readdirSync(join(root, 'databases', 'b'));
+  const tricks = [
+    { ...left[0], key: keyOf('b'), versionId: current },
+    { ...left[0], versionId: '../b/../../index.sqlite' },
+  ];
+  expect(await objects.delete([...left, ...(tricks as typeof left)])).toEqual([]);
+  expect((await listAll(objects, '', true)).map(({ key }) => usernameOf(key))).toEqual(['a', 'b', 'c']);
+  expect(readdirSync(join(root, 'databases')).sort()).toEqual(['a', 'b', 'c']);
+  store.close();
+  await under.cleanup();
+});
 
 interface S3UnderTest extends ObjectsUnderTest {
   readonly server: S3Server;

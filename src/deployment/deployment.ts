@@ -29,6 +29,8 @@ export interface Deployment {
   locks(): Promise<LockTable>;
   /** Everything under the store's keys, for clean-up. Neither counted nor delayed, and not stopped by a signal. */
   objects(): Promise<ObjectVersions>;
+  /** The user table as clean-up sees it, which no signal stops. Throws as `users` does. */
+  accounts(): Promise<UserTable>;
   /** The same store as another machine sees it: with an empty cache of its own, removed by `remove`. */
   machine(stalenessMaxMs: number): Machine;
   close(): void;

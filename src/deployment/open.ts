@@ -4,7 +4,6 @@ import type { Context } from '../cli/context.ts';
 import type { Config } from '../config.ts';
 import { DatabaseCache } from '../databases/cache.ts';
 import { CountingDatabaseStore } from '../databases/counting-store.ts';
-import { DatabaseObjectVersions } from '../databases/database-object-versions.ts';
 import { DelayedDatabaseStore } from '../databases/delayed-store.ts';
 import { InterruptibleDatabaseStore } from '../databases/interruptible-store.ts';
 import type { ObjectVersions } from '../databases/object-versions.ts';
@@ -14,6 +13,7 @@ import type { DatabaseStore } from '../databases/store.ts';
 import { UserDatabases } from '../databases/user-databases.ts';
 import { InterruptibleLockTable } from '../locks/interruptible-lock-table.ts';
 import { TableRequestCounter } from '../table-requests.ts';
+import { InterruptibleUserTable } from '../users/interruptible-user-table.ts';
 import { type Deployment, describeDeployment } from './deployment.ts';
 import { dynamoTables, localTables, type Tables } from './tables.ts';
 
@@ -29,6 +29,7 @@ interface Backend {
 /** Puts the configured deployment together. Makes no request; the local deployment's directory is made if missing. */
 export async function openDeployment(config: Config, context: Context): Promise<Deployment> {
   const { clock, random, atStep, signal, announcements } = context;
+  const interruption = signal === undefined ? undefined : { signal, announcements };
   let counting: CountingDatabaseStore | undefined;
   const tableRequests = new TableRequestCounter();
   const backend =
@@ -43,7 +44,7 @@ export async function openDeployment(config: Config, context: Context): Promise<
     counting = counted;
     const retrying = new RetryingDatabaseStore(counted, { clock, random });
     // On top: what is interrupted is the work, whatever attempts one of its requests takes.
-    const store = signal === undefined ? retrying : new InterruptibleDatabaseStore(retrying, { signal, announcements });
+    const store = interruption === undefined ? retrying : new InterruptibleDatabaseStore(retrying, interruption);
     const openCache = (root: string): DatabaseCache =>
       new DatabaseCache({ root, deployment: backend.identity, clock, random, atStep });
     const cache = openCache(config.cacheDir.value);
@@ -74,12 +75,16 @@ export async function openDeployment(config: Config, context: Context): Promise<
         return { cache: own, databases: databasesOver(own, true, stalenessMaxMs), remove: work.release };
       },
       tableRequests: () => tableRequests.counts(),
-      users: backend.tables.users,
+      users: async () => {
+        const users = await backend.tables.users();
+        return interruption === undefined ? users : new InterruptibleUserTable(users, interruption);
+      },
       locks: async () => {
         const locks = await backend.tables.locks();
-        return signal === undefined ? locks : new InterruptibleLockTable(locks, signal, announcements);
+        return interruption === undefined ? locks : new InterruptibleLockTable(locks, interruption);
       },
       objects: backend.objects,
+      accounts: backend.tables.users,
       close: backend.close,
     };
   } catch (error) {
@@ -94,13 +99,14 @@ async function openLocal(
   counter: TableRequestCounter,
 ): Promise<Backend> {
   const { LocalDatabaseStore } = await import('../databases/local-store.ts');
+  const { LocalObjectVersions } = await import('../databases/local-object-versions.ts');
   const store = new LocalDatabaseStore(config.home.value, { clock, random, atStep });
   const tables = localTables(config, clock, counter);
   return {
     store,
     identity: `local ${store.id}`,
     tables,
-    objects: async () => new DatabaseObjectVersions(store),
+    objects: async () => new LocalObjectVersions(store),
     close: () => {
       store.close();
       tables.close();

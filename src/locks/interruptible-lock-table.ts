@@ -1,23 +1,21 @@
-import type { Announcements } from '../supervision/announcements.ts';
+import type { InterruptibleOptions } from '../interruptible.ts';
 import type { AcquireResult, Lease, LockTable } from './lock-table.ts';
 
 /** Asks for no lease once the work is interrupted. What is asked for is announced, so that a lease outlives no kill. */
 export class InterruptibleLockTable implements LockTable {
   readonly #inner: LockTable;
-  readonly #signal: AbortSignal;
-  readonly #announcements: Announcements | undefined;
+  readonly #options: InterruptibleOptions;
 
-  constructor(inner: LockTable, signal: AbortSignal, announcements: Announcements | undefined) {
+  constructor(inner: LockTable, options: InterruptibleOptions) {
     this.#inner = inner;
-    this.#signal = signal;
-    this.#announcements = announcements;
+    this.#options = options;
   }
 
   async acquire(username: string, owner: string, ttlMs: number): Promise<AcquireResult> {
-    this.#signal.throwIfAborted();
-    await this.#announcements?.leasing(username, owner);
+    this.#options.signal.throwIfAborted();
+    await this.#options.announcements?.leasing(username, owner);
     const answer = await this.#inner.acquire(username, owner, ttlMs);
-    if (answer.kind === 'held') await this.#announcements?.released(username, owner);
+    if (answer.kind === 'held') await this.#options.announcements?.released(username, owner);
     return answer;
   }
 
@@ -27,7 +25,7 @@ export class InterruptibleLockTable implements LockTable {
 
   async release(lease: Lease): Promise<boolean> {
     const released = await this.#inner.release(lease);
-    await this.#announcements?.released(lease.username, lease.owner);
+    await this.#options.announcements?.released(lease.username, lease.owner);
     return released;
   }
 }

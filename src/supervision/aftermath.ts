@@ -1,15 +1,17 @@
 import type { Command } from 'commander';
+import { accountsUnder, deleteAccounts } from '../cleanup/accounts.ts';
 import { deleteObjects, objectsUnder } from '../cleanup/stored-objects.ts';
 import { type Context, processContext } from '../cli/context.ts';
 import { configOf } from '../cli/execute.ts';
 import { EXIT_CODE } from '../cli/exit-code.ts';
 import { printFailure } from '../cli/print.ts';
-import { keyOf, usernameOf } from '../databases/username.ts';
+import { USER_DATABASES_PREFIX, usernameOf } from '../databases/username.ts';
 import { JavumboError, messageOf } from '../failure.ts';
 import { buildProgram, main } from '../main.ts';
 import { TEST_USER_PREFIX, testUser } from '../test-data.ts';
 import { interrupted } from './announcements.ts';
 import type { Knowledge } from './knowledge.ts';
+import type { Subject } from './messages.ts';
 
 interface Ended {
   readonly runId: string;
@@ -26,7 +28,7 @@ export async function finishFor(argv: readonly string[], ended: Ended): Promise<
   const context = processContext();
   const { known, killedBy } = ended;
   const flags = { json: argv.includes('--json'), verbose: argv.includes('--verbose') };
-  const madeTestData = [...known.usernames].some((username) => username.startsWith(TEST_USER_PREFIX));
+  const madeTestData = madeTestDataOf(known, 'database') || madeTestDataOf(known, 'account');
   let supervised: Command | undefined;
   try {
     const program = buildProgram(context, async (command) => {
@@ -51,14 +53,13 @@ export async function finishFor(argv: readonly string[], ended: Ended): Promise<
 /** What can be said of work that cannot speak for itself. */
 export function truthAbout({ known: { writing, stored }, killedBy }: Pick<Ended, 'known' | 'killedBy'>): JavumboError {
   const cause = killedBy === undefined ? 'interrupted' : `the process was ended by ${killedBy}`;
-  if (writing !== undefined && !writing.startsWith(TEST_USER_PREFIX)) {
+  if (writing !== undefined && !writing.username.startsWith(TEST_USER_PREFIX)) {
+    const { subject, username } = writing;
+    const what = `${subject} "${username}"`;
     return new JavumboError(
       'unknown',
-      `database "${writing}": ${cause} while it was being written: nobody can tell whether it was stored`,
-      {
-        try: `javumbo db info ${writing}`,
-        username: writing,
-      },
+      `${what}: ${cause} while it was being written: nobody can tell whether that was stored`,
+      { try: subject === 'database' ? `javumbo db info ${username}` : `javumbo user get ${username}`, username },
     );
   }
   const kind = killedBy === undefined ? 'interrupted' : 'internal';
@@ -71,24 +72,35 @@ export function truthAbout({ known: { writing, stored }, killedBy }: Pick<Ended,
   });
 }
 
+function madeTestDataOf({ usernames }: Knowledge, subject: Subject): boolean {
+  return [...usernames[subject]].some((username) => username.startsWith(TEST_USER_PREFIX));
+}
+
 async function cleanUp(command: Command, context: Context, { runId, known }: Ended): Promise<void> {
   const { openDeployment } = await import('../deployment/open.ts');
   const deployment = await openDeployment(await configOf(command, context), context);
+  const keep = command.opts<{ keep?: boolean }>().keep === true;
+  const note = (kept: string, removal: string): unknown =>
+    context.stderr.write(`note: kept ${kept}; javumbo ${removal} removes it\n`);
   try {
     for (const { username, owner } of known.leases.values()) {
       await (await deployment.locks()).release({ username, owner, expiresAt: 0 });
     }
-    const objects = await deployment.objects();
-    const prefix = keyOf(testUser({ id: runId }, '')).replace(/\.anki2$/, '');
-    const left = await objectsUnder(objects, [prefix], true);
-    if (command.opts<{ keep?: boolean }>().keep === true) {
-      const kept = new Set(left.map(({ key }) => key));
-      for (const key of kept) context.stderr.write(`note: kept ${key}; javumbo clean s3 removes it\n`);
-    } else {
-      for (const username of new Set(left.flatMap(({ key }) => usernameOf(key) ?? []))) {
-        deployment.cache.invalidate(username);
+    const prefix = testUser({ id: runId }, '');
+    if (madeTestDataOf(known, 'database')) {
+      const objects = await deployment.objects();
+      const left = await objectsUnder(objects, [`${USER_DATABASES_PREFIX}${prefix}`], true);
+      if (keep) for (const key of new Set(left.map(({ key }) => key))) note(key, 'clean s3');
+      else {
+        for (const { key } of left) deployment.cache.invalidate(usernameOf(key) ?? prefix);
+        await deleteObjects(objects, left);
       }
-      await deleteObjects(objects, left);
+    }
+    if (madeTestDataOf(known, 'account')) {
+      const table = await deployment.accounts();
+      const left = await accountsUnder(table, prefix);
+      if (keep) for (const { username } of left) note(`account ${username}`, 'clean users');
+      else await deleteAccounts(table, left);
     }
     // Making a work directory removes those of processes that are gone.
     deployment.cache.workDirectory().release();

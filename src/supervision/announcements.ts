@@ -1,11 +1,12 @@
 import { JavumboError } from '../failure.ts';
 import { TEST_USER_PREFIX } from '../test-data.ts';
-import type { SupervisedMessage } from './messages.ts';
+import type { Subject, SupervisedMessage } from './messages.ts';
 
 /** What work tells whoever would have to answer for it. Each call returns once it cannot be lost any more. */
 export interface Announcements {
-  writing(username: string): Promise<void>;
-  written(username: string, version: string | undefined): Promise<void>;
+  writing(subject: Subject, username: string): Promise<void>;
+  /** `version`: of a database that was stored. An account has none. */
+  written(subject: Subject, username: string, version?: string | undefined): Promise<void>;
   leasing(username: string, owner: string): Promise<void>;
   released(username: string, owner: string): Promise<void>;
 }
@@ -13,14 +14,14 @@ export interface Announcements {
 export function announcementsTo(send: (message: SupervisedMessage) => Promise<void>): Announcements {
   const testUsers = new Set<string>();
   return {
-    writing: async (username) => {
+    writing: async (subject, username) => {
       // Of test data it is enough to know that there is some, and what is measured should not wait for this again.
       if (testUsers.has(username)) return;
       if (username.startsWith(TEST_USER_PREFIX)) testUsers.add(username);
-      await send({ kind: 'writing', username });
+      await send({ kind: 'writing', subject, username });
     },
-    written: async (username, version) => {
-      if (!testUsers.has(username)) await send({ kind: 'written', username, version });
+    written: async (subject, username, version) => {
+      if (!testUsers.has(username)) await send({ kind: 'written', subject, username, version });
     },
     leasing: (username, owner) => send({ kind: 'leasing', username, owner }),
     released: (username, owner) => send({ kind: 'released', username, owner }),

@@ -173,7 +173,7 @@ describe('in the middle of a request', () => {
     const { code, stderr } = await running.ended;
     expect({ code, stderr }).toEqual({
       code: 6,
-      stderr: expect.stringContaining('nobody can tell whether it was stored'),
+      stderr: expect.stringContaining('nobody can tell whether that was stored'),
     });
   });
 
@@ -291,15 +291,21 @@ describe('of work that was killed', () => {
     { name: 'that announced nothing', messages: [], kind: 'interrupted', message: /^interrupted$/ },
     {
       name: 'in the middle of a write',
-      messages: [{ kind: 'writing', username: 'alice' }],
+      messages: [{ kind: 'writing', subject: 'database', username: 'alice' }],
       kind: 'unknown',
       message: /database "alice": interrupted while .* nobody can tell/,
     },
     {
+      name: 'in the middle of writing an account',
+      messages: [{ kind: 'writing', subject: 'account', username: 'alice' }],
+      kind: 'unknown',
+      message: /^account "alice": interrupted while/,
+    },
+    {
       name: 'after a write that was stored',
       messages: [
-        { kind: 'writing', username: 'alice' },
-        { kind: 'written', username: 'alice', version: 'v2' },
+        { kind: 'writing', subject: 'database', username: 'alice' },
+        { kind: 'written', subject: 'database', username: 'alice', version: 'v2' },
       ],
       kind: 'interrupted',
       message: /database "alice": interrupted after it was stored as version v2/,
@@ -307,8 +313,8 @@ describe('of work that was killed', () => {
     {
       name: 'after a write that was refused',
       messages: [
-        { kind: 'writing', username: 'alice' },
-        { kind: 'written', username: 'alice' },
+        { kind: 'writing', subject: 'database', username: 'alice' },
+        { kind: 'written', subject: 'database', username: 'alice' },
       ],
       kind: 'interrupted',
       message: /^interrupted$/,
@@ -316,23 +322,23 @@ describe('of work that was killed', () => {
     {
       name: 'in a second write, after one that was refused',
       messages: [
-        { kind: 'writing', username: 'alice' },
-        { kind: 'written', username: 'alice' },
-        { kind: 'writing', username: 'alice' },
+        { kind: 'writing', subject: 'database', username: 'alice' },
+        { kind: 'written', subject: 'database', username: 'alice' },
+        { kind: 'writing', subject: 'database', username: 'alice' },
       ],
       kind: 'unknown',
       message: /alice/,
     },
     {
       name: 'in the middle of writing test data',
-      messages: [{ kind: 'writing', username: 'javumbo-test-aa-2-1' }],
+      messages: [{ kind: 'writing', subject: 'database', username: 'javumbo-test-aa-2-1' }],
       kind: 'interrupted',
       message: /^interrupted$/,
     },
     { name: 'by the system', messages: [], killedBy: 'SIGKILL', kind: 'internal', message: /ended by SIGKILL/ },
     {
       name: 'by the system in the middle of a write',
-      messages: [{ kind: 'writing', username: 'alice' }],
+      messages: [{ kind: 'writing', subject: 'database', username: 'alice' }],
       killedBy: 'SIGSEGV',
       kind: 'unknown',
       message: /ended by SIGSEGV while/,

@@ -1,14 +1,22 @@
 /** What a supervised process tells its supervisor, so that the truth is known should it be killed. */
 export type SupervisedMessage =
   /** A write is about to be sent: from now on nobody can tell what becomes of it. */
-  | { readonly kind: 'writing'; readonly username: string }
+  | { readonly kind: 'writing'; readonly subject: Subject; readonly username: string }
   /** Its outcome is known; `version` where it was stored. */
-  | { readonly kind: 'written'; readonly username: string; readonly version?: string | undefined }
+  | {
+      readonly kind: 'written';
+      readonly subject: Subject;
+      readonly username: string;
+      readonly version?: string | undefined;
+    }
   /** A lease is about to be asked for. */
   | { readonly kind: 'leasing'; readonly username: string; readonly owner: string }
   | { readonly kind: 'released'; readonly username: string; readonly owner: string }
   /** The work has ended, and whatever it had to say is said. */
   | { readonly kind: 'ended'; readonly code: number };
+
+/** What of a user is written. */
+export type Subject = 'database' | 'account';
 
 /** What a supervisor tells the process that it has started: stop in order. */
 export interface InterruptMessage {

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import type { CacheFile } from '../../cleanup/cache-files.ts';
+import type { CacheFile, CacheLimitsToKeep } from '../../cleanup/cache-files.ts';
 import { ageSecondsOf, type CleanResult, cleanResult } from '../../cleanup/plan.ts';
 import type { Execute, Invocation } from '../../cli/execute.ts';
 import { formatAge, formatBytes } from '../../cli/format.ts';
@@ -70,10 +70,8 @@ export async function cleanTmp(invocation: Invocation, options: TmpOptions): Pro
   if ([stats, list, dryRun].filter(Boolean).length > 1) {
     throw new JavumboError('usage', '--stats, --list and --dry-run show different things', { try: 'one of the three' });
   }
-  const { filesToRemove, listCacheFiles, plannedCacheFile, removeCacheFiles } = await import(
-    '../../cleanup/cache-files.ts'
-  );
-  const { clock, random } = invocation.context;
+  const { listCacheFiles } = await import('../../cleanup/cache-files.ts');
+  const { clock } = invocation.context;
   const root = invocation.config.cacheDir.value;
   const now = clock.now();
   const files = listCacheFiles(root, clock);
@@ -82,10 +80,27 @@ export async function cleanTmp(invocation: Invocation, options: TmpOptions): Pro
   };
   if (list) return { kind: 'list', files: files.map(shown) };
   if (stats) return { kind: 'stats', stats: statsOf(root, files.map(shown)) };
-  const removed = filesToRemove(files, { pattern, ageMaxMs: maxAge, bytesMax: targetSize }, now);
-  if (!dryRun) removeCacheFiles(root, removed, { clock, random });
-  const plan = removed.map((file) => plannedCacheFile(file, now));
-  return { kind: 'cleaned', result: cleanResult(plan, dryRun) };
+  const result = await cleanCache(invocation, { pattern, ageMaxMs: maxAge, bytesMax: targetSize }, dryRun);
+  return { kind: 'cleaned', result };
+}
+
+/** Removes from the cache directory what these limits do not allow. */
+export async function cleanCache(
+  { config, context }: Invocation,
+  limits: CacheLimitsToKeep,
+  dryRun: boolean,
+): Promise<CleanResult> {
+  const { filesToRemove, listCacheFiles, plannedCacheFile, removeCacheFiles } = await import(
+    '../../cleanup/cache-files.ts'
+  );
+  const { clock, random } = context;
+  const now = clock.now();
+  const removed = filesToRemove(listCacheFiles(config.cacheDir.value, clock), limits, now);
+  if (!dryRun) removeCacheFiles(config.cacheDir.value, removed, { clock, random });
+  return cleanResult(
+    removed.map((file) => plannedCacheFile(file, now)),
+    dryRun,
+  );
 }
 
 function statsOf(directory: string, files: readonly TmpFile[]): TmpStats {
