@@ -8,7 +8,7 @@ const argv = process.argv.slice(2);
 const choice = choose(argv, process.env, process.send !== undefined);
 if (choice.kind === 'supervisor') {
   const { supervise } = await import('../dist/supervision/supervisor.js');
-  process.exitCode = await supervise(argv, fileURLToPath(import.meta.url), process.env);
+  process.exitCode = await supervise(argv, fileURLToPath(import.meta.url), process);
 } else {
   // Whoever reads the output may stop early (`| head`): the work goes on, and its exit code stands. Any other trouble is
   // told, for the work may be done although nobody can read what came of it.

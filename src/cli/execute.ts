@@ -39,7 +39,10 @@ export function executeIn(context: Context, finished: (code: ExitCode) => void):
     const { keep = false } = command.opts<{ keep?: boolean }>();
     let testRun: TestRun | undefined;
     const note = (line: string): void => {
-      if (!flags.quiet) context.stderr.write(`${visible(line)}\n`);
+      if (flags.quiet) return;
+      // A line that the supervisor shows there makes room, and comes back below.
+      const shared = context.announcements !== undefined && context.stderr.isTTY === true;
+      context.stderr.write(`${shared ? '\r\u001b[2K' : ''}${visible(line)}\n`);
     };
     try {
       const config = await configOf(command, context);
@@ -66,10 +69,15 @@ export function executeIn(context: Context, finished: (code: ExitCode) => void):
           return deployment;
         },
       };
+      // The others show by themselves how far they are; these can be in SQLite for long.
+      const noun = command.parent?.name();
+      if (noun === 'db') context.announcements?.busy(`${noun} ${command.name()}: Ctrl-C stops it`);
       const result = await run(invocation);
+      await context.announcements?.idle();
       await printResult(result, view, flags, context);
       finished(view.exitCode?.(result) ?? EXIT_CODE.ok);
     } finally {
+      await context.announcements?.idle();
       for (const deployment of opened) deployment.close();
     }
   };

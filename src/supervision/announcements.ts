@@ -9,9 +9,18 @@ export interface Announcements {
   written(subject: Subject, username: string, version?: string | undefined): Promise<void>;
   leasing(username: string, owner: string): Promise<void>;
   released(username: string, owner: string): Promise<void>;
+  /** Shows what goes on to whoever waits, also while SQLite keeps this process from it. */
+  busy(text: string): void;
+  /** Takes that away. Returns when the terminal is this process's again. */
+  idle(): Promise<void>;
 }
 
-export function announcementsTo(send: (message: SupervisedMessage) => Promise<void>): Announcements {
+/** `cleared` resolves when the message `idle` has been answered; undefined: nobody answers, and nothing is shown. */
+export function announcementsTo(
+  send: (message: SupervisedMessage) => Promise<void>,
+  cleared?: () => Promise<void>,
+): Announcements {
+  let busy = false;
   const testUsers = new Set<string>();
   return {
     writing: async (subject, username) => {
@@ -25,6 +34,16 @@ export function announcementsTo(send: (message: SupervisedMessage) => Promise<vo
     },
     leasing: (username, owner) => send({ kind: 'leasing', username, owner }),
     released: (username, owner) => send({ kind: 'released', username, owner }),
+    busy: (text) => {
+      if (cleared === undefined) return;
+      busy = true;
+      void send({ kind: 'busy', text });
+    },
+    idle: async () => {
+      if (!busy) return;
+      busy = false;
+      await Promise.all([cleared?.(), send({ kind: 'idle' })]);
+    },
   };
 }
 

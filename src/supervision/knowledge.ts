@@ -31,6 +31,9 @@ export class Knowledge {
       case 'released':
         this.leases.delete(message.owner);
         break;
+      case 'busy':
+      case 'idle':
+        break;
       case 'ended':
         this.code = message.code;
     }

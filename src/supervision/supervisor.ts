@@ -1,8 +1,11 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import type { Output } from '../cli/context.ts';
+import { progressOn } from '../cli/progress.ts';
+import { systemClock } from '../clock.ts';
 import { Interruption } from './interruption.ts';
 import { Knowledge } from './knowledge.ts';
-import { type InterruptMessage, SUPERVISED, type SupervisedMessage } from './messages.ts';
+import { SUPERVISED, type SupervisedMessage, type SupervisorMessage } from './messages.ts';
 
 /**
  * A second process around commands that can be long in SQLite, for a reason that cannot be had cheaper: while SQLite
@@ -16,29 +19,43 @@ import { type InterruptMessage, SUPERVISED, type SupervisedMessage } from './mes
  * What the work announces before it does it (messages.ts) is what the supervisor knows when there is nobody left to ask.
  * Should the supervisor itself be killed, the work stops in order, as at a signal.
  */
-export async function supervise(argv: readonly string[], script: string, env: NodeJS.ProcessEnv): Promise<number> {
+export async function supervise(argv: readonly string[], script: string, given: Surroundings): Promise<number> {
   const runId = randomBytes(6).toString('hex');
   const child = fork(script, argv, {
-    env: { ...env, [SUPERVISED]: runId },
+    env: { ...given.env, [SUPERVISED]: runId },
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
   });
   const known = new Knowledge();
-  child.on('message', (message: SupervisedMessage) => known.add(message));
+  const progress = progressOn({ stderr: given.stderr, clock: systemClock }, argv.includes('--quiet'));
+  const tell = (message: SupervisorMessage): void => {
+    if (child.connected) child.send(message, () => {});
+  };
+  child.on('message', (message: SupervisedMessage) => {
+    known.add(message);
+    if (message.kind === 'busy') progress.show(message.text);
+    if (message.kind !== 'idle') return;
+    progress.done();
+    tell({ kind: 'cleared' });
+  });
   const interruption = new Interruption(
-    () => {
-      const message: InterruptMessage = { kind: 'interrupt' };
-      if (child.connected) child.send(message, () => {});
-    },
+    () => tell({ kind: 'interrupt' }),
     () => child.kill('SIGKILL'),
   );
   const ended = await endOf(child);
   interruption.over();
+  progress.done();
   if (ended.code !== null) return ended.code;
   // It had said all that it had to say, and only its connections or its disk kept it.
   if (known.code !== undefined) return known.code;
   const { finishFor } = await import('./aftermath.ts');
   const killedBy = interruption.requested ? undefined : (ended.signal ?? 'unknown');
   return finishFor(argv, { runId, known, killedBy });
+}
+
+/** What a supervisor needs of the process that it is. */
+export interface Surroundings {
+  readonly env: NodeJS.ProcessEnv;
+  readonly stderr: Output;
 }
 
 interface End {
