@@ -15,7 +15,7 @@ const MARKS = { passed: '✓', failed: '✗', skipped: '-' } as const;
 export function checklistOn({ stderr, stdout }: Context, { quiet }: Pick<OutputFlags, 'quiet'>): Checklist {
   if (quiet || stderr.isTTY !== true) return { started: () => {}, ended: () => {}, done: () => {} };
   let lines = 0;
-  const cut = (line: string): string => [...line].slice(0, (stderr.columns ?? 80) - 1).join('');
+  const cut = (line: string): string => [...line].slice(0, (stderr.columns || 80) - 1).join('');
   return {
     started: (title) => stderr.write(`\r\u001b[2K${cut(`… ${title}`)}`),
     ended: (status, title, duration) => {

@@ -23,7 +23,7 @@ export function progressOn({ stderr, clock }: Pick<Context, 'stderr' | 'clock'>,
     if (elapsedMs < QUIET_MS) return;
     shown = true;
     const line = `${current} (${Math.floor(elapsedMs / 1000)} s)`;
-    stderr.write(`\r\u001b[2K${[...line].slice(0, (stderr.columns ?? 80) - 1).join('')}`);
+    stderr.write(`\r\u001b[2K${[...line].slice(0, (stderr.columns || 80) - 1).join('')}`);
   };
   return {
     show: (text) => {

@@ -44,6 +44,10 @@ export async function runTest(test: Test, clock: Clock): Promise<CheckResult> {
   } catch (error) {
     thrown = error;
   }
+  // What an interrupted test has claimed by then may be the interruption's doing.
+  if (thrown instanceof JavumboError && thrown.kind === 'interrupted') {
+    return { check: skipped(test, 'interrupted', false).check, failure: 'interrupted' };
+  }
   const failed = assertions.filter((assertion) => !assertion.passed);
   // A test that asserted nothing proved nothing.
   const reason =
