@@ -4,6 +4,17 @@ export interface TableRequests {
   readonly write: number;
 }
 
+export const NO_TABLE_REQUESTS: TableRequests = { read: 0, write: 0 };
+
+/** What was added to a count since it read `earlier`. */
+export function tableRequestsSince(earlier: TableRequests, now: TableRequests): TableRequests {
+  return { read: now.read - earlier.read, write: now.write - earlier.write };
+}
+
+export function addTableRequests(left: TableRequests, right: TableRequests): TableRequests {
+  return { read: left.read + right.read, write: left.write + right.write };
+}
+
 /** Counts them; one for all the tables of a deployment. */
 export class TableRequestCounter {
   #read = 0;

@@ -25,8 +25,8 @@ export interface TestRun {
   readonly id: string;
   /** `--keep`: what it makes is left where it is. */
   readonly keep: boolean;
-  /** Told of each user that is kept. */
-  readonly onKept?: ((username: string) => void) | undefined;
+  /** Told of everything that is kept. */
+  readonly onKept?: ((subject: 'database' | 'account', username: string) => void) | undefined;
 }
 
 /** A name for one run, which no other run has. */

@@ -59,6 +59,35 @@ export async function measureCache(options: {
   return { reads: await series('read', read), writes: await series('write', write) };
 }
 
+/** What Test 3.1 measures, for whoever must know it beforehand. */
+export const CACHE_FIGURES = {
+  metrics: [
+    'coldReadMs',
+    'warmReadMs',
+    'uncachedReadMs',
+    'coldWriteMs',
+    'warmWriteMs',
+    'uncachedWriteMs',
+    'warmDownloadMs',
+    'uncachedDownloadMs',
+    'warmUploadMs',
+    'uncachedUploadMs',
+    'warmQueryMs',
+    'uncachedQueryMs',
+  ],
+  derived: [
+    'readSpeedup',
+    'readSavedMs',
+    'readReductionPercent',
+    'writeSpeedup',
+    'writeSavedMs',
+    'writeReductionPercent',
+    'getsOnWarmReads',
+    'getsOnWarmWrites',
+    'putsOnWarmWrites',
+  ],
+} as const;
+
 /** The figures of Test 3.1, and week 1's table of Day 2 against Day 3. */
 export function cacheFigures({ reads, writes }: CacheResult): {
   readonly metrics: Readonly<Record<string, Metric>>;

@@ -6,12 +6,11 @@ import { rmSync } from 'node:fs';
 import { addNote } from '../anki/note.ts';
 import { processContext } from '../cli/context.ts';
 import type { Config } from '../config.ts';
-import type { RequestCounts } from '../databases/request-counts.ts';
 import type { SqliteDatabase } from '../databases/sqlite.ts';
 import { openDeployment } from '../deployment/open.ts';
 import { JavumboError, messageOf } from '../failure.ts';
 import { leasedUpdate } from '../locks/leased-update.ts';
-import type { WorkerMessage, WorkerOrders, WorkerResult } from './concurrent.ts';
+import type { WorkerAnswer, WorkerMessage, WorkerOrders, WorkerResult } from './concurrent.ts';
 
 // A worker waits as long as the race lasts: what is measured is the queue, not its patience.
 const WAIT_MAX_MS = 600_000;
@@ -27,7 +26,7 @@ async function nextMessage<T>(): Promise<T> {
   return new Promise((resolve) => process.once('message', (message) => resolve(message as T)));
 }
 
-async function write(orders: WorkerOrders): Promise<{ results: WorkerResult[]; requests: RequestCounts }> {
+async function write(orders: WorkerOrders): Promise<WorkerAnswer> {
   const config: Config = { ...orders.config, cacheDir: { value: orders.cacheDir, source: 'default' } };
   const deployment = await openDeployment(config, context);
   try {
@@ -61,7 +60,7 @@ async function write(orders: WorkerOrders): Promise<{ results: WorkerResult[]; r
         else ended('other', `${kind}: ${messageOf(error)}`);
       }
     }
-    return { results, requests: deployment.requests() };
+    return { results, requests: deployment.requests(), tableRequests: deployment.tableRequests() };
   } finally {
     deployment.close();
     rmSync(orders.cacheDir, { recursive: true, force: true });

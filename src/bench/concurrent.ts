@@ -5,6 +5,7 @@ import type { Config } from '../config.ts';
 import { addRequests, NO_REQUESTS, type RequestCounts } from '../databases/request-counts.ts';
 import type { UserDatabases } from '../databases/user-databases.ts';
 import type { WorkerReport } from '../report/document.ts';
+import { addTableRequests, NO_TABLE_REQUESTS, type TableRequests } from '../table-requests.ts';
 import { type Metric, metricOf } from './stats.ts';
 
 /** What a worker is told to do, once it has started. */
@@ -27,8 +28,15 @@ export interface WorkerResult extends WorkerReport {
 export type WorkerMessage =
   | { readonly kind: 'started' }
   | { readonly kind: 'ready' }
-  | { readonly kind: 'done'; readonly results: readonly WorkerResult[]; readonly requests: RequestCounts }
+  | ({ readonly kind: 'done' } & WorkerAnswer)
   | { readonly kind: 'failed'; readonly reason: string };
+
+/** What a worker reports at its end. */
+export interface WorkerAnswer {
+  readonly results: readonly WorkerResult[];
+  readonly requests: RequestCounts;
+  readonly tableRequests: TableRequests;
+}
 
 export interface ConcurrentResult {
   readonly workers: readonly WorkerResult[];
@@ -36,6 +44,8 @@ export interface ConcurrentResult {
   readonly durationMs: number;
   /** What all workers asked of the store, retries included. */
   readonly requests: RequestCounts;
+  /** What they asked of the lock table. */
+  readonly tableRequests: TableRequests;
   /** Ids of the notes that the database held at the end, read without a cache. */
   readonly noteIds: readonly number[];
 }
@@ -99,17 +109,13 @@ export async function measureConcurrent(options: {
       workers: answers.flatMap(({ results }) => results),
       durationMs,
       requests: answers.map(({ requests }) => requests).reduce(addRequests, NO_REQUESTS),
+      tableRequests: answers.map(({ tableRequests }) => tableRequests).reduce(addTableRequests, NO_TABLE_REQUESTS),
       noteIds,
     };
   } finally {
     signal?.removeEventListener('abort', end);
     end();
   }
-}
-
-interface WorkerAnswer {
-  readonly results: readonly WorkerResult[];
-  readonly requests: RequestCounts;
 }
 
 /** A worker process, from its start to its answer. Neither promise rejects. */
@@ -127,6 +133,7 @@ class Worker {
     const all = (error: string): WorkerAnswer => ({
       results: orders.noteIds.map((noteId) => ({ outcome: 'other', noteId, attempts: 0, durationMs: 0, error })),
       requests: NO_REQUESTS,
+      tableRequests: NO_TABLE_REQUESTS,
     });
     let isReady = (): void => {};
     let finish = (_: WorkerAnswer): void => {};
@@ -212,6 +219,26 @@ export function judgeConcurrent({ workers, noteIds }: ConcurrentResult, notesBef
     notesAtEnd: noteIds.length,
   };
 }
+
+/** What Test 4.2 measures, for whoever must know it beforehand. */
+export const CONCURRENT_FIGURES = {
+  metrics: ['successMs'],
+  derived: [
+    'committed',
+    'conflicts',
+    'unknown',
+    'other',
+    'unknownThatLanded',
+    'missing',
+    'notesAtEnd',
+    'lost',
+    'unexpected',
+    'attempts',
+    'wastedAttempts',
+    'allInMs',
+    'commitsPerSecond',
+  ],
+} as const;
 
 /** The figures of Test 4.2. `successMs` is absent when nothing was committed. */
 export function concurrentFigures(

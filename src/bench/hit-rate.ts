@@ -33,6 +33,12 @@ export async function measureHitRate(options: {
   return made;
 }
 
+/** What Test 3.2 measures, for whoever must know it beforehand. */
+export const HIT_RATE_FIGURES = {
+  metrics: ['requestMs', 'coldMs', 'warmMs'],
+  derived: ['hits', 'misses', 'hitRatePercent', 'getsOnHits', 'speedup', 'savedMs', 'reductionPercent', 'warmSpreadMs'],
+} as const;
+
 /** The figures of Test 3.2. Warm ones are absent where nothing was hit. */
 export function hitRateFigures(requests: readonly HitRateRequest[]): {
   readonly metrics: Readonly<Record<string, Metric>>;

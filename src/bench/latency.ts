@@ -64,6 +64,28 @@ export async function measureLatency(
   return { times, versions, sizeBeforeBytes: firstSizeBytes, sizeAfterBytes };
 }
 
+/** What Test 2.3 measures, for whoever must know it beforehand. */
+export const LATENCY_FIGURES = {
+  metrics: ['downloadMs', 'queryMs', 'uploadMs', 'totalMs'],
+  derived: [
+    'storeSharePercent',
+    'uploadToDownloadRatio',
+    'distinctVersions',
+    'sizeBeforeBytes',
+    'sizeAfterBytes',
+    'projectedHitRatePercent',
+    'projectedDownloadMs',
+    'projectedTotalMs',
+    'projectedSavingMs',
+    'projectedSavingPercent',
+    'projectedCachedRequestMs',
+    'getPerRequest',
+    'putPerRequest',
+    'bytesDownPerRequest',
+    'bytesUpPerRequest',
+  ],
+} as const;
+
 // Week 1's forecast of what caching would bring: a quarter of the downloads remain.
 const PROJECTED_HIT_RATE = 0.75;
 

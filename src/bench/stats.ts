@@ -1,17 +1,6 @@
-/** A measured quantity: its samples as they came, and what they amount to. */
-export interface Metric {
-  readonly unit: 'ms';
-  readonly count: number;
-  readonly min: number;
-  readonly mean: number;
-  readonly p50: number;
-  readonly p95: number;
-  readonly p99: number;
-  readonly max: number;
-  /** Of the sample, with n - 1; 0 for a single one. */
-  readonly stddev: number;
-  readonly samples: readonly number[];
-}
+import type { Metric } from '../report/document.ts';
+
+export type { Metric } from '../report/document.ts';
 
 /** Summarises at least one sample. The mean of nothing is no number, so nothing is refused. */
 export function metricOf(samples: readonly number[]): Metric {

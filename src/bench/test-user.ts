@@ -28,7 +28,7 @@ export async function withTestUser<T>(
 
 async function removeTestUser(deployment: Deployment, run: TestRun, username: string): Promise<void> {
   if (run.keep) {
-    run.onKept?.(username);
+    run.onKept?.('database', username);
     return;
   }
   deployment.cache.invalidate(username);

@@ -17,6 +17,8 @@ export interface Invocation {
   deployment(options?: DeploymentOptions): Promise<Deployment>;
   /** The run whose name test data carries, and whether it stays (--keep). */
   run(): TestRun;
+  /** What `deployment` does before all else: refuses options that name a part of another one, and notes the default. */
+  requireMeantDeployment(): void;
   /** A line for people on stderr; nothing with --quiet. */
   note(line: string): void;
 }
@@ -46,22 +48,25 @@ export function executeIn(context: Context, finished: (code: ExitCode) => void):
     };
     try {
       const config = await configOf(command, context);
+      const requireMeantDeployment = (): void => {
+        if (config.deployment.source !== 'default') return;
+        refuseEngineWithoutBucket(config);
+        note(`note: no bucket is configured: working on the local deployment in ${config.home.value}`);
+      };
       const invocation: Invocation = {
         config,
         context,
         flags,
         note,
         run: () => {
-          testRun ??= { id: context.runId ?? newRunId(context.random), keep, onKept: (user) => note(keptNote(user)) };
+          testRun ??= { id: context.runId ?? newRunId(context.random), keep, onKept: (...kept) => note(keptNote(...kept)) };
           return testRun;
         },
+        requireMeantDeployment,
         deployment: async ({ rttDefaultMs } = {}) => {
           if (opened[0] !== undefined) return opened[0];
-          refuseEngineWithoutBucket(config);
+          requireMeantDeployment();
           const simulated = withDefaultRoundTrip(config, rttDefaultMs);
-          if (config.deployment.source === 'default') {
-            note(`note: no bucket is configured: working on the local deployment in ${config.home.value}`);
-          }
           const { openDeployment } = await import('../deployment/open.ts');
           if (simulated !== config) note(`note: simulating a round trip of ${rttDefaultMs} ms (--rtt 0 for none)`);
           const deployment = await openDeployment(simulated, context);
@@ -85,7 +90,6 @@ export function executeIn(context: Context, finished: (code: ExitCode) => void):
 
 /** What names a part of a deployment on AWS is never meant for the local one. */
 function refuseEngineWithoutBucket(config: Config): void {
-  if (config.deployment.source !== 'default') return;
   const { endpointUrl, dynamodbEndpointUrl, usersTable, locksTable } = config;
   const named = [endpointUrl, dynamodbEndpointUrl, usersTable, locksTable].find(({ source }) => source === 'flag');
   if (named === undefined) return;
@@ -94,8 +98,10 @@ function refuseEngineWithoutBucket(config: Config): void {
   });
 }
 
-function keptNote(username: string): string {
-  return `note: kept ${keyOf(username)}; javumbo clean s3 removes it`;
+function keptNote(subject: 'database' | 'account', username: string): string {
+  return subject === 'database'
+    ? `note: kept ${keyOf(username)}; javumbo clean s3 removes it`
+    : `note: kept account ${username}; javumbo clean users removes it`;
 }
 
 function withDefaultRoundTrip(config: Config, rttDefaultMs: number | undefined): Config {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Report } from '../report/document.ts';
 import { runScript, SCRIPTS } from '../testing/child-process.ts';
+import { asReport } from '../testing/report-schema.ts';
 import { type S3Server, startS3Server } from '../testing/s3-server.ts';
 
 let directory: string;
@@ -43,7 +44,7 @@ async function report(
   ...argv: string[]
 ): Promise<{ code: number | null; report: Report }> {
   const { code, stdout } = await runScript(SCRIPTS.javumbo, [...argv, '--json', '--quiet'], environment(place));
-  return { code, report: JSON.parse(stdout) as Report };
+  return { code, report: asReport(JSON.parse(stdout)) };
 }
 
 async function databasesLeft(place: (typeof PLACES)[number]): Promise<unknown> {
@@ -176,6 +177,9 @@ describe('leases on the local deployment', () => {
     expect({ code, failureReasons: race.failureReasons }).toEqual({ code: 0, failureReasons: [] });
     expect(race.derived).toMatchObject({ committed: 12, attempts: 12, wastedAttempts: 0, lost: 0 });
     expect(race.requests.put).toBe(12);
+    // Each change takes a lease and releases it; waiting for one asks again.
+    expect(race.requests.dynamo?.write).toBeGreaterThanOrEqual(24);
+    expect(race.cost?.usdPerMillion.dynamo).toBeCloseTo(((race.requests.dynamo?.write ?? 0) * 0.625) / 12, 9);
   });
 
   test('that expire under a slow holder cost work and lose nothing', async () => {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Metric } from '../bench/stats.ts';
-import type { Report } from '../report/document.ts';
 import { BUCKET, COMMAND_DEPLOYMENTS, type CommandDeployment, openOnS3 } from '../testing/command-deployments.ts';
+import { asReport } from '../testing/report-schema.ts';
 import type { Json } from '../testing/run-command.ts';
 
 const ISO_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
@@ -40,7 +40,7 @@ describe.each(COMMAND_DEPLOYMENTS)('on $name', ({ name, open }) => {
       : { kind: 'local' };
 
   test('bench latency reports what ten requests cost, and leaves nothing behind', async () => {
-    const report = await deployment.json<Report>('bench', 'latency', '--requests', '10', '--notes', '10');
+    const report = asReport(await deployment.json('bench', 'latency', '--requests', '10', '--notes', '10'));
     const phases = ['downloadMs', 'queryMs', 'uploadMs', 'totalMs'];
     // Fields may be added, so they may be more.
     expect(report).toMatchObject({
@@ -92,7 +92,9 @@ describe.each(COMMAND_DEPLOYMENTS)('on $name', ({ name, open }) => {
   });
 
   test('bench latency says that a round trip is simulated', async () => {
-    const report = await deployment.json<Report>('bench', 'latency', '--requests', '2', '--notes', '1', '--rtt', '5ms');
+    const report = asReport(
+      await deployment.json('bench', 'latency', '--requests', '2', '--notes', '1', '--rtt', '5ms'),
+    );
     expect(report).toMatchObject({ simulated: true, deployment: { ...here(), rttMs: 5 } });
     // A timer may be late and never early: what a request takes is at least what it waits. No upper limit is claimed.
     for (const phase of ['downloadMs', 'uploadMs']) expect(report.metrics[phase]?.min).toBeGreaterThan(4);
@@ -114,7 +116,7 @@ describe.each(COMMAND_DEPLOYMENTS)('on $name', ({ name, open }) => {
   });
 
   test('verify day2 passes every test of the day, and leaves nothing behind', async () => {
-    const report = await deployment.json<Report>('verify', 'day2');
+    const report = asReport(await deployment.json('verify', 'day2'));
     expect(report).toMatchObject({
       ...REPORT,
       kind: 'verify',
@@ -239,7 +241,7 @@ describe('verify day2 finds out a store that', () => {
   ])('$name', async ({ tell, failed, code, reason, undead = 0 }) => {
     tell(deployment);
     const result = await deployment.run(['verify', 'day2', '--json']);
-    const report = result.json<Report>();
+    const report = asReport(result.json());
     expect({ code: result.code, passed: report.passed }).toEqual({ code, passed: false });
     expect(report.checks.filter(({ status }) => status === 'failed').map(({ id }) => id)).toEqual(failed);
     expect(report.failureReasons).toHaveLength(failed.length);

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { Execute } from '../cli/execute.ts';
 import { registerBenchCache } from './bench/cache.ts';
+import { registerBenchCompare } from './bench/compare.ts';
 import { registerBenchConcurrent } from './bench/concurrent.ts';
 import { registerBenchHitRate } from './bench/hit-rate.ts';
 import { registerBenchLatency } from './bench/latency.ts';
@@ -21,6 +22,10 @@ import { registerDbList } from './db/list.ts';
 import { registerDbPull } from './db/pull.ts';
 import { registerDbPush } from './db/push.ts';
 import { registerDbQuery } from './db/query.ts';
+import { registerDeploymentCreate } from './deployment/create.ts';
+import { registerDeploymentDescribe } from './deployment/describe.ts';
+import { registerReportSchema } from './report/schema.ts';
+import { registerReportShow } from './report/show.ts';
 import { registerUserAuthenticate } from './user/authenticate.ts';
 import { registerUserCreate } from './user/create.ts';
 import { registerUserDelete } from './user/delete.ts';
@@ -32,6 +37,7 @@ import { registerVerifyAll } from './verify/all.ts';
 import { registerVerifyDay2 } from './verify/day2.ts';
 import { registerVerifyDay3 } from './verify/day3.ts';
 import { registerVerifyDay4 } from './verify/day4.ts';
+import { registerVerifyDay5 } from './verify/day5.ts';
 
 type Register = (parent: Command, execute: Execute) => void;
 
@@ -75,14 +81,30 @@ const NOUNS: readonly {
   {
     name: 'bench',
     description: 'measure the deployment',
-    verbs: [registerBenchLatency, registerBenchCache, registerBenchHitRate, registerBenchConcurrent],
+    verbs: [
+      registerBenchLatency,
+      registerBenchCache,
+      registerBenchHitRate,
+      registerBenchConcurrent,
+      registerBenchCompare,
+    ],
     each: testDataOptions,
   },
   {
     name: 'verify',
     description: 'prove that the deployment works, day by day',
-    verbs: [registerVerifyDay2, registerVerifyDay3, registerVerifyDay4, registerVerifyAll],
+    verbs: [registerVerifyDay2, registerVerifyDay3, registerVerifyDay4, registerVerifyDay5, registerVerifyAll],
     each: testDataOptions,
+  },
+  {
+    name: 'deployment',
+    description: 'the bucket and the tables themselves',
+    verbs: [registerDeploymentCreate, registerDeploymentDescribe],
+  },
+  {
+    name: 'report',
+    description: 'what bench and verify write with --report json=<file>',
+    verbs: [registerReportShow, registerReportSchema],
   },
   { name: 'cache', description: 'the databases kept on this machine', verbs: [registerCacheStats, registerCacheClear] },
   {

@@ -2,13 +2,14 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
+import { CreateBucketCommand, ListBucketsCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { systemClock } from '../clock.ts';
 import { SILENT } from '../deployment/client-options.ts';
 import { systemRandom } from '../random.ts';
 import type { Report } from '../report/document.ts';
 import { runScript, SCRIPTS } from '../testing/child-process.ts';
+import { startDynamoServer } from '../testing/dynamo-server.ts';
 import type { EngineEnvironment } from '../testing/engines/ceph-rgw.ts';
 import { CountingDatabaseStore } from './counting-store.ts';
 import { RetryingDatabaseStore } from './retrying-store.ts';
@@ -128,5 +129,40 @@ describe.runIf(engine !== undefined)('Ceph RGW', () => {
     );
     const { passed, failureReasons } = JSON.parse(stdout) as Report;
     expect({ code, passed, failureReasons }).toEqual({ code: 0, passed: true, failureReasons: [] });
+  });
+
+  test('deployment create leaves off what this engine gets wrong, and what it makes can be worked on', async () => {
+    const dynamo = await startDynamoServer();
+    try {
+      const bucket = `javumbo-test-${systemRandom.hex(8)}`;
+      const env = { ...environment(bucket, 'create'), AWS_ENDPOINT_URL_DYNAMODB: dynamo.endpoint };
+      for (const state of ['made', 'found']) {
+        const { code, stdout } = await runScript(SCRIPTS.javumbo, ['deployment', 'create', '--json'], env);
+        expect(code).toBe(0);
+        const [{ settings, ...found }] = JSON.parse(stdout).resources;
+        expect(found).toMatchObject({ kind: 'bucket', name: bucket, state });
+        expect(settings).toEqual([
+          {
+            name: 'versioning',
+            state: 'left-off',
+            reason: expect.stringMatching(/8 of 8 creates at once are accepted/),
+          },
+          {
+            name: 'public access blocked',
+            state: 'left-off',
+            reason: expect.stringMatching(/a create is refused .*AccessDenied/),
+          },
+          { name: 'encryption', state: 'unsupported', reason: expect.any(String) },
+          { name: 'expiry of old versions after 30 days', state },
+        ]);
+      }
+      const worked = await runScript(SCRIPTS.javumbo, ['verify', 'day2', '--json', '--quiet'], env);
+      expect(worked.code).toBe(0);
+      const { Buckets = [] } = await client.send(new ListBucketsCommand({}));
+      const made = Buckets.filter(({ Name }) => Name === bucket);
+      expect(made).toHaveLength(1);
+    } finally {
+      await dynamo.close();
+    }
   });
 });

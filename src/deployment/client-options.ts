@@ -6,13 +6,16 @@ const CONNECTION_TIMEOUT_MS = 3_000;
 /** A logger for the SDK that says nothing. */
 export const SILENT = { trace: () => {}, debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
-/** What the clients of all AWS services have in common. */
-export function clientOptions({ region, profile, timeout }: Config) {
+/**
+ * What the clients of all AWS services have in common. `maxAttempts` above 1 only for requests that do the same when they
+ * arrive twice: a conditional write can be refused because of its own first attempt, and its retries are ours.
+ * (prior-art.md, 0.1)
+ */
+export function clientOptions({ region, profile, timeout }: Config, maxAttempts = 1) {
   return {
     region: region.value,
     ...(profile.value === undefined ? {} : { profile: profile.value }),
-    // Retries are ours: one inside the SDK can be refused because of its own first attempt. (prior-art.md, 0.1)
-    maxAttempts: 1,
+    maxAttempts,
     // Left alone, the SDK warns on the console of requests that it does not retry; what matters is thrown anyway.
     logger: SILENT,
     requestHandler: {

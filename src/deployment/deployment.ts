@@ -12,6 +12,8 @@ import type { UserTable } from '../users/user-table.ts';
 /** A store of user databases and what belongs to it, put together from the configuration. */
 export interface Deployment {
   readonly description: DeploymentDescription;
+  /** What answers: `AWS`, `local files`, or the name that a server at an endpoint gave itself; `unknown` before it did. */
+  engine(): string;
   /** What it was put together from, for processes that work on the same one. */
   readonly config: Config;
   /** Retrying, counted, and delayed where a round trip is simulated. */

@@ -7,10 +7,10 @@ import { clientOptions } from './client-options.ts';
  * DynamoDB as the configuration names it. Makes no request. Throws `usage` where S3 is a custom endpoint and DynamoDB
  * has none: a request to AWS is never what was meant then.
  */
-export function openDynamo(config: Config): DynamoDBClient {
+export function openDynamo(config: Config, maxAttempts = 1): DynamoDBClient {
   refuseUnnamedDynamo(config);
   const endpoint = config.dynamodbEndpointUrl.value;
-  return new DynamoDBClient({ ...clientOptions(config), ...(endpoint === undefined ? {} : { endpoint }) });
+  return new DynamoDBClient({ ...clientOptions(config, maxAttempts), ...(endpoint === undefined ? {} : { endpoint }) });
 }
 
 function refuseUnnamedDynamo({ endpointUrl, dynamodbEndpointUrl }: Config): void {

@@ -21,6 +21,7 @@ interface Backend {
   readonly store: DatabaseStore;
   /** Tells deployments apart in the cache. */
   readonly identity: string;
+  readonly engine: () => string;
   readonly tables: Tables;
   readonly objects: () => Promise<ObjectVersions>;
   readonly close: () => void;
@@ -61,6 +62,7 @@ export async function openDeployment(config: Config, context: Context): Promise<
       });
     return {
       description: describeDeployment(config),
+      engine: backend.engine,
       config,
       store,
       cache,
@@ -105,6 +107,7 @@ async function openLocal(
   return {
     store,
     identity: `local ${store.id}`,
+    engine: () => 'local files',
     tables,
     objects: async () => new LocalObjectVersions(store),
     close: () => {

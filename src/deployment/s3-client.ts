@@ -14,16 +14,33 @@ export function openS3Store(
   config: Config,
   clock: Clock,
   onExtraRequest: S3DatabaseStoreOptions['onExtraRequest'],
-): { store: S3DatabaseStore; identity: string; objects: () => Promise<S3ObjectVersions>; close: () => void } {
+): {
+  store: S3DatabaseStore;
+  identity: string;
+  engine: () => string;
+  objects: () => Promise<S3ObjectVersions>;
+  close: () => void;
+} {
   const bucket = config.bucket.value;
   if (bucket === undefined) throw new JavumboError('internal', 'an S3 store was opened without a bucket');
   const endpoint = config.endpointUrl.value;
   const client = openS3(config);
+  let engine = endpoint === undefined ? 'AWS' : 'unknown';
+  client.middlewareStack.add(
+    (next) => async (request) => {
+      const result = await next(request);
+      const { headers } = result.response as { headers?: Record<string, string> };
+      if (endpoint !== undefined && headers?.server !== undefined) engine = headers.server;
+      return result;
+    },
+    { step: 'deserialize', priority: 'low', name: 'nameOfTheEngine' },
+  );
   const clients = [client];
   let objects: S3ObjectVersions | undefined;
   return {
     store: new S3DatabaseStore(client, { bucket, endpoint, onExtraRequest }),
     identity: `s3 ${endpoint ?? 'aws'} ${bucket}`,
+    engine: () => engine,
     objects: async () => {
       if (objects !== undefined) return objects;
       const retrying = openS3(config, CLEANUP_ATTEMPTS);
@@ -37,12 +54,11 @@ export function openS3Store(
   };
 }
 
-/** S3 as the configuration names it. Makes no request. `maxAttempts`: of each request; retries of writes are ours. */
+/** S3 as the configuration names it. Makes no request. */
 export function openS3(config: Config, maxAttempts = 1): S3Client {
   const endpoint = config.endpointUrl.value;
   return new S3Client({
-    ...clientOptions(config),
-    maxAttempts,
+    ...clientOptions(config, maxAttempts),
     // Elsewhere than on AWS bucket names are seldom host names, and the SDK's newer checksums seldom understood.
     ...(endpoint === undefined
       ? {}

@@ -1,55 +1,106 @@
 import type { Clock } from '../clock.ts';
 import { NO_REQUESTS } from '../databases/request-counts.ts';
 import type { Deployment } from '../deployment/deployment.ts';
-import { environmentOf, type Report, toolOf } from './document.ts';
+import { JavumboError, messageOf } from '../failure.ts';
+import { costOf } from './cost.ts';
+import type { Report } from './document.ts';
+import { environmentOf, toolOf } from './environment.ts';
+import type { Prices } from './prices.ts';
+import { judgeThreshold, missedReason, type Threshold } from './threshold.ts';
 
-/** What a run adds to the fields that every report has; all but the parameters may stay empty. */
-export type ReportParts = Pick<Report, 'parameters'> &
-  Partial<
-    Pick<
-      Report,
-      | 'checks'
-      | 'metrics'
-      | 'derived'
-      | 'grades'
-      | 'requests'
-      | 'hits'
-      | 'workers'
-      | 'warnings'
-      | 'passed'
-      | 'failureReasons'
-    >
-  >;
+/** What a run adds to the fields that every report has; all of it may stay empty. */
+export type ReportParts = Partial<
+  Pick<
+    Report,
+    | 'checks'
+    | 'metrics'
+    | 'derived'
+    | 'grades'
+    | 'requests'
+    | 'hits'
+    | 'workers'
+    | 'warnings'
+    | 'passed'
+    | 'failureReasons'
+  >
+> & {
+  /** How many operations `requests` stands for; without any there is no cost. */
+  readonly operations?: number;
+};
 
-/** Begins a report now; `finish` ends it with what was found. */
-export function startReport(
-  kind: Report['kind'],
-  name: string,
+/** What is known of a run before it begins. */
+export interface ReportStart extends Pick<Report, 'kind' | 'name' | 'parameters'> {
+  /** What one operation is, of which a million are priced. */
+  readonly operation: string;
+  readonly thresholds: readonly Threshold[];
+  readonly prices: Prices;
+}
+
+/** A report that is being made. Each run ends in exactly one of the two. */
+export interface StartedReport {
+  /** Ends it with what was found; missed thresholds are added to the reasons. */
+  finish(parts: ReportParts): Report;
+  /** Ends it with what was thrown instead: a signal, a store that cannot be reached, a defect. */
+  fail(thrown: unknown): Report;
+}
+
+/** Begins a report now. */
+export async function startReport(
+  { kind, name, parameters, operation, thresholds, prices }: ReportStart,
   deployment: Deployment,
-  clock: Clock,
-): { finish(parts: ReportParts): Report } {
+  { clock, env }: { readonly clock: Clock; readonly env: NodeJS.ProcessEnv },
+): Promise<StartedReport> {
   const startedAt = new Date(clock.now()).toISOString();
   const beganAt = clock.monotonic();
+  const environment = await environmentOf(env, deployment.engine());
+  const complete = (parts: Omit<ReportParts, 'operations'>): Report => ({
+    schemaVersion: 1,
+    kind,
+    name,
+    tool: toolOf(),
+    startedAt,
+    durationMs: clock.monotonic() - beganAt,
+    deployment: deployment.description,
+    simulated: deployment.description.rttMs !== undefined,
+    // Asked again: at a custom endpoint the first reply told what it is.
+    environment: { ...environment, engine: deployment.engine() },
+    parameters,
+    checks: [],
+    metrics: {},
+    derived: {},
+    grades: {},
+    thresholds: [],
+    requests: NO_REQUESTS,
+    warnings: [],
+    passed: true,
+    failureReasons: [],
+    ...parts,
+  });
   return {
-    finish: (parts) => ({
-      schemaVersion: 1,
-      kind,
-      name,
-      tool: toolOf(),
-      startedAt,
-      durationMs: clock.monotonic() - beganAt,
-      deployment: deployment.description,
-      simulated: deployment.description.rttMs !== undefined,
-      environment: environmentOf(),
-      checks: [],
-      metrics: {},
-      derived: {},
-      grades: {},
-      requests: NO_REQUESTS,
-      warnings: [],
-      passed: true,
-      failureReasons: [],
-      ...parts,
-    }),
+    finish: ({ operations = 0, ...parts }) => {
+      const found = complete({ ...parts, derived: finite(parts.derived ?? {}) });
+      const priced =
+        operations === 0 ? found : { ...found, ...costOf(found.requests, { operation, operations }, prices) };
+      const judged = thresholds.map((threshold) => judgeThreshold(threshold, priced));
+      const missed = judged.filter(({ passed }) => !passed).map(missedReason);
+      return {
+        ...priced,
+        thresholds: judged,
+        passed: priced.passed && missed.length === 0,
+        failureReasons: [...priced.failureReasons, ...missed],
+      };
+    },
+    fail: (thrown) => {
+      const interrupted = thrown instanceof JavumboError && thrown.kind === 'interrupted';
+      return {
+        ...complete({ passed: false, failureReasons: [interrupted ? 'interrupted' : messageOf(thrown)] }),
+        thresholds: thresholds.map(({ expression }) => ({ expression, passed: false })),
+      };
+    },
   };
+}
+
+/** A quotient of nothing is no number, and JSON would make null of it. */
+function finite(derived: Report['derived']): Report['derived'] {
+  return Object.fromEntries(Object.entries(derived).filter(([, figure]) => Number.isFinite(figure)));
 }

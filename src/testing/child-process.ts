@@ -27,11 +27,12 @@ export interface RunningScript {
   readonly ended: Promise<ChildResult>;
 }
 
-/** Starts a script of this project. */
+/** Starts a script of this project. `input`: its stdin. */
 export function startScript(
   script: string,
   argv: readonly string[],
   env: Readonly<Record<string, string>>,
+  input = '',
 ): RunningScript {
   const startedAt = performance.now();
   const child = spawn(process.execPath, [script, ...argv], {
@@ -41,10 +42,13 @@ export function startScript(
       AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
       ...env,
     },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: 'pipe',
     // A process group of its own, to be killed as one.
     detached: true,
   });
+  // Whoever does not read it ends before it is written.
+  child.stdin.on('error', () => {});
+  child.stdin.end(input);
   let stdout = '';
   let stderr = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -64,15 +68,15 @@ export function startScript(
 
 /**
  * Runs a script of this project as a process of its own. `killAfterMs`: kill -9 at that moment, if it still runs, to it
- * and to every process that it has started.
+ * and to every process that it has started. `input`: its stdin.
  */
 export async function runScript(
   script: string,
   argv: readonly string[],
   env: Readonly<Record<string, string>>,
-  { killAfterMs }: { readonly killAfterMs?: number } = {},
+  { killAfterMs, input }: { readonly killAfterMs?: number; readonly input?: string } = {},
 ): Promise<ChildResult> {
-  const running = startScript(script, argv, env);
+  const running = startScript(script, argv, env, input);
   const timer = killAfterMs === undefined ? undefined : setTimeout(() => killGroup(running), killAfterMs);
   try {
     return await running.ended;

@@ -1,3 +1,4 @@
+import { type DynamoServer, startDynamoServer } from './dynamo-server.ts';
 import { type CommandResult, freshMachine, type RunOptions, runCommand } from './run-command.ts';
 import { type S3Server, type S3ServerOptions, startS3Server } from './s3-server.ts';
 
@@ -30,10 +31,29 @@ export const COMMAND_DEPLOYMENTS: readonly {
   { name: 'an S3 server', open: () => openOnS3() },
 ];
 
-export async function openOnS3(options: S3ServerOptions = {}): Promise<CommandDeployment> {
+/** Where every command that works on accounts must do the same. */
+export const ACCOUNT_DEPLOYMENTS: typeof COMMAND_DEPLOYMENTS = [
+  { name: 'the local deployment', open: async () => deploymentOf(['--deployment', 'local'], {}, undefined) },
+  { name: 'an S3 server and DynamoDB', open: async () => (await openOnAws()).deployment },
+];
+
+/** A deployment on the loopback S3 server and dynalite, with both tables. */
+export async function openOnAws(): Promise<{ deployment: CommandDeployment; dynamo: DynamoServer }> {
+  const dynamo = await startDynamoServer();
+  await dynamo.createTable('javumbo-users');
+  await dynamo.createTable('javumbo-user-locks');
+  const s3 = await openOnS3({}, { AWS_ENDPOINT_URL_DYNAMODB: dynamo.endpoint });
+  const close = async (): Promise<void> => {
+    await s3.close();
+    await dynamo.close();
+  };
+  return { deployment: { ...s3, close }, dynamo };
+}
+
+export async function openOnS3(options: S3ServerOptions = {}, env: NodeJS.ProcessEnv = {}): Promise<CommandDeployment> {
   const server = await startS3Server({ buckets: [BUCKET], ...options });
   const flags = ['--bucket', BUCKET, '--endpoint-url', server.endpoint];
-  return deploymentOf(flags, { AWS_ACCESS_KEY_ID: 'key', AWS_SECRET_ACCESS_KEY: 'secret' }, server);
+  return deploymentOf(flags, { AWS_ACCESS_KEY_ID: 'key', AWS_SECRET_ACCESS_KEY: 'secret', ...env }, server);
 }
 
 function deploymentOf(

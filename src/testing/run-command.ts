@@ -40,6 +40,8 @@ export interface RunOptions {
   /** What somebody types at a terminal; undefined: nobody is there. */
   readonly typed?: string;
   readonly signal?: AbortSignal;
+  /** What comes through a pipe on standard input; undefined: nobody is there. */
+  readonly piped?: string | Buffer;
 }
 
 const directories: string[] = [];
@@ -65,14 +67,18 @@ export function freshMachine(): { HOME: string; JAVUMBO_HOME: string; JAVUMBO_CA
 /** Runs one command line in this process, on a machine of its own except for what `env` says. */
 export async function runCommand(
   argv: readonly string[],
-  { env = {}, atStep, tty = false, typed, signal }: RunOptions = {},
+  { env = {}, atStep, tty = false, typed, piped, signal }: RunOptions = {},
 ): Promise<CommandResult> {
   const environment: NodeJS.ProcessEnv = { ...freshMachine(), ...env };
   giveToSdk(environment);
   const stdout = recorder(tty);
   const stderr = recorder(tty);
   const stdin: Input | undefined =
-    typed === undefined ? undefined : Object.assign(Readable.from([typed]), { isTTY: true });
+    typed !== undefined
+      ? Object.assign(Readable.from([typed]), { isTTY: true })
+      : piped === undefined
+        ? undefined
+        : Readable.from([piped]);
   const code = await main(argv, {
     env: environment,
     stdin,

@@ -53,6 +53,8 @@ export interface S3ServerOptions {
   readonly checksums?: ChecksumSupport;
   /** The least size of a part that is not the last. Default 5 MiB, as on S3. */
   readonly minimumPartBytes?: number;
+  /** The `Server` header of every reply; none by default, as Ceph 16. S3 says `AmazonS3`. */
+  readonly serverHeader?: string;
   /** See `S3Server.roundTripMs`. Default 0. */
   readonly roundTripMs?: number;
   readonly beforeWork?: S3Hook;
@@ -258,6 +260,7 @@ class LoopbackS3Server implements S3Server, ExchangeHost {
 
   #exchange(incoming: IncomingMessage, response: ServerResponse, expectContinue: boolean): void {
     this.#requests += 1;
+    if (this.#options.serverHeader !== undefined) response.setHeader('server', this.#options.serverHeader);
     const requestId = this.#requests.toString(16).padStart(16, '0').toUpperCase();
     void new Exchange(this, incoming, response, { requestId, expectContinue }).run();
   }

@@ -38,18 +38,25 @@ const NOBODY = '.'.repeat(53);
 
 /**
  * Whether a password has that hash. Without a hash the answer is no, after the same work: neither the time nor the
- * answer tells an unknown user from a wrong password. A hash of a lower cost gets the work that it lacks on top.
+ * answer tells an unknown user from a wrong password.
  */
 export async function verifyPassword(password: string, passwordHash: string | undefined): Promise<boolean> {
-  const cost = passwordHash === undefined ? undefined : costOf(passwordHash);
-  if (passwordHash === undefined || cost === undefined) {
-    await compare(password, nobodyAt(HASH_COST));
-    return false;
+  let valid = false;
+  for (const hash of comparisons(passwordHash)) {
+    if (await compare(password, hash)) valid = hash === passwordHash;
   }
-  const valid = await compare(password, passwordHash);
-  // 2^c + 2^c + 2^(c+1) + … + 2^11 = 2^12.
-  for (let missing = cost; missing < HASH_COST; missing++) await compare(password, nobodyAt(missing));
   return valid;
+}
+
+/**
+ * The hashes that a verification compares with, so that all take the same work: the account's own, and what is missing to
+ * 2^12 rounds. A hash of a lower cost c is followed by 2^c + 2^(c+1) + … + 2^11; one of a higher cost stands alone.
+ */
+export function comparisons(passwordHash: string | undefined): string[] {
+  const cost = passwordHash === undefined ? undefined : costOf(passwordHash);
+  if (passwordHash === undefined || cost === undefined) return [nobodyAt(HASH_COST)];
+  const missing = Array.from({ length: Math.max(0, HASH_COST - cost) }, (_, index) => nobodyAt(cost + index));
+  return [passwordHash, ...missing];
 }
 
 function nobodyAt(cost: number): string {

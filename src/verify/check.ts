@@ -1,5 +1,6 @@
 import type { Metric } from '../bench/stats.ts';
 import type { Clock } from '../clock.ts';
+import type { RequestCounts } from '../databases/request-counts.ts';
 import { type FailureKind, JavumboError, messageOf } from '../failure.ts';
 import type { Assertion, Check, WorkerReport } from '../report/document.ts';
 
@@ -13,6 +14,8 @@ export interface Figures {
   /** Week 1's marks beyond passing, which nothing fails for. */
   grades: Readonly<Record<string, string>>;
   workers: readonly WorkerReport[];
+  /** What workers in processes of their own asked of the store, which the deployment cannot count. */
+  workerRequests: RequestCounts;
   warnings: readonly string[];
 }
 

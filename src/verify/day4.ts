@@ -3,6 +3,7 @@ import { type ConcurrentVerdict, concurrentFigures, judgeConcurrent, measureConc
 import { createWithNotes } from '../bench/latency.ts';
 import { withTestUser } from '../bench/test-user.ts';
 import { conflictFailure } from '../databases/outcome-failures.ts';
+import { addRequests } from '../databases/request-counts.ts';
 import { integrityFindings } from '../databases/sqlite.ts';
 import type { Deployment } from '../deployment/deployment.ts';
 import { type Assert, assertEqual, type Figures, type Test } from './check.ts';
@@ -110,6 +111,7 @@ async function concurrentWrites(
     figures.metrics = { ...figures.metrics, ...named(metrics) };
     figures.derived = { ...figures.derived, ...named(derived) };
     figures.workers = [...figures.workers, ...result.workers];
+    figures.workerRequests = addRequests(figures.workerRequests, result.requests);
 
     const { committed, conflicts, unknown, other, lost, unexpected, missing, notesAtEnd, unknownThatLanded } = verdict;
     const errors = result.workers.flatMap(({ error }) => error ?? []);

@@ -49,6 +49,13 @@ export const DAYS = [
     timed: true,
     prepare: async (...given) => (await import('./day4.ts')).day4(...given),
   },
+  {
+    name: 'day5',
+    description: 'Tests 5.1 to 5.3: accounts are created, authenticated, changed, listed and deleted',
+    tests: ['5.1', '5.2', '5.3'],
+    timed: false,
+    prepare: async (...given) => (await import('./day5.ts')).day5(...given),
+  },
 ] as const satisfies readonly Day[];
 
 export type DayName = (typeof DAYS)[number]['name'];

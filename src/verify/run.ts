@@ -1,9 +1,10 @@
 import type { Context } from '../cli/context.ts';
-import { requestsSince } from '../databases/request-counts.ts';
+import { addRequests, NO_REQUESTS, requestsSince } from '../databases/request-counts.ts';
 import type { Deployment } from '../deployment/deployment.ts';
 import type { FailureKind } from '../failure.ts';
 import type { Check, Report } from '../report/document.ts';
-import type { ReportParts } from '../report/start.ts';
+import type { StartedReport } from '../report/start.ts';
+import { tableRequestsSince } from '../table-requests.ts';
 import { type CheckResult, type Figures, runTest, skipped, type Test } from './check.ts';
 import type { Day, Sources } from './days.ts';
 
@@ -43,7 +44,7 @@ const GRAVITY: readonly FailureKind[] = ['interrupted', 'unknown', 'unavailable'
 
 /** Runs the tests of these days one after the other and ends the report. A signal ends the run between two requests. */
 export async function runDays(
-  report: { finish(parts: ReportParts): Report },
+  report: Pick<StartedReport, 'finish'>,
   days: readonly Day[],
   deployment: Deployment,
   context: Context & Sources,
@@ -51,6 +52,7 @@ export async function runDays(
   listener: TestListener,
 ): Promise<VerifyResult> {
   const before = deployment.requests();
+  const tablesBefore = deployment.tableRequests();
   const all = newFigures();
   const results: CheckResult[] = [];
   const summaries: DaySummary[] = [];
@@ -95,13 +97,16 @@ export async function runDays(
     failure: interrupted ? 'interrupted' : GRAVITY.find((kind) => results.some(({ failure }) => failure === kind)),
     days: summaries,
     report: report.finish({
-      parameters: parametersOf(options),
       checks,
       metrics: all.metrics,
       derived: all.derived,
       grades: all.grades,
       ...(all.workers.length === 0 ? {} : { workers: all.workers }),
-      requests: requestsSince(before, deployment.requests()),
+      requests: {
+        ...addRequests(requestsSince(before, deployment.requests()), all.workerRequests),
+        dynamo: tableRequestsSince(tablesBefore, deployment.tableRequests()),
+      },
+      operations: 1,
       warnings: all.warnings,
       passed: failureReasons.length === 0,
       failureReasons,
@@ -110,7 +115,7 @@ export async function runDays(
 }
 
 function newFigures(): Figures {
-  return { metrics: {}, derived: {}, grades: {}, workers: [], warnings: [] };
+  return { metrics: {}, derived: {}, grades: {}, workers: [], workerRequests: NO_REQUESTS, warnings: [] };
 }
 
 /** Days measure things of one name: in a report on several, the day stands before it. */
@@ -121,6 +126,7 @@ function addFigures(all: Figures, figures: Figures, prefix: string): void {
   all.derived = { ...all.derived, ...named(figures.derived) };
   all.grades = { ...all.grades, ...named(figures.grades) };
   all.workers = [...all.workers, ...figures.workers];
+  all.workerRequests = addRequests(all.workerRequests, figures.workerRequests);
   all.warnings = [...all.warnings, ...figures.warnings];
 }
 
@@ -133,7 +139,8 @@ function isAskedFor(day: Day | undefined, { only }: VerifyOptions): boolean {
   return day !== undefined && (only === undefined || day.tests.some((id) => only.has(id)));
 }
 
-function parametersOf({ only, failFast, noSkips }: VerifyOptions): ReportParts['parameters'] {
+/** The options as a report has them; what was not given is not there. */
+export function parametersOf({ only, failFast, noSkips }: VerifyOptions): Report['parameters'] {
   return {
     ...(only === undefined ? {} : { only: [...only].join(',') }),
     ...(failFast ? { failFast } : {}),

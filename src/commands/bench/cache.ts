@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { Execute, Invocation } from '../../cli/execute.ts';
 import { formatMs } from '../../cli/format.ts';
 import type { Report } from '../../report/document.ts';
+import { benchOptions, type ReportFlags } from '../report-options.ts';
 import {
   DEFAULT_RTT_MS,
   FUNCTION_CACHE_TTL,
@@ -12,7 +13,7 @@ import {
   runScenario,
 } from './scenario.ts';
 
-interface CacheOptions {
+interface CacheOptions extends ReportFlags {
   readonly requests: number;
   readonly notes: number;
 }
@@ -23,18 +24,28 @@ export function registerBenchCache(parent: Command, execute: Execute): void {
     .description('Test 3.1: what a cached request saves, beside the same one uncached')
     .option('--requests <n>', 'how many warm requests after the cold one', parsePositive, 6)
     .addHelpText('after', '\nExample:\n  $ javumbo bench cache --rtt 171ms');
-  notesOption(command, 20).action((options: CacheOptions) =>
+  benchOptions(notesOption(command, 20)).action((options: CacheOptions) =>
     execute(command, (invocation) => benchCache(invocation, options), cacheView),
   );
 }
 
-export async function benchCache(invocation: Invocation, { requests, notes }: CacheOptions): Promise<Report> {
-  const { cacheFigures, measureCache } = await import('../../bench/cache.ts');
+export async function benchCache(
+  invocation: Invocation,
+  { requests, notes, ...output }: CacheOptions,
+): Promise<Report> {
+  const { CACHE_FIGURES, cacheFigures, measureCache } = await import('../../bench/cache.ts');
   const { createWithNotes } = await import('../../bench/latency.ts');
   const { requestsSince } = await import('../../databases/request-counts.ts');
   const { context } = invocation;
   const opened = await invocation.deployment({ rttDefaultMs: DEFAULT_RTT_MS });
-  return runScenario(invocation, 'cache', opened, async ({ deployment, username, progress }) => {
+  const cacheTtlSeconds = opened.config.cacheTtl.value ?? FUNCTION_CACHE_TTL;
+  const plan = {
+    name: 'cache',
+    parameters: { requests, notes, cacheTtlSeconds, loop: 'closed' },
+    operation: 'one read or write: half of them without a cache, the others cold or warm',
+    figures: CACHE_FIGURES,
+  };
+  return runScenario(invocation, opened, output, plan, async ({ deployment, username, progress }) => {
     const cached = deployment.databases({ cacheTtlDefault: FUNCTION_CACHE_TTL });
     const uncached = deployment.databases({ cacheTtlDefault: 0, caching: false });
     const [noteId = 0] = await createWithNotes(uncached, username, notes, context);
@@ -52,10 +63,10 @@ export async function benchCache(invocation: Invocation, { requests, notes }: Ca
     });
     const { metrics, derived } = cacheFigures(result);
     return {
-      parameters: { requests, notes, loop: 'closed' },
       metrics,
       derived,
       requests: requestsSince(before, deployment.requests()),
+      operations: 4 * (requests + 1),
       warnings: cacheDoubts(derived),
     };
   });

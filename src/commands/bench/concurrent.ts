@@ -5,9 +5,10 @@ import { formatMs } from '../../cli/format.ts';
 import type { Report } from '../../report/document.ts';
 import { parseCount } from '../db/exec.ts';
 import { type LeaseFlags, leaseOptions } from '../db/lease-options.ts';
-import { DEFAULT_RTT_MS, notesOption, parsePositive, reportView, runScenario } from './scenario.ts';
+import { benchOptions, type ReportFlags } from '../report-options.ts';
+import { DEFAULT_RTT_MS, FUNCTION_CACHE_TTL, notesOption, parsePositive, reportView, runScenario } from './scenario.ts';
 
-interface ConcurrentOptions extends LeaseFlags {
+interface ConcurrentOptions extends LeaseFlags, ReportFlags {
   readonly workers: number;
   readonly requests: number;
   readonly notes: number;
@@ -26,22 +27,39 @@ export function registerBenchConcurrent(parent: Command, execute: Execute): void
       parseCount,
     )
     .addHelpText('after', '\nExample:\n  $ javumbo bench concurrent --workers 10 --retries 0');
-  leaseOptions(notesOption(command, 5)).action((options: ConcurrentOptions) =>
+  benchOptions(leaseOptions(notesOption(command, 5))).action((options: ConcurrentOptions) =>
     execute(command, (invocation) => benchConcurrent(invocation, options), concurrentView),
   );
 }
 
 export async function benchConcurrent(
   invocation: Invocation,
-  { workers, requests, notes, retries = workers * requests - 1, lease = false, leaseTtl }: ConcurrentOptions,
+  { workers, requests, notes, retries = workers * requests - 1, lease = false, leaseTtl, ...output }: ConcurrentOptions,
 ): Promise<Report> {
-  const { concurrentFigures, judgeConcurrent, measureConcurrent } = await import('../../bench/concurrent.ts');
+  const { CONCURRENT_FIGURES, concurrentFigures, judgeConcurrent, measureConcurrent } = await import(
+    '../../bench/concurrent.ts'
+  );
   const { createWithNotes } = await import('../../bench/latency.ts');
   const { context } = invocation;
   const opened = await invocation.deployment({ rttDefaultMs: DEFAULT_RTT_MS });
   // Asked before any data is made: nothing may say where the lock table is.
   if (lease) await opened.locks();
-  return runScenario(invocation, 'concurrent', opened, async ({ deployment, username, progress }) => {
+  const plan = {
+    name: 'concurrent',
+    parameters: {
+      workers,
+      requests,
+      notes,
+      retries,
+      lease,
+      ...(lease ? { leaseTtlMs: leaseTtl } : {}),
+      cacheTtlSeconds: opened.config.cacheTtl.value ?? FUNCTION_CACHE_TTL,
+      loop: 'closed',
+    },
+    operation: 'one committed change, with all that the others of the race cost',
+    figures: CONCURRENT_FIGURES,
+  };
+  return runScenario(invocation, opened, output, plan, async ({ deployment, username, progress }) => {
     const databases = deployment.databases({ cacheTtlDefault: 0, caching: false });
     await createWithNotes(databases, username, notes, context);
     // Swept by the next process if this one is killed.
@@ -66,10 +84,10 @@ export async function benchConcurrent(
       result.workers.flatMap(({ error }) => error ?? []),
     );
     return {
-      parameters: { workers, requests, notes, retries, lease, loop: 'closed' },
       ...concurrentFigures(result, verdict),
       workers: result.workers,
-      requests: result.requests,
+      requests: { ...result.requests, ...(lease ? { dynamo: result.tableRequests } : {}) },
+      operations: verdict.committed,
       warnings: lease ? [] : concurrentDoubts(verdict, workers, retries),
       passed: failureReasons.length === 0,
       failureReasons,

@@ -2,9 +2,10 @@ import type { Command } from 'commander';
 import type { Execute, Invocation } from '../../cli/execute.ts';
 import { formatMs } from '../../cli/format.ts';
 import type { Report } from '../../report/document.ts';
+import { benchOptions, type ReportFlags } from '../report-options.ts';
 import { DEFAULT_RTT_MS, FUNCTION_CACHE_TTL, notesOption, parsePositive, reportView, runScenario } from './scenario.ts';
 
-interface HitRateOptions {
+interface HitRateOptions extends ReportFlags {
   readonly requests: number;
   readonly notes: number;
 }
@@ -15,18 +16,28 @@ export function registerBenchHitRate(parent: Command, execute: Execute): void {
     .description('Test 3.2: how many reads of one user the cache serves')
     .option('--requests <n>', 'how many reads, one after the other', parsePositive, 50)
     .addHelpText('after', '\nExample:\n  $ javumbo bench hit-rate --rtt 171ms');
-  notesOption(command, 10).action((options: HitRateOptions) =>
+  benchOptions(notesOption(command, 10)).action((options: HitRateOptions) =>
     execute(command, (invocation) => benchHitRate(invocation, options), hitRateView),
   );
 }
 
-export async function benchHitRate(invocation: Invocation, { requests, notes }: HitRateOptions): Promise<Report> {
-  const { hitRateFigures, measureHitRate } = await import('../../bench/hit-rate.ts');
+export async function benchHitRate(
+  invocation: Invocation,
+  { requests, notes, ...output }: HitRateOptions,
+): Promise<Report> {
+  const { HIT_RATE_FIGURES, hitRateFigures, measureHitRate } = await import('../../bench/hit-rate.ts');
   const { createWithNotes } = await import('../../bench/latency.ts');
   const { requestsSince } = await import('../../databases/request-counts.ts');
   const { context } = invocation;
   const opened = await invocation.deployment({ rttDefaultMs: DEFAULT_RTT_MS });
-  return runScenario(invocation, 'hit-rate', opened, async ({ deployment, username, progress }) => {
+  const cacheTtlSeconds = opened.config.cacheTtl.value ?? FUNCTION_CACHE_TTL;
+  const plan = {
+    name: 'hit-rate',
+    parameters: { requests, notes, cacheTtlSeconds, loop: 'closed' },
+    operation: 'one read of a user who reads again and again',
+    figures: HIT_RATE_FIGURES,
+  };
+  return runScenario(invocation, opened, output, plan, async ({ deployment, username, progress }) => {
     await createWithNotes(deployment.databases({ cacheTtlDefault: 0, caching: false }), username, notes, context);
     const before = deployment.requests();
     const made = await measureHitRate({
@@ -39,11 +50,11 @@ export async function benchHitRate(invocation: Invocation, { requests, notes }: 
     });
     const { metrics, derived } = hitRateFigures(made);
     return {
-      parameters: { requests, notes, loop: 'closed' },
       metrics,
       derived,
       hits: made.map(({ hit }) => hit),
       requests: requestsSince(before, deployment.requests()),
+      operations: requests,
       warnings: hitRateDoubts(derived),
     };
   });

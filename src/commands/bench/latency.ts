@@ -3,9 +3,10 @@ import type { Execute, Invocation } from '../../cli/execute.ts';
 import { formatBytes, formatMs } from '../../cli/format.ts';
 import type { Paint } from '../../cli/print.ts';
 import type { Report } from '../../report/document.ts';
+import { benchOptions, type ReportFlags } from '../report-options.ts';
 import { doubtsAboutTheFirst, metricLines, notesOption, parsePositive, reportView, runScenario } from './scenario.ts';
 
-interface LatencyOptions {
+interface LatencyOptions extends ReportFlags {
   readonly requests: number;
   readonly notes: number;
 }
@@ -16,50 +17,55 @@ export function registerBenchLatency(parent: Command, execute: Execute): void {
     .description('Test 2.3: what one uncached request costs, phase by phase')
     .option('--requests <n>', 'how many requests, one after the other', parsePositive, 10)
     .addHelpText('after', '\nExample:\n  $ javumbo bench latency --rtt 171ms');
-  notesOption(command, 10).action((options: LatencyOptions) =>
+  benchOptions(notesOption(command, 10)).action((options: LatencyOptions) =>
     execute(command, (invocation) => benchLatency(invocation, options), latencyView),
   );
 }
 
-export async function benchLatency(invocation: Invocation, { requests, notes }: LatencyOptions): Promise<Report> {
-  const { createWithNotes, latencyFigures, measureLatency } = await import('../../bench/latency.ts');
+export async function benchLatency(
+  invocation: Invocation,
+  { requests, notes, ...output }: LatencyOptions,
+): Promise<Report> {
+  const { createWithNotes, LATENCY_FIGURES, latencyFigures, measureLatency } = await import('../../bench/latency.ts');
   const { requestsSince } = await import('../../databases/request-counts.ts');
   const { context } = invocation;
-  return runScenario(
-    invocation,
-    'latency',
-    await invocation.deployment(),
-    async ({ deployment, username, progress }) => {
-      const databases = deployment.databases({ cacheTtlDefault: 0, caching: false });
-      progress.show(`creating a database of ${notes} notes`);
-      const noteIds = await createWithNotes(databases, username, notes, context);
-      const before = deployment.requests();
-      let after = before;
-      const result = await measureLatency(databases, username, noteIds, {
-        requests,
-        clock: context.clock,
-        onRequest: (index) => {
-          after = deployment.requests();
-          progress.show(`request ${index + 1} of ${requests}`);
-        },
-      });
-      const { metrics, derived } = latencyFigures(result);
-      const counts = requestsSince(before, after);
-      return {
-        parameters: { requests, notes, loop: 'closed', cache: 'off' },
-        metrics,
-        derived: {
-          ...derived,
-          getPerRequest: counts.get / requests,
-          putPerRequest: counts.put / requests,
-          bytesDownPerRequest: counts.bytesDown / requests,
-          bytesUpPerRequest: counts.bytesUp / requests,
-        },
-        requests: counts,
-        warnings: doubtsAboutTheFirst(metrics.totalMs.samples),
-      };
-    },
-  );
+  const plan = {
+    name: 'latency',
+    parameters: { requests, notes, loop: 'closed', cache: 'off' },
+    operation: 'one request without a cache: GET, SELECT, UPDATE, PUT',
+    figures: LATENCY_FIGURES,
+  };
+  const opened = await invocation.deployment();
+  return runScenario(invocation, opened, output, plan, async ({ deployment, username, progress }) => {
+    const databases = deployment.databases({ cacheTtlDefault: 0, caching: false });
+    progress.show(`creating a database of ${notes} notes`);
+    const noteIds = await createWithNotes(databases, username, notes, context);
+    const before = deployment.requests();
+    let after = before;
+    const result = await measureLatency(databases, username, noteIds, {
+      requests,
+      clock: context.clock,
+      onRequest: (index) => {
+        after = deployment.requests();
+        progress.show(`request ${index + 1} of ${requests}`);
+      },
+    });
+    const { metrics, derived } = latencyFigures(result);
+    const counts = requestsSince(before, after);
+    return {
+      metrics,
+      derived: {
+        ...derived,
+        getPerRequest: counts.get / requests,
+        putPerRequest: counts.put / requests,
+        bytesDownPerRequest: counts.bytesDown / requests,
+        bytesUpPerRequest: counts.bytesUp / requests,
+      },
+      requests: counts,
+      operations: requests,
+      warnings: doubtsAboutTheFirst(metrics.totalMs.samples),
+    };
+  });
 }
 
 const PHASES = [
@@ -80,13 +86,12 @@ function requestLines({ metrics }: Report): string[] {
   );
 }
 
-function summaryLines({ metrics, derived, requests }: Report, paint: Paint): string[] {
+function summaryLines({ metrics, derived }: Report, paint: Paint): string[] {
   const of = (name: string): number => derived[name] ?? Number.NaN;
   return [
     ...metricLines('phase', PHASES, metrics, paint),
     '',
     `${of('storeSharePercent').toFixed(1)} % of the time is the store; upload is ${of('uploadToDownloadRatio').toFixed(2)} times download`,
-    `${requests.get} GET, ${requests.put} PUT; ${formatBytes(requests.bytesDown)} down, ${formatBytes(requests.bytesUp)} up`,
     `${of('distinctVersions')} distinct versions; size ${formatBytes(of('sizeBeforeBytes'))} before, ${formatBytes(of('sizeAfterBytes'))} after`,
     `with a cache that hits ${of('projectedHitRatePercent')} %: download ${formatMs(of('projectedDownloadMs'))}, total ${formatMs(of('projectedTotalMs'))},`,
     `  ${formatMs(of('projectedSavingMs'))} (${of('projectedSavingPercent').toFixed(1)} %) saved; a cached request ${formatMs(of('projectedCachedRequestMs'))}`,

@@ -8,6 +8,9 @@ import { type Progress, progressOn } from '../../cli/progress.ts';
 import type { Deployment } from '../../deployment/deployment.ts';
 import type { Report } from '../../report/document.ts';
 import type { ReportParts } from '../../report/start.ts';
+import { type FigureNames, refuseUnknownFigures } from '../../report/threshold.ts';
+import { costLines } from '../cost-lines.ts';
+import { type ReportFlags, withReport } from '../report-options.ts';
 
 /** Week 1's round trip to S3, simulated on the local deployment where time is what is measured. */
 export const DEFAULT_RTT_MS = 171;
@@ -22,27 +25,40 @@ export interface Scenario {
   readonly progress: Progress;
 }
 
-/** Runs one benchmark for a user of its own, and reports what it measured. */
+/** What a benchmark is, known before it runs. */
+export interface ScenarioPlan {
+  readonly name: string;
+  readonly parameters: Report['parameters'];
+  /** What one operation is, of which the report prices a million. */
+  readonly operation: string;
+  /** All that it may measure, so that a threshold on anything else is refused beforehand. */
+  readonly figures: FigureNames;
+}
+
+/** Runs one benchmark for a user of its own, and reports what it measured, however it ends. */
 export async function runScenario(
   invocation: Invocation,
-  name: string,
   deployment: Deployment,
+  flags: ReportFlags,
+  { figures, ...plan }: ScenarioPlan,
   measure: (scenario: Scenario) => Promise<ReportParts>,
 ): Promise<Report> {
+  refuseUnknownFigures(flags.threshold ?? [], figures);
   const { withTestUser } = await import('../../bench/test-user.ts');
-  const { startReport } = await import('../../report/start.ts');
-  const { context, flags } = invocation;
-  const progress = progressOn(context, flags.quiet);
-  const report = startReport('bench', name, deployment, context.clock);
-  try {
-    context.signal?.throwIfAborted();
-    const parts = await withTestUser(deployment, invocation.run(), name, (username) =>
-      measure({ deployment, username, progress }),
-    );
-    return report.finish(parts);
-  } finally {
-    progress.done();
-  }
+  const { context } = invocation;
+  const { report } = await withReport(invocation, deployment, flags, { kind: 'bench', ...plan }, async (started) => {
+    const progress = progressOn(context, invocation.flags.quiet);
+    try {
+      context.signal?.throwIfAborted();
+      const parts = await withTestUser(deployment, invocation.run(), plan.name, (username) =>
+        measure({ deployment, username, progress }),
+      );
+      return { report: started.finish(parts) };
+    } finally {
+      progress.done();
+    }
+  });
+  return report;
 }
 
 /** A report shown by `lines`, with the doubts about its figures and the reasons it fails for below. */
@@ -51,7 +67,11 @@ export function reportView(lines: (report: Report, paint: Paint) => readonly str
     text: (report, paint) =>
       [
         ...lines(report, paint),
+        ...costLines(report),
         paint.faint(whereMeasured(report)),
+        ...report.thresholds.flatMap(({ expression, passed, actual }) =>
+          passed ? [paint.good(`met: ${expression} (it is ${Number(actual?.toPrecision(6))})`)] : [],
+        ),
         ...report.warnings.map((warning) => paint.warn(`warning: ${warning}`)),
         ...report.failureReasons.map((reason) => paint.bad(`failed: ${reason}`)),
       ].join('\n'),

@@ -16,7 +16,7 @@ export function registerUserAuthenticate(parent: Command, execute: Execute): voi
     .command('authenticate <username>')
     .description('check a password: exit code 0 for the right one, 7 for a wrong one or an unknown user')
     .option('--password-stdin', 'the password from standard input; without it from a hidden prompt')
-    .addHelpText('after', "\nExample:\n  $ printf 'correct horse' | javumbo user authenticate alice --password-stdin");
+    .addHelpText('after', '\nExample:\n  $ javumbo user authenticate alice --password-stdin < password.txt');
   command.action((username: string, { passwordStdin = false }: { passwordStdin?: boolean }) =>
     execute(
       command,

@@ -29,7 +29,7 @@ export function registerUserCreate(parent: Command, execute: Execute): void {
     .option('--with-database', "also make the user's database, an empty collection")
     .addHelpText(
       'after',
-      "\nExample:\n  $ printf 'correct horse' | javumbo user create alice --name 'Alice Smith' --password-stdin",
+      "\nExample:\n  $ javumbo user create alice --name 'Alice Smith' --password-stdin < password.txt",
     );
   command.action((username: string, options: CreateOptions) =>
     execute(command, (invocation) => userCreate(invocation, parseUsername(username), options), createdView),

@@ -31,20 +31,20 @@ export async function userList(invocation: Invocation, { limit, after }: ListOpt
     throw new JavumboError('usage', '--after is empty', { try: 'without --after, which lists from the beginning' });
   }
   const repository = await openRepository(invocation);
-  return { pages: telling(repository.list({ limit, after }), (next) => invocation.note(more(next))) };
+  return { pages: telling(repository.list({ limit, after }), invocation.note) };
 }
 
-function more(next: string): string {
-  return `note: there are more: --after '${next.replaceAll("'", `'\\''`)}'`;
-}
-
-async function* telling(pages: AsyncIterable<UserList>, tell: (next: string) => void): AsyncGenerator<UserList> {
+/** The pages, and at their end what a reader could not see from them. */
+async function* telling(pages: AsyncIterable<UserList>, note: (line: string) => void): AsyncGenerator<UserList> {
   let next: string | undefined;
+  let count = 0;
   for await (const page of pages) {
     next = page.next;
+    count += page.users.length;
     yield page;
   }
-  if (next !== undefined) tell(next);
+  if (next !== undefined) note(`note: there are more: --after '${next.replaceAll("'", `'\\''`)}'`);
+  else if (count === 0) note('note: there are no users');
 }
 
 async function collected({ pages }: Listing): Promise<UserList> {

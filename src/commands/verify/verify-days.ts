@@ -6,9 +6,10 @@ import { JavumboError } from '../../failure.ts';
 import { DAYS, type Day, type DayName } from '../../verify/days.ts';
 import type { VerifyResult } from '../../verify/run.ts';
 import { DEFAULT_RTT_MS } from '../bench/scenario.ts';
+import { type ReportFlags, reportOptions, withReport } from '../report-options.ts';
 import { verifyView } from './view.ts';
 
-interface VerifyFlags {
+interface VerifyFlags extends ReportFlags {
   readonly only?: readonly string[];
   readonly failFast?: boolean;
   /** False with --no-skips. */
@@ -36,7 +37,7 @@ export function registerVerify(
     .option('--fail-fast', 'stop at the first test that fails')
     .option('--no-skips', 'fail where a test cannot run, instead of skipping it')
     .addHelpText('after', `\nExample:\n  $ javumbo verify ${name} --json`);
-  command.action((flags: VerifyFlags) =>
+  reportOptions(command).action((flags: VerifyFlags) =>
     execute(command, (invocation) => verifyDays(invocation, name, days, flags), verifyView),
   );
 }
@@ -45,28 +46,28 @@ async function verifyDays(
   invocation: Invocation,
   name: string,
   days: readonly Day[],
-  { only, failFast = false, skips }: VerifyFlags,
+  { only, failFast = false, skips, ...output }: VerifyFlags,
 ): Promise<VerifyResult> {
   const selection = only === undefined ? undefined : existing(only, days);
-  const { runDays } = await import('../../verify/run.ts');
-  const { startReport } = await import('../../report/start.ts');
+  const { parametersOf, runDays } = await import('../../verify/run.ts');
   const { context, flags } = invocation;
   const timed = days.some((day) => day.timed);
   const deployment = await invocation.deployment(timed ? { rttDefaultMs: DEFAULT_RTT_MS } : {});
+  const options = { only: selection, failFast, noSkips: !skips };
+  const start = {
+    kind: 'verify',
+    name,
+    parameters: parametersOf(options),
+    operation: `one run of verify ${name}`,
+  } as const;
   const checklist = checklistOn(context, flags);
-  const report = startReport('verify', name, deployment, context.clock);
   try {
-    return await runDays(
-      report,
-      days,
-      deployment,
-      { ...context, run: invocation.run() },
-      { only: selection, failFast, noSkips: !skips },
-      {
+    return await withReport(invocation, deployment, output, start, (report) =>
+      runDays(report, days, deployment, { ...context, run: invocation.run() }, options, {
         started: (test) => checklist.started(`Test ${test.id}: ${test.name}`),
         ended: ({ id, name: test, status, durationMs }) =>
           checklist.ended(status, `Test ${id}: ${test}`, formatMs(durationMs)),
-      },
+      }),
     );
   } finally {
     checklist.done();

@@ -3,6 +3,7 @@ import { formatMs, visible } from '../../cli/format.ts';
 import type { Paint, View } from '../../cli/print.ts';
 import type { Assertion, Check } from '../../report/document.ts';
 import type { DaySummary, VerifyResult } from '../../verify/run.ts';
+import { costLines } from '../cost-lines.ts';
 
 export const verifyView: View<VerifyResult> = {
   json: ({ report }) => report,
@@ -14,6 +15,7 @@ export const verifyView: View<VerifyResult> = {
     return [
       ...report.checks.flatMap((check) => checkLines(check, paint)),
       ...Object.entries(report.grades).map(([name, grade]) => `  ${paint.faint(`grade ${name}: ${grade}`)}`),
+      ...costLines(report).map((line) => `  ${paint.faint(line)}`),
       ...report.warnings.map((warning) => paint.warn(`warning: ${warning}`)),
       '',
       ...(days.length > 1 ? [...summaryLines(days, paint), ''] : []),

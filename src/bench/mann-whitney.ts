@@ -1,0 +1,98 @@
+// Up to here the distribution is enumerated, which takes a millisecond; beyond it the normal curve is as good.
+const EXACT_MAX = 40;
+
+/**
+ * The two-sided p-value of the Mann-Whitney U test (Wilcoxon's rank sum): how often two samples of one distribution
+ * would differ in rank by as much as these. Exact, ties included, up to 40 values together; beyond that the normal
+ * approximation with the corrections for ties and for continuity. 1 where there is nothing to compare.
+ */
+export function mannWhitneyP(left: readonly number[], right: readonly number[]): number {
+  if (left.length === 0 || right.length === 0) return 1;
+  const { doubled, tieSum } = ranksOf([...left, ...right]);
+  const rankSum = doubled.slice(0, left.length).reduce((sum, rank) => sum + rank, 0);
+  return left.length + right.length <= EXACT_MAX
+    ? exactP(doubled, left.length, rankSum)
+    : approximateP(left.length, right.length, rankSum / 2, tieSum);
+}
+
+/** Twice the rank of each value, so that the middle rank of equal values is whole, too. */
+function ranksOf(values: readonly number[]): { readonly doubled: number[]; readonly tieSum: number } {
+  const order = values.map((_, index) => index).sort((a, b) => (values[a] ?? 0) - (values[b] ?? 0));
+  const doubled: number[] = new Array(values.length).fill(0);
+  let tieSum = 0;
+  for (let start = 0; start < order.length; ) {
+    let end = start;
+    while (end < order.length && values[order[end] ?? 0] === values[order[start] ?? 0]) end++;
+    // Ranks start + 1 to end: twice their mean.
+    for (const index of order.slice(start, end)) doubled[index] = start + 1 + end;
+    tieSum += (end - start) ** 3 - (end - start);
+    start = end;
+  }
+  return { doubled, tieSum };
+}
+
+/** Of all ways to choose `size` of the ranks, the share whose sum is as far from the expected one. */
+function exactP(doubled: readonly number[], size: number, observed: number): number {
+  const most = doubled.reduce((sum, rank) => sum + rank, 0);
+  // ways[k][s]: how many choices of k ranks sum to s. At most 40 over 20, which is exact in a double.
+  const ways = Array.from({ length: size + 1 }, () => new Float64Array(most + 1));
+  (ways[0] as Float64Array)[0] = 1;
+  for (const rank of doubled) {
+    for (let k = size; k >= 1; k--) {
+      const [into, from] = [ways[k] as Float64Array, ways[k - 1] as Float64Array];
+      for (let sum = most; sum >= rank; sum--) into[sum] = (into[sum] ?? 0) + (from[sum - rank] ?? 0);
+    }
+  }
+  const expected = (most * size) / doubled.length;
+  const distance = Math.abs(observed - expected);
+  let [all, extreme] = [0, 0];
+  (ways[size] as Float64Array).forEach((count, sum) => {
+    all += count;
+    // The expected sum may be a third of something: equal distances must count as equal.
+    if (Math.abs(sum - expected) >= distance - 1e-9) extreme += count;
+  });
+  return extreme / all;
+}
+
+function approximateP(left: number, right: number, rankSum: number, tieSum: number): number {
+  const all = left + right;
+  const u = rankSum - (left * (left + 1)) / 2;
+  const variance = ((left * right) / 12) * (all + 1 - tieSum / (all * (all - 1)));
+  if (variance === 0) return 1;
+  const z = Math.max(0, Math.abs(u - (left * right) / 2) - 0.5) / Math.sqrt(variance);
+  return Math.min(1, complementaryError(z / Math.SQRT2));
+}
+
+/** erfc of a number from 0: its Taylor series where that converges soon, else its continued fraction (A&S 7.1.6, 7.1.14). */
+function complementaryError(x: number): number {
+  if (x < 2) {
+    let [term, sum] = [x, x];
+    for (let n = 1; term > 1e-17 * sum; n++) {
+      term *= (2 * x * x) / (2 * n + 1);
+      sum += term;
+    }
+    return 1 - (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x) * sum;
+  }
+  let fraction = x;
+  for (let n = 80; n >= 1; n--) fraction = x + n / 2 / fraction;
+  return Math.exp(-x * x) / (Math.sqrt(Math.PI) * fraction);
+}
+
+/** The least p-value that samples of these sizes can have: two of all orders are the extreme ones. */
+export function leastPossibleP(left: number, right: number): number {
+  let orders = 1;
+  for (let index = 1; index <= left; index++) orders *= (right + index) / index;
+  return Math.min(1, 2 / orders);
+}
+
+/** Holm's correction: p-values for which the chance of a single false alarm among all stays what it is for one. */
+export function holmAdjusted(ps: readonly number[]): number[] {
+  const order = ps.map((_, index) => index).sort((a, b) => (ps[a] ?? 1) - (ps[b] ?? 1));
+  const adjusted: number[] = new Array(ps.length).fill(1);
+  let least = 0;
+  order.forEach((index, rank) => {
+    least = Math.max(least, Math.min(1, (ps[index] ?? 1) * (ps.length - rank)));
+    adjusted[index] = least;
+  });
+  return adjusted;
+}

@@ -1,0 +1,142 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import type { MetricComparison } from '../../bench/compare.ts';
+import type { Execute } from '../../cli/execute.ts';
+import { EXIT_CODE } from '../../cli/exit-code.ts';
+import { formatMs } from '../../cli/format.ts';
+import type { View } from '../../cli/print.ts';
+import { JavumboError } from '../../failure.ts';
+import { seededRandom } from '../../random.ts';
+import type { Report } from '../../report/document.ts';
+
+interface CompareOptions {
+  readonly failOnRegression?: number;
+  readonly metric?: readonly string[];
+}
+
+/** What `bench compare` found. Like a report, it has fields added and never repurposed. */
+export interface Comparison {
+  readonly schemaVersion: 1;
+  readonly kind: 'comparison';
+  readonly name: string;
+  readonly before: Run;
+  readonly after: Run;
+  readonly metrics: Readonly<Record<string, MetricComparison>>;
+  readonly failOnRegressionPercent?: number;
+  readonly warnings: readonly string[];
+  readonly passed: boolean;
+  readonly failureReasons: readonly string[];
+}
+
+interface Run {
+  readonly file: string;
+  readonly startedAt: string;
+  readonly commit?: string | undefined;
+}
+
+export function registerBenchCompare(parent: Command, execute: Execute): void {
+  const command = parent
+    .command('compare <before.json> <after.json>')
+    .description('compare two reports of one benchmark, metric by metric')
+    .option('--metric <name>', 'compare only this one (repeatable)', (name: string, all: string[] = []) => [
+      ...all,
+      name,
+    ])
+    .option('--fail-on-regression <percent>', 'exit code 7 for a metric that is certainly slower by more', parsePercent)
+    .addHelpText('after', '\nExample:\n  $ javumbo bench compare before.json after.json --fail-on-regression 10%');
+  command.action((before: string, after: string, options: CompareOptions) =>
+    execute(command, () => benchCompare(before, after, options), compareView),
+  );
+}
+
+function parsePercent(text: string): number {
+  const match = /^(\d+(?:\.\d+)?) ?%?$/.exec(text);
+  if (match === null) throw new InvalidArgumentError('It must be a percentage such as 10%.');
+  return Number(match[1]);
+}
+
+export async function benchCompare(
+  beforeFile: string,
+  afterFile: string,
+  { failOnRegression, metric: wanted }: CompareOptions,
+): Promise<Comparison> {
+  const { compareMetrics, doubtsAboutPair, refuseUnlike, regressionsBeyond } = await import('../../bench/compare.ts');
+  const { readReport } = await import('../../report/read.ts');
+  const [before, after] = [await readReport(beforeFile), await readReport(afterFile)];
+  refuseUnlike(before, after);
+  refuseMissing(wanted ?? [], { [beforeFile]: before, [afterFile]: after });
+  const only = ({ metrics }: Report): Report['metrics'] =>
+    wanted === undefined
+      ? metrics
+      : Object.fromEntries(Object.entries(metrics).filter(([name]) => wanted.includes(name)));
+  // Always the same seed: two files have one verdict, however often it is asked for.
+  const metrics = compareMetrics(only(before), only(after), seededRandom(1));
+  const failureReasons = failOnRegression === undefined ? [] : regressionsBeyond(metrics, failOnRegression);
+  const run = (file: string, { startedAt, environment: { commit } }: Report): Run => ({ file, startedAt, commit });
+  return {
+    schemaVersion: 1,
+    kind: 'comparison',
+    name: before.name,
+    before: run(beforeFile, before),
+    after: run(afterFile, after),
+    metrics,
+    ...(failOnRegression === undefined ? {} : { failOnRegressionPercent: failOnRegression }),
+    warnings: doubtsAboutPair(before, after),
+    passed: failureReasons.length === 0,
+    failureReasons,
+  };
+}
+
+/** A gate on nothing would always pass. */
+function refuseMissing(wanted: readonly string[], files: Readonly<Record<string, Report>>): void {
+  for (const [file, { metrics, failureReasons }] of Object.entries(files)) {
+    const there = Object.keys(metrics);
+    if (there.length === 0) {
+      throw new JavumboError('usage', `${file} measured nothing: ${failureReasons.join('; ') || 'it has no metrics'}`, {
+        try: 'a report of a run that came to its end',
+      });
+    }
+    const missing = wanted.find((name) => !there.includes(name));
+    if (missing !== undefined) {
+      throw new JavumboError('usage', `${file} has no metric "${missing}"`, { try: `--metric ${there.join('|')}` });
+    }
+  }
+}
+
+export const compareView: View<Comparison> = {
+  text: ({ name, before, after, metrics, warnings, failureReasons }, paint) => {
+    const paints = { better: paint.good, worse: paint.bad, inconclusive: paint.faint };
+    const width = Math.max(6, ...Object.keys(metrics).map((metric) => metric.length));
+    const line = (cells: readonly string[]): string =>
+      cells.map((cell, index) => (index === 0 ? cell.padEnd(width) : cell.padStart(COLUMNS[index] ?? 0))).join('');
+    return [
+      ...[before, after].map(
+        ({ file, startedAt, commit }, index) =>
+          `${index === 0 ? 'before' : 'after '}  ${file}, ${startedAt}${commit === undefined ? '' : `, commit ${commit.slice(0, 12)}`}`,
+      ),
+      '',
+      paint.strong(`${line(['median', 'before', 'after', 'change', '95 % interval'])}  verdict`),
+      ...Object.entries(metrics).map(([metric, { before, after, ratio, ratioLow, ratioHigh, verdict, reason }]) => {
+        const interval = ratio === undefined ? '' : `${change(ratioLow)} to ${change(ratioHigh)} %`;
+        const cells = line([
+          metric,
+          formatMs(before.p50),
+          formatMs(after.p50),
+          ratio === undefined ? '-' : `${change(ratio)} %`,
+          interval,
+        ]);
+        return `${cells}  ${paints[verdict](reason === undefined ? verdict : reason)}`;
+      }),
+      paint.faint(`bench ${name}: a verdict takes a rank test, the interval and 5 %`),
+      ...warnings.map((warning) => paint.warn(`warning: ${warning}`)),
+      ...failureReasons.map((reason) => paint.bad(`failed: ${reason}`)),
+    ].join('\n');
+  },
+  exitCode: ({ passed }) => (passed ? EXIT_CODE.ok : EXIT_CODE.violation),
+};
+
+const COLUMNS = [0, 10, 10, 9, 19];
+
+function change(ratio = 1): string {
+  const percent = (ratio - 1) * 100;
+  return `${percent >= 0 ? '+' : ''}${percent.toFixed(1)}`;
+}

@@ -1,0 +1,17 @@
+import type { Command } from 'commander';
+import type { Execute } from '../../cli/execute.ts';
+import { provisionDeployment, provisionView } from './provision.ts';
+
+export function registerDeploymentCreate(parent: Command, execute: Execute): void {
+  const command = parent
+    .command('create')
+    .description('make what is missing of the bucket and the tables, on an engine without Terraform; can be run again')
+    .option('--dry-run', 'say what would be made, and make nothing')
+    .addHelpText(
+      'after',
+      '\nExample:\n  $ javumbo deployment create --bucket my-bucket --endpoint-url http://127.0.0.1:7480',
+    );
+  command.action(({ dryRun = false }: { dryRun?: boolean }) =>
+    execute(command, (invocation) => provisionDeployment(invocation, dryRun ? 'plan' : 'create'), provisionView),
+  );
+}

@@ -1,0 +1,72 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Invocation } from '../../cli/execute.ts';
+import { EXIT_CODE } from '../../cli/exit-code.ts';
+import type { Paint, View } from '../../cli/print.ts';
+import { progressOn } from '../../cli/progress.ts';
+import type { ProvisionedResource, ProvisionedSetting, ProvisionMode } from '../../deployment/provision.ts';
+
+export interface ProvisionReport {
+  readonly resources: readonly ProvisionedResource[];
+  readonly dryRun: boolean;
+}
+
+/** Describes or makes the parts of the configured deployment. */
+export async function provisionDeployment(invocation: Invocation, mode: ProvisionMode): Promise<ProvisionReport> {
+  const { openResources } = await import('../../deployment/resources.ts');
+  const { provision } = await import('../../deployment/provision.ts');
+  const progress = progressOn(invocation.context, invocation.flags.quiet);
+  invocation.requireMeantDeployment();
+  const scratch = mkdtempSync(join(tmpdir(), 'javumbo-probe-'));
+  try {
+    const { resources, close } = await openResources(invocation.config, invocation.context, scratch);
+    try {
+      return {
+        resources: await provision(resources, mode, (step) => progress.show(step)),
+        dryRun: mode === 'plan',
+      };
+    } finally {
+      close();
+    }
+  } finally {
+    progress.done();
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+export const provisionView: View<ProvisionReport> = {
+  text: ({ resources }, paint) => resources.flatMap((resource) => resourceLines(resource, paint)).join('\n'),
+  exitCode: ({ resources }) =>
+    resources.some(({ settings }) => settings.some(({ state }) => state === 'unsafe'))
+      ? EXIT_CODE.violation
+      : EXIT_CODE.ok,
+};
+
+function resourceLines({ kind, name, state, settings }: ProvisionedResource, paint: Paint): string[] {
+  return [
+    `${paint.strong(`${kind} ${name}`)}  ${painted(state, paint)}`,
+    ...settings.flatMap(({ name: setting, state: found, reason }) => [
+      `  ${setting}: ${painted(found, paint)}${reason === undefined ? '' : `, ${reason}`}`,
+      ...(found === 'unsafe'
+        ? [`  try:   switch it off with the engine's own tools, before anything is written there`]
+        : []),
+    ]),
+  ];
+}
+
+const WORDS: Readonly<Record<ProvisionedSetting['state'], string>> = {
+  found: 'found',
+  made: 'made',
+  planned: 'would be made',
+  missing: 'missing',
+  'left-off': 'left off',
+  unsafe: 'UNSAFE',
+  unsupported: 'not supported',
+};
+
+function painted(state: ProvisionedSetting['state'], paint: Paint): string {
+  const text = WORDS[state];
+  if (state === 'found' || state === 'made') return paint.good(text);
+  return state === 'unsafe' ? paint.bad(text) : paint.warn(text);
+}

@@ -1,0 +1,16 @@
+import type { Command } from 'commander';
+import type { Execute } from '../../cli/execute.ts';
+import type { View } from '../../cli/print.ts';
+
+export function registerReportSchema(parent: Command, execute: Execute): void {
+  const command = parent
+    .command('schema')
+    .description('print the JSON Schema of the reports that bench and verify make')
+    .addHelpText('after', '\nExample:\n  $ javumbo report schema > report.schema.json');
+  command.action(() =>
+    execute(command, async () => (await import('../../report/schema.ts')).reportJsonSchema(), schemaView),
+  );
+}
+
+/** JSON either way: a schema has no other form. */
+export const schemaView: View<object> = { text: (schema) => JSON.stringify(schema, null, 2) };

@@ -1,0 +1,55 @@
+import type { Command } from 'commander';
+import type { Execute } from '../../cli/execute.ts';
+import { EXIT_CODE } from '../../cli/exit-code.ts';
+import { visible } from '../../cli/format.ts';
+import type { View } from '../../cli/print.ts';
+import type { Report } from '../../report/document.ts';
+import { cacheView } from '../bench/cache.ts';
+import { concurrentView } from '../bench/concurrent.ts';
+import { hitRateView } from '../bench/hit-rate.ts';
+import { latencyView } from '../bench/latency.ts';
+import { metricLines, reportView } from '../bench/scenario.ts';
+import { verifyView } from '../verify/view.ts';
+
+export function registerReportShow(parent: Command, execute: Execute): void {
+  const command = parent
+    .command('show <report.json>')
+    .description('show a report from its file, as the command that made it did')
+    .addHelpText('after', '\nExample:\n  $ javumbo report show before.json');
+  command.action((file: string) =>
+    execute(command, async () => (await import('../../report/read.ts')).readReport(file), showView),
+  );
+}
+
+const BENCH_VIEWS: Readonly<Record<string, View<Report>>> = {
+  latency: latencyView,
+  cache: cacheView,
+  'hit-rate': hitRateView,
+  concurrent: concurrentView,
+};
+
+/** What this javumbo has no view of its own for: a benchmark of a newer one, or one that failed before it measured. */
+const plainView = reportView(({ name, metrics, derived }, paint) => [
+  paint.strong(`bench ${name}`),
+  ...metricLines(
+    'metric',
+    Object.keys(metrics).map((metric) => [metric, metric] as const),
+    metrics,
+    paint,
+  ),
+  ...Object.entries(derived).map(([figure, value]) => `${figure} ${Number(value.toPrecision(6))}`),
+]);
+
+/** Showing is what was asked, and it worked: the exit code is 0 whatever the report says. */
+export const showView: View<Report> = {
+  text: (read, paint) => {
+    // The file may come from anywhere: its texts must not drive the terminal.
+    const report: Report = JSON.parse(JSON.stringify(read), (_, value) =>
+      typeof value === 'string' ? visible(value) : value,
+    );
+    if (report.kind === 'verify') return verifyView.text?.({ report, days: [], failure: undefined }, paint) ?? '';
+    const measured = Object.keys(report.metrics).length > 0 || report.workers !== undefined;
+    return ((measured && BENCH_VIEWS[report.name]) || plainView).text?.(report, paint) ?? '';
+  },
+  exitCode: () => EXIT_CODE.ok,
+};

@@ -1,0 +1,70 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { JavumboError, messageOf } from '../failure.ts';
+import type { Random } from '../random.ts';
+import { newRunId, testUser } from '../test-data.ts';
+import type { DatabaseStore, PutCondition, PutOutcome } from './store.ts';
+
+const RACERS = 8;
+
+/**
+ * Whether a store compares as it must: puts that have to be refused are tried, one after the other and at once. Returns a
+ * sentence for each promise that it broke; none: it is safe as far as that shows. Leaves two test databases in the store.
+ * `directory` is where the files to put may be written. Throws `unavailable` when the store gave no clear answer.
+ */
+export async function probeConditionalWrites(
+  store: DatabaseStore,
+  directory: string,
+  random: Random,
+): Promise<string[]> {
+  const run = { id: newRunId(random) };
+  const sequential = testUser(run, 'probe');
+  let files = 0;
+  const put = async (username: string, condition: PutCondition): Promise<PutOutcome> => {
+    const file = join(directory, `probe-${files++}`);
+    // Other bytes each time, so that no two writes have one version.
+    writeFileSync(file, random.hex(64));
+    return store.put(username, file, { condition, writes: [random.hex(16)] });
+  };
+
+  const first = await put(sequential, { kind: 'absent' }).catch((error: unknown) => {
+    // A store that refuses the first write for good will refuse all of them; one that is out of reach says nothing.
+    if (error instanceof JavumboError && error.kind === 'unavailable' && !error.retryable) return error;
+    throw error;
+  });
+  if (first instanceof JavumboError) return [`a create is refused (${messageOf(first)})`];
+  const findings: string[] = [];
+  if (committed(await put(sequential, { kind: 'absent' }))) findings.push('a create over what exists is accepted');
+  const base = (await store.head(sequential))?.version ?? versionOf(first);
+  const second = await put(sequential, { kind: 'version', version: base });
+  if (second.kind === 'conflict') findings.push('an update over the current version is refused');
+  if (committed(await put(sequential, { kind: 'version', version: base }))) {
+    findings.push('an update over an old version is accepted');
+  }
+
+  const contended = testUser(run, 'race');
+  const race = async (condition: PutCondition): Promise<number> => {
+    const outcomes = await Promise.all(Array.from({ length: RACERS }, () => put(contended, condition)));
+    return outcomes.filter(committed).length;
+  };
+  const creators = await race({ kind: 'absent' });
+  if (creators > 1) findings.push(`${creators} of ${RACERS} creates at once are accepted`);
+  const current = await store.head(contended);
+  if (current !== undefined) {
+    const writers = await race({ kind: 'version', version: current.version });
+    if (writers > 1) findings.push(`${writers} of ${RACERS} updates at once over one version are accepted`);
+  }
+  return findings;
+}
+
+function committed(outcome: PutOutcome): boolean {
+  return outcome.kind === 'committed';
+}
+
+function versionOf(outcome: PutOutcome): string {
+  if (outcome.kind === 'committed') return outcome.version;
+  throw new JavumboError('unavailable', 'the store did not accept the first write of the probe', {
+    try: 'the same command again',
+    cause: outcome.kind === 'unknown' ? outcome.cause : undefined,
+  });
+}

@@ -1,0 +1,46 @@
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { arch, cpus, platform } from 'node:os';
+import { promisify } from 'node:util';
+import type { Environment, Report } from './document.ts';
+
+/** What figures depend on beside the program. `engine` is what stands behind the store. */
+export async function environmentOf(env: NodeJS.ProcessEnv, engine: string): Promise<Environment> {
+  const processors = cpus();
+  const commit = await commitOf(env);
+  return {
+    node: process.versions.node,
+    platform: platform(),
+    arch: arch(),
+    cpuCount: processors.length,
+    cpuModel: processors[0]?.model.trim() ?? 'unknown',
+    // Read, not imported: the SDK itself takes time to load, and the local deployment does without it.
+    sdk: (createRequire(import.meta.url)('@aws-sdk/client-s3/package.json') as { version: string }).version,
+    engine,
+    ...(commit === undefined ? {} : { commit }),
+  };
+}
+
+// How GitHub, GitLab, CircleCI, Jenkins and Buildkite name the commit that a job works on.
+const COMMIT_VARIABLES = ['GITHUB_SHA', 'CI_COMMIT_SHA', 'CIRCLE_SHA1', 'GIT_COMMIT', 'BUILDKITE_COMMIT'];
+
+/** The commit that is being tested: what the CI says, else that of the working tree the tool runs in, if it is one. */
+async function commitOf(env: NodeJS.ProcessEnv): Promise<string | undefined> {
+  const named = COMMIT_VARIABLES.map((name) => env[name]).find((value) => value !== undefined && value !== '');
+  if (named !== undefined) return named;
+  try {
+    // A broken repository or a slow disk must not hold up a benchmark.
+    const { stdout } = await promisify(execFile)('git', ['rev-parse', '--verify', 'HEAD'], { timeout: 2_000 });
+    return stdout.trim();
+  } catch {
+    return undefined;
+  }
+}
+
+export function toolOf(): Report['tool'] {
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+    version: string;
+  };
+  return { name: 'javumbo', version };
+}

@@ -1,0 +1,95 @@
+import type { Check, Report } from './document.ts';
+import { missedReason } from './threshold.ts';
+
+/**
+ * A report as JUnit XML, in the form that Jenkins, GitLab and GitHub's actions read. Written here: a library would still
+ * leave the characters to us that XML 1.0 cannot hold at all, not even escaped.
+ */
+export function junitOf(report: Report): string {
+  const suite = `javumbo ${report.kind} ${report.name}`;
+  const cases = [
+    ...report.checks.map((check) => checkCase(suite, check)),
+    ...report.thresholds.map((threshold) => {
+      const reason = threshold.passed ? undefined : missedReason(threshold);
+      return testCase(suite, `threshold ${threshold.expression}`, 0, reason === undefined ? '' : failure(reason));
+    }),
+  ];
+  // What failed for no check and no threshold failed for the run itself; and a run that has neither is its own test.
+  const own = reasonsOfItsOwn(report);
+  if (cases.length === 0 || own.length > 0) {
+    const content = own.length === 0 ? '' : failure(own.join('; '), own.join('\n'));
+    cases.unshift(testCase(suite, suite, report.durationMs, content));
+  }
+  const count = (element: string): number => cases.filter((text) => text.includes(`<${element}`)).length;
+  const counts = `tests="${cases.length}" failures="${count('failure')}" errors="0" skipped="${count('skipped')}"`;
+  const { startedAt, durationMs, environment, deployment, parameters, tool, warnings } = report;
+  const properties = Object.entries({ ...environment, ...deployment, ...parameters, javumbo: tool.version });
+  return [
+    '<?xml version="1.0" encoding="UTF-8"?>',
+    `<testsuites name="javumbo" ${counts} time="${seconds(durationMs)}">`,
+    `<testsuite name="${escaped(suite)}" ${counts} time="${seconds(durationMs)}" timestamp="${startedAt.slice(0, 19)}">`,
+    '<properties>',
+    ...properties.map(([name, value]) => `<property name="${escaped(name)}" value="${escaped(String(value))}"/>`),
+    '</properties>',
+    ...cases,
+    ...(warnings.length === 0 ? [] : [`<system-err>${escaped(warnings.join('\n'))}</system-err>`]),
+    '</testsuite>',
+    '</testsuites>',
+    '',
+  ].join('\n');
+}
+
+/** The reasons of a report that neither a check nor a threshold already stands for. */
+export function reasonsOfItsOwn({ checks, thresholds, failureReasons }: Report): string[] {
+  const told = new Set([...checks.map(({ id, reason }) => `test ${id}: ${reason}`), ...thresholds.map(missedReason)]);
+  return failureReasons.filter((reason) => !told.has(reason));
+}
+
+function checkCase(suite: string, { id, name, status, durationMs, reason = '', try: hint, assertions }: Check): string {
+  const lines = [
+    reason,
+    ...assertions.flatMap(({ name, passed, expected, actual }) =>
+      passed ? [] : [`${name}${expected === undefined ? '' : `: expected ${expected}, got ${actual}`}`],
+    ),
+    ...(hint === undefined ? [] : [`try: ${hint}`]),
+  ];
+  const content = {
+    passed: () => '',
+    skipped: () => `<skipped message="${escaped(reason)}"/>`,
+    failed: () => failure(reason, lines.join('\n')),
+  }[status]();
+  return testCase(suite, `Test ${id}: ${name}`, durationMs, content);
+}
+
+function testCase(suite: string, name: string, durationMs: number, content: string): string {
+  const attributes = `classname="${escaped(suite)}" name="${escaped(name)}" time="${seconds(durationMs)}"`;
+  return content === '' ? `<testcase ${attributes}/>` : `<testcase ${attributes}>${content}</testcase>`;
+}
+
+function failure(message: string, text = message): string {
+  return `<failure message="${escaped(message)}" type="failed">${escaped(text)}</failure>`;
+}
+
+function seconds(milliseconds: number): string {
+  return (milliseconds / 1000).toFixed(3);
+}
+
+const ENTITIES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&apos;',
+};
+
+/** Text for an element or an attribute. What XML 1.0 has no place for (production 2, Char) becomes U+FFFD. */
+function escaped(text: string): string {
+  return (
+    text
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must go
+      .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|\p{Surrogate}/gu, '\ufffd')
+      .replace(/[&<>"']/g, (character) => ENTITIES[character] ?? '')
+      // Else an attribute's line break would be read as a blank.
+      .replace(/[\t\n\r]/g, (character) => `&#${character.charCodeAt(0)};`)
+  );
+}

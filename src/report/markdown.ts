@@ -1,0 +1,85 @@
+import { formatMs, visible } from '../cli/format.ts';
+import type { Report } from './document.ts';
+import { reasonsOfItsOwn } from './junit.ts';
+
+/** A report as GitHub's Markdown, for the summary of a job or a comment. */
+export function markdownOf(report: Report): string {
+  const { checks, metrics, derived, grades, thresholds, requests, cost, environment, deployment, warnings } = report;
+  const where = deployment.kind === 'local' ? 'the local deployment' : `${deployment.bucket} (${environment.engine})`;
+  const rtt = deployment.rttMs === undefined ? '' : `, simulated round trip ${deployment.rttMs} ms`;
+  const commit = environment.commit === undefined ? '' : `, commit ${environment.commit.slice(0, 12)}`;
+  const parameters = Object.entries(report.parameters).map(([name, value]) => `${name} ${value}`);
+  return [
+    `## ${report.passed ? '✅' : '❌'} javumbo ${report.kind} ${inline(report.name)}`,
+    inline(`${report.passed ? 'passed' : 'failed'} in ${formatMs(report.durationMs)} on ${where}${rtt}${commit}`),
+    ...list('Failed', reasonsOfItsOwn(report)),
+    ...table(
+      ['test', 'result', 'time', 'why'],
+      checks.map(({ id, name, status, durationMs, reason, try: hint }) => [
+        `${id} ${name}`,
+        status,
+        formatMs(durationMs),
+        [reason, hint === undefined ? undefined : `try: ${hint}`].filter((text) => text !== undefined).join('; '),
+      ]),
+    ),
+    ...table(
+      ['threshold', 'result', 'actual'],
+      thresholds.map(({ expression, passed, actual }) => [
+        expression,
+        passed ? 'passed' : 'missed',
+        actual === undefined ? 'not measured' : number(actual),
+      ]),
+    ),
+    ...table(
+      ['metric', 'samples', 'mean', 'p50', 'p95', 'p99', 'max'],
+      Object.entries(metrics).map(([name, { count, mean, p50, p95, p99, max }]) => [
+        name,
+        String(count),
+        ...[mean, p50, p95, p99, max].map(formatMs),
+      ]),
+    ),
+    ...table(
+      ['figure', 'value'],
+      [
+        ...Object.entries(derived).map(([name, figure]) => [name, number(figure)]),
+        ...Object.entries(grades).map(([name, grade]) => [`grade ${name}`, grade]),
+        ...Object.entries(requests).flatMap(([name, count]) =>
+          typeof count === 'number' ? [[`requests.${name}`, number(count)]] : [],
+        ),
+        ...(report.costUsdPerMillion === undefined
+          ? []
+          : [[`US dollars per million times ${cost?.operation}`, number(report.costUsdPerMillion)]]),
+      ],
+    ),
+    ...list('Warnings', warnings),
+    ...(parameters.length === 0 ? [] : [inline(`Parameters: ${parameters.join(', ')}.`)]),
+    inline(
+      `javumbo ${report.tool.version}, Node ${environment.node}, ${environment.platform} ${environment.arch}, ${environment.cpuCount} × ${environment.cpuModel}, ${report.startedAt}.`,
+    ),
+    '',
+  ].join('\n\n');
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
+  if (rows.length === 0) return [];
+  const line = (cells: readonly string[]): string => `| ${cells.map(inline).join(' | ')} |`;
+  return [[line(head), `|${head.map(() => '---').join('|')}|`, ...rows.map(line)].join('\n')];
+}
+
+function list(title: string, items: readonly string[]): string[] {
+  return items.length === 0 ? [] : [`**${title}**`, items.map((item) => `- ${inline(item)}`).join('\n')];
+}
+
+function number(value: number): string {
+  return Number.isInteger(value) ? String(value) : value.toPrecision(4);
+}
+
+/** Text as it is, on one line: nothing in it is Markdown, HTML, the end of a cell or a mention of somebody. */
+function inline(text: string): string {
+  return visible(text.replace(/\s+/g, ' '))
+    .replace(/[\\`*_[\]|~#]/g, '\\$&')
+    .replace(/&/g, '&amp;')
+    .replace(/</g, '&lt;')
+    .replace(/>/g, '&gt;')
+    .replace(/@/g, '&#64;');
+}

@@ -1,0 +1,71 @@
+import { readFile } from 'node:fs/promises';
+import { z } from 'zod';
+import { JavumboError, messageOf } from '../failure.ts';
+
+const usd = z.number().min(0);
+
+const prices = z.strictObject({
+  date: z.string().min(1),
+  region: z.string(),
+  source: z.string(),
+  usdPerMillionPut: usd,
+  usdPerMillionGet: usd,
+  usdPerMillionHead: usd,
+  usdPerMillionList: usd,
+  usdPerMillionDelete: usd,
+  usdPerMillionDynamoReads: usd,
+  usdPerMillionDynamoWrites: usd,
+  usdPerMillionLambdaInvocations: usd,
+  usdPerLambdaGbSecond: usd,
+  usdPerGbOut: usd,
+});
+
+/** What a provider asks for, in US dollars, and as of when. A GB is 10^9 bytes. */
+export type Prices = Readonly<z.infer<typeof prices>>;
+
+/**
+ * AWS's public list prices in us-east-1, as they stood in June 2025: S3 Standard (https://aws.amazon.com/s3/pricing/),
+ * DynamoDB on demand, halved in November 2024 (https://aws.amazon.com/dynamodb/pricing/on-demand/), and Lambda on x86
+ * (https://aws.amazon.com/lambda/pricing/). Whoever changes one changes the date.
+ */
+export const AWS_PRICES: Prices = {
+  date: '2025-06-01',
+  region: 'us-east-1',
+  source: 'https://aws.amazon.com/s3/pricing/',
+  usdPerMillionPut: 5,
+  usdPerMillionGet: 0.4,
+  usdPerMillionHead: 0.4,
+  usdPerMillionList: 5,
+  usdPerMillionDelete: 0,
+  usdPerMillionDynamoReads: 0.125,
+  usdPerMillionDynamoWrites: 0.625,
+  usdPerMillionLambdaInvocations: 0.2,
+  usdPerLambdaGbSecond: 0.0000166667,
+  // From S3 to a function or a machine in its region. Out to the internet it would be 0.09.
+  usdPerGbOut: 0,
+};
+
+// A table of prices is dated, also one's own; what it leaves out is AWS's.
+const overrides = prices.partial().required({ date: true });
+
+/** AWS's prices, with those replaced that a file names. Throws `usage` for a file that is no table of prices. */
+export async function loadPrices(file: string | undefined): Promise<Prices> {
+  if (file === undefined) return AWS_PRICES;
+  const refuse = (reason: string): JavumboError =>
+    new JavumboError('usage', `--prices ${file}: ${reason}`, {
+      try: `a JSON object with "date" and any of ${Object.keys(AWS_PRICES).slice(1).join(', ')}`,
+    });
+  let read: unknown;
+  try {
+    read = JSON.parse(await readFile(file, 'utf8'));
+  } catch (error) {
+    throw refuse(messageOf(error));
+  }
+  const result = overrides.safeParse(read);
+  if (!result.success) {
+    const [issue] = result.error.issues;
+    throw refuse(`${issue?.path.join('.') || 'the document'}: ${issue?.message}`);
+  }
+  const given = Object.entries(result.data).filter(([, value]) => value !== undefined);
+  return { ...AWS_PRICES, source: file, ...Object.fromEntries(given) };
+}

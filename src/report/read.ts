@@ -1,0 +1,31 @@
+import { readFile } from 'node:fs/promises';
+import { JavumboError, messageOf } from '../failure.ts';
+import type { Report } from './document.ts';
+import { reportSchema } from './schema.ts';
+
+/** The report in a file. Throws `usage` for a file that cannot be read, is no report, or is one of a newer javumbo. */
+export async function readReport(file: string): Promise<Report> {
+  const refuse = (reason: string, hint: string, cause?: unknown): JavumboError =>
+    new JavumboError('usage', `${file} ${reason}`, { try: hint, cause });
+  const MAKE = 'a file that --report json=<file> wrote';
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    throw refuse(`cannot be read: ${messageOf(error)}`, MAKE, error);
+  }
+  let document: unknown;
+  try {
+    document = JSON.parse(text);
+  } catch (error) {
+    throw refuse(`is no report: ${text.trim() === '' ? 'it is empty' : messageOf(error)}`, MAKE, error);
+  }
+  const version = (document as { schemaVersion?: unknown } | null)?.schemaVersion;
+  if (typeof version === 'number' && version > 1) {
+    throw refuse(`is a report of schema version ${version}, and this javumbo reads 1`, 'the javumbo that wrote it');
+  }
+  const result = reportSchema.safeParse(document);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  throw refuse(`is no report: ${issue?.path.join('.') || 'the document'}: ${issue?.message}`, MAKE);
+}

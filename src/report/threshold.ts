@@ -1,0 +1,83 @@
+import { JavumboError } from '../failure.ts';
+import type { Metric, Report } from './document.ts';
+
+const OPERATORS = {
+  '<': (actual: number, limit: number) => actual < limit,
+  '<=': (actual: number, limit: number) => actual <= limit,
+  '>': (actual: number, limit: number) => actual > limit,
+  '>=': (actual: number, limit: number) => actual >= limit,
+  '==': (actual: number, limit: number) => actual === limit,
+} as const;
+
+const STATISTICS = ['min', 'mean', 'p50', 'p95', 'p99', 'max', 'stddev', 'count'] as const satisfies (keyof Metric)[];
+
+const REQUESTS = ['get', 'put', 'head', 'delete', 'list', 'bytesUp', 'bytesDown'] as const;
+
+/** A claim about one figure of a report, such as `totalMs.p95<400`. */
+export interface Threshold {
+  readonly expression: string;
+  /** A metric and a statistic of it, `derived.<name>`, `requests.<name>` or `costUsdPerMillion`. */
+  readonly figure: string;
+  readonly operator: keyof typeof OPERATORS;
+  readonly limit: number;
+}
+
+/** Reads `<figure><operator><number>`. Throws `usage` for anything else. */
+export function parseThreshold(expression: string): Threshold {
+  const match = /^\s*([A-Za-z][\w.-]*)\s*(<=|>=|==|<|>)\s*(-?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)\s*$/i.exec(expression);
+  const [, figure, operator, limit] = match ?? [];
+  if (figure === undefined || operator === undefined) {
+    throw new JavumboError('usage', `--threshold ${JSON.stringify(expression)} is no comparison with a number`, {
+      try: "--threshold 'totalMs.p95<400', with <, <=, >, >= or ==",
+    });
+  }
+  return { expression, figure, operator: operator as Threshold['operator'], limit: Number(limit) };
+}
+
+/** The names of what a scenario measures; not each run measures all of them. */
+export interface FigureNames {
+  readonly metrics: readonly string[];
+  readonly derived: readonly string[];
+}
+
+/** Throws `usage` for a threshold on what the scenario never measures, and names what it does. */
+export function refuseUnknownFigures(thresholds: readonly Threshold[], { metrics, derived }: FigureNames): void {
+  const known = new Set([
+    ...metrics.flatMap((name) => STATISTICS.map((statistic) => `${name}.${statistic}`)),
+    ...derived.map((name) => `derived.${name}`),
+    ...REQUESTS.map((name) => `requests.${name}`),
+    'costUsdPerMillion',
+  ]);
+  const stray = thresholds.find(({ figure }) => !known.has(figure));
+  if (stray === undefined) return;
+  throw new JavumboError('usage', `--threshold ${stray.expression}: there is no figure "${stray.figure}"`, {
+    try: `${metrics.join('|')} with .${STATISTICS.join('|.')}; ${derived.map((name) => `derived.${name}`).join(', ')}; requests.${REQUESTS.join('|')}; costUsdPerMillion`,
+  });
+}
+
+type Measured = Pick<Report, 'metrics' | 'derived' | 'requests' | 'costUsdPerMillion'>;
+
+/** Holds a threshold against what was measured. What was not measured is missed: silence proves nothing. */
+export function judgeThreshold(threshold: Threshold, measured: Measured): Report['thresholds'][number] {
+  const { expression, figure, operator, limit } = threshold;
+  const actual = measuredValue(figure, measured);
+  if (actual === undefined) return { expression, passed: false };
+  return { expression, passed: OPERATORS[operator](actual, limit), actual };
+}
+
+function measuredValue(
+  figure: string,
+  { metrics, derived, requests, costUsdPerMillion }: Measured,
+): number | undefined {
+  if (figure === 'costUsdPerMillion') return costUsdPerMillion;
+  const dot = figure.indexOf('.');
+  const [group, name] = [figure.slice(0, dot), figure.slice(dot + 1)];
+  if (group === 'derived') return derived[name];
+  if (group === 'requests') return requests[name as (typeof REQUESTS)[number]];
+  return metrics[group]?.[name as (typeof STATISTICS)[number]];
+}
+
+/** As `failureReasons` has it. */
+export function missedReason({ expression, actual }: Report['thresholds'][number]): string {
+  return `threshold ${expression}: ${actual === undefined ? 'not measured' : `it is ${Number(actual.toPrecision(6))}`}`;
+}

@@ -1,0 +1,47 @@
+import { execFile, spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import type { TestProject } from 'vitest/node';
+
+const SCRIPT = fileURLToPath(new URL('./dynamodb-local.sh', import.meta.url));
+const PORT = '8490';
+
+/** The endpoint and its keys, as environment variables for the SDK and for child processes. */
+export type DynamoEnvironment = Readonly<
+  Record<'AWS_ENDPOINT_URL_DYNAMODB' | 'AWS_ACCESS_KEY_ID' | 'AWS_SECRET_ACCESS_KEY', string>
+>;
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** Undefined where there is no Java. */
+    dynamoDbLocal: DynamoEnvironment | undefined;
+  }
+}
+
+/** Vitest's global setup: starts Amazon's DynamoDB Local for the engine tests and stops it after them. */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  // Said by .ci/engines, once it has tried to fetch the engine and said loudly that it could not.
+  if (process.env.DYNAMODB_LOCAL === 'absent') {
+    project.provide('dynamoDbLocal', undefined);
+    return async () => {};
+  }
+  if (spawnSync('java', ['-version']).error !== undefined) {
+    process.stderr.write(
+      'engine tests skipped: java is not installed (Debian: apt-get install default-jre-headless)\n',
+    );
+    project.provide('dynamoDbLocal', undefined);
+    return async () => {};
+  }
+  const run = promisify(execFile);
+  const { stdout } = await run(SCRIPT, ['start'], { env: { ...process.env, PORT } });
+  const variables = Object.fromEntries(
+    stdout
+      .trim()
+      .split(' ')
+      .map((pair) => pair.split('=', 2)),
+  );
+  project.provide('dynamoDbLocal', variables as DynamoEnvironment);
+  return async () => {
+    await run(SCRIPT, ['stop'], { env: { ...process.env, PORT } });
+  };
+}

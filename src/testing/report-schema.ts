@@ -1,0 +1,45 @@
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { CACHE_FIGURES } from '../bench/cache.ts';
+import { CONCURRENT_FIGURES } from '../bench/concurrent.ts';
+import { HIT_RATE_FIGURES } from '../bench/hit-rate.ts';
+import { LATENCY_FIGURES } from '../bench/latency.ts';
+import type { Report } from '../report/document.ts';
+import { reportJsonSchema } from '../report/schema.ts';
+import type { FigureNames } from '../report/threshold.ts';
+
+// A validator of its own, so that what is held against reports is the JSON Schema itself and not the code that made it.
+const validate = new Ajv2020({ allErrors: true, validateFormats: false, allowUnionTypes: true }).compile(
+  reportJsonSchema({ strict: true }),
+);
+
+const FIGURES: Readonly<Record<string, FigureNames>> = {
+  latency: LATENCY_FIGURES,
+  cache: CACHE_FIGURES,
+  'hit-rate': HIT_RATE_FIGURES,
+  concurrent: CONCURRENT_FIGURES,
+};
+
+/** What is wrong with a document as a report: everything the schema refuses, fields it does not name included. */
+export function reportFindings(document: unknown): string[] {
+  if (!validate(document)) {
+    return (validate.errors ?? []).map(
+      ({ instancePath, message, params }) => `${instancePath} ${message} ${JSON.stringify(params)}`,
+    );
+  }
+  // A benchmark measures what it declares, or a threshold on it would be refused.
+  const { kind, name, metrics, derived } = document as Report;
+  const declared = FIGURES[name];
+  if (kind === 'verify') return [];
+  if (declared === undefined) return [`the figures of bench ${name} are not declared`];
+  return [
+    ...Object.keys(metrics).filter((metric) => !declared.metrics.includes(metric)),
+    ...Object.keys(derived).filter((figure) => !declared.derived.includes(figure)),
+  ].map((figure) => `${figure} is measured and not declared`);
+}
+
+/** Throws unless the document is a report to the letter. */
+export function asReport(document: unknown): Report {
+  const findings = reportFindings(document);
+  if (findings.length > 0) throw new Error(`this is no report:\n${findings.join('\n')}`);
+  return document as Report;
+}

@@ -1,0 +1,95 @@
+import { describe, expect, test } from 'vitest';
+import { PYTHON_USERS } from '../testing/accounts.ts';
+import { checkPassword, comparisons, costOf, hashPassword, verifyPassword } from './password.ts';
+
+describe('a password that may be set', () => {
+  const cases: { readonly name: string; readonly password: string; readonly refused?: RegExp }[] = [
+    { name: 'eight characters', password: '12345678' },
+    { name: 'seven characters', password: '1234567', refused: /fewer than 8 characters/ },
+    { name: 'eight emoji, which are 16 code units and 32 bytes', password: '🎉'.repeat(8) },
+    { name: 'seven emoji, which are 14 code units', password: '🎉'.repeat(7), refused: /fewer than 8/ },
+    { name: '72 bytes', password: 'x'.repeat(72) },
+    { name: '73 bytes', password: 'x'.repeat(73), refused: /73 bytes in UTF-8, and bcrypt reads 72/ },
+    { name: '36 letters of two bytes', password: 'é'.repeat(36) },
+    { name: '37 letters of two bytes', password: 'é'.repeat(37), refused: /74 bytes/ },
+    { name: 'blanks around it, which are part of it', password: '  spaces ' },
+    { name: 'a NUL, where other implementations stop reading', password: 'correct\0horse', refused: /NUL/ },
+  ];
+  test.each(cases)('$name', ({ password, refused }) => {
+    const checking = (): void => checkPassword(password);
+    if (refused === undefined) expect(checking).not.toThrow();
+    else {
+      expect(checking).toThrow(refused);
+      expect(checking).toThrow(expect.objectContaining({ kind: 'usage', try: expect.any(String) }));
+    }
+  });
+});
+
+describe('a hash', () => {
+  test('is bcrypt’s of cost 12, 60 characters, salted anew each time, and verifies', async () => {
+    const [one, two] = await Promise.all([hashPassword('correct horse'), hashPassword('correct horse')]);
+    expect(one).toMatch(/^\$2b\$12\$[./A-Za-z0-9]{53}$/);
+    expect(one).not.toBe(two);
+    expect(await verifyPassword('correct horse', one)).toBe(true);
+    expect(await verifyPassword('correct horsf', one)).toBe(false);
+  });
+
+  test('is made without blocking the process: timers run meanwhile', async () => {
+    let ticks = 0;
+    const timer = setInterval(() => ticks++, 1);
+    await hashPassword('correct horse');
+    clearInterval(timer);
+    expect(ticks).toBeGreaterThan(0);
+  });
+
+  test.each(PYTHON_USERS)('of another implementation verifies: $user.username is $valid', async (account) => {
+    const { Item, password, valid } = account;
+    expect(await verifyPassword(password, Item.password_hash?.S)).toBe(valid);
+  });
+
+  test.each([undefined, '', 'plain text', '$2b$12$short', '$1$md5', `$2x$12$${'a'.repeat(53)}`])(
+    '%j is none, and nobody has its password',
+    async (hash) => {
+      expect(hash === undefined ? undefined : costOf(hash)).toBeUndefined();
+      expect(await verifyPassword('', hash)).toBe(false);
+    },
+  );
+
+  test.each([
+    ['$2a$', 4],
+    ['$2b$', 12],
+    ['$2y$', 31],
+  ])('of %s has a cost from 4 to 31: %i', (prefix, cost) => {
+    const digits = 'a'.repeat(53);
+    expect(costOf(`${prefix}${String(cost).padStart(2, '0')}$${digits}`)).toBe(cost);
+    expect(costOf(`${prefix}03$${digits}`)).toBeUndefined();
+    expect(costOf(`${prefix}32$${digits}`)).toBeUndefined();
+  });
+});
+
+describe('the work that an answer takes', () => {
+  const digits = 'a'.repeat(53);
+  const rounds = (hash: string | undefined): number =>
+    comparisons(hash).reduce((sum, each) => sum + 2 ** (costOf(each) ?? 0), 0);
+
+  test.each([
+    { name: 'an unknown user', hash: undefined },
+    { name: 'an account without a usable hash', hash: 'plain text' },
+    { name: 'a hash of the usual cost', hash: `$2b$12$${digits}` },
+    { name: 'an older hash of cost 10', hash: `$2a$10$${digits}` },
+    { name: 'a hash of the lowest cost', hash: `$2y$04$${digits}` },
+  ])('is 2^12 rounds for $name', ({ hash }) => {
+    expect(rounds(hash)).toBe(2 ** 12);
+  });
+
+  test('is more for a hash of a higher cost, and no less', () => {
+    expect(comparisons(`$2b$14$${digits}`)).toEqual([`$2b$14$${digits}`]);
+  });
+
+  test('lets nobody in by the hash of nobody', async () => {
+    for (const password of ['', '.', 'correct horse']) {
+      expect(await verifyPassword(password, undefined)).toBe(false);
+      expect(await verifyPassword(password, PYTHON_USERS[2]?.Item.password_hash?.S)).toBe(false);
+    }
+  });
+});

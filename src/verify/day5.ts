@@ -1,0 +1,241 @@
+import { metricOf } from '../bench/stats.ts';
+import type { Deployment } from '../deployment/deployment.ts';
+import { JavumboError } from '../failure.ts';
+import { testUser } from '../test-data.ts';
+import { hashPassword, verifyPassword } from '../users/password.ts';
+import { type User, UserRepository } from '../users/repository.ts';
+import type { UserTable } from '../users/user-table.ts';
+import { type Assert, assertEqual, type Figures, type Test } from './check.ts';
+import type { Sources } from './days.ts';
+
+interface Environment {
+  readonly deployment: Deployment;
+  readonly sources: Sources;
+}
+
+/** Accounts of one test, and the repository that keeps them. */
+interface Accounts {
+  readonly usernames: readonly string[];
+  readonly repository: UserRepository;
+  readonly table: UserTable;
+}
+
+/** Day 5: accounts work. Tests 5.1, 5.2 and 5.3 with the 6, 8 and 8 checks of week 1. */
+export function day5(deployment: Deployment, sources: Sources, figures: Figures): Test[] {
+  const environment = { deployment, sources };
+  return [
+    {
+      id: '5.1',
+      name: 'users register',
+      try: 'javumbo deployment describe, to see whether the users table is there',
+      run: (assert) => registration(assert, environment, figures),
+    },
+    {
+      id: '5.2',
+      name: 'users authenticate and change their passwords',
+      try: 'javumbo user get, to see whether anything else writes to the users table',
+      run: (assert) => authentication(assert, environment),
+    },
+    {
+      id: '5.3',
+      name: 'users are listed, read and deleted',
+      try: 'javumbo user list, which prints what the table holds',
+      run: (assert) => lifecycle(assert, environment),
+    },
+  ];
+}
+
+const PASSWORD = 'correct horse battery staple';
+const OTHER_PASSWORD = 'Tr0ub4dor and 3 more words';
+
+/** Runs `work` for accounts of its own, removes what it left of them, and asserts that they are gone. */
+async function withTestAccounts(
+  assert: Assert,
+  { deployment, sources }: Environment,
+  purposes: readonly string[],
+  work: (accounts: Accounts) => Promise<void>,
+): Promise<void> {
+  const table = await deployment.users();
+  const repository = new UserRepository(table, sources);
+  const { run } = sources;
+  const usernames = purposes.map((purpose) => testUser(run, purpose));
+  // Not through `table`, which asks nothing any more once the work is interrupted.
+  const accounts = await deployment.accounts();
+  const removal = new UserRepository(accounts, sources);
+  const remove = async (): Promise<void> => {
+    for (const username of usernames) {
+      if (run.keep) run.onKept?.('account', username);
+      else await removal.delete(username).catch(unlessAbsent);
+    }
+  };
+  try {
+    await work({ usernames, repository, table });
+  } catch (error) {
+    // What the work threw matters more than what its clean-up may throw.
+    await remove().catch(() => {});
+    throw error;
+  }
+  await remove();
+  if (run.keep) return;
+  const left = await Promise.all(usernames.map((username) => accounts.get(username)));
+  assertEqual(assert, 'it is cleaned up', left.filter((item) => item !== undefined).length, 0);
+}
+
+function unlessAbsent(error: unknown): void {
+  if (!(error instanceof JavumboError && error.kind === 'not-found')) throw error;
+}
+
+/** The kind of failure that a call ends with, or `none`. */
+async function failureOf(call: Promise<unknown>): Promise<string> {
+  try {
+    await call;
+    return 'none';
+  } catch (error) {
+    if (error instanceof JavumboError && (error.kind === 'conflict' || error.kind === 'not-found')) return error.kind;
+    throw error;
+  }
+}
+
+async function registration(assert: Assert, environment: Environment, figures: Figures): Promise<void> {
+  await withTestAccounts(assert, environment, ['5-1', '5-1-nobody'], async ({ usernames, repository, table }) => {
+    const [username = '', nobody = ''] = usernames;
+    const created = await repository.create(username, { name: 'Test User', password: PASSWORD });
+    assertEqual(assert, 'a user is created', created.username, username);
+    const item = await table.get(username);
+    assertEqual(assert, 'the table holds the item', item?.username ?? '', username);
+    const hash = item?.passwordHash ?? '';
+    assertEqual(
+      assert,
+      'the password is a bcrypt hash of 60 characters, $2b$',
+      `${hash.slice(0, 4)}, ${hash.length} characters`,
+      '$2b$, 60 characters',
+    );
+    const read: User | undefined = await repository.get(username);
+    assertEqual(
+      assert,
+      'the user is read with name and time, and without the hash',
+      JSON.stringify(read),
+      JSON.stringify({ username, name: 'Test User', createdAt: item?.createdAt }),
+    );
+    const again = repository.create(username, { name: 'Another', password: OTHER_PASSWORD });
+    assertEqual(assert, 'a second user of that name is refused', await failureOf(again), 'conflict');
+    assertEqual(assert, 'a user that does not exist is not found', (await repository.get(nobody)) === undefined, true);
+    figures.metrics = { ...figures.metrics, ...(await times(table, username, hash, environment.sources.clock)) };
+  });
+}
+
+const HASHES = 3;
+const READS = 10;
+
+/** What an authentication is made of. */
+async function times(
+  table: UserTable,
+  username: string,
+  hash: string,
+  { monotonic }: Sources['clock'],
+): Promise<Figures['metrics']> {
+  const timed = async (count: number, call: () => Promise<unknown>): Promise<number[]> => {
+    const samples: number[] = [];
+    for (let index = 0; index < count; index++) {
+      const startedAt = monotonic();
+      await call();
+      samples.push(monotonic() - startedAt);
+    }
+    return samples;
+  };
+  return {
+    hashMs: metricOf(await timed(HASHES, () => hashPassword(PASSWORD))),
+    verifyMs: metricOf(await timed(HASHES, () => verifyPassword(PASSWORD, hash))),
+    readItemMs: metricOf(await timed(READS, () => table.get(username))),
+  };
+}
+
+async function authentication(assert: Assert, environment: Environment): Promise<void> {
+  await withTestAccounts(assert, environment, ['5-2', '5-2-nobody'], async ({ usernames, repository }) => {
+    const [username = '', nobody = ''] = usernames;
+    await repository.create(username, { name: 'Test User', password: PASSWORD });
+    const valid = (password: string): Promise<boolean> => repository.authenticate(username, password);
+    assertEqual(assert, 'the right password is valid', await valid(PASSWORD), true);
+    assertEqual(assert, 'a wrong password is not', await valid(OTHER_PASSWORD), false);
+    assertEqual(assert, 'a user that does not exist is not', await repository.authenticate(nobody, PASSWORD), false);
+    const updated = await repository.update(username, { password: OTHER_PASSWORD });
+    assertEqual(assert, 'the password is changed, and the time of it kept', updated.updatedAt !== undefined, true);
+    assertEqual(assert, 'the old password is not valid any more', await valid(PASSWORD), false);
+    assertEqual(assert, 'the new password is valid', await valid(OTHER_PASSWORD), true);
+    const renamed = await repository.update(username, { name: 'Renamed User' });
+    assertEqual(
+      assert,
+      'the name alone is changed, and the password stays',
+      `${renamed.name}, ${await valid(OTHER_PASSWORD)}`,
+      'Renamed User, true',
+    );
+    const nobodyUpdated = await failureOf(repository.update(nobody, { name: 'Nobody' }));
+    assertEqual(assert, 'a user that does not exist is not updated', nobodyUpdated, 'not-found');
+  });
+}
+
+const USERS = 5;
+const DELETED = 3;
+
+async function lifecycle(assert: Assert, environment: Environment): Promise<void> {
+  const purposes = [...Array.from({ length: USERS }, (_, index) => `5-3-${index + 1}`), '5-3-nobody'];
+  await withTestAccounts(assert, environment, purposes, async ({ usernames, repository }) => {
+    const users = usernames.slice(0, USERS);
+    const nobody = usernames[USERS] ?? '';
+    for (const username of users) await repository.create(username, { name: `User ${username}`, password: PASSWORD });
+    const found = (): Promise<(User | undefined)[]> => Promise.all(users.map((username) => repository.get(username)));
+    assertEqual(assert, `${USERS} users are created`, await countOf(found()), USERS);
+
+    const listed = await listedOf(repository, users);
+    assertEqual(assert, 'all of them are listed once', listed.join(' '), [...users].sort().join(' '));
+    const names = (await found()).map((user) => user?.name ?? '');
+    assertEqual(
+      assert,
+      'each is read with its name',
+      names.every((name, at) => name === `User ${users[at]}`),
+      true,
+    );
+
+    const outcomes = await Promise.all(
+      users.slice(0, DELETED).map((username) => failureOf(repository.delete(username))),
+    );
+    assertEqual(assert, `${DELETED} users are deleted`, outcomes.join(' '), Array(DELETED).fill('none').join(' '));
+    const after = await found();
+    assertEqual(assert, 'the deleted ones are gone', await countOf(after.slice(0, DELETED)), 0);
+    assertEqual(assert, 'the others are still there', await countOf(after.slice(DELETED)), USERS - DELETED);
+    assertEqual(
+      assert,
+      'a user that does not exist cannot be deleted',
+      await failureOf(repository.delete(nobody)),
+      'not-found',
+    );
+    assertEqual(assert, 'a list is cut at its limit, and goes on from there', await pagesAddUp(repository), true);
+  });
+}
+
+async function countOf(users: (User | undefined)[] | Promise<(User | undefined)[]>): Promise<number> {
+  return (await users).filter((user) => user !== undefined).length;
+}
+
+/** Those of `users` that a list of the whole table names, as often as it names them, sorted. */
+async function listedOf(repository: UserRepository, users: readonly string[]): Promise<string[]> {
+  const listed: string[] = [];
+  for await (const page of repository.list({ limit: Number.MAX_SAFE_INTEGER })) {
+    listed.push(...page.users.map(({ username }) => username).filter((username) => users.includes(username)));
+  }
+  return listed.sort();
+}
+
+/** The two that are left at least are in the table: a list of one, and the next one after it. */
+async function pagesAddUp(repository: UserRepository): Promise<boolean> {
+  const page = async (after?: string): Promise<{ users: readonly User[]; next: string | undefined }> => {
+    const pages = [];
+    for await (const each of repository.list({ limit: 1, after })) pages.push(each);
+    return { users: pages.flatMap(({ users }) => users), next: pages.at(-1)?.next };
+  };
+  const first = await page();
+  const second = await page(first.next);
+  return (
+    first.users.length === 1 && second.users.length === 1 && first.users[0]?.username !== second.users[0]?.username
+  );
+}
