@@ -59,7 +59,11 @@ export function executeIn(context: Context, finished: (code: ExitCode) => void):
         flags,
         note,
         run: () => {
-          testRun ??= { id: context.runId ?? newRunId(context.random), keep, onKept: (...kept) => note(keptNote(...kept)) };
+          testRun ??= {
+            id: context.runId ?? newRunId(context.random),
+            keep,
+            onKept: (...kept) => note(keptNote(...kept)),
+          };
           return testRun;
         },
         requireMeantDeployment,

@@ -1,7 +1,9 @@
 /** What `verify` lets people choose, what it shows them while it runs, and what it leaves behind. */
 import { PutBucketVersioningCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { NO_REQUESTS } from '../databases/request-counts.ts';
 import type { Report } from '../report/document.ts';
+import { TableRequestCounter } from '../table-requests.ts';
 import { TEST_USER_PREFIX } from '../test-data.ts';
 import { runScript, SCRIPTS } from '../testing/child-process.ts';
 import { BUCKET, COMMAND_DEPLOYMENTS, type CommandDeployment, openOnS3 } from '../testing/command-deployments.ts';
@@ -69,7 +71,8 @@ async function run(tests: readonly Partial<Test>[], options: Partial<VerifyOptio
     prepare: async () => of.map((each) => ({ id: '', name: 'a test', try: 'something', run: passes, ...each })),
   });
   const context = { clock: { monotonic: () => 0 }, signal: options.signal } as Json;
-  const deployment = { requests: () => ({}) } as Json;
+  const tables = new TableRequestCounter();
+  const deployment = { requests: () => NO_REQUESTS, tableRequests: () => tables.counts() } as Json;
   const result: VerifyResult = await runDays(
     { finish: (parts) => parts as Json },
     [day('one', tests), day('two', [{ id: '2.1' }])],
