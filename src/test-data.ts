@@ -1,12 +1,32 @@
+import { USER_DATABASES_PREFIX } from './databases/username.ts';
 import { JavumboError } from './failure.ts';
 import type { Random } from './random.ts';
 
 /** Every user that a benchmark or a verification makes is named with this. Clean-up looks for it; nobody else may use it. */
 export const TEST_USER_PREFIX = 'javumbo-test-';
 
+/**
+ * Keys in a bucket that are test data: the databases of test users, and what week 1's hand-made tests put under `test/`.
+ * No database can have such a key unless a benchmark or a verification made it.
+ */
+export const TEST_KEY_PREFIXES: readonly string[] = [`${USER_DATABASES_PREFIX}${TEST_USER_PREFIX}`, 'test/'];
+
+export function isTestKey(key: string): boolean {
+  return TEST_KEY_PREFIXES.some((prefix) => key.startsWith(prefix));
+}
+
 /** A user of one run: `javumbo-test-<run>-<purpose>`. */
-export function testUser(run: string, purpose: string): string {
-  return `${TEST_USER_PREFIX}${run}-${purpose}`;
+export function testUser({ id }: Pick<TestRun, 'id'>, purpose: string): string {
+  return `${TEST_USER_PREFIX}${id}-${purpose}`;
+}
+
+/** One run of a benchmark or a verification: all that it makes carries its id. */
+export interface TestRun {
+  readonly id: string;
+  /** `--keep`: what it makes is left where it is. */
+  readonly keep: boolean;
+  /** Told of everything that is kept. */
+  readonly onKept?: ((subject: 'database' | 'account', username: string) => void) | undefined;
 }
 
 /** A name for one run, which no other run has. */

@@ -72,10 +72,17 @@ export async function measureConcurrent(options: {
   readonly leaseTtlMs?: number | undefined;
   readonly monotonic: () => number;
   readonly onProgress?: ((text: string) => void) | undefined;
+  /** Ends the workers; what becomes of the measurement then says nothing. */
+  readonly signal?: AbortSignal | undefined;
 }): Promise<ConcurrentResult> {
   const { config, env, directory, databases, username, workers, edits, retries, leaseTtlMs, monotonic, onProgress } =
     options;
+  const { signal } = options;
   const children: Worker[] = [];
+  const end = (): void => {
+    for (const child of children) child.kill();
+  };
+  signal?.addEventListener('abort', end);
   try {
     for (let index = 0; index < workers; index++) {
       const noteIds = Array.from({ length: edits }, (_, edit) => FIRST_NOTE_ID + index * edits + edit);
@@ -106,7 +113,8 @@ export async function measureConcurrent(options: {
       noteIds,
     };
   } finally {
-    for (const child of children) child.kill();
+    signal?.removeEventListener('abort', end);
+    end();
   }
 }
 

@@ -1,29 +1,37 @@
-import { unknownOutcome } from '../databases/outcome-failures.ts';
+import { deleteObjects, objectsUnder } from '../cleanup/stored-objects.ts';
+import { keyOf } from '../databases/username.ts';
 import type { Deployment } from '../deployment/deployment.ts';
-import type { Random } from '../random.ts';
-import { newRunId, testUser } from '../test-data.ts';
+import { type TestRun, testUser } from '../test-data.ts';
 
-/** Runs `work` for a user of its own and removes that user's database afterwards, also when `work` throws. */
+/**
+ * Runs `work` for a user of its own and removes all that is stored for that user afterwards, with every version and
+ * delete marker, also when `work` throws. With `--keep` it stays.
+ */
 export async function withTestUser<T>(
-  { store, cache }: Deployment,
-  random: Random,
+  deployment: Deployment,
+  run: TestRun,
   purpose: string,
   work: (username: string) => Promise<T>,
 ): Promise<T> {
-  const username = testUser(newRunId(random), purpose);
-  const remove = async (): Promise<void> => {
-    cache.invalidate(username);
-    const outcome = await store.delete(username);
-    if (outcome.kind === 'unknown') throw unknownOutcome(username, undefined, outcome.cause);
-  };
+  const username = testUser(run, purpose);
   let result: T;
   try {
     result = await work(username);
   } catch (error) {
     // What the work threw matters more than what its clean-up may throw.
-    await remove().catch(() => {});
+    await removeTestUser(deployment, run, username).catch(() => {});
     throw error;
   }
-  await remove();
+  await removeTestUser(deployment, run, username);
   return result;
+}
+
+async function removeTestUser(deployment: Deployment, run: TestRun, username: string): Promise<void> {
+  if (run.keep) {
+    run.onKept?.('database', username);
+    return;
+  }
+  deployment.cache.invalidate(username);
+  const objects = await deployment.objects();
+  await deleteObjects(objects, await objectsUnder(objects, [keyOf(username)], true));
 }

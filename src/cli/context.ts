@@ -4,6 +4,7 @@ import type { CacheStep } from '../databases/cache.ts';
 import type { LocalPutStep } from '../databases/local-store.ts';
 import type { CommitStep } from '../databases/session.ts';
 import { type Random, systemRandom } from '../random.ts';
+import type { Announcements } from '../supervision/announcements.ts';
 
 /** A stream that results or messages go to. */
 export interface Output {
@@ -24,6 +25,12 @@ export interface Context {
   readonly stderr: Output;
   readonly clock: Clock;
   readonly random: Random;
+  /** Aborted by Ctrl-C and its like: what can be stopped in order then stops. Undefined: nothing interrupts. */
+  readonly signal?: AbortSignal | undefined;
+  /** What test data of this process is named with, where whoever started it must know; undefined: a new name. */
+  readonly runId?: string | undefined;
+  /** Told of what must be known should this process be killed; undefined: nobody would ask. */
+  readonly announcements?: Announcements | undefined;
   /** Told before each step of a commit, in the session, the cache and the local store: tests end the process there. */
   readonly atStep?: ((step: CommitStep | CacheStep | LocalPutStep) => void) | undefined;
 }

@@ -1,7 +1,9 @@
 import type { Command } from 'commander';
 import { asksProfile, type Config, type GlobalFlags, resolveConfig, resolveProfile } from '../config.ts';
+import { keyOf } from '../databases/username.ts';
 import type { Deployment } from '../deployment/deployment.ts';
 import { JavumboError } from '../failure.ts';
+import { newRunId, type TestRun } from '../test-data.ts';
 import type { Context } from './context.ts';
 import { EXIT_CODE, type ExitCode } from './exit-code.ts';
 import { visible } from './format.ts';
@@ -13,6 +15,8 @@ export interface Invocation {
   readonly context: Context;
   readonly flags: OutputFlags;
   deployment(options?: DeploymentOptions): Promise<Deployment>;
+  /** The run whose name test data carries, and whether it stays (--keep). */
+  run(): TestRun;
   /** What `deployment` does before all else: refuses options that name a part of another one, and notes the default. */
   requireMeantDeployment(): void;
   /** A line for people on stderr; nothing with --quiet. */
@@ -34,8 +38,13 @@ export function executeIn(context: Context, finished: (code: ExitCode) => void):
   return async (command, run, view) => {
     const flags = outputFlags(command);
     const opened: Deployment[] = [];
+    const { keep = false } = command.opts<{ keep?: boolean }>();
+    let testRun: TestRun | undefined;
     const note = (line: string): void => {
-      if (!flags.quiet) context.stderr.write(`${visible(line)}\n`);
+      if (flags.quiet) return;
+      // A line that the supervisor shows there makes room, and comes back below.
+      const shared = context.announcements !== undefined && context.stderr.isTTY === true;
+      context.stderr.write(`${shared ? '\r\u001b[2K' : ''}${visible(line)}\n`);
     };
     try {
       const config = await configOf(command, context);
@@ -49,6 +58,14 @@ export function executeIn(context: Context, finished: (code: ExitCode) => void):
         context,
         flags,
         note,
+        run: () => {
+          testRun ??= {
+            id: context.runId ?? newRunId(context.random),
+            keep,
+            onKept: (...kept) => note(keptNote(...kept)),
+          };
+          return testRun;
+        },
         requireMeantDeployment,
         deployment: async ({ rttDefaultMs } = {}) => {
           if (opened[0] !== undefined) return opened[0];
@@ -61,10 +78,15 @@ export function executeIn(context: Context, finished: (code: ExitCode) => void):
           return deployment;
         },
       };
+      // The others show by themselves how far they are; these can be in SQLite for long.
+      const noun = command.parent?.name();
+      if (noun === 'db') context.announcements?.busy(`${noun} ${command.name()}: Ctrl-C stops it`);
       const result = await run(invocation);
+      await context.announcements?.idle();
       await printResult(result, view, flags, context);
       finished(view.exitCode?.(result) ?? EXIT_CODE.ok);
     } finally {
+      await context.announcements?.idle();
       for (const deployment of opened) deployment.close();
     }
   };
@@ -78,6 +100,12 @@ function refuseEngineWithoutBucket(config: Config): void {
   throw new JavumboError('usage', `${named.name} names a part of a deployment on AWS, and no bucket is named`, {
     try: '--bucket <name>, or export S3_BUCKET',
   });
+}
+
+function keptNote(subject: 'database' | 'account', username: string): string {
+  return subject === 'database'
+    ? `note: kept ${keyOf(username)}; javumbo clean s3 removes it`
+    : `note: kept account ${username}; javumbo clean users removes it`;
 }
 
 function withDefaultRoundTrip(config: Config, rttDefaultMs: number | undefined): Config {

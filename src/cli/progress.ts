@@ -2,7 +2,7 @@ import type { Context } from './context.ts';
 
 /** What is going on, for whoever waits. */
 export interface Progress {
-  /** Shows where the work is; on a terminal, once it has taken longer than a second. */
+  /** Says where the work is; shown on a terminal once the work has taken longer than a second. */
   show(text: string): void;
   /** Takes the line away. */
   done(): void;
@@ -12,23 +12,34 @@ export interface Progress {
 const QUIET_MS = 1_000;
 
 /** A line on stderr that is written over; nothing where stderr is no terminal or the user wants quiet. */
-export function progressOn({ stderr, clock }: Context, quiet: boolean): Progress {
+export function progressOn({ stderr, clock }: Pick<Context, 'stderr' | 'clock'>, quiet: boolean): Progress {
   if (quiet || stderr.isTTY !== true) return { show: () => {}, done: () => {} };
   const startedAt = clock.monotonic();
+  let current = '';
   let shown = false;
+  let timer: NodeJS.Timeout | undefined;
+  const draw = (): void => {
+    const elapsedMs = clock.monotonic() - startedAt;
+    if (elapsedMs < QUIET_MS) return;
+    shown = true;
+    const line = `${current} (${Math.floor(elapsedMs / 1000)} s)`;
+    stderr.write(`\r\u001b[2K${[...line].slice(0, (stderr.columns || 80) - 1).join('')}`);
+  };
   return {
     show: (text) => {
-      if (clock.monotonic() - startedAt < QUIET_MS) return;
-      shown = true;
-      stderr.write(`\r\u001b[2K${text.slice(0, (stderr.columns ?? 80) - 1)}`);
+      current = text;
+      draw();
+      // One long step says nothing new for a while, and is no less going on.
+      timer ??= setInterval(draw, QUIET_MS).unref();
     },
     done: () => {
+      clearInterval(timer);
+      timer = undefined;
       if (shown) stderr.write('\r\u001b[2K');
       shown = false;
     },
   };
 }
-
 const BAR_WIDTH = 30;
 
 /** `importing accounts [##########····················] 1,667 of 5,000`. */

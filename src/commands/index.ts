@@ -7,6 +7,10 @@ import { registerBenchHitRate } from './bench/hit-rate.ts';
 import { registerBenchLatency } from './bench/latency.ts';
 import { registerCacheClear } from './cache/clear.ts';
 import { registerCacheStats } from './cache/stats.ts';
+import { registerCleanAll } from './clean/all.ts';
+import { registerCleanS3 } from './clean/s3.ts';
+import { registerCleanTmp } from './clean/tmp.ts';
+import { registerCleanUsers } from './clean/users.ts';
 import { registerConfigShow } from './config/show.ts';
 import { registerDbAddNote } from './db/add-note.ts';
 import { registerDbCheck } from './db/check.ts';
@@ -29,6 +33,7 @@ import { registerUserGet } from './user/get.ts';
 import { registerUserImport } from './user/import.ts';
 import { registerUserList } from './user/list.ts';
 import { registerUserUpdate } from './user/update.ts';
+import { registerVerifyAll } from './verify/all.ts';
 import { registerVerifyDay2 } from './verify/day2.ts';
 import { registerVerifyDay3 } from './verify/day3.ts';
 import { registerVerifyDay4 } from './verify/day4.ts';
@@ -37,7 +42,13 @@ import { registerVerifyDay5 } from './verify/day5.ts';
 type Register = (parent: Command, execute: Execute) => void;
 
 // In help order. A command that is not named here does not exist.
-const NOUNS: readonly { readonly name: string; readonly description: string; readonly verbs: readonly Register[] }[] = [
+const NOUNS: readonly {
+  readonly name: string;
+  readonly description: string;
+  readonly verbs: readonly Register[];
+  /** What all verbs of the noun take. */
+  readonly each?: (command: Command) => void;
+}[] = [
   {
     name: 'user',
     description: 'create, check, change and import accounts',
@@ -77,11 +88,13 @@ const NOUNS: readonly { readonly name: string; readonly description: string; rea
       registerBenchConcurrent,
       registerBenchCompare,
     ],
+    each: testDataOptions,
   },
   {
     name: 'verify',
     description: 'prove that the deployment works, day by day',
-    verbs: [registerVerifyDay2, registerVerifyDay3, registerVerifyDay4, registerVerifyDay5],
+    verbs: [registerVerifyDay2, registerVerifyDay3, registerVerifyDay4, registerVerifyDay5, registerVerifyAll],
+    each: testDataOptions,
   },
   {
     name: 'deployment',
@@ -94,12 +107,23 @@ const NOUNS: readonly { readonly name: string; readonly description: string; rea
     verbs: [registerReportShow, registerReportSchema],
   },
   { name: 'cache', description: 'the databases kept on this machine', verbs: [registerCacheStats, registerCacheClear] },
+  {
+    name: 'clean',
+    description: 'remove test data and cached files, and nothing else unless told to',
+    verbs: [registerCleanTmp, registerCleanS3, registerCleanUsers, registerCleanAll],
+  },
   { name: 'config', description: 'where each setting comes from', verbs: [registerConfigShow] },
 ];
 
 export function registerCommands(program: Command, execute: Execute): void {
-  for (const { name, description, verbs } of NOUNS) {
+  for (const { name, description, verbs, each } of NOUNS) {
     const noun = program.command(name).description(description);
     for (const register of verbs) register(noun, execute);
+    if (each !== undefined) noun.commands.forEach(each);
   }
+}
+
+/** For commands that make test data. Whoever runs them reads `keep` from the invocation's run. */
+function testDataOptions(command: Command): void {
+  command.option('--keep', 'leave the test data where it is, and say what is kept');
 }

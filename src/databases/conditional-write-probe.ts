@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { JavumboError, messageOf } from '../failure.ts';
 import type { Random } from '../random.ts';
-import { testUser } from '../test-data.ts';
+import { newRunId, testUser } from '../test-data.ts';
 import type { DatabaseStore, PutCondition, PutOutcome } from './store.ts';
 
 const RACERS = 8;
@@ -17,7 +17,7 @@ export async function probeConditionalWrites(
   directory: string,
   random: Random,
 ): Promise<string[]> {
-  const run = random.hex(6);
+  const run = { id: newRunId(random) };
   const sequential = testUser(run, 'probe');
   let files = 0;
   const put = async (username: string, condition: PutCondition): Promise<PutOutcome> => {

@@ -1,11 +1,12 @@
-import { constants, copyFileSync, mkdirSync, readdirSync, rmdirSync, rmSync, statSync } from 'node:fs';
+import { constants, mkdirSync, readdirSync, rmdirSync, rmSync, statSync } from 'node:fs';
 import { copyFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type Database from 'better-sqlite3';
 import type { Clock } from '../clock.ts';
 import { codeOf, JavumboError } from '../failure.ts';
 import type { Random } from '../random.ts';
 import { sha256Of, syncToDisk } from './file.ts';
+import { statExists, statOf, writeDurably } from './local-files.ts';
 import { asLocalFailure, type IndexRow, openIndex } from './local-index.ts';
 import type {
   DatabaseStore,
@@ -153,6 +154,32 @@ export class LocalDatabaseStore implements DatabaseStore {
     return { databases, foreignKeys: 0, next: rows.length < PAGE_LENGTH ? undefined : rows.at(-1)?.key };
   }
 
+  /** Files that no row names: left by killed processes, or being written just now. */
+  orphans(): OrphanedFile[] {
+    const databases = join(this.#root, 'databases');
+    if (!statExists(databases)) return [];
+    const known = this.#ask((index) => new Set(index.prepare('SELECT file FROM databases').pluck().all()));
+    return readdirSync(databases).flatMap((username) =>
+      readdirSync(join(databases, username)).flatMap((file) => {
+        const found = known.has(file) ? undefined : statOf(join(databases, username, file));
+        return found === undefined ? [] : { username, file, sizeBytes: found.size, lastModified: found.mtimeMs };
+      }),
+    );
+  }
+
+  /** Removes a file that no row names; under the lock, where nobody can be writing it. One that is named stays. */
+  removeOrphan(username: string, file: string): void {
+    const index = this.#open();
+    try {
+      this.#locked(index, () => {
+        const named = index.prepare('SELECT 1 FROM databases WHERE file = ?').get(basename(file)) !== undefined;
+        if (!named) this.#removeFile(username, basename(file));
+      });
+    } catch (error) {
+      throw asLocalFailure(error, 'clean', username);
+    }
+  }
+
   close(): void {
     this.#index?.close();
     this.#index = undefined;
@@ -222,6 +249,14 @@ export class LocalDatabaseStore implements DatabaseStore {
   }
 }
 
+/** A file of the local deployment that belongs to no database. */
+export interface OrphanedFile {
+  readonly username: string;
+  readonly file: string;
+  readonly sizeBytes: number;
+  readonly lastModified: number;
+}
+
 export interface LocalDatabaseStoreOptions {
   readonly clock: Clock;
   readonly random: Random;
@@ -250,19 +285,4 @@ function described(row: IndexRow): StoredDatabase {
     sizeBytes: row.size_bytes,
     lastModified: row.last_modified,
   };
-}
-
-function writeDurably(source: string, destination: string, copied: () => void): void {
-  try {
-    copyFileSync(source, destination, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
-    copied();
-    syncToDisk(destination);
-  } catch (error) {
-    rmSync(destination, { force: true });
-    throw error;
-  }
-}
-
-function statExists(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false }) !== undefined;
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { S3Client } from '@aws-sdk/client-s3';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Clock } from '../clock.ts';
+import { systemClock } from '../clock.ts';
 import { resolveConfig } from '../config.ts';
 import { openS3Store } from '../deployment/s3-client.ts';
 import { messageOf } from '../failure.ts';
@@ -494,7 +495,7 @@ async function makeRig(options: RigOptions = {}): Promise<Rig> {
 
 function deployed(server: S3Server, onExtraRequest: CountingDatabaseStore['countExtra']): DatabaseStore {
   const config = resolveConfig({ bucket: BUCKET, region: 'us-east-1', endpointUrl: server.endpoint }, {});
-  const { store, close } = openS3Store(config, onExtraRequest);
+  const { store, close } = openS3Store(config, systemClock, onExtraRequest);
   cleanUps.push(close);
   return store;
 }

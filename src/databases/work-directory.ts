@@ -58,16 +58,24 @@ function isAlive(pid: number, start: string | undefined): boolean {
   } catch (error) {
     if (codeOf(error) !== 'EPERM') return false;
   }
+  // One that has ended and that nobody has waited for has an entry in the process table and nothing else: in a container
+  // without an init process orphans stay like this for ever.
+  if (statusOf(pid)?.[0] === 'Z') return false;
   const now = startOf(pid);
   return now === undefined || start === '0' || now === start;
 }
 
 /** When a process started, in the kernel's ticks since boot; undefined where there is no /proc to ask. */
 function startOf(pid: number): string | undefined {
+  return statusOf(pid)?.[19];
+}
+
+/** What the kernel says of a process, from field 3 on: its state, and as field 22 when it started. (proc(5)) */
+function statusOf(pid: number): string[] | undefined {
   try {
     const line = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // Field 22, counted from behind the command's name, which may hold spaces and parentheses itself. (proc(5))
-    return line.slice(line.lastIndexOf(')') + 2).split(' ')[19];
+    // From behind the command's name, which may hold spaces and parentheses itself.
+    return line.slice(line.lastIndexOf(')') + 2).split(' ');
   } catch {
     return undefined;
   }

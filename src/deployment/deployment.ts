@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config.ts';
 import type { DatabaseCache } from '../databases/cache.ts';
+import type { ObjectVersions } from '../databases/object-versions.ts';
 import type { RequestCounts } from '../databases/request-counts.ts';
 import type { DatabaseStore } from '../databases/store.ts';
 import type { UserDatabases } from '../databases/user-databases.ts';
@@ -28,6 +29,10 @@ export interface Deployment {
   users(): Promise<UserTable>;
   /** Where writers queue. Throws as `users` does. */
   locks(): Promise<LockTable>;
+  /** Everything under the store's keys, for clean-up. Neither counted nor delayed, and not stopped by a signal. */
+  objects(): Promise<ObjectVersions>;
+  /** The user table as clean-up sees it, which no signal stops. Throws as `users` does. */
+  accounts(): Promise<UserTable>;
   /** The same store as another machine sees it: with an empty cache of its own, removed by `remove`. */
   machine(stalenessMaxMs: number): Machine;
   close(): void;

@@ -5,11 +5,15 @@ import type { Config } from '../config.ts';
 import { DatabaseCache } from '../databases/cache.ts';
 import { CountingDatabaseStore } from '../databases/counting-store.ts';
 import { DelayedDatabaseStore } from '../databases/delayed-store.ts';
+import { InterruptibleDatabaseStore } from '../databases/interruptible-store.ts';
+import type { ObjectVersions } from '../databases/object-versions.ts';
 import { RetryingDatabaseStore } from '../databases/retrying-store.ts';
 import type { S3DatabaseStoreOptions } from '../databases/s3-store.ts';
 import type { DatabaseStore } from '../databases/store.ts';
 import { UserDatabases } from '../databases/user-databases.ts';
+import { InterruptibleLockTable } from '../locks/interruptible-lock-table.ts';
 import { TableRequestCounter } from '../table-requests.ts';
+import { InterruptibleUserTable } from '../users/interruptible-user-table.ts';
 import { type Deployment, describeDeployment } from './deployment.ts';
 import { dynamoTables, localTables, type Tables } from './tables.ts';
 
@@ -19,12 +23,14 @@ interface Backend {
   readonly identity: string;
   readonly engine: () => string;
   readonly tables: Tables;
+  readonly objects: () => Promise<ObjectVersions>;
   readonly close: () => void;
 }
 
 /** Puts the configured deployment together. Makes no request; the local deployment's directory is made if missing. */
 export async function openDeployment(config: Config, context: Context): Promise<Deployment> {
-  const { clock, random, atStep } = context;
+  const { clock, random, atStep, signal, announcements } = context;
+  const interruption = signal === undefined ? undefined : { signal, announcements };
   let counting: CountingDatabaseStore | undefined;
   const tableRequests = new TableRequestCounter();
   const backend =
@@ -37,7 +43,9 @@ export async function openDeployment(config: Config, context: Context): Promise<
     // Counting stands under retrying, so that every attempt is counted; the round trip under both, for every attempt travels.
     const counted = new CountingDatabaseStore(delayed);
     counting = counted;
-    const store = new RetryingDatabaseStore(counted, { clock, random });
+    const retrying = new RetryingDatabaseStore(counted, { clock, random });
+    // On top: what is interrupted is the work, whatever attempts one of its requests takes.
+    const store = interruption === undefined ? retrying : new InterruptibleDatabaseStore(retrying, interruption);
     const openCache = (root: string): DatabaseCache =>
       new DatabaseCache({ root, deployment: backend.identity, clock, random, atStep });
     const cache = openCache(config.cacheDir.value);
@@ -69,8 +77,16 @@ export async function openDeployment(config: Config, context: Context): Promise<
         return { cache: own, databases: databasesOver(own, true, stalenessMaxMs), remove: work.release };
       },
       tableRequests: () => tableRequests.counts(),
-      users: backend.tables.users,
-      locks: backend.tables.locks,
+      users: async () => {
+        const users = await backend.tables.users();
+        return interruption === undefined ? users : new InterruptibleUserTable(users, interruption);
+      },
+      locks: async () => {
+        const locks = await backend.tables.locks();
+        return interruption === undefined ? locks : new InterruptibleLockTable(locks, interruption);
+      },
+      objects: backend.objects,
+      accounts: backend.tables.users,
       close: backend.close,
     };
   } catch (error) {
@@ -85,6 +101,7 @@ async function openLocal(
   counter: TableRequestCounter,
 ): Promise<Backend> {
   const { LocalDatabaseStore } = await import('../databases/local-store.ts');
+  const { LocalObjectVersions } = await import('../databases/local-object-versions.ts');
   const store = new LocalDatabaseStore(config.home.value, { clock, random, atStep });
   const tables = localTables(config, clock, counter);
   return {
@@ -92,6 +109,7 @@ async function openLocal(
     identity: `local ${store.id}`,
     engine: () => 'local files',
     tables,
+    objects: async () => new LocalObjectVersions(store),
     close: () => {
       store.close();
       tables.close();
@@ -106,7 +124,7 @@ async function openAws(
   onExtraRequest: S3DatabaseStoreOptions['onExtraRequest'],
 ): Promise<Backend> {
   const { openS3Store } = await import('./s3-client.ts');
-  const { close, ...s3 } = openS3Store(config, onExtraRequest);
+  const { close, ...s3 } = openS3Store(config, context.clock, onExtraRequest);
   const tables = dynamoTables(config, context, counter);
   return {
     ...s3,

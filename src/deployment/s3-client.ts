@@ -1,14 +1,26 @@
 import { S3Client } from '@aws-sdk/client-s3';
+import type { Clock } from '../clock.ts';
 import type { Config } from '../config.ts';
+import { S3ObjectVersions } from '../databases/s3-object-versions.ts';
 import { S3DatabaseStore, type S3DatabaseStoreOptions } from '../databases/s3-store.ts';
 import { JavumboError } from '../failure.ts';
 import { clientOptions } from './client-options.ts';
 
-/** The bucket that the configuration names, as a store. */
+// What clean-up asks does the same when it arrives twice, so its retries may be the SDK's.
+const CLEANUP_ATTEMPTS = 5;
+
+/** The bucket that the configuration names, as a store and as what clean-up sees. */
 export function openS3Store(
   config: Config,
+  clock: Clock,
   onExtraRequest: S3DatabaseStoreOptions['onExtraRequest'],
-): { store: S3DatabaseStore; identity: string; engine: () => string; close: () => void } {
+): {
+  store: S3DatabaseStore;
+  identity: string;
+  engine: () => string;
+  objects: () => Promise<S3ObjectVersions>;
+  close: () => void;
+} {
   const bucket = config.bucket.value;
   if (bucket === undefined) throw new JavumboError('internal', 'an S3 store was opened without a bucket');
   const endpoint = config.endpointUrl.value;
@@ -23,11 +35,22 @@ export function openS3Store(
     },
     { step: 'deserialize', priority: 'low', name: 'nameOfTheEngine' },
   );
+  const clients = [client];
+  let objects: S3ObjectVersions | undefined;
   return {
     store: new S3DatabaseStore(client, { bucket, endpoint, onExtraRequest }),
     identity: `s3 ${endpoint ?? 'aws'} ${bucket}`,
     engine: () => engine,
-    close: () => client.destroy(),
+    objects: async () => {
+      if (objects !== undefined) return objects;
+      const retrying = openS3(config, CLEANUP_ATTEMPTS);
+      clients.push(retrying);
+      objects = new S3ObjectVersions(retrying, { bucket, endpoint, clock });
+      return objects;
+    },
+    close: () => {
+      for (const each of clients) each.destroy();
+    },
   };
 }
 

@@ -18,40 +18,78 @@ export const SCRIPTS = {
   commandLoop: fileURLToPath(new URL('../../dist/testing/command-loop.js', import.meta.url)),
 } as const;
 
-/** Runs a script of this project as a process of its own. `killAfterMs`: kill -9 at that moment, if it still runs. `input`: its stdin. */
-export function runScript(
+/** A script of this project that runs as a process of its own, leading a process group. */
+export interface RunningScript {
+  readonly pid: number;
+  /** Sends a signal to the script alone; nothing where it has ended. */
+  signal(signal: NodeJS.Signals): void;
+  /** When it and all that it has started are gone, or have closed its output. */
+  readonly ended: Promise<ChildResult>;
+}
+
+/** Starts a script of this project. `input`: its stdin. */
+export function startScript(
+  script: string,
+  argv: readonly string[],
+  env: Readonly<Record<string, string>>,
+  input = '',
+): RunningScript {
+  const startedAt = performance.now();
+  const child = spawn(process.execPath, [script, ...argv], {
+    env: {
+      PATH: process.env.PATH,
+      AWS_EC2_METADATA_DISABLED: 'true',
+      AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
+      ...env,
+    },
+    stdio: 'pipe',
+    // A process group of its own, to be killed as one.
+    detached: true,
+  });
+  // Whoever does not read it ends before it is written.
+  child.stdin.on('error', () => {});
+  child.stdin.end(input);
+  let stdout = '';
+  let stderr = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    stdout += text;
+  });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+  });
+  const ended = new Promise<ChildResult>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code, signal) => {
+      resolve({ code, signal, stdout, stderr, durationMs: performance.now() - startedAt });
+    });
+  });
+  return { pid: child.pid ?? 0, signal: (signal) => void child.kill(signal), ended };
+}
+
+/**
+ * Runs a script of this project as a process of its own. `killAfterMs`: kill -9 at that moment, if it still runs, to it
+ * and to every process that it has started. `input`: its stdin.
+ */
+export async function runScript(
   script: string,
   argv: readonly string[],
   env: Readonly<Record<string, string>>,
   { killAfterMs, input }: { readonly killAfterMs?: number; readonly input?: string } = {},
 ): Promise<ChildResult> {
-  return new Promise((resolve, reject) => {
-    const startedAt = performance.now();
-    const child = spawn(process.execPath, [script, ...argv], {
-      env: {
-        PATH: process.env.PATH,
-        AWS_EC2_METADATA_DISABLED: 'true',
-        AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
-        ...env,
-      },
-      stdio: 'pipe',
-    });
-    let stdout = '';
-    let stderr = '';
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      stdout += text;
-    });
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      stderr += text;
-    });
-    const timer = killAfterMs === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), killAfterMs);
-    // Whoever does not read it ends before it is written.
-    child.stdin.on('error', () => {});
-    child.stdin.end(input ?? '');
-    child.on('error', reject);
-    child.on('close', (code, signal) => {
-      clearTimeout(timer);
-      resolve({ code, signal, stdout, stderr, durationMs: performance.now() - startedAt });
-    });
-  });
+  const running = startScript(script, argv, env, input);
+  const timer = killAfterMs === undefined ? undefined : setTimeout(() => killGroup(running), killAfterMs);
+  try {
+    return await running.ended;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** kill -9 to a process that leads a group, and to all that it has started. */
+export function killGroup({ pid }: Pick<RunningScript, 'pid'>): void {
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch {
+    // All of them are gone.
+  }
 }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { afterAll } from 'vitest';
-import type { Context, Output } from '../cli/context.ts';
+import type { Context, Input, Output } from '../cli/context.ts';
 import type { ExitCode } from '../cli/exit-code.ts';
 import { systemClock } from '../clock.ts';
 import { main } from '../main.ts';
@@ -37,6 +37,9 @@ export interface RunOptions {
   readonly atStep?: Context['atStep'];
   /** Both streams are terminals of 80 columns. */
   readonly tty?: boolean;
+  /** What somebody types at a terminal; undefined: nobody is there. */
+  readonly typed?: string;
+  readonly signal?: AbortSignal;
   /** What comes through a pipe on standard input; undefined: nobody is there. */
   readonly piped?: string | Buffer;
 }
@@ -64,15 +67,22 @@ export function freshMachine(): { HOME: string; JAVUMBO_HOME: string; JAVUMBO_CA
 /** Runs one command line in this process, on a machine of its own except for what `env` says. */
 export async function runCommand(
   argv: readonly string[],
-  { env = {}, atStep, tty = false, piped }: RunOptions = {},
+  { env = {}, atStep, tty = false, typed, piped, signal }: RunOptions = {},
 ): Promise<CommandResult> {
   const environment: NodeJS.ProcessEnv = { ...freshMachine(), ...env };
   giveToSdk(environment);
   const stdout = recorder(tty);
   const stderr = recorder(tty);
+  const stdin: Input | undefined =
+    typed !== undefined
+      ? Object.assign(Readable.from([typed]), { isTTY: true })
+      : piped === undefined
+        ? undefined
+        : Readable.from([piped]);
   const code = await main(argv, {
     env: environment,
-    stdin: piped === undefined ? undefined : Readable.from([piped]),
+    stdin,
+    signal,
     stdout: stdout.output,
     stderr: stderr.output,
     clock: systemClock,

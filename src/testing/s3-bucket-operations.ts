@@ -94,6 +94,8 @@ function deleteOne({ state, ignoreConditions }: S3Call, bucket: Bucket, object: 
   const versionId = childText(object, 'VersionId');
   const named = [textElement('Key', key), textElement('VersionId', versionId)];
   try {
+    const refusal = state.refuseDelete(key);
+    if (refusal !== undefined) throw s3Error(refusal, 'Refused for this key');
     const conditions = { ifMatch: childText(object, 'ETag'), ifNoneMatch: undefined };
     if (!ignoreConditions) checkWriteConditions(bucket.current(key), conditions, state.rules);
   } catch (error) {

@@ -1,6 +1,6 @@
 import type { ReceivedBody } from './s3-body.ts';
 import type { ConditionRules } from './s3-conditions.ts';
-import type { S3Error } from './s3-error.ts';
+import type { S3Error, S3ErrorCode } from './s3-error.ts';
 import type { MultipartUploads } from './s3-multipart.ts';
 import type { Buckets } from './s3-objects.ts';
 import type { S3Request } from './s3-request.ts';
@@ -12,6 +12,8 @@ export interface S3State {
   readonly uploads: MultipartUploads;
   readonly rules: ConditionRules;
   readonly region: string;
+  /** See `S3ServerOptions.refuseDelete`. */
+  readonly refuseDelete: (key: string) => S3ErrorCode | undefined;
 }
 
 /** One request with its body, ready to be carried out. */

@@ -14,6 +14,7 @@ import { type Random, systemRandom } from '../random.ts';
 import type { ChecksumSupport } from './s3-body.ts';
 import type { IfMatchForm } from './s3-conditions.ts';
 import { type LoggedRequest, RequestRecord, type S3Counts } from './s3-counts.ts';
+import type { S3ErrorCode } from './s3-error.ts';
 import { Exchange, type ExchangeHost, type S3Hook } from './s3-exchange.ts';
 import { Faults, type InjectedFault, type ScriptedFault } from './s3-faults.ts';
 import { MultipartUploads } from './s3-multipart.ts';
@@ -46,6 +47,8 @@ export interface S3ServerOptions {
   readonly ignoreConditions?: boolean | 'on-versioned-buckets';
   /** Delete without looking at `If-Match`, as Ceph 16 does. Default false. */
   readonly ignoreDeleteConditions?: boolean;
+  /** The code of the error that DeleteObjects answers for a key, in a reply of 200; undefined: the key is deleted. */
+  readonly refuseDelete?: (key: string) => S3ErrorCode | undefined;
   /** Which of the SDK's checksums are taken. Default `all`; Ceph 16 has `no-trailers`. */
   readonly checksums?: ChecksumSupport;
   /** The least size of a part that is not the last. Default 5 MiB, as on S3. */
@@ -264,7 +267,7 @@ class LoopbackS3Server implements S3Server, ExchangeHost {
 
   #initialState(): S3State {
     const { buckets = [], clock = systemClock, ifMatchForm = 'any', ifMatchMissing = 404 } = this.#options;
-    const { minimumPartBytes = 5 * 1024 * 1024, region = 'us-east-1' } = this.#options;
+    const { minimumPartBytes = 5 * 1024 * 1024, region = 'us-east-1', refuseDelete = () => undefined } = this.#options;
     const holder = new Buckets(clock, this.#random);
     for (const name of buckets) holder.create(name);
     return {
@@ -272,6 +275,7 @@ class LoopbackS3Server implements S3Server, ExchangeHost {
       uploads: new MultipartUploads(this.#random, minimumPartBytes),
       rules: { ifMatchForm, ifMatchMissing },
       region,
+      refuseDelete,
     };
   }
 }

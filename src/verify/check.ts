@@ -26,6 +26,8 @@ export interface Test {
   readonly name: string;
   /** What to look at when it fails. */
   readonly try: string;
+  /** Why it cannot run on this deployment; undefined: it can. */
+  readonly skipReason?: string | undefined;
   readonly run: (assert: Assert) => Promise<void>;
 }
 
@@ -44,6 +46,10 @@ export async function runTest(test: Test, clock: Clock): Promise<CheckResult> {
     await test.run((name, passed, details = {}) => assertions.push({ name, passed, ...details }));
   } catch (error) {
     thrown = error;
+  }
+  // What an interrupted test has claimed by then may be the interruption's doing.
+  if (thrown instanceof JavumboError && thrown.kind === 'interrupted') {
+    return { check: skipped(test, 'interrupted', false).check, failure: 'interrupted' };
   }
   const failed = assertions.filter((assertion) => !assertion.passed);
   // A test that asserted nothing proved nothing.
@@ -66,6 +72,15 @@ export async function runTest(test: Test, clock: Clock): Promise<CheckResult> {
     },
     failure: thrown === undefined ? undefined : thrown instanceof JavumboError ? thrown.kind : 'internal',
   };
+}
+
+/** A test that did not run: skipped, with the reason, or with `failing` failed for it. */
+export function skipped(test: Test, reason: string, failing: boolean): CheckResult {
+  const { id, name } = test;
+  const ended = failing
+    ? ({ status: 'failed', reason: `skipped: ${reason}`, try: 'the same command without --no-skips' } as const)
+    : ({ status: 'skipped', reason } as const);
+  return { check: { id, name, durationMs: 0, ...ended, assertions: [] }, failure: undefined };
 }
 
 /** Asserts that two values are equal, and shows both. */

@@ -2,23 +2,23 @@ import { createCollection } from '../anki/collection.ts';
 import { addNote } from '../anki/note.ts';
 import { createWithNotes, latencyFigures, measureLatency } from '../bench/latency.ts';
 import { withTestUser } from '../bench/test-user.ts';
-import type { Clock } from '../clock.ts';
 import { type RequestCounts, requestsSince } from '../databases/request-counts.ts';
 import { integrityFindings, type SqliteDatabase, tableCounts } from '../databases/sqlite.ts';
 import type { UserDatabases } from '../databases/user-databases.ts';
 import type { Deployment } from '../deployment/deployment.ts';
-import type { Random } from '../random.ts';
 import { type Assert, assertEqual, type Figures, type Test } from './check.ts';
+import { assertCleanedUp } from './cleaned-up.ts';
+import type { Sources } from './days.ts';
 
 interface Environment {
   readonly deployment: Deployment;
   /** Without a cache: every request goes to the store, as on week 1's day 2. */
   readonly databases: UserDatabases;
-  readonly sources: { readonly clock: Clock; readonly random: Random };
+  readonly sources: Sources;
 }
 
 /** Day 2: the pattern works. Tests 2.1, 2.2 and 2.3 with every sub-check of week 1. */
-export function day2(deployment: Deployment, sources: Environment['sources'], figures: Figures): Test[] {
+export function day2(deployment: Deployment, sources: Sources, figures: Figures): Test[] {
   const databases = deployment.databases({ cacheTtlDefault: 0, caching: false });
   const environment = { deployment, databases, sources };
   return [
@@ -44,8 +44,8 @@ export function day2(deployment: Deployment, sources: Environment['sources'], fi
 }
 
 async function newDatabase(assert: Assert, { deployment, databases, sources }: Environment): Promise<void> {
-  const { store, random } = { store: deployment.store, random: sources.random };
-  const removed = await withTestUser(deployment, random, '2-1', async (username) => {
+  const { store } = deployment;
+  const removed = await withTestUser(deployment, sources.run, '2-1', async (username) => {
     assertEqual(assert, 'the user has no database yet', (await store.head(username)) === undefined, true);
 
     const before = deployment.requests();
@@ -91,7 +91,7 @@ async function newDatabase(assert: Assert, { deployment, databases, sources }: E
     });
     return username;
   });
-  assertEqual(assert, 'it is cleaned up', (await store.head(removed)) === undefined, true);
+  await assertCleanedUp(assert, deployment, sources.run, removed);
 }
 
 interface CollectionRow {
@@ -104,8 +104,7 @@ interface CollectionRow {
 const FIELDS = ['Test Front', 'Test Back'];
 
 async function persistence(assert: Assert, { deployment, databases, sources }: Environment): Promise<void> {
-  const { store } = deployment;
-  const removed = await withTestUser(deployment, sources.random, '2-2', async (username) => {
+  const removed = await withTestUser(deployment, sources.run, '2-2', async (username) => {
     const first = await databases.update(
       username,
       (database) => addNote(database, { fields: FIELDS, noteId: 1 }, sources),
@@ -148,7 +147,7 @@ async function persistence(assert: Assert, { deployment, databases, sources }: E
     });
     return username;
   });
-  assertEqual(assert, 'it is cleaned up', (await store.head(removed)) === undefined, true);
+  await assertCleanedUp(assert, deployment, sources.run, removed);
 }
 
 const REQUESTS = 10;
@@ -159,9 +158,8 @@ async function latency(
   { deployment, databases, sources }: Environment,
   figures: Figures,
 ): Promise<void> {
-  const { store } = deployment;
-  const { clock, random } = sources;
-  const removed = await withTestUser(deployment, random, '2-3', async (username) => {
+  const { clock, run } = sources;
+  const removed = await withTestUser(deployment, run, '2-3', async (username) => {
     const noteIds = await createWithNotes(databases, username, NOTES, sources);
     assertEqual(assert, `the database has ${NOTES} notes`, noteIds.length, NOTES);
 
@@ -205,5 +203,5 @@ async function latency(
     });
     return username;
   });
-  assertEqual(assert, 'it is cleaned up', (await store.head(removed)) === undefined, true);
+  await assertCleanedUp(assert, deployment, sources.run, removed);
 }

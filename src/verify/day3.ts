@@ -3,18 +3,13 @@ import { cacheFigures, measureCache } from '../bench/cache.ts';
 import { hitRateFigures, measureHitRate } from '../bench/hit-rate.ts';
 import { createWithNotes } from '../bench/latency.ts';
 import { withTestUser } from '../bench/test-user.ts';
-import type { Clock } from '../clock.ts';
 import { requestsSince } from '../databases/request-counts.ts';
 import type { SqliteDatabase } from '../databases/sqlite.ts';
 import type { UserDatabases } from '../databases/user-databases.ts';
 import type { Deployment, Machine } from '../deployment/deployment.ts';
-import type { Random } from '../random.ts';
 import { type Assert, assertEqual, type Figures, type Test } from './check.ts';
-
-interface Sources {
-  readonly clock: Clock;
-  readonly random: Random;
-}
+import { assertCleanedUp } from './cleaned-up.ts';
+import type { Sources } from './days.ts';
 
 // Week 1's marks. Passing is asserted; the rest is graded.
 const SPEEDUP_MIN = 2;
@@ -56,7 +51,7 @@ async function onMachine(
 ): Promise<string> {
   const machine = deployment.machine(FIVE_MINUTES_MS);
   try {
-    return await withTestUser(deployment, sources.random, purpose, async (username) => {
+    return await withTestUser(deployment, sources.run, purpose, async (username) => {
       await work(machine, username);
       return username;
     });
@@ -67,7 +62,7 @@ async function onMachine(
 
 async function speedup(assert: Assert, deployment: Deployment, sources: Sources, figures: Figures): Promise<void> {
   const uncached = deployment.databases({ cacheTtlDefault: 0, caching: false });
-  await onMachine(deployment, sources, '3-1', async ({ databases, cache }, username) => {
+  const removed = await onMachine(deployment, sources, '3-1', async ({ databases, cache }, username) => {
     const [noteId = 0, ...others] = await createWithNotes(uncached, username, 20, sources);
     assertEqual(assert, 'the database has 20 notes', others.length + 1, 20);
     const result = await measureCache({
@@ -94,11 +89,12 @@ async function speedup(assert: Assert, deployment: Deployment, sources: Sources,
     assertEqual(assert, 'each warm write is one PUT', putsOnWarmWrites ?? -1, WARM_REQUESTS);
     assertEqual(assert, 'the cache holds one entry of the user', cache.entries().length, 1);
   });
+  await assertCleanedUp(assert, deployment, sources.run, removed);
 }
 
 async function hitRate(assert: Assert, deployment: Deployment, sources: Sources, figures: Figures): Promise<void> {
   const uncached = deployment.databases({ cacheTtlDefault: 0, caching: false });
-  await onMachine(deployment, sources, '3-2', async ({ databases }, username) => {
+  const removed = await onMachine(deployment, sources, '3-2', async ({ databases }, username) => {
     await createWithNotes(uncached, username, 10, sources);
     const made = await measureHitRate({
       databases,
@@ -126,6 +122,7 @@ async function hitRate(assert: Assert, deployment: Deployment, sources: Sources,
     assertEqual(assert, 'only the first request misses', misses, 1);
     assertEqual(assert, 'a hit asks the store nothing', getsOnHits, 0);
   });
+  await assertCleanedUp(assert, deployment, sources.run, removed);
 }
 
 function grade(met: boolean, mark: string): string {
@@ -188,8 +185,7 @@ async function endings(assert: Assert, deployment: Deployment, sources: Sources)
     assertEqual(assert, 'a conflict ends the entry', cache.lookup(username) === undefined, true);
     assertEqual(assert, 'and the next read fetches the winner', await gets(() => read(databases)), 1);
   });
-  const left = await deployment.store.head(removed);
-  assertEqual(assert, 'it is cleaned up', left === undefined, true);
+  await assertCleanedUp(assert, deployment, sources.run, removed);
 }
 
 function countNotes(database: SqliteDatabase): number {

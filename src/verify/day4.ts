@@ -2,19 +2,13 @@ import { addNote } from '../anki/note.ts';
 import { type ConcurrentVerdict, concurrentFigures, judgeConcurrent, measureConcurrent } from '../bench/concurrent.ts';
 import { createWithNotes } from '../bench/latency.ts';
 import { withTestUser } from '../bench/test-user.ts';
-import type { Clock } from '../clock.ts';
 import { conflictFailure } from '../databases/outcome-failures.ts';
 import { addRequests } from '../databases/request-counts.ts';
 import { integrityFindings } from '../databases/sqlite.ts';
 import type { Deployment } from '../deployment/deployment.ts';
-import type { Random } from '../random.ts';
 import { type Assert, assertEqual, type Figures, type Test } from './check.ts';
-
-interface Sources {
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly env: NodeJS.ProcessEnv;
-}
+import { assertCleanedUp } from './cleaned-up.ts';
+import type { Sources } from './days.ts';
 
 const NOTES = 5;
 const WORKERS = 10;
@@ -45,7 +39,7 @@ async function conflictDetection(assert: Assert, deployment: Deployment, sources
   const reader = deployment.databases({ cacheTtlDefault: 0, caching: false });
   const [first, second] = [deployment.machine(0), deployment.machine(0)];
   try {
-    const removed = await withTestUser(deployment, sources.random, '4-1', async (username) => {
+    const removed = await withTestUser(deployment, sources.run, '4-1', async (username) => {
       await createWithNotes(reader, username, NOTES, sources);
       // Two machines open the same version before either commits: no version has to be set by hand, as week 1 had to.
       const one = await first.databases.openForWriting(username);
@@ -77,7 +71,7 @@ async function conflictDetection(assert: Assert, deployment: Deployment, sources
       });
       return username;
     });
-    assertEqual(assert, 'it is cleaned up', (await store.head(removed)) === undefined, true);
+    await assertCleanedUp(assert, deployment, sources.run, removed);
   } finally {
     first.remove();
     second.remove();
@@ -94,7 +88,7 @@ async function concurrentWrites(
   const databases = deployment.databases({ cacheTtlDefault: 0, caching: false });
   const round = retries === 0 ? 'without retries' : 'with retries';
   const claim = (name: string): string => `${round}: ${name}`;
-  const removed = await withTestUser(deployment, sources.random, `4-2-${retries}`, async (username) => {
+  const removed = await withTestUser(deployment, sources.run, `4-2-${retries}`, async (username) => {
     await createWithNotes(databases, username, NOTES, sources);
     const workers = deployment.cache.workDirectory();
     const result = await measureConcurrent({
@@ -107,6 +101,7 @@ async function concurrentWrites(
       edits: 1,
       retries,
       monotonic: () => sources.clock.monotonic(),
+      signal: sources.signal,
     }).finally(workers.release);
     const verdict = judgeConcurrent(result, NOTES);
     const { metrics, derived } = concurrentFigures(result, verdict);
@@ -134,7 +129,7 @@ async function concurrentWrites(
     figures.warnings = [...figures.warnings, ...fewConflicts(verdict, retries)];
     return username;
   });
-  assertEqual(assert, claim('it is cleaned up'), (await deployment.store.head(removed)) === undefined, true);
+  await assertCleanedUp(assert, deployment, sources.run, removed, claim);
 }
 
 /** Losers are what a race is about: without them the run says little about conflicts. */

@@ -4,6 +4,7 @@ import { systemClock } from '../clock.ts';
 import { NO_REQUESTS } from '../databases/request-counts.ts';
 import type { Deployment } from '../deployment/deployment.ts';
 import { systemRandom } from '../random.ts';
+import { newRunId } from '../test-data.ts';
 import { MemoryUserTable } from '../users/memory-user-table.ts';
 import type { UserItem, UserTable } from '../users/user-table.ts';
 import { type Figures, runTest } from './check.ts';
@@ -33,8 +34,9 @@ async function failedAssertions(table: UserTable, only = '5'): Promise<string[]>
     workerRequests: NO_REQUESTS,
     warnings: [],
   };
-  const sources = { clock: systemClock, random: systemRandom };
-  const deployment = { users: async () => table } as Deployment;
+  const run = { id: newRunId(systemRandom), keep: false };
+  const sources = { clock: systemClock, random: systemRandom, env: {}, run };
+  const deployment = { users: async () => table, accounts: async () => table } as Partial<Deployment> as Deployment;
   const failed: string[] = [];
   for (const each of day5(deployment, sources, figures).filter(({ id }) => id.startsWith(only))) {
     const { check } = await runTest(each, systemClock);

@@ -1,18 +1,12 @@
 import { metricOf } from '../bench/stats.ts';
-import type { Clock } from '../clock.ts';
 import type { Deployment } from '../deployment/deployment.ts';
 import { JavumboError } from '../failure.ts';
-import type { Random } from '../random.ts';
-import { newRunId, testUser } from '../test-data.ts';
+import { testUser } from '../test-data.ts';
 import { hashPassword, verifyPassword } from '../users/password.ts';
 import { type User, UserRepository } from '../users/repository.ts';
 import type { UserTable } from '../users/user-table.ts';
 import { type Assert, assertEqual, type Figures, type Test } from './check.ts';
-
-interface Sources {
-  readonly clock: Clock;
-  readonly random: Random;
-}
+import type { Sources } from './days.ts';
 
 interface Environment {
   readonly deployment: Deployment;
@@ -63,10 +57,16 @@ async function withTestAccounts(
 ): Promise<void> {
   const table = await deployment.users();
   const repository = new UserRepository(table, sources);
-  const run = newRunId(sources.random);
+  const { run } = sources;
   const usernames = purposes.map((purpose) => testUser(run, purpose));
+  // Not through `table`, which asks nothing any more once the work is interrupted.
+  const accounts = await deployment.accounts();
+  const removal = new UserRepository(accounts, sources);
   const remove = async (): Promise<void> => {
-    for (const username of usernames) await repository.delete(username).catch(unlessAbsent);
+    for (const username of usernames) {
+      if (run.keep) run.onKept?.('account', username);
+      else await removal.delete(username).catch(unlessAbsent);
+    }
   };
   try {
     await work({ usernames, repository, table });
@@ -76,7 +76,8 @@ async function withTestAccounts(
     throw error;
   }
   await remove();
-  const left = await Promise.all(usernames.map((username) => table.get(username)));
+  if (run.keep) return;
+  const left = await Promise.all(usernames.map((username) => accounts.get(username)));
   assertEqual(assert, 'it is cleaned up', left.filter((item) => item !== undefined).length, 0);
 }
 
@@ -132,7 +133,7 @@ async function times(
   table: UserTable,
   username: string,
   hash: string,
-  { monotonic }: Clock,
+  { monotonic }: Sources['clock'],
 ): Promise<Figures['metrics']> {
   const timed = async (count: number, call: () => Promise<unknown>): Promise<number[]> => {
     const samples: number[] = [];

@@ -2,62 +2,148 @@ import type { Context } from '../cli/context.ts';
 import { addRequests, NO_REQUESTS, requestsSince } from '../databases/request-counts.ts';
 import type { Deployment } from '../deployment/deployment.ts';
 import type { FailureKind } from '../failure.ts';
-import type { Report } from '../report/document.ts';
+import type { Check, Report } from '../report/document.ts';
 import type { StartedReport } from '../report/start.ts';
 import { tableRequestsSince } from '../table-requests.ts';
-import { type CheckResult, type Figures, runTest, type Test } from './check.ts';
+import { type CheckResult, type Figures, runTest, skipped, type Test } from './check.ts';
+import type { Day, Sources } from './days.ts';
 
 export interface VerifyResult {
   readonly report: Report;
+  /** Of each day that was asked for. */
+  readonly days: readonly DaySummary[];
   /** The gravest kind of failure that ended a test early. */
   readonly failure: FailureKind | undefined;
+}
+
+export interface DaySummary {
+  readonly name: string;
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+  readonly durationMs: number;
+}
+
+export interface VerifyOptions {
+  /** Numbers of tests; undefined: all. */
+  readonly only?: ReadonlySet<string> | undefined;
+  /** The first test that fails is the last one that runs. */
+  readonly failFast: boolean;
+  /** A test that cannot run here fails. */
+  readonly noSkips: boolean;
+}
+
+/** Told when a test begins and how it ended. */
+export interface TestListener {
+  started(test: Test): void;
+  ended(check: Check): void;
 }
 
 // Interruption first, then "may have happened", then "could not be reached": whoever reads one code learns the worst.
 const GRAVITY: readonly FailureKind[] = ['interrupted', 'unknown', 'unavailable'];
 
-/** Runs the tests of a day one after the other, all of them, and reports. */
-export async function runDay(
-  report: StartedReport,
+/** Runs the tests of these days one after the other and ends the report. A signal ends the run between two requests. */
+export async function runDays(
+  report: Pick<StartedReport, 'finish'>,
+  days: readonly Day[],
   deployment: Deployment,
-  context: Context,
-  prepare: (figures: Figures) => Promise<readonly Test[]>,
-  onTest: (test: Test) => void,
+  context: Context & Sources,
+  options: VerifyOptions,
+  listener: TestListener,
 ): Promise<VerifyResult> {
   const before = deployment.requests();
   const tablesBefore = deployment.tableRequests();
-  const figures: Figures = {
-    metrics: {},
-    derived: {},
-    grades: {},
-    workers: [],
-    workerRequests: NO_REQUESTS,
-    warnings: [],
-  };
+  const all = newFigures();
   const results: CheckResult[] = [];
-  for (const test of await prepare(figures)) {
-    onTest(test);
-    results.push(await runTest(test, context.clock));
+  const summaries: DaySummary[] = [];
+  let stoppedFor: string | undefined;
+  for (const day of days) {
+    const startedAt = context.clock.monotonic();
+    const figures = newFigures();
+    const ofDay: CheckResult[] = [];
+    for (const test of await day.prepare(deployment, context, figures)) {
+      if (options.only?.has(test.id) === false) continue;
+      if (context.signal?.aborted) stoppedFor = 'interrupted';
+      const reason = stoppedFor ?? test.skipReason;
+      if (reason === undefined) listener.started(test);
+      const result =
+        reason === undefined
+          ? await runTest(test, context.clock)
+          : skipped(test, reason, options.noSkips && stoppedFor === undefined);
+      ofDay.push(result);
+      listener.ended(result.check);
+      if (result.failure === 'interrupted') stoppedFor = 'interrupted';
+      if (options.failFast && result.check.status === 'failed') {
+        stoppedFor ??= `test ${test.id} failed, and --fail-fast was given`;
+      }
+    }
+    summaries.push(summaryOf(day.name, ofDay, context.clock.monotonic() - startedAt));
+    results.push(...ofDay);
+    addFigures(all, figures, days.length > 1 ? `${day.name}.` : '');
   }
+  const interrupted = stoppedFor === 'interrupted';
   const checks = results.map(({ check }) => check);
   const failed = checks.filter(({ status }) => status === 'failed');
-  const ran = checks.some(({ status }) => status !== 'skipped');
+  // A day of which nothing ran proved nothing. With --only, what was asked for is what must run.
+  const idle = summaries
+    .filter(({ passed, failed }, index) => passed + failed === 0 && isAskedFor(days[index], options))
+    .map(({ name }) => `no test of ${name} ran`);
+  const failureReasons = [
+    ...(interrupted ? ['interrupted'] : []),
+    ...failed.map(({ id, reason }) => `test ${id}: ${reason}`),
+    ...idle,
+  ];
   return {
-    failure: GRAVITY.find((kind) => results.some(({ failure }) => failure === kind)),
+    failure: interrupted ? 'interrupted' : GRAVITY.find((kind) => results.some(({ failure }) => failure === kind)),
+    days: summaries,
     report: report.finish({
       checks,
-      metrics: figures.metrics,
-      derived: figures.derived,
-      grades: figures.grades,
-      ...(figures.workers.length === 0 ? {} : { workers: figures.workers }),
+      metrics: all.metrics,
+      derived: all.derived,
+      grades: all.grades,
+      ...(all.workers.length === 0 ? {} : { workers: all.workers }),
       requests: {
-        ...addRequests(requestsSince(before, deployment.requests()), figures.workerRequests),
+        ...addRequests(requestsSince(before, deployment.requests()), all.workerRequests),
         dynamo: tableRequestsSince(tablesBefore, deployment.tableRequests()),
       },
       operations: 1,
-      warnings: figures.warnings,
-      passed: ran && failed.length === 0,
-      failureReasons: ran ? failed.map(({ id, reason }) => `test ${id}: ${reason}`) : ['no test ran'],
+      warnings: all.warnings,
+      passed: failureReasons.length === 0,
+      failureReasons,
     }),
+  };
+}
+
+function newFigures(): Figures {
+  return { metrics: {}, derived: {}, grades: {}, workers: [], workerRequests: NO_REQUESTS, warnings: [] };
+}
+
+/** Days measure things of one name: in a report on several, the day stands before it. */
+function addFigures(all: Figures, figures: Figures, prefix: string): void {
+  const named = <T>(values: Readonly<Record<string, T>>): Record<string, T> =>
+    Object.fromEntries(Object.entries(values).map(([name, value]) => [`${prefix}${name}`, value]));
+  all.metrics = { ...all.metrics, ...named(figures.metrics) };
+  all.derived = { ...all.derived, ...named(figures.derived) };
+  all.grades = { ...all.grades, ...named(figures.grades) };
+  all.workers = [...all.workers, ...figures.workers];
+  all.workerRequests = addRequests(all.workerRequests, figures.workerRequests);
+  all.warnings = [...all.warnings, ...figures.warnings];
+}
+
+function summaryOf(name: string, results: readonly CheckResult[], durationMs: number): DaySummary {
+  const count = (status: Check['status']): number => results.filter(({ check }) => check.status === status).length;
+  return { name, passed: count('passed'), failed: count('failed'), skipped: count('skipped'), durationMs };
+}
+
+function isAskedFor(day: Day | undefined, { only }: VerifyOptions): boolean {
+  return day !== undefined && (only === undefined || day.tests.some((id) => only.has(id)));
+}
+
+/** The options as a report has them; what was not given is not there. */
+export function parametersOf({ only, failFast, noSkips }: VerifyOptions): Report['parameters'] {
+  return {
+    ...(only === undefined ? {} : { only: [...only].join(',') }),
+    ...(failFast ? { failFast } : {}),
+    ...(noSkips ? { noSkips } : {}),
   };
 }

@@ -76,6 +76,7 @@ export async function benchConcurrent(
       leaseTtlMs: lease ? leaseTtl : undefined,
       monotonic: () => context.clock.monotonic(),
       onProgress: (text) => progress.show(text),
+      signal: context.signal,
     }).finally(directory.release);
     const verdict = judgeConcurrent(result, notes);
     const failureReasons = reasons(

@@ -49,7 +49,8 @@ export async function runScenario(
   const { report } = await withReport(invocation, deployment, flags, { kind: 'bench', ...plan }, async (started) => {
     const progress = progressOn(context, invocation.flags.quiet);
     try {
-      const parts = await withTestUser(deployment, context.random, plan.name, (username) =>
+      context.signal?.throwIfAborted();
+      const parts = await withTestUser(deployment, invocation.run(), plan.name, (username) =>
         measure({ deployment, username, progress }),
       );
       return { report: started.finish(parts) };

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { Execute, Invocation } from '../../cli/execute.ts';
 import { formatBytes, formatTime, isoTime } from '../../cli/format.ts';
 import type { View } from '../../cli/print.ts';
+import { progressOn } from '../../cli/progress.ts';
 import { type ListedDatabase, listPages } from '../../databases/store.ts';
 
 export function registerDbList(parent: Command, execute: Execute): void {
@@ -16,9 +17,16 @@ export async function dbList(invocation: Invocation): Promise<{ databases: Liste
   const { store } = await invocation.deployment();
   const databases: ListedDatabase[] = [];
   let foreignKeys = 0;
-  for await (const page of listPages(store)) {
-    databases.push(...page.databases);
-    foreignKeys += page.foreignKeys;
+  const progress = progressOn(invocation.context, invocation.flags.quiet);
+  try {
+    progress.show('listing databases');
+    for await (const page of listPages(store)) {
+      databases.push(...page.databases);
+      foreignKeys += page.foreignKeys;
+      progress.show(`listing databases: ${databases.length} so far`);
+    }
+  } finally {
+    progress.done();
   }
   if (foreignKeys > 0) invocation.note(`note: ${foreignKeys} keys under user_dbs/ are not user databases`);
   return { databases };

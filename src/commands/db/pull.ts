@@ -1,10 +1,11 @@
-import { constants, existsSync, realpathSync, statSync } from 'node:fs';
+import { constants, existsSync, realpathSync, rmSync, statSync } from 'node:fs';
 import { chmod, copyFile, rename, rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { Execute, Invocation } from '../../cli/execute.ts';
 import { formatBytes } from '../../cli/format.ts';
 import type { View } from '../../cli/print.ts';
+import { progressOn } from '../../cli/progress.ts';
 import { parseUsername } from '../../databases/username.ts';
 import { JavumboError, messageOf } from '../../failure.ts';
 import { OPERATOR_CACHE_TTL } from './outcome.ts';
@@ -40,22 +41,38 @@ export async function dbPull(
     });
   }
   const databases = (await invocation.deployment()).databases({ cacheTtlDefault: OPERATOR_CACHE_TTL });
-  const partial = `${file}.${invocation.context.random.hex(8)}.part`;
-  return databases.withFile(username, async (path, { version, sizeBytes }) => {
+  const { context, flags } = invocation;
+  const { signal } = context;
+  const partial = `${file}.${context.random.hex(8)}.part`;
+  // At once, for whoever presses Ctrl-C twice does not wait for the copy to end.
+  const removePartial = (): void => rmSync(partial, { force: true });
+  const progress = progressOn(context, flags.quiet);
+  progress.show(`fetching database "${username}"`);
+  const pulled = databases.withFile(username, async (path, { version, sizeBytes }) => {
+    progress.show(`writing ${formatBytes(sizeBytes)} to ${file}`);
+    signal?.addEventListener('abort', removePartial);
     try {
       await copyFile(path, partial, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+      signal?.throwIfAborted();
       await chmod(partial, 0o600);
       await rename(partial, file);
       return { username, version, sizeBytes, file };
     } catch (error) {
+      if (signal?.aborted) {
+        removePartial();
+        throw signal.reason;
+      }
       // What cannot be removed was never made: a path through a file, a directory that nobody may write to.
       await rm(partial, { force: true }).catch(() => {});
       throw new JavumboError('usage', `${file} cannot be written: ${messageOf(error)}`, {
         try: 'another --out',
         cause: error,
       });
+    } finally {
+      signal?.removeEventListener('abort', removePartial);
     }
   });
+  return pulled.finally(() => progress.done());
 }
 
 /** The file to write: what a link points to, and nothing that is no ordinary file, such as a device or a pipe. */

@@ -47,7 +47,7 @@ export const showView: View<Report> = {
     const report: Report = JSON.parse(JSON.stringify(read), (_, value) =>
       typeof value === 'string' ? visible(value) : value,
     );
-    if (report.kind === 'verify') return verifyView.text?.({ report, failure: undefined }, paint) ?? '';
+    if (report.kind === 'verify') return verifyView.text?.({ report, days: [], failure: undefined }, paint) ?? '';
     const measured = Object.keys(report.metrics).length > 0 || report.workers !== undefined;
     return ((measured && BENCH_VIEWS[report.name]) || plainView).text?.(report, paint) ?? '';
   },

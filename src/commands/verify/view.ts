@@ -2,26 +2,42 @@ import { EXIT_CODE } from '../../cli/exit-code.ts';
 import { formatMs, visible } from '../../cli/format.ts';
 import type { Paint, View } from '../../cli/print.ts';
 import type { Assertion, Check } from '../../report/document.ts';
-import type { VerifyResult } from '../../verify/run.ts';
+import type { DaySummary, VerifyResult } from '../../verify/run.ts';
 import { costLines } from '../cost-lines.ts';
 
 export const verifyView: View<VerifyResult> = {
   json: ({ report }) => report,
-  text: ({ report }, paint) => {
-    const passed = report.checks.filter(({ status }) => status === 'passed').length;
-    const summary = `${passed} of ${report.checks.length} tests passed in ${formatMs(report.durationMs)}`;
+  text: ({ report, days }, paint) => {
+    const count = (wanted: Check['status']): number => report.checks.filter(({ status }) => status === wanted).length;
+    const skipped = count('skipped') === 0 ? '' : `, ${count('skipped')} skipped,`;
+    const total = report.checks.length;
+    const summary = `${count('passed')} of ${total} tests passed${skipped} in ${formatMs(report.durationMs)}`;
     return [
       ...report.checks.flatMap((check) => checkLines(check, paint)),
       ...Object.entries(report.grades).map(([name, grade]) => `  ${paint.faint(`grade ${name}: ${grade}`)}`),
       ...costLines(report).map((line) => `  ${paint.faint(line)}`),
       ...report.warnings.map((warning) => paint.warn(`warning: ${warning}`)),
       '',
+      ...(days.length > 1 ? [...summaryLines(days, paint), ''] : []),
+      // What the tests themselves do not say: an interruption, a day of which nothing ran.
+      ...report.failureReasons.filter((reason) => !reason.startsWith('test ')).map((reason) => paint.bad(reason)),
       report.passed ? paint.good(summary) : paint.bad(summary),
     ].join('\n');
   },
   exitCode: ({ report, failure }) =>
     failure !== undefined ? EXIT_CODE[failure] : report.passed ? EXIT_CODE.ok : EXIT_CODE.violation,
 };
+
+function summaryLines(days: readonly DaySummary[], paint: Paint): string[] {
+  const row = (cells: readonly string[]): string =>
+    cells.map((cell, index) => (index === 0 ? cell.padEnd(8) : cell.padStart(9))).join('');
+  return [
+    paint.strong(row(['day', 'passed', 'failed', 'skipped', 'time'])),
+    ...days.map(({ name, passed, failed, skipped, durationMs }) =>
+      row([name, String(passed), String(failed), String(skipped), formatMs(durationMs)]),
+    ),
+  ];
+}
 
 function checkLines({ id, name, status, durationMs, reason, try: hint, assertions }: Check, paint: Paint): string[] {
   const mark = { passed: paint.good('passed'), failed: paint.bad('failed'), skipped: paint.warn('skipped') }[status];

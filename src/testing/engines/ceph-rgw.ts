@@ -4,7 +4,9 @@ import { promisify } from 'node:util';
 import type { TestProject } from 'vitest/node';
 
 const SCRIPT = fileURLToPath(new URL('./ceph-rgw.sh', import.meta.url));
-const DIRECTORY = '/tmp/javumbo-ceph-rgw';
+// Another PORT is another engine, so that two checkouts can test at once.
+const PORT = process.env.PORT ?? '7490';
+const DIRECTORY = `/tmp/javumbo-ceph-rgw-${PORT}`;
 
 /** The endpoint and its keys, as environment variables for the SDK and for child processes. */
 export type EngineEnvironment = Readonly<
@@ -28,7 +30,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
     return async () => {};
   }
   const run = promisify(execFile);
-  const { stdout } = await run(SCRIPT, ['start', DIRECTORY], { env: { ...process.env, PORT: '7490' } });
+  const { stdout } = await run(SCRIPT, ['start', DIRECTORY], { env: { ...process.env, PORT } });
   const variables = Object.fromEntries(
     stdout
       .trim()

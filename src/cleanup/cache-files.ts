@@ -1,0 +1,182 @@
+import { lstatSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Clock } from '../clock.ts';
+import { cacheFailure, requireOwnDirectory } from '../databases/cache-directory.ts';
+import { ForgottenUsers } from '../databases/forgotten-users.ts';
+import { makeWorkDirectory, orphanedWorkDirectories } from '../databases/work-directory.ts';
+import { codeOf } from '../failure.ts';
+import type { Random } from '../random.ts';
+import { ageSecondsOf, type PlannedDeletion } from './plan.ts';
+
+/** What the cache directory holds of one database: an entry, or the working copies of one process. */
+export interface CacheFile {
+  readonly kind: 'cached-database' | 'working-copy';
+  /** `alice.anki2`, or the name of the work directory. */
+  readonly name: string;
+  /** The directory that holds it, and that goes with it. */
+  readonly path: string;
+  /** Names of the files in it. */
+  readonly files: readonly string[];
+  readonly sizeBytes: number;
+  /** Milliseconds since 1970. */
+  readonly lastUsedAt: number;
+  /** A working copy whose process lives. Entries are never in use: whoever reads one keeps it open, or takes a copy. */
+  readonly inUse: boolean;
+}
+
+export interface CacheFilesOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/**
+ * What all deployments keep in a cache directory, least recently used first; also what no cache would serve, such as an
+ * entry of which something has taken a part. Empty where there is no such directory. Throws `usage` for a directory that
+ * is not this user's.
+ */
+export function listCacheFiles(root: string, clock: Clock): CacheFile[] {
+  if (lstatSync(root, { throwIfNoEntry: false }) === undefined) return [];
+  requireOwnDirectory(root);
+  return deploymentsIn(root)
+    .flatMap((deployment) => [...entriesIn(deployment), ...workIn(deployment, clock)])
+    .sort((a, b) => a.lastUsedAt - b.lastUsedAt);
+}
+
+export interface CacheLimitsToKeep {
+  /** A glob of `*` and `?` that the name of a file must match; undefined: all files. */
+  readonly pattern?: string | undefined;
+  /** Older files go, in milliseconds since their last use. */
+  readonly ageMaxMs: number;
+  /** Of what is left the oldest go until all files together take no more than this. */
+  readonly bytesMax: number;
+  /** Go whatever their age. */
+  readonly always?: ((file: CacheFile) => boolean) | undefined;
+}
+
+/** Which of these files a clean-up removes: every orphan, what is too old, then the oldest of what is too much. */
+export function filesToRemove(files: readonly CacheFile[], limits: CacheLimitsToKeep, now: number): CacheFile[] {
+  const { pattern, ageMaxMs, bytesMax, always = () => false } = limits;
+  const matches = pattern === undefined ? undefined : matcherOf(pattern);
+  const removable = files.filter((file) => !file.inUse && (matches === undefined || file.files.some(matches)));
+  const due = (file: CacheFile): boolean =>
+    file.kind === 'working-copy' || now - file.lastUsedAt > ageMaxMs || always(file);
+  const removed = new Set(removable.filter(due));
+  let left = files.reduce((sum, file) => sum + (removed.has(file) ? 0 : file.sizeBytes), 0);
+  for (const file of removable) {
+    if (left <= bytesMax) break;
+    if (removed.has(file)) continue;
+    removed.add(file);
+    left -= file.sizeBytes;
+  }
+  return files.filter((file) => removed.has(file));
+}
+
+/** Removes files that nobody uses. What another process has removed meanwhile is gone, which is what was wanted. */
+export function removeCacheFiles(root: string, files: readonly CacheFile[], options: CacheFilesOptions): void {
+  for (const { kind, name, path } of files) {
+    try {
+      if (kind === 'working-copy') rmSync(path, { recursive: true, force: true });
+      else removeEntry(path, name, options);
+    } catch (error) {
+      throw cacheFailure(path, error);
+    }
+  }
+  for (const deployment of deploymentsIn(root)) {
+    new ForgottenUsers(join(deployment, 'forgotten'), options.clock).removeOldMarks();
+  }
+}
+
+export function plannedCacheFile({ kind, name, sizeBytes, lastUsedAt }: CacheFile, now: number): PlannedDeletion {
+  return { kind, name, sizeBytes, ageSeconds: ageSecondsOf(lastUsedAt, now) };
+}
+
+/** As the cache itself does it: the user is marked as forgotten first, then the entry goes out of sight in one step. */
+function removeEntry(path: string, name: string, { clock, random }: CacheFilesOptions): void {
+  const deployment = join(path, '..', '..', '..');
+  new ForgottenUsers(join(deployment, 'forgotten'), clock).mark(name.replace(/\.anki2$/, ''));
+  const work = makeWorkDirectory(join(deployment, 'work'), random);
+  try {
+    renameSync(path, join(work.path, 'removed'));
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') throw error;
+  } finally {
+    work.release();
+  }
+}
+
+/** The caches of deployments: directories named by a hash. Anything else in a shared directory is somebody else's. */
+function deploymentsIn(root: string): string[] {
+  return directoriesIn(root)
+    .filter((name) => /^[0-9a-f]{16}$/.test(name))
+    .map((name) => join(root, name));
+}
+
+function entriesIn(deployment: string): CacheFile[] {
+  const entries = join(deployment, 'entries');
+  return directoriesIn(entries).flatMap((username) =>
+    directoriesIn(join(entries, username)).flatMap((hash) => {
+      const path = join(entries, username, hash);
+      const found = contentsOf(path);
+      const lastUsedAt = found.databaseUsedAt ?? found.modifiedAt;
+      const name = `${username}.anki2`;
+      return { kind: 'cached-database', name, path, ...found, lastUsedAt, inUse: false } satisfies CacheFile;
+    }),
+  );
+}
+
+function workIn(deployment: string, clock: Clock): CacheFile[] {
+  const work = join(deployment, 'work');
+  const orphans = new Set(orphanedWorkDirectories(work, clock));
+  return directoriesIn(work).map((name) => {
+    const path = join(work, name);
+    const found = contentsOf(path);
+    return { kind: 'working-copy', name, path, ...found, lastUsedAt: found.modifiedAt, inUse: !orphans.has(path) };
+  });
+}
+
+interface Contents {
+  readonly files: string[];
+  readonly sizeBytes: number;
+  readonly modifiedAt: number;
+  readonly databaseUsedAt: number | undefined;
+}
+
+/** Everything below a directory, links not followed. What vanishes meanwhile counts as nothing. */
+function contentsOf(directory: string): Contents {
+  const files: string[] = [];
+  let sizeBytes = 0;
+  let modifiedAt = lstatSync(directory, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  let databaseUsedAt: number | undefined;
+  for (const item of listed(directory, true)) {
+    if (item.isDirectory()) continue;
+    const found = lstatSync(join(item.parentPath, item.name), { throwIfNoEntry: false });
+    if (found === undefined) continue;
+    files.push(item.name);
+    sizeBytes += found.size;
+    modifiedAt = Math.max(modifiedAt, found.mtimeMs);
+    if (item.name.endsWith('.anki2')) databaseUsedAt = Math.max(databaseUsedAt ?? 0, found.mtimeMs);
+  }
+  return { files, sizeBytes, modifiedAt, databaseUsedAt };
+}
+
+function directoriesIn(path: string): string[] {
+  return listed(path, false)
+    .filter((item) => item.isDirectory())
+    .map(({ name }) => name);
+}
+
+function listed(path: string, recursive: boolean) {
+  try {
+    return readdirSync(path, { withFileTypes: true, recursive });
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return [];
+    throw cacheFailure(path, error);
+  }
+}
+
+/** A test for names by a glob, in which `*` is anything and `?` is any one character. */
+function matcherOf(glob: string): (name: string) => boolean {
+  const escaped = glob.replace(/[.+^${}()|[\]\\]/g, '\\$&');
+  const expression = new RegExp(`^${escaped.replaceAll('*', '.*').replaceAll('?', '.')}$`, 's');
+  return (name) => expression.test(name);
+}

@@ -1,0 +1,28 @@
+/** One thing that a clean-up would remove, or has removed. */
+export interface PlannedDeletion {
+  readonly kind: 'cached-database' | 'working-copy' | 'object' | 'old-version' | 'delete-marker' | 'user';
+  readonly name: string;
+  readonly sizeBytes?: number;
+  /** Since it was last used (cached files) or made. */
+  readonly ageSeconds?: number;
+}
+
+/** What every clean-up reports. In a dry run nothing is deleted, and the plan is what would be. */
+export interface CleanResult {
+  readonly plan: readonly PlannedDeletion[];
+  readonly deletedCount: number;
+  readonly deletedBytes: number;
+  readonly dryRun: boolean;
+}
+
+/** The age of something, in seconds and never negative: clocks differ. */
+export function ageSecondsOf(moment: number, now: number): number {
+  return Math.max(0, Math.round((now - moment) / 1000));
+}
+
+/** The result of a plan that was carried out in full, or of one that was only drawn up. */
+export function cleanResult(plan: readonly PlannedDeletion[], dryRun: boolean): CleanResult {
+  if (dryRun) return { plan, deletedCount: 0, deletedBytes: 0, dryRun };
+  const deletedBytes = plan.reduce((sum, { sizeBytes = 0 }) => sum + sizeBytes, 0);
+  return { plan, deletedCount: plan.length, deletedBytes, dryRun };
+}

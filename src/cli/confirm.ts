@@ -1,0 +1,38 @@
+import { createInterface } from 'node:readline';
+import { JavumboError } from '../failure.ts';
+import type { Context } from './context.ts';
+
+export interface Confirmation {
+  /** What will happen, as a sentence without its full stop. */
+  readonly what: string;
+  /** What must be typed: the name of what is at stake. */
+  readonly word: string;
+  /** `--yes`: asked and answered. */
+  readonly yes: boolean;
+}
+
+/**
+ * Returns when somebody at a terminal has typed the word, or has said --yes before. Throws `usage` for anything else; with
+ * nobody there to ask, no answer is assumed.
+ */
+export async function confirm({ stdin, stderr }: Context, { what, word, yes }: Confirmation): Promise<void> {
+  if (yes) return;
+  if (stdin?.isTTY !== true) {
+    throw new JavumboError('usage', `${what}: that needs a confirmation, and nobody is there to give it`, {
+      try: '--dry-run to see what would go, and then --yes',
+    });
+  }
+  stderr.write(`${what}.\nType ${word} to go on: `);
+  // Without `terminal` the line is the terminal's to edit, and Ctrl-C stays a signal.
+  const lines = createInterface({ input: stdin, terminal: false });
+  try {
+    const typed = await new Promise<string | undefined>((resolve) => {
+      lines.once('line', resolve);
+      lines.once('close', () => resolve(undefined));
+    });
+    if (typed?.trim() === word) return;
+    throw new JavumboError('usage', 'not confirmed: nothing was deleted', { try: '--dry-run to see what would go' });
+  } finally {
+    lines.close();
+  }
+}

@@ -1,0 +1,81 @@
+import type { Command } from 'commander';
+import { type CleanResult, cleanResult } from '../../cleanup/plan.ts';
+import type { Execute, Invocation } from '../../cli/execute.ts';
+import { formatBytes } from '../../cli/format.ts';
+import { progressOn } from '../../cli/progress.ts';
+import type { ObjectVersion } from '../../databases/object-versions.ts';
+import { usernameOf } from '../../databases/username.ts';
+import type { Deployment } from '../../deployment/deployment.ts';
+import { JavumboError } from '../../failure.ts';
+import { isTestKey, TEST_KEY_PREFIXES } from '../../test-data.ts';
+import { cleanView } from './view.ts';
+
+interface S3Options {
+  readonly prefix?: string;
+  readonly versions?: boolean;
+  readonly dryRun?: boolean;
+  readonly yes?: boolean;
+}
+
+export function registerCleanS3(parent: Command, execute: Execute): void {
+  const command = parent
+    .command('s3')
+    .description("remove objects from the bucket: test data, or what is under --prefix; locally the store's databases")
+    .option('--prefix <prefix>', `keys that begin with it (default: ${TEST_KEY_PREFIXES.join(' and ')})`)
+    .option('--versions', 'also old versions and delete markers')
+    .option('--dry-run', 'only show what would be removed')
+    .option('--yes', 'do not ask before removing what is not test data')
+    .addHelpText('after', '\nExample:\n  $ javumbo clean s3 --versions --dry-run');
+  command.action((options: S3Options) => execute(command, (invocation) => cleanS3(invocation, options), cleanView));
+}
+
+export async function cleanS3(
+  invocation: Invocation,
+  { prefix, versions = false, dryRun = false, yes = false }: S3Options,
+): Promise<CleanResult> {
+  if (prefix === '') {
+    throw new JavumboError('usage', '--prefix is empty, and that is the whole bucket', { try: '--prefix user_dbs/' });
+  }
+  const { deleteObjects, objectsUnder, plannedObject } = await import('../../cleanup/stored-objects.ts');
+  const { context, flags } = invocation;
+  const deployment = await invocation.deployment();
+  const objects = await deployment.objects();
+  const progress = progressOn(context, flags.quiet);
+  const onProgress = (text: string): void => progress.show(text);
+  try {
+    const prefixes = prefix === undefined ? TEST_KEY_PREFIXES : [prefix];
+    const found = await objectsUnder(objects, prefixes, versions, onProgress);
+    const now = context.clock.now();
+    const plan = found.map((object) => plannedObject(object, now));
+    if (!dryRun && found.length > 0) {
+      progress.done();
+      await confirmRealData(invocation, deployment, found, yes);
+      forget(deployment, found);
+      await deleteObjects(objects, found, { onProgress, signal: context.signal });
+    }
+    return cleanResult(plan, dryRun);
+  } finally {
+    progress.done();
+  }
+}
+
+async function confirmRealData(
+  { context }: Invocation,
+  { description }: Deployment,
+  found: readonly ObjectVersion[],
+  yes: boolean,
+): Promise<void> {
+  const real = found.filter(({ key }) => !isTestKey(key));
+  if (real.length === 0) return;
+  const { confirm } = await import('../../cli/confirm.ts');
+  const bytes = formatBytes(real.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0));
+  const where = description.bucket === undefined ? 'the local deployment' : `bucket "${description.bucket}"`;
+  const what = `This deletes ${real.length} objects (${bytes}) from ${where}, and they are no test data`;
+  await confirm(context, { what, word: description.bucket ?? 'local', yes });
+}
+
+/** First, since nobody may go on reading from the cache what is deleted. */
+function forget({ cache }: Deployment, found: readonly ObjectVersion[]): void {
+  const usernames = new Set(found.flatMap(({ key }) => usernameOf(key) ?? []));
+  for (const username of usernames) cache.invalidate(username);
+}

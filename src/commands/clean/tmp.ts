@@ -1,0 +1,177 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import type { CacheFile, CacheLimitsToKeep } from '../../cleanup/cache-files.ts';
+import { ageSecondsOf, type CleanResult, cleanResult } from '../../cleanup/plan.ts';
+import type { Execute, Invocation } from '../../cli/execute.ts';
+import { formatAge, formatBytes } from '../../cli/format.ts';
+import type { View } from '../../cli/print.ts';
+import { milliseconds } from '../../config.ts';
+import { JavumboError } from '../../failure.ts';
+import { cleanView } from './view.ts';
+
+// A Lambda function's /tmp, as week 1 has it.
+const TMP_BYTES = 2_048_000_000;
+
+interface TmpOptions {
+  readonly stats?: boolean;
+  readonly list?: boolean;
+  readonly dryRun?: boolean;
+  readonly pattern?: string;
+  readonly maxAge: number;
+  readonly targetSize: number;
+}
+
+interface TmpFile {
+  readonly kind: CacheFile['kind'];
+  readonly name: string;
+  readonly sizeBytes: number;
+  readonly ageSeconds: number;
+  readonly inUse: boolean;
+}
+
+interface TmpStats {
+  readonly directory: string;
+  readonly count: number;
+  readonly sizeBytes: number;
+  /** Of the 2,048 MB that a Lambda function has. */
+  readonly sharePercent: number;
+  readonly oldest: TmpFile | null;
+  readonly newest: TmpFile | null;
+}
+
+export type TmpResult =
+  | { readonly kind: 'cleaned'; readonly result: CleanResult }
+  | { readonly kind: 'list'; readonly files: readonly TmpFile[] }
+  | { readonly kind: 'stats'; readonly stats: TmpStats };
+
+export const MAX_AGE_DEFAULT_MS = 3_600_000;
+export const TARGET_SIZE_DEFAULT_BYTES = 1_500_000_000;
+
+export function registerCleanTmp(parent: Command, execute: Execute): void {
+  const command = parent
+    .command('tmp')
+    .description('remove cached files and orphaned working copies of every deployment; never one in use')
+    .option('--max-age <duration>', 'remove what was not used for longer (default: 1h)', parseAge, MAX_AGE_DEFAULT_MS)
+    .option(
+      '--target-size <megabytes>',
+      'then the oldest, until no more is left (default: 1500 MB)',
+      parseSize,
+      TARGET_SIZE_DEFAULT_BYTES,
+    )
+    .option('--pattern <glob>', "only files whose name matches, such as '*.anki2'")
+    .option('--stats', 'only show how much there is')
+    .option('--list', 'only show each file with its age and size')
+    .option('--dry-run', 'only show what would be removed')
+    .addHelpText('after', '\nExample:\n  $ javumbo clean tmp --max-age 30m --dry-run');
+  command.action((options: TmpOptions) => execute(command, (invocation) => cleanTmp(invocation, options), tmpView));
+}
+
+export async function cleanTmp(invocation: Invocation, options: TmpOptions): Promise<TmpResult> {
+  const { stats = false, list = false, dryRun = false, pattern, maxAge, targetSize } = options;
+  if ([stats, list, dryRun].filter(Boolean).length > 1) {
+    throw new JavumboError('usage', '--stats, --list and --dry-run show different things', { try: 'one of the three' });
+  }
+  const { listCacheFiles } = await import('../../cleanup/cache-files.ts');
+  const { clock } = invocation.context;
+  const root = invocation.config.cacheDir.value;
+  const now = clock.now();
+  const files = listCacheFiles(root, clock);
+  const shown = ({ kind, name, sizeBytes, lastUsedAt, inUse }: CacheFile): TmpFile => {
+    return { kind, name, sizeBytes, ageSeconds: ageSecondsOf(lastUsedAt, now), inUse };
+  };
+  if (list) return { kind: 'list', files: files.map(shown) };
+  if (stats) return { kind: 'stats', stats: statsOf(root, files.map(shown)) };
+  const result = await cleanCache(invocation, { pattern, ageMaxMs: maxAge, bytesMax: targetSize }, dryRun);
+  return { kind: 'cleaned', result };
+}
+
+/** Removes from the cache directory what these limits do not allow. */
+export async function cleanCache(
+  { config, context }: Invocation,
+  limits: CacheLimitsToKeep,
+  dryRun: boolean,
+): Promise<CleanResult> {
+  const { filesToRemove, listCacheFiles, plannedCacheFile, removeCacheFiles } = await import(
+    '../../cleanup/cache-files.ts'
+  );
+  const { clock, random } = context;
+  const now = clock.now();
+  const removed = filesToRemove(listCacheFiles(config.cacheDir.value, clock), limits, now);
+  if (!dryRun) removeCacheFiles(config.cacheDir.value, removed, { clock, random });
+  return cleanResult(
+    removed.map((file) => plannedCacheFile(file, now)),
+    dryRun,
+  );
+}
+
+function statsOf(directory: string, files: readonly TmpFile[]): TmpStats {
+  const sizeBytes = files.reduce((sum, file) => sum + file.sizeBytes, 0);
+  const [oldest = null, newest = null] = [files[0], files.at(-1)];
+  const sharePercent = Math.round((sizeBytes / TMP_BYTES) * 10_000) / 100;
+  return { directory, count: files.length, sizeBytes, sharePercent, oldest, newest };
+}
+
+export const tmpView: View<TmpResult> = {
+  json: (shown) => {
+    switch (shown.kind) {
+      case 'cleaned':
+        return shown.result;
+      case 'list':
+        return { files: shown.files };
+      case 'stats':
+        return shown.stats;
+    }
+  },
+  table: (shown, audience) => {
+    switch (shown.kind) {
+      case 'cleaned':
+        return cleanView.table(shown.result, audience);
+      case 'list':
+        return {
+          head: ['file', 'size', 'age', 'state'],
+          right: [1, 2],
+          rows: shown.files.map((file) => [
+            file.name,
+            audience === 'people' ? formatBytes(file.sizeBytes) : String(file.sizeBytes),
+            audience === 'people' ? formatAge(file.ageSeconds * 1000) : String(file.ageSeconds),
+            file.kind === 'cached-database' ? 'cached' : file.inUse ? 'in use' : 'orphaned',
+          ]),
+        };
+      case 'stats':
+        return { rows: statsRows(shown.stats, audience) };
+    }
+  },
+  text: (shown) => {
+    if (shown.kind === 'cleaned') return cleanView.text(shown.result);
+    return shown.kind === 'list' && shown.files.length === 0 ? 'no files' : '';
+  },
+};
+
+function statsRows(stats: TmpStats, audience: 'people' | 'machines'): string[][] {
+  const people = audience === 'people';
+  const aged = (file: TmpFile | null): string => {
+    if (file === null) return people ? '-' : '';
+    return people ? `${file.name}, ${formatAge(file.ageSeconds * 1000)} old` : `${file.name} ${file.ageSeconds}`;
+  };
+  return [
+    ['directory', stats.directory],
+    ['size', people ? formatBytes(stats.sizeBytes) : String(stats.sizeBytes)],
+    ['share of 2,048 MB', people ? `${stats.sharePercent} %` : String(stats.sharePercent)],
+    ['files', String(stats.count)],
+    ['oldest', aged(stats.oldest)],
+    ['newest', aged(stats.newest)],
+  ];
+}
+
+export function parseAge(text: string): number {
+  const age = milliseconds(/^[\d.]+$/.test(text) ? `${text}s` : text);
+  if (age === undefined) throw new InvalidArgumentError('It must be a duration such as 1h or 30m.');
+  return age;
+}
+
+/** `1500`, `1500MB`, `1.5 GB`: bytes, with megabytes where no unit is named. */
+export function parseSize(text: string): number {
+  const match = /^(\d+(?:\.\d+)?) ?(B|kB|MB|GB)?$/i.exec(text.trim());
+  if (match === null) throw new InvalidArgumentError('It must be a size such as 1500MB.');
+  const units: Readonly<Record<string, number>> = { b: 1, kb: 1e3, mb: 1e6, gb: 1e9 };
+  return Number(match[1]) * (units[(match[2] ?? 'MB').toLowerCase()] ?? 1e6);
+}

@@ -1,0 +1,61 @@
+import type { Command } from 'commander';
+import { type CleanResult, cleanResult } from '../../cleanup/plan.ts';
+import type { Execute, Invocation } from '../../cli/execute.ts';
+import { progressOn } from '../../cli/progress.ts';
+import { JavumboError } from '../../failure.ts';
+import { TEST_USER_PREFIX } from '../../test-data.ts';
+import { cleanView } from './view.ts';
+
+interface UsersOptions {
+  readonly prefix?: string;
+  readonly dryRun?: boolean;
+  readonly yes?: boolean;
+}
+
+export function registerCleanUsers(parent: Command, execute: Execute): void {
+  const command = parent
+    .command('users')
+    .description('remove accounts of test users, or those whose names begin with --prefix; databases stay')
+    .option('--prefix <prefix>', `usernames that begin with it (default: ${TEST_USER_PREFIX})`)
+    .option('--dry-run', 'only show what would be removed')
+    .option('--yes', 'do not ask before removing what is not test data')
+    .addHelpText('after', '\nExample:\n  $ javumbo clean users --dry-run');
+  command.action((options: UsersOptions) =>
+    execute(command, (invocation) => cleanUsers(invocation, options), cleanView),
+  );
+}
+
+export async function cleanUsers(
+  invocation: Invocation,
+  { prefix = TEST_USER_PREFIX, dryRun = false, yes = false }: UsersOptions,
+): Promise<CleanResult> {
+  if (prefix === '') {
+    throw new JavumboError('usage', '--prefix is empty, and that is every account', { try: '--prefix <letters>' });
+  }
+  const { accountsUnder, deleteAccounts, plannedAccount } = await import('../../cleanup/accounts.ts');
+  const { context, config, flags } = invocation;
+  const deployment = await invocation.deployment();
+  const table = await deployment.accounts();
+  const progress = progressOn(context, flags.quiet);
+  const onProgress = (text: string): void => progress.show(text);
+  try {
+    const found = await accountsUnder(table, prefix, onProgress);
+    const now = context.clock.now();
+    const plan = found.map((account) => plannedAccount(account, now));
+    if (!dryRun && found.length > 0) {
+      progress.done();
+      const real = found.filter(({ username }) => !username.startsWith(TEST_USER_PREFIX));
+      if (real.length > 0) {
+        const local = deployment.description.kind === 'local';
+        const where = local ? 'the local deployment' : `table "${config.usersTable.value}"`;
+        const what = `This deletes ${real.length} accounts from ${where}, and they are no test data`;
+        const { confirm } = await import('../../cli/confirm.ts');
+        await confirm(context, { what, word: local ? 'local' : config.usersTable.value, yes });
+      }
+      await deleteAccounts(table, found, { onProgress, signal: context.signal });
+    }
+    return cleanResult(plan, dryRun);
+  } finally {
+    progress.done();
+  }
+}

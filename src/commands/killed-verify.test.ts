@@ -1,0 +1,139 @@
+/** Whatever moment `kill -9` comes at, a verification leaves only test data, and `clean all` finds and removes all of it. */
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { PutBucketVersioningCommand, S3Client } from '@aws-sdk/client-s3';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { systemClock } from '../clock.ts';
+import { listAll } from '../databases/object-versions.ts';
+import { S3ObjectVersions } from '../databases/s3-object-versions.ts';
+import { usernameOf } from '../databases/username.ts';
+import { seededRandom } from '../random.ts';
+import { isTestKey, TEST_USER_PREFIX } from '../test-data.ts';
+import { runScript, SCRIPTS } from '../testing/child-process.ts';
+import { freshMachine, runCommand } from '../testing/run-command.ts';
+import { type S3Server, startS3Server } from '../testing/s3-server.ts';
+import { DAYS } from '../verify/days.ts';
+
+const BUCKET = 'bucket';
+const SEED = Number(process.env.JAVUMBO_SEED ?? 20_261_124);
+const KILLS = 6;
+
+interface Place {
+  readonly env: Record<string, string>;
+  /** Keys of everything that is stored, old versions, delete markers and orphaned files too. */
+  stored(): Promise<string[]>;
+  close(): Promise<void>;
+}
+
+function machine(): Record<string, string> {
+  const env = freshMachine();
+  const TMPDIR = join(env.HOME, 'tmp');
+  mkdirSync(TMPDIR);
+  return { ...env, TMPDIR };
+}
+
+async function onLocal(): Promise<Place> {
+  const env = machine();
+  return {
+    env,
+    stored: async () => {
+      const databases = join(env.JAVUMBO_HOME ?? '', 'databases');
+      if (!existsSync(databases)) return [];
+      return readdirSync(databases).flatMap((user) =>
+        readdirSync(join(databases, user)).map(() => `user_dbs/${user}.anki2`),
+      );
+    },
+    close: async () => {},
+  };
+}
+
+async function onVersionedBucket(): Promise<Place> {
+  const server: S3Server = await startS3Server({ buckets: [BUCKET] });
+  const client = new S3Client({
+    endpoint: server.endpoint,
+    region: 'us-east-1',
+    forcePathStyle: true,
+    credentials: { accessKeyId: 'key', secretAccessKey: 'secret' },
+  });
+  const VersioningConfiguration = { Status: 'Enabled' } as const;
+  await client.send(new PutBucketVersioningCommand({ Bucket: BUCKET, VersioningConfiguration }));
+  const objects = new S3ObjectVersions(client, { bucket: BUCKET, endpoint: server.endpoint, clock: systemClock });
+  return {
+    env: {
+      ...machine(),
+      S3_BUCKET: BUCKET,
+      AWS_ENDPOINT_URL_S3: server.endpoint,
+      AWS_ACCESS_KEY_ID: 'key',
+      AWS_SECRET_ACCESS_KEY: 'secret',
+    },
+    stored: async () => (await listAll(objects, '', true)).map(({ key }) => key),
+    close: async () => {
+      client.destroy();
+      await server.close();
+    },
+  };
+}
+
+/** Files below the cache and wherever else temporary ones go, marks that say nothing but a name left out. */
+function filesLeft({ env }: Place): string[] {
+  return [env.JAVUMBO_CACHE_DIR ?? '', env.TMPDIR ?? ''].flatMap((root) =>
+    existsSync(root)
+      ? readdirSync(root, { recursive: true, withFileTypes: true })
+          .filter((item) => item.isFile() && readFileSync(join(item.parentPath, item.name)).length > 0)
+          .map((item) => join(item.parentPath, item.name))
+      : [],
+  );
+}
+
+describe.each([
+  { name: 'the local deployment', open: onLocal },
+  { name: 'a versioned bucket', open: onVersionedBucket },
+])('on $name', ({ open }) => {
+  let place: Place;
+
+  beforeEach(async () => {
+    place = await open();
+    expect((await runCommand(['db', 'create', 'alice', '--quiet'], { env: place.env })).code).toBe(0);
+    expect((await runCommand(['cache', 'clear', '--quiet'], { env: place.env })).code).toBe(0);
+  });
+
+  afterEach(() => place.close());
+
+  const clean = async (): Promise<{ deletedCount: number }> => {
+    const { code, stdout } = await runCommand(['clean', 'all', '--json'], { env: place.env });
+    expect(code).toBe(0);
+    return JSON.parse(stdout);
+  };
+
+  test.each(DAYS.map(({ name }) => name))(`verify %s, killed ${KILLS} times (seed ${SEED})`, async (day) => {
+    const random = seededRandom(SEED);
+    const argv = ['verify', day, '--rtt', '10ms', '--quiet'];
+    const { code, durationMs } = await runScript(SCRIPTS.javumbo, argv, place.env);
+    expect(code).toBe(0);
+    expect(await place.stored()).toEqual(['user_dbs/alice.anki2']);
+    let killed = 0;
+    let found = 0;
+    for (let round = 0; round < KILLS; round++) {
+      // Before that nothing but Node has started.
+      const killAfterMs = durationMs * (0.25 + 0.7 * random.fraction());
+      const { signal } = await runScript(SCRIPTS.javumbo, argv, place.env, { killAfterMs });
+      if (signal === 'SIGKILL') killed++;
+      const left = (await place.stored()).filter((key) => key !== 'user_dbs/alice.anki2');
+      expect(left.filter((key) => !isTestKey(key) || usernameOf(key)?.startsWith(TEST_USER_PREFIX) !== true)).toEqual(
+        [],
+      );
+      const { deletedCount } = await clean();
+      found += deletedCount;
+      expect({ round, deletedCount }).toEqual({
+        round,
+        deletedCount: expect.toSatisfy((count) => count >= left.length),
+      });
+      expect({ round, stored: await place.stored() }).toEqual({ round, stored: ['user_dbs/alice.anki2'] });
+      expect({ round, files: filesLeft(place) }).toEqual({ round, files: [] });
+      expect({ round, ...(await clean()) }).toMatchObject({ round, deletedCount: 0, plan: [] });
+    }
+    // Kills that found nothing to leave behind would have tested nothing.
+    expect(killed).toBeGreaterThan(KILLS / 2);
+    expect(found).toBeGreaterThan(0);
+  });
+});

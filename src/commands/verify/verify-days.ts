@@ -1,0 +1,90 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import { checklistOn } from '../../cli/checklist.ts';
+import type { Execute, Invocation } from '../../cli/execute.ts';
+import { formatMs } from '../../cli/format.ts';
+import { JavumboError } from '../../failure.ts';
+import { DAYS, type Day, type DayName } from '../../verify/days.ts';
+import type { VerifyResult } from '../../verify/run.ts';
+import { DEFAULT_RTT_MS } from '../bench/scenario.ts';
+import { type ReportFlags, reportOptions, withReport } from '../report-options.ts';
+import { verifyView } from './view.ts';
+
+interface VerifyFlags extends ReportFlags {
+  readonly only?: readonly string[];
+  readonly failFast?: boolean;
+  /** False with --no-skips. */
+  readonly skips: boolean;
+}
+
+export function registerVerifyDay(parent: Command, execute: Execute, name: DayName): void {
+  const day = DAYS.find((each) => each.name === name) ?? DAYS[0];
+  registerVerify(parent, execute, name, day.description, [day]);
+}
+
+/** A command that runs the tests of these days, one after the other. */
+export function registerVerify(
+  parent: Command,
+  execute: Execute,
+  name: string,
+  description: string,
+  days: readonly Day[],
+): void {
+  const [first = '2.1'] = days[0]?.tests ?? [];
+  const command = parent
+    .command(name)
+    .description(description)
+    .option('--only <tests>', `only these, such as ${first} (repeatable, or with commas)`, testNumbers)
+    .option('--fail-fast', 'stop at the first test that fails')
+    .option('--no-skips', 'fail where a test cannot run, instead of skipping it')
+    .addHelpText('after', `\nExample:\n  $ javumbo verify ${name} --json`);
+  reportOptions(command).action((flags: VerifyFlags) =>
+    execute(command, (invocation) => verifyDays(invocation, name, days, flags), verifyView),
+  );
+}
+
+async function verifyDays(
+  invocation: Invocation,
+  name: string,
+  days: readonly Day[],
+  { only, failFast = false, skips, ...output }: VerifyFlags,
+): Promise<VerifyResult> {
+  const selection = only === undefined ? undefined : existing(only, days);
+  const { parametersOf, runDays } = await import('../../verify/run.ts');
+  const { context, flags } = invocation;
+  const timed = days.some((day) => day.timed);
+  const deployment = await invocation.deployment(timed ? { rttDefaultMs: DEFAULT_RTT_MS } : {});
+  const options = { only: selection, failFast, noSkips: !skips };
+  const start = {
+    kind: 'verify',
+    name,
+    parameters: parametersOf(options),
+    operation: `one run of verify ${name}`,
+  } as const;
+  const checklist = checklistOn(context, flags);
+  try {
+    return await withReport(invocation, deployment, output, start, (report) =>
+      runDays(report, days, deployment, { ...context, run: invocation.run() }, options, {
+        started: (test) => checklist.started(`Test ${test.id}: ${test.name}`),
+        ended: ({ id, name: test, status, durationMs }) =>
+          checklist.ended(status, `Test ${id}: ${test}`, formatMs(durationMs)),
+      }),
+    );
+  } finally {
+    checklist.done();
+  }
+}
+
+function existing(only: readonly string[], days: readonly Day[]): ReadonlySet<string> {
+  const known = days.flatMap(({ tests }) => tests);
+  const unknown = only.filter((id) => !known.includes(id));
+  if (unknown.length === 0) return new Set(only);
+  throw new JavumboError('usage', `there is no test ${unknown.join(' or ')} here`, {
+    try: `--only with one or some of ${known.join(', ')}`,
+  });
+}
+
+function testNumbers(text: string, previous: readonly string[] = []): string[] {
+  const numbers = text.split(',').map((number) => number.trim());
+  if (numbers.some((number) => number === '')) throw new InvalidArgumentError('It must be the number of a test.');
+  return [...previous, ...numbers];
+}

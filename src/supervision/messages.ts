@@ -1,0 +1,31 @@
+/** What a supervised process tells its supervisor, so that the truth is known should it be killed. */
+export type SupervisedMessage =
+  /** A write is about to be sent: from now on nobody can tell what becomes of it. */
+  | { readonly kind: 'writing'; readonly subject: Subject; readonly username: string }
+  /** Its outcome is known; `version` where it was stored. */
+  | {
+      readonly kind: 'written';
+      readonly subject: Subject;
+      readonly username: string;
+      readonly version?: string | undefined;
+    }
+  /** A lease is about to be asked for. */
+  | { readonly kind: 'leasing'; readonly username: string; readonly owner: string }
+  | { readonly kind: 'released'; readonly username: string; readonly owner: string }
+  /** What goes on from now on, perhaps in SQLite, where the work itself could show nothing. */
+  | { readonly kind: 'busy'; readonly text: string }
+  /** Nothing any more; answered by `cleared` when nothing of it is on the terminal. */
+  | { readonly kind: 'idle' }
+  /** The work has ended, and whatever it had to say is said. */
+  | { readonly kind: 'ended'; readonly code: number };
+
+/** What of a user is written. */
+export type Subject = 'database' | 'account';
+
+/** What a supervisor tells the process that it has started. `interrupt`: stop in order. */
+export interface SupervisorMessage {
+  readonly kind: 'interrupt' | 'cleared';
+}
+
+/** The environment variable with the run's id, which tells a process that it is supervised. */
+export const SUPERVISED = 'JAVUMBO_SUPERVISED';

@@ -1,0 +1,45 @@
+import type { Context } from '../cli/context.ts';
+import { announcementsTo, interrupted } from './announcements.ts';
+import type { SupervisedMessage, SupervisorMessage } from './messages.ts';
+
+/** Runs the work of a process that a supervisor has started; see supervisor.ts. */
+export async function runSupervised(
+  work: (given: Pick<Context, 'signal' | 'runId' | 'announcements'>) => Promise<number>,
+  runId: string,
+): Promise<number> {
+  const interruption = new AbortController();
+  const interrupt = (): void => interruption.abort(interrupted());
+  process.on('message', (message: SupervisorMessage) => {
+    if (message.kind === 'interrupt') interrupt();
+  });
+  // Whoever would have cleaned up is gone, so nobody waits for the result either.
+  process.once('disconnect', interrupt);
+  // The terminal sends its signals to everybody; the supervisor's word counts.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => {});
+  const code = await work({ signal: interruption.signal, runId, announcements: announcementsTo(send, cleared) });
+  await send({ kind: 'ended', code });
+  process.off('disconnect', interrupt);
+  if (process.connected) process.disconnect();
+  return code;
+}
+
+function send(message: SupervisedMessage): Promise<void> {
+  return new Promise((resolve) => {
+    if (process.send === undefined || !process.connected) resolve();
+    else process.send(message, undefined, undefined, () => resolve());
+  });
+}
+
+/** Resolves with the supervisor's word that it shows nothing, or when there is no supervisor any more. */
+function cleared(): Promise<void> {
+  return new Promise((resolve) => {
+    if (!process.connected) resolve();
+    const onMessage = ({ kind }: SupervisorMessage): void => {
+      if (kind !== 'cleared') return;
+      process.off('message', onMessage);
+      resolve();
+    };
+    process.on('message', onMessage);
+    process.once('disconnect', resolve);
+  });
+}

@@ -1,0 +1,33 @@
+import { announcedWrite, type InterruptibleOptions, interruptibleRead } from '../interruptible.ts';
+import type { ChangeOutcome, PutUserOutcome, UserChanges, UserItem, UserPage, UserTable } from './user-table.ts';
+
+/** Begins no request once the work is interrupted; see interruptible.ts for what is under way then. */
+export class InterruptibleUserTable implements UserTable {
+  readonly #inner: UserTable;
+  readonly #options: InterruptibleOptions;
+
+  constructor(inner: UserTable, options: InterruptibleOptions) {
+    this.#inner = inner;
+    this.#options = options;
+  }
+
+  get(username: string): Promise<UserItem | undefined> {
+    return interruptibleRead(this.#options, () => this.#inner.get(username));
+  }
+
+  page(options: { readonly limit: number; readonly after?: string | undefined }): Promise<UserPage> {
+    return interruptibleRead(this.#options, () => this.#inner.page(options));
+  }
+
+  putIfAbsent(item: UserItem): Promise<PutUserOutcome> {
+    return announcedWrite(this.#options, 'account', item.username, () => this.#inner.putIfAbsent(item));
+  }
+
+  replace(base: UserItem, changes: UserChanges): Promise<ChangeOutcome<'replaced'>> {
+    return announcedWrite(this.#options, 'account', base.username, () => this.#inner.replace(base, changes));
+  }
+
+  delete(base: UserItem): Promise<ChangeOutcome<'deleted'>> {
+    return announcedWrite(this.#options, 'account', base.username, () => this.#inner.delete(base));
+  }
+}

@@ -1,0 +1,73 @@
+import type { Clock } from '../clock.ts';
+import type { Deployment } from '../deployment/deployment.ts';
+import { JavumboError } from '../failure.ts';
+import type { Random } from '../random.ts';
+import type { TestRun } from '../test-data.ts';
+import type { Figures, Test } from './check.ts';
+
+/** What the tests of a day get beside the deployment. */
+export interface Sources {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly env: NodeJS.ProcessEnv;
+  readonly run: TestRun;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** One day of week 1. */
+export interface Day {
+  readonly name: string;
+  /** In the help. */
+  readonly description: string;
+  /** Week 1's numbers of its tests, in their order: known before anything is opened. */
+  readonly tests: readonly string[];
+  /** Time is measured, so a round trip is simulated on the local deployment. */
+  readonly timed: boolean;
+  /** Its tests, in that order. Loads what they need, and asks the deployment nothing. */
+  prepare(deployment: Deployment, sources: Sources, figures: Figures): Promise<readonly Test[]>;
+}
+
+/** Every day that can be verified, in order: `verify dayN` takes one, `verify all` takes them all. */
+export const DAYS = [
+  {
+    name: 'day2',
+    description: 'Tests 2.1 to 2.3: databases are created, read back and measured',
+    tests: ['2.1', '2.2', '2.3'],
+    timed: false,
+    prepare: async (...given) => (await import('./day2.ts')).day2(...given),
+  },
+  {
+    name: 'day3',
+    description: 'Tests 3.1 to 3.3: the cache is fast, is hit, and never outlives its version',
+    tests: ['3.1', '3.2', '3.3'],
+    timed: true,
+    prepare: async (...given) => (await import('./day3.ts')).day3(...given),
+  },
+  {
+    name: 'day4',
+    description: 'Tests 4.1 and 4.2: conflicts are detected, and nothing is lost',
+    tests: ['4.1', '4.2'],
+    timed: true,
+    prepare: async (...given) => (await import('./day4.ts')).day4(...given),
+  },
+  {
+    name: 'day5',
+    description:
+      'Tests 5.1 to 5.3: accounts are created, authenticated, changed, deleted, and found in a list of the whole table',
+    tests: ['5.1', '5.2', '5.3'],
+    timed: false,
+    prepare: async (deployment, ...given) => {
+      const tests = (await import('./day5.ts')).day5(deployment, ...given);
+      const skipReason = await deployment.accounts().then(() => undefined, reasonForNoAccounts);
+      return tests.map((test) => ({ ...test, skipReason }));
+    },
+  },
+] as const satisfies readonly Day[];
+
+/** An engine that stands for S3 alone has no accounts to test. Asking which tables there are makes no request. */
+function reasonForNoAccounts(error: unknown): string {
+  if (error instanceof JavumboError && error.kind === 'usage') return error.message;
+  throw error;
+}
+
+export type DayName = (typeof DAYS)[number]['name'];
