@@ -10,6 +10,7 @@ import { usernameOf } from '../databases/username.ts';
 import { seededRandom } from '../random.ts';
 import { isTestKey, TEST_USER_PREFIX } from '../test-data.ts';
 import { runScript, SCRIPTS } from '../testing/child-process.ts';
+import { startDynamoServer } from '../testing/dynamo-server.ts';
 import { freshMachine, runCommand } from '../testing/run-command.ts';
 import { type S3Server, startS3Server } from '../testing/s3-server.ts';
 import { DAYS } from '../verify/days.ts';
@@ -49,6 +50,7 @@ async function onLocal(): Promise<Place> {
 
 async function onVersionedBucket(): Promise<Place> {
   const server: S3Server = await startS3Server({ buckets: [BUCKET] });
+  const dynamo = await startDynamoServer();
   const client = new S3Client({
     endpoint: server.endpoint,
     region: 'us-east-1',
@@ -63,13 +65,15 @@ async function onVersionedBucket(): Promise<Place> {
       ...machine(),
       S3_BUCKET: BUCKET,
       AWS_ENDPOINT_URL_S3: server.endpoint,
+      AWS_ENDPOINT_URL_DYNAMODB: dynamo.endpoint,
+      DYNAMODB_USERS_TABLE: await dynamo.createTable('users'),
       AWS_ACCESS_KEY_ID: 'key',
       AWS_SECRET_ACCESS_KEY: 'secret',
     },
     stored: async () => (await listAll(objects, '', true)).map(({ key }) => key),
     close: async () => {
       client.destroy();
-      await server.close();
+      await Promise.all([server.close(), dynamo.close()]);
     },
   };
 }
@@ -129,6 +133,8 @@ describe.each([
         deletedCount: expect.toSatisfy((count) => count >= left.length),
       });
       expect({ round, stored: await place.stored() }).toEqual({ round, stored: ['user_dbs/alice.anki2'] });
+      const users = await runCommand(['user', 'list', '--json', '--quiet'], { env: place.env });
+      expect({ round, users: users.json().users }).toEqual({ round, users: [] });
       expect({ round, files: filesLeft(place) }).toEqual({ round, files: [] });
       expect({ round, ...(await clean()) }).toMatchObject({ round, deletedCount: 0, plan: [] });
     }
