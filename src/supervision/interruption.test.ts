@@ -3,6 +3,7 @@
  * write that is not true.
  */
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Report } from '../report/document.ts';
@@ -245,7 +246,8 @@ describe('in the middle of a request', () => {
     ['bench', 'latency'],
   ])('%s that has to be killed is cleaned up after, and reports all the same', async (...argv) => {
     s3.inject({ fault: 'hang-after', operation: 'PutObject' });
-    const running = start(...argv, '--json');
+    const file = join(env.HOME ?? '', 'report.json');
+    const running = start(...argv, '--json', '--report', `json=${file}`);
     await signalAt(() => running, 'PutObject');
     await sleep(400);
     expect(s3.keys(BUCKET)).toHaveLength(2);
@@ -257,6 +259,11 @@ describe('in the middle of a request', () => {
       expect({ passed, reason: failureReasons[0] }).toEqual({ passed: false, reason: 'interrupted' });
       expect(checks.map(({ status }) => status)).toEqual(['skipped', 'skipped', 'skipped']);
     } else expect(JSON.parse(stderr).error.kind).toBe('interrupted');
+    const written = JSON.parse(readFileSync(file, 'utf8')) as Report;
+    expect({ passed: written.passed, reason: written.failureReasons[0] }).toEqual({
+      passed: false,
+      reason: 'interrupted',
+    });
     expect(s3.keys(BUCKET)).toEqual(['user_dbs/alice.anki2']);
   });
 
