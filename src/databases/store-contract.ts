@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { sentenceOf } from '../testing/sentence.ts';
 import type { DatabaseStore, PutOutcome, Version } from './store.ts';
 import { listPages } from './store.ts';
 import { writesOver } from './write-ids.ts';
@@ -568,9 +569,4 @@ function committed(outcome: PutOutcome): Version {
 
 function writeId(number: number): string {
   return number.toString(16).padStart(32, '0');
-}
-
-/** `rejectsAStaleVersion` → `rejects a stale version`. */
-function sentenceOf(name: string): string {
-  return name.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
 }

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Clock } from '../clock.ts';
+import { sentenceOf } from '../testing/sentence.ts';
 import { ManualClock } from '../testing/workbench.ts';
 import { type AcquireResult, CLOCK_SKEW_MAX_MS, LEASE_TTL_MAX_MS, type Lease, type LockTable } from './lock-table.ts';
 
@@ -361,9 +362,4 @@ class Oath {
 function acquired(answer: AcquireResult): Lease {
   if (answer.kind !== 'acquired') expect.fail(`the lease is held by ${answer.owner}`);
   return answer.lease;
-}
-
-/** `keepsUsersApart` → `keeps users apart`. */
-function sentenceOf(name: string): string {
-  return name.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
 }

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { sentenceOf } from '../testing/sentence.ts';
 import { type UserItem, type UserTable, userPages } from './user-table.ts';
 
 /** A user table with nothing in it, made for one test. */
@@ -25,10 +26,6 @@ export function describeUserTable(
 
     for (const property of PROPERTIES) test(sentenceOf(property.name), () => property(made));
   });
-}
-
-function sentenceOf(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
 }
 
 const PROPERTIES = [

@@ -1,7 +1,7 @@
-import { execFile, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import type { TestProject } from 'vitest/node';
+import { startEngine, stopEngine } from './engine.ts';
 
 const SCRIPT = fileURLToPath(new URL('./ceph-rgw.sh', import.meta.url));
 // Another PORT is another engine, so that two checkouts can test at once.
@@ -29,16 +29,6 @@ export default async function setup(project: TestProject): Promise<() => Promise
     project.provide('cephRgw', undefined);
     return async () => {};
   }
-  const run = promisify(execFile);
-  const { stdout } = await run(SCRIPT, ['start', DIRECTORY], { env: { ...process.env, PORT } });
-  const variables = Object.fromEntries(
-    stdout
-      .trim()
-      .split(' ')
-      .map((pair) => pair.split('=', 2)),
-  );
-  project.provide('cephRgw', variables as EngineEnvironment);
-  return async () => {
-    await run(SCRIPT, ['stop', DIRECTORY]);
-  };
+  project.provide('cephRgw', await startEngine<EngineEnvironment>(SCRIPT, [DIRECTORY], PORT));
+  return () => stopEngine(SCRIPT, [DIRECTORY], PORT);
 }

@@ -1,7 +1,7 @@
-import { execFile, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import type { TestProject } from 'vitest/node';
+import { startEngine, stopEngine } from './engine.ts';
 
 const SCRIPT = fileURLToPath(new URL('./dynamodb-local.sh', import.meta.url));
 const PORT = '8490';
@@ -32,16 +32,6 @@ export default async function setup(project: TestProject): Promise<() => Promise
     project.provide('dynamoDbLocal', undefined);
     return async () => {};
   }
-  const run = promisify(execFile);
-  const { stdout } = await run(SCRIPT, ['start'], { env: { ...process.env, PORT } });
-  const variables = Object.fromEntries(
-    stdout
-      .trim()
-      .split(' ')
-      .map((pair) => pair.split('=', 2)),
-  );
-  project.provide('dynamoDbLocal', variables as DynamoEnvironment);
-  return async () => {
-    await run(SCRIPT, ['stop'], { env: { ...process.env, PORT } });
-  };
+  project.provide('dynamoDbLocal', await startEngine<DynamoEnvironment>(SCRIPT, [], PORT));
+  return () => stopEngine(SCRIPT, [], PORT);
 }
