@@ -1,7 +1,7 @@
 import pLimit from 'p-limit';
 import { JavumboError, messageOf } from '../failure.ts';
 import { type UserPage, type UserTable, userPages } from '../users/user-table.ts';
-import { ageSecondsOf, type PlannedDeletion } from './plan.ts';
+import { ageSecondsOf, type FailedDeletion, type PlannedDeletion } from './plan.ts';
 
 type Account = UserPage['users'][number];
 
@@ -27,54 +27,69 @@ export async function accountsUnder(
   return found;
 }
 
+interface DeleteOptions {
+  readonly onProgress?: OnProgress;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
- * Deletes accounts; one that cannot be deleted does not keep the rest from going. Throws `unavailable` in the end with
- * the first of what is left and why, or `interrupted`.
+ * Deletes accounts that still are as they were listed; one that cannot be deleted does not keep the rest from going, and is
+ * returned with the reason. Throws `interrupted` in the end where it was.
  */
-export async function deleteAccounts(
+export async function deleteAccountsThatCan(
   table: UserTable,
   accounts: readonly Account[],
-  {
-    onProgress = () => {},
-    signal,
-  }: { readonly onProgress?: OnProgress; readonly signal?: AbortSignal | undefined } = {},
-): Promise<void> {
+  { onProgress = () => {}, signal }: DeleteOptions = {},
+): Promise<FailedDeletion[]> {
   const limit = pLimit(PARALLEL);
-  const failures: string[] = [];
+  const failures: FailedDeletion[] = [];
   let deleted = 0;
   await Promise.all(
-    accounts.map(({ username }) =>
+    accounts.map((account) =>
       limit(async () => {
         if (signal?.aborted) return;
-        const failure = await deleteAccount(table, username);
-        if (failure === undefined) onProgress(`deleted ${++deleted} of ${accounts.length} accounts`);
-        else failures.push(`${username}: ${failure}`);
+        const reason = await deleteAccount(table, account);
+        if (reason === undefined) onProgress(`deleted ${++deleted} of ${accounts.length} accounts`);
+        else failures.push({ name: account.username, reason });
       }),
     ),
   );
   if (signal?.aborted) {
     throw new JavumboError('interrupted', `interrupted: ${deleted} of ${accounts.length} accounts were deleted`);
   }
-  if (failures.length === 0) return;
+  return failures;
+}
+
+/** As `deleteAccountsThatCan`, and throws `unavailable` in the end, with the first of what is left and why. */
+export async function deleteAccounts(
+  table: UserTable,
+  accounts: readonly Account[],
+  options: DeleteOptions = {},
+): Promise<void> {
+  const failures = await deleteAccountsThatCan(table, accounts, options);
+  const [first] = failures;
+  if (first === undefined) return;
   throw new JavumboError(
     'unavailable',
-    `${failures.length} of ${accounts.length} accounts could not be deleted, such as ${failures[0]}`,
+    `${failures.length} of ${accounts.length} accounts could not be deleted, such as ${first.name}: ${first.reason}`,
     { try: 'the same command again' },
   );
 }
 
 /** Undefined, or why it is still there, as far as anybody can tell. */
-async function deleteAccount(table: UserTable, username: string): Promise<string | undefined> {
+async function deleteAccount(table: UserTable, listed: Account): Promise<string | undefined> {
   try {
-    const account = await table.get(username);
+    const account = await table.get(listed.username);
     if (account === undefined) return undefined;
+    // A list has no hashes, and each change moves the time of the last one.
+    if (account.createdAt !== listed.createdAt || account.updatedAt !== listed.updatedAt) return CHANGED;
     const { kind } = await table.delete(account);
     switch (kind) {
       case 'deleted':
       case 'absent':
         return undefined;
       case 'conflict':
-        return 'it was changed meanwhile';
+        return CHANGED;
       case 'unknown':
         return 'nobody can tell whether it was deleted';
     }
@@ -82,6 +97,8 @@ async function deleteAccount(table: UserTable, username: string): Promise<string
     return messageOf(error);
   }
 }
+
+const CHANGED = 'it was changed after it was listed';
 
 export function plannedAccount({ username, createdAt }: Account, now: number): PlannedDeletion {
   // The Python repository's times have no zone, and are UTC as Lambda's clock is.

@@ -2,8 +2,10 @@ import { lstatSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../clock.ts';
 import { cacheFailure, requireOwnDirectory } from '../databases/cache-directory.ts';
+import { isEntryName } from '../databases/cache-entry.ts';
 import { ForgottenUsers } from '../databases/forgotten-users.ts';
-import { makeWorkDirectory, orphanedWorkDirectories } from '../databases/work-directory.ts';
+import { isUsername } from '../databases/username.ts';
+import { isWorkDirectoryName, makeWorkDirectory, orphanedWorkDirectories } from '../databases/work-directory.ts';
 import { codeOf } from '../failure.ts';
 import type { Random } from '../random.ts';
 import { ageSecondsOf, type PlannedDeletion } from './plan.ts';
@@ -72,7 +74,7 @@ export function filesToRemove(files: readonly CacheFile[], limits: CacheLimitsTo
 }
 
 /** Removes files that nobody uses. What another process has removed meanwhile is gone, which is what was wanted. */
-export function removeCacheFiles(root: string, files: readonly CacheFile[], options: CacheFilesOptions): void {
+export function removeCacheFiles(files: readonly CacheFile[], options: CacheFilesOptions): void {
   for (const { kind, name, path } of files) {
     try {
       if (kind === 'working-copy') rmSync(path, { recursive: true, force: true });
@@ -81,13 +83,18 @@ export function removeCacheFiles(root: string, files: readonly CacheFile[], opti
       throw cacheFailure(path, error);
     }
   }
-  for (const deployment of deploymentsIn(root)) {
+  // Marks that no request can be older than any more: only where something of a cache was found and removed.
+  for (const deployment of new Set(files.map(deploymentOf))) {
     new ForgottenUsers(join(deployment, 'forgotten'), options.clock).removeOldMarks();
   }
 }
 
 export function plannedCacheFile({ kind, name, sizeBytes, lastUsedAt }: CacheFile, now: number): PlannedDeletion {
   return { kind, name, sizeBytes, ageSeconds: ageSecondsOf(lastUsedAt, now) };
+}
+
+function deploymentOf({ kind, path }: CacheFile): string {
+  return kind === 'working-copy' ? join(path, '..', '..') : join(path, '..', '..', '..');
 }
 
 /** As the cache itself does it: the user is marked as forgotten first, then the entry goes out of sight in one step. */
@@ -119,6 +126,9 @@ function entriesIn(deployment: string): CacheFile[] {
       const found = contentsOf(path);
       const lastUsedAt = found.databaseUsedAt ?? found.modifiedAt;
       const name = `${username}.anki2`;
+      // Only what the cache itself can have put there: whatever else has such a place is somebody's, and stays.
+      const ours = isUsername(username) && isEntryName(hash) && isFlat(path);
+      if (!ours || found.files.some((file) => file !== name && file !== 'entry.json')) return [];
       return { kind: 'cached-database', name, path, ...found, lastUsedAt, inUse: false } satisfies CacheFile;
     }),
   );
@@ -127,11 +137,18 @@ function entriesIn(deployment: string): CacheFile[] {
 function workIn(deployment: string, clock: Clock): CacheFile[] {
   const work = join(deployment, 'work');
   const orphans = new Set(orphanedWorkDirectories(work, clock));
-  return directoriesIn(work).map((name) => {
-    const path = join(work, name);
-    const found = contentsOf(path);
-    return { kind: 'working-copy', name, path, ...found, lastUsedAt: found.modifiedAt, inUse: !orphans.has(path) };
-  });
+  return directoriesIn(work)
+    .filter(isWorkDirectoryName)
+    .map((name) => {
+      const path = join(work, name);
+      const found = contentsOf(path);
+      return { kind: 'working-copy', name, path, ...found, lastUsedAt: found.modifiedAt, inUse: !orphans.has(path) };
+    });
+}
+
+/** A directory without directories in it. */
+function isFlat(path: string): boolean {
+  return directoriesIn(path).length === 0;
 }
 
 interface Contents {

@@ -1,5 +1,7 @@
 /** `clean s3`: test data goes, everything else stays unless somebody says so. */
 import { writeFileSync } from 'node:fs';
+import { createServer, request } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../clock.ts';
@@ -7,7 +9,8 @@ import { LocalDatabaseStore } from '../databases/local-store.ts';
 import { keyOf, usernameOf } from '../databases/username.ts';
 import { systemRandom } from '../random.ts';
 import { BUCKET, COMMAND_DEPLOYMENTS, type CommandDeployment, openOnS3 } from '../testing/command-deployments.ts';
-import { type Json, temporaryDirectory } from '../testing/run-command.ts';
+import { type Json, runCommand, temporaryDirectory } from '../testing/run-command.ts';
+import type { S3Server } from '../testing/s3-server.ts';
 
 const TEST_KEYS = [keyOf('javumbo-test-aa-2-1'), keyOf('javumbo-test-bb-concurrent')];
 
@@ -122,7 +125,71 @@ describe('on an S3 server', () => {
     for (const key of ['test/a', 'test/b', 'test/c']) await put(key);
     const result = await deployment.run(['clean', 's3', '--json']);
     expect(result.code).toBe(5);
-    expect(result.failure().message).toMatch(/^1 of 3 could not be deleted, such as test\/b: AccessDenied/);
+    expect(result.json()).toMatchObject({
+      deletedCount: 2,
+      deletedBytes: 10,
+      failed: [{ name: 'test/b', reason: expect.stringMatching(/^AccessDenied/) }],
+    });
     expect(deployment.server?.keys(BUCKET)).toEqual(['test/b']);
+  });
+
+  test.each([[], ['--versions']])(
+    'what is written after it was listed stays, for nobody has confirmed it %j',
+    async (...more) => {
+      const server = deployment.server as S3Server;
+      for (const key of ['real/a', 'real/b']) await put(key);
+      let lists = 0;
+      server.beforeWork = ({ operation }) => {
+        // The second time is after the confirmation.
+        if (/^ListObject/.test(operation) && ++lists === 2) server.putObject(BUCKET, 'real/b', 'written meanwhile');
+      };
+      const result = await deployment.run(['clean', 's3', '--prefix', 'real/', '--yes', '--json', ...more]);
+      expect(result.code).toBe(5);
+      expect(result.json()).toMatchObject({
+        deletedCount: 1,
+        failed: [{ name: 'real/b', reason: 'it was changed or removed after it was listed' }],
+      });
+      expect(server.object(BUCKET, 'real/b')?.body.toString()).toBe('written meanwhile');
+    },
+  );
+
+  test('a run that is under way keeps its data with --min-age, and an older one does not', async () => {
+    await put(TEST_KEYS[0] ?? '');
+    expect(await deployment.json('clean', 'all', '--min-age', '1h')).toMatchObject({ plan: [] });
+    expect(await deployment.json('clean', 's3', '--min-age', '0')).toMatchObject({ deletedCount: 1 });
+  });
+
+  test('an engine that lists more than it was asked for loses nothing, not even to a benchmark that cleans up', async () => {
+    await deployment.json('db', 'create', 'alice');
+    const { server } = deployment;
+    const proxy = createServer((incoming, outgoing) => {
+      // Drops the prefix from every question.
+      const path = (incoming.url ?? '').replace(/([?&])prefix=[^&]*&?/, '$1');
+      const onward = request(
+        { port: server?.port, path, method: incoming.method, headers: incoming.headers },
+        (reply) => {
+          outgoing.writeHead(reply.statusCode ?? 500, reply.headers);
+          reply.pipe(outgoing);
+        },
+      );
+      incoming.pipe(onward);
+    });
+    await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+    const endpoint = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+    try {
+      for (const argv of [
+        ['bench', 'latency', '--requests', '1'],
+        ['clean', 's3', '--prefix', 'user_dbs/x', '--yes'],
+      ]) {
+        const { code } = await runCommand([...argv, '--quiet', '--bucket', BUCKET, '--endpoint-url', endpoint], {
+          env: deployment.env,
+        });
+        expect({ argv, code }).toEqual({ argv, code: 5 });
+      }
+      expect(server?.keys(BUCKET)).toContain(keyOf('alice'));
+    } finally {
+      proxy.closeAllConnections();
+      await new Promise((resolve) => proxy.close(resolve));
+    }
   });
 });

@@ -137,9 +137,29 @@ describe('clean tmp', () => {
     mkdirSync(elsewhere);
     writeFileSync(join(elsewhere, 'mine.anki2'), 'precious');
     symlinkSync(elsewhere, join(dirname(entry), '..', 'link'));
-    symlinkSync(join(elsewhere, 'mine.anki2'), join(dirname(entry), 'other.anki2'));
     expect((await clean('--target-size', '0')).deletedCount).toBe(1);
     expect(readFileSync(join(elsewhere, 'mine.anki2'), 'utf8')).toBe('precious');
+  });
+
+  test('leaves alone what the cache itself cannot have put there, wherever it lies', async () => {
+    const entry = await cached('alice', 7_200);
+    const others = [
+      join(dirname(entry), 'thesis.doc'),
+      join(env.JAVUMBO_CACHE_DIR, '0123456789abcdef', 'work', 'photos', 'p.jpg'),
+      join(env.JAVUMBO_CACHE_DIR, '0123456789abcdef', 'entries', 'a', 'b', 'thesis.doc'),
+      join(env.JAVUMBO_CACHE_DIR, '0123456789abcdef', 'entries', 'a', 'f'.repeat(32), 'a.anki2', 'inside'),
+      join(env.JAVUMBO_CACHE_DIR, 'photos', 'p.jpg'),
+    ];
+    for (const path of others) {
+      mkdirSync(dirname(path), { recursive: true });
+      writeFileSync(path, 'precious');
+      utimesSync(path, 1, 1);
+    }
+    expect(await clean('--max-age', '0', '--target-size', '0')).toMatchObject({ plan: [], deletedCount: 0 });
+    const all = await runCommand(['clean', 'all', '--json', '--quiet'], { env });
+    expect({ code: all.code, plan: all.json().plan }).toEqual({ code: 0, plan: [] });
+    for (const path of others) expect(readFileSync(path, 'utf8')).toBe('precious');
+    expect(readdirSync(join(env.JAVUMBO_CACHE_DIR, '0123456789abcdef')).sort()).toEqual(['entries', 'work']);
   });
 
   test('what is removed is fetched again, and reads as before', async () => {

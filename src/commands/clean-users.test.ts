@@ -157,12 +157,18 @@ describe('clean all', () => {
 
   test('cleans what it can reach, and ends with what it could not', async () => {
     const env = { ...freshMachine(), S3_BUCKET: BUCKET, AWS_ENDPOINT_URL_S3: 'http://127.0.0.1:1' };
-    const { code, stderr } = await runCommand(['clean', 'all', '--quiet'], {
+    const { code, json } = await runCommand(['clean', 'all', '--quiet', '--json'], {
       env: { ...env, AWS_ACCESS_KEY_ID: 'key', AWS_SECRET_ACCESS_KEY: 'secret' },
     });
-    expect({ code, stderr }).toEqual({
+    expect({ code, result: json() }).toEqual({
       code: 5,
-      stderr: expect.stringContaining('cannot connect to http://127.0.0.1:1'),
+      result: {
+        plan: [],
+        deletedCount: 0,
+        deletedBytes: 0,
+        failed: [{ name: 'objects', reason: expect.stringContaining('cannot connect to http://127.0.0.1:1') }],
+        dryRun: false,
+      },
     });
   });
 });

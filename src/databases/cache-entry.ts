@@ -1,8 +1,9 @@
+import { createHash } from 'node:crypto';
 import { readFileSync, statSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { codeOf } from '../failure.ts';
 import { cacheFailure } from './cache-directory.ts';
-import type { StoredDatabase } from './store.ts';
+import type { StoredDatabase, Version } from './store.ts';
 
 /** One version of one user's database in the cache. */
 export interface CacheEntry extends StoredDatabase {
@@ -21,6 +22,16 @@ export type EntryDescription = StoredDatabase & { readonly username: string };
 /** Whether `entry` was written on top of `base`, directly or over others, as far back as write ids reach. */
 export function isBasedOn(entry: StoredDatabase, base: StoredDatabase): boolean {
   return entry.writes.slice(1).includes(base.writes[0] ?? base.version);
+}
+
+/** The name of the directory that holds a version, whatever characters that version consists of. */
+export function entryNameOf(version: Version): string {
+  return createHash('sha256').update(version).digest('hex').slice(0, 32);
+}
+
+/** Whether a directory has such a name. */
+export function isEntryName(name: string): boolean {
+  return /^[0-9a-f]{32}$/.test(name);
 }
 
 /** The entry in a directory, or undefined where there is none that is whole. */

@@ -15,7 +15,7 @@ import type { Clock } from '../clock.ts';
 import { codeOf } from '../failure.ts';
 import type { Random } from '../random.ts';
 import { cacheFailure, namesIn, requireOwnDirectory } from './cache-directory.ts';
-import { type CacheEntry, type EntryDescription, isBasedOn, readEntry, setTimes } from './cache-entry.ts';
+import { type CacheEntry, type EntryDescription, entryNameOf, isBasedOn, readEntry, setTimes } from './cache-entry.ts';
 import { syncToDisk } from './file.ts';
 import { ForgottenUsers } from './forgotten-users.ts';
 import type { StoredDatabase, Version } from './store.ts';
@@ -198,8 +198,7 @@ export class DatabaseCache {
   }
 
   #entryPath(username: string, version: Version): string {
-    const name = createHash('sha256').update(version).digest('hex').slice(0, 32);
-    return join(this.directory, 'entries', username, name);
+    return join(this.directory, 'entries', username, entryNameOf(version));
   }
 
   /** Removes the user's older versions, and from time to time what the limits do not allow. Never `admitted` itself. */

@@ -1,3 +1,5 @@
+import { JavumboError } from '../failure.ts';
+
 /**
  * The port to everything that is stored under a prefix of keys, whatever it is: what clean-up looks at and removes. Unlike
  * `DatabaseStore` it knows nothing of users and compares nothing but what it has listed itself; no command that works on a
@@ -27,7 +29,10 @@ export interface ObjectVersions {
 export interface ObjectVersion {
   readonly key: string;
   readonly kind: 'object' | 'old-version' | 'delete-marker';
-  /** Names this version for good; undefined where it was listed as the current object, whatever version that is. */
+  /**
+   * Names this version for good, except for "null", which on a bucket without versions is whatever is current. Undefined
+   * where it was listed as the current object, whatever version that is.
+   */
   readonly versionId: string | undefined;
   /** What was there when it was listed; undefined where nothing can be compared. */
   readonly etag: string | undefined;
@@ -44,7 +49,7 @@ export interface DeleteFailure {
 /** S3 takes no more in one DeleteObjects. */
 export const DELETE_BATCH_MAX = 1000;
 
-/** Everything under a prefix, in one list. */
+/** Everything under a prefix, in one list. Throws `unavailable` where the store lists anything else. */
 export async function listAll(
   objects: ObjectVersions,
   prefix: string,
@@ -53,6 +58,17 @@ export async function listAll(
 ): Promise<ObjectVersion[]> {
   const all: ObjectVersion[] = [];
   for await (const page of objects.list(prefix, { versions })) {
+    // What is listed here is deleted next. A server that does not know the parameter lists everything.
+    const stray = page.find(({ key }) => !key.startsWith(prefix));
+    if (stray !== undefined) {
+      throw new JavumboError(
+        'unavailable',
+        `the store was asked for keys under "${prefix}", and lists "${stray.key}"`,
+        {
+          try: 'another --endpoint-url: nothing was deleted, and nothing can be deleted safely there',
+        },
+      );
+    }
     all.push(...page);
     onPage(all.length);
   }

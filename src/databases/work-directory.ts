@@ -35,9 +35,15 @@ export function makeWorkDirectory(parent: string, random: Random): WorkDirectory
   };
 }
 
+/** Whether a directory has such a name: `<namespace>-<pid>-<process start>-<random>`. */
+export function isWorkDirectoryName(name: string): boolean {
+  return /^[0-9a-f]{8}-\d+-\d+-[0-9a-f]+$/.test(name);
+}
+
 /** The work directories under `parent` whose process is gone. */
 export function orphanedWorkDirectories(parent: string, clock: Clock): string[] {
   return namesIn(parent)
+    .filter(isWorkDirectoryName)
     .map((name) => join(parent, name))
     .filter((path) => isOrphan(path, clock));
 }

@@ -1,14 +1,16 @@
 import type { Command } from 'commander';
-import { type CleanResult, cleanResult, type PlannedDeletion } from '../../cleanup/plan.ts';
+import { type CleanResult, cleanResult, type FailedDeletion, type PlannedDeletion } from '../../cleanup/plan.ts';
 import type { Execute, Invocation } from '../../cli/execute.ts';
 import { JavumboError } from '../../failure.ts';
 import { TEST_USER_PREFIX } from '../../test-data.ts';
+import { MIN_AGE_HELP, parseAge } from './age.ts';
 import { cleanS3 } from './s3.ts';
 import { cleanCache, MAX_AGE_DEFAULT_MS, TARGET_SIZE_DEFAULT_BYTES } from './tmp.ts';
 import { cleanUsers } from './users.ts';
 import { cleanView } from './view.ts';
 
 interface AllOptions {
+  readonly minAge?: number;
   readonly dryRun?: boolean;
 }
 
@@ -16,42 +18,52 @@ export function registerCleanAll(parent: Command, execute: Execute): void {
   const command = parent
     .command('all')
     .description('remove whatever test runs have left: objects with all their versions, accounts, cached files')
+    .option('--min-age <duration>', MIN_AGE_HELP, parseAge)
     .option('--dry-run', 'only show what would be removed')
     .addHelpText('after', '\nExample:\n  $ javumbo clean all --dry-run');
   command.action((options: AllOptions) => execute(command, (invocation) => cleanAll(invocation, options), cleanView));
 }
 
-export async function cleanAll(invocation: Invocation, { dryRun = false }: AllOptions): Promise<CleanResult> {
+export async function cleanAll(
+  invocation: Invocation,
+  { minAge = 0, dryRun = false }: AllOptions,
+): Promise<CleanResult> {
   const limits = {
     ageMaxMs: MAX_AGE_DEFAULT_MS,
     bytesMax: TARGET_SIZE_DEFAULT_BYTES,
     always: ({ name }: { readonly name: string }) => name.startsWith(TEST_USER_PREFIX),
   };
-  const parts: readonly (() => Promise<CleanResult>)[] = [
-    () => cleanS3(invocation, { versions: true, dryRun }),
-    () => cleanUsersWhereThereAreAny(invocation, dryRun),
+  const parts: readonly { readonly name: string; readonly clean: () => Promise<CleanResult> }[] = [
+    { name: 'objects', clean: () => cleanS3(invocation, { versions: true, minAge, dryRun }) },
+    { name: 'accounts', clean: () => cleanUsersWhereThereAreAny(invocation, minAge, dryRun) },
     // Last: deleting databases takes them out of the cache, too.
-    () => cleanCache(invocation, limits, dryRun),
+    { name: 'cached files', clean: () => cleanCache(invocation, limits, dryRun) },
   ];
   const plan: PlannedDeletion[] = [];
-  const failures: unknown[] = [];
+  const failed: FailedDeletion[] = [];
   // What cannot be reached does not keep the rest from being cleaned.
-  for (const part of parts) {
+  for (const { name, clean } of parts) {
     try {
-      plan.push(...(await part()).plan);
+      const result = await clean();
+      plan.push(...result.plan);
+      failed.push(...(result.failed ?? []));
     } catch (error) {
-      if (error instanceof JavumboError && error.kind === 'interrupted') throw error;
-      failures.push(error);
+      // A defect, or somebody who wants to stop: neither is an answer.
+      if (!(error instanceof JavumboError) || error.kind === 'interrupted') throw error;
+      failed.push({ name, reason: error.message });
     }
   }
-  if (failures.length > 0) throw failures[0];
-  return cleanResult(plan, dryRun);
+  return cleanResult(plan, dryRun, failed);
 }
 
 /** A deployment without a user table has no accounts to clean: a bucket at an engine, say. */
-async function cleanUsersWhereThereAreAny(invocation: Invocation, dryRun: boolean): Promise<CleanResult> {
+async function cleanUsersWhereThereAreAny(
+  invocation: Invocation,
+  minAge: number,
+  dryRun: boolean,
+): Promise<CleanResult> {
   try {
-    return await cleanUsers(invocation, { dryRun });
+    return await cleanUsers(invocation, { minAge, dryRun });
   } catch (error) {
     if (!(error instanceof JavumboError) || (error.kind !== 'usage' && error.kind !== 'not-found')) throw error;
     invocation.note(`note: accounts were not looked at: ${error.message}`);

@@ -8,11 +8,13 @@ import { usernameOf } from '../../databases/username.ts';
 import type { Deployment } from '../../deployment/deployment.ts';
 import { JavumboError } from '../../failure.ts';
 import { isTestKey, TEST_KEY_PREFIXES } from '../../test-data.ts';
+import { MIN_AGE_HELP, parseAge } from './age.ts';
 import { cleanView } from './view.ts';
 
 interface S3Options {
   readonly prefix?: string;
   readonly versions?: boolean;
+  readonly minAge?: number;
   readonly dryRun?: boolean;
   readonly yes?: boolean;
 }
@@ -23,6 +25,7 @@ export function registerCleanS3(parent: Command, execute: Execute): void {
     .description("remove objects from the bucket: test data, or what is under --prefix; locally the store's databases")
     .option('--prefix <prefix>', `keys that begin with it (default: ${TEST_KEY_PREFIXES.join(' and ')})`)
     .option('--versions', 'also old versions and delete markers')
+    .option('--min-age <duration>', MIN_AGE_HELP, parseAge)
     .option('--dry-run', 'only show what would be removed')
     .option('--yes', 'do not ask before removing what is not test data')
     .addHelpText('after', '\nExample:\n  $ javumbo clean s3 --versions --dry-run');
@@ -31,12 +34,14 @@ export function registerCleanS3(parent: Command, execute: Execute): void {
 
 export async function cleanS3(
   invocation: Invocation,
-  { prefix, versions = false, dryRun = false, yes = false }: S3Options,
+  { prefix, versions = false, minAge = 0, dryRun = false, yes = false }: S3Options,
 ): Promise<CleanResult> {
   if (prefix === '') {
     throw new JavumboError('usage', '--prefix is empty, and that is the whole bucket', { try: '--prefix user_dbs/' });
   }
-  const { deleteObjects, objectsUnder, plannedObject } = await import('../../cleanup/stored-objects.ts');
+  const { deleteWhatCan, failedObject, objectsUnder, plannedObject, stillThere } = await import(
+    '../../cleanup/stored-objects.ts'
+  );
   const { context, flags } = invocation;
   const deployment = await invocation.deployment();
   const objects = await deployment.objects();
@@ -44,34 +49,43 @@ export async function cleanS3(
   const onProgress = (text: string): void => progress.show(text);
   try {
     const prefixes = prefix === undefined ? TEST_KEY_PREFIXES : [prefix];
-    const found = await objectsUnder(objects, prefixes, versions, onProgress);
+    const listed = await objectsUnder(objects, prefixes, versions, onProgress);
     const now = context.clock.now();
+    const found = listed.filter(({ lastModified }) => now - lastModified >= minAge);
     const plan = found.map((object) => plannedObject(object, now));
-    if (!dryRun && found.length > 0) {
-      progress.done();
-      await confirmRealData(invocation, deployment, found, yes);
-      forget(deployment, found);
-      await deleteObjects(objects, found, { onProgress, signal: context.signal });
+    if (dryRun || found.length === 0) return cleanResult(plan, dryRun);
+    progress.done();
+    let due: readonly ObjectVersion[] = found;
+    if (await confirmRealData(invocation, deployment, found, yes)) {
+      // Whoever was asked has seen these, and took time to answer: what was written since is not meant.
+      due = stillThere(found, await objectsUnder(objects, prefixes, versions, onProgress));
     }
-    return cleanResult(plan, dryRun);
+    const changed = found.filter((object) => !due.includes(object));
+    forget(deployment, due);
+    const failures = await deleteWhatCan(objects, due, { onProgress, signal: context.signal });
+    const reason = 'it was changed or removed after it was listed';
+    const failed = [...changed.map((object) => ({ object, reason })), ...failures].map(failedObject);
+    return cleanResult(plan, dryRun, failed);
   } finally {
     progress.done();
   }
 }
 
+/** True where something else than test data was found, and its deletion confirmed. */
 async function confirmRealData(
   { context }: Invocation,
   { description }: Deployment,
   found: readonly ObjectVersion[],
   yes: boolean,
-): Promise<void> {
+): Promise<boolean> {
   const real = found.filter(({ key }) => !isTestKey(key));
-  if (real.length === 0) return;
+  if (real.length === 0) return false;
   const { confirm } = await import('../../cli/confirm.ts');
   const bytes = formatBytes(real.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0));
   const where = description.bucket === undefined ? 'the local deployment' : `bucket "${description.bucket}"`;
   const what = `This deletes ${real.length} objects (${bytes}) from ${where}, and they are no test data`;
   await confirm(context, { what, word: description.bucket ?? 'local', yes });
+  return true;
 }
 
 /** First, since nobody may go on reading from the cache what is deleted. */

@@ -2,10 +2,11 @@ import { type Command, InvalidArgumentError } from 'commander';
 import type { CacheFile, CacheLimitsToKeep } from '../../cleanup/cache-files.ts';
 import { ageSecondsOf, type CleanResult, cleanResult } from '../../cleanup/plan.ts';
 import type { Execute, Invocation } from '../../cli/execute.ts';
+import { EXIT_CODE } from '../../cli/exit-code.ts';
 import { formatAge, formatBytes } from '../../cli/format.ts';
 import type { View } from '../../cli/print.ts';
-import { milliseconds } from '../../config.ts';
 import { JavumboError } from '../../failure.ts';
+import { parseAge } from './age.ts';
 import { cleanView } from './view.ts';
 
 // A Lambda function's /tmp, as week 1 has it.
@@ -96,7 +97,7 @@ export async function cleanCache(
   const { clock, random } = context;
   const now = clock.now();
   const removed = filesToRemove(listCacheFiles(config.cacheDir.value, clock), limits, now);
-  if (!dryRun) removeCacheFiles(config.cacheDir.value, removed, { clock, random });
+  if (!dryRun) removeCacheFiles(removed, { clock, random });
   return cleanResult(
     removed.map((file) => plannedCacheFile(file, now)),
     dryRun,
@@ -111,6 +112,7 @@ function statsOf(directory: string, files: readonly TmpFile[]): TmpStats {
 }
 
 export const tmpView: View<TmpResult> = {
+  exitCode: (shown) => (shown.kind === 'cleaned' ? cleanView.exitCode(shown.result) : EXIT_CODE.ok),
   json: (shown) => {
     switch (shown.kind) {
       case 'cleaned':
@@ -160,12 +162,6 @@ function statsRows(stats: TmpStats, audience: 'people' | 'machines'): string[][]
     ['oldest', aged(stats.oldest)],
     ['newest', aged(stats.newest)],
   ];
-}
-
-export function parseAge(text: string): number {
-  const age = milliseconds(/^[\d.]+$/.test(text) ? `${text}s` : text);
-  if (age === undefined) throw new InvalidArgumentError('It must be a duration such as 1h or 30m.');
-  return age;
 }
 
 /** `1500`, `1500MB`, `1.5 GB`: bytes, with megabytes where no unit is named. */

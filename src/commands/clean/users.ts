@@ -1,13 +1,15 @@
 import type { Command } from 'commander';
-import { type CleanResult, cleanResult } from '../../cleanup/plan.ts';
+import { type CleanResult, cleanResult, type FailedDeletion } from '../../cleanup/plan.ts';
 import type { Execute, Invocation } from '../../cli/execute.ts';
 import { progressOn } from '../../cli/progress.ts';
 import { JavumboError } from '../../failure.ts';
 import { TEST_USER_PREFIX } from '../../test-data.ts';
+import { MIN_AGE_HELP, parseAge } from './age.ts';
 import { cleanView } from './view.ts';
 
 interface UsersOptions {
   readonly prefix?: string;
+  readonly minAge?: number;
   readonly dryRun?: boolean;
   readonly yes?: boolean;
 }
@@ -17,6 +19,7 @@ export function registerCleanUsers(parent: Command, execute: Execute): void {
     .command('users')
     .description('remove accounts of test users, or those whose names begin with --prefix; databases stay')
     .option('--prefix <prefix>', `usernames that begin with it (default: ${TEST_USER_PREFIX})`)
+    .option('--min-age <duration>', MIN_AGE_HELP, parseAge)
     .option('--dry-run', 'only show what would be removed')
     .option('--yes', 'do not ask before removing what is not test data')
     .addHelpText('after', '\nExample:\n  $ javumbo clean users --dry-run');
@@ -27,21 +30,24 @@ export function registerCleanUsers(parent: Command, execute: Execute): void {
 
 export async function cleanUsers(
   invocation: Invocation,
-  { prefix = TEST_USER_PREFIX, dryRun = false, yes = false }: UsersOptions,
+  { prefix = TEST_USER_PREFIX, minAge = 0, dryRun = false, yes = false }: UsersOptions,
 ): Promise<CleanResult> {
   if (prefix === '') {
     throw new JavumboError('usage', '--prefix is empty, and that is every account', { try: '--prefix <letters>' });
   }
-  const { accountsUnder, deleteAccounts, plannedAccount } = await import('../../cleanup/accounts.ts');
+  const { accountsUnder, deleteAccountsThatCan, plannedAccount } = await import('../../cleanup/accounts.ts');
   const { context, config, flags } = invocation;
   const deployment = await invocation.deployment();
   const table = await deployment.accounts();
   const progress = progressOn(context, flags.quiet);
   const onProgress = (text: string): void => progress.show(text);
   try {
-    const found = await accountsUnder(table, prefix, onProgress);
+    const listed = await accountsUnder(table, prefix, onProgress);
     const now = context.clock.now();
+    // One without a time of its own is as old as anybody can tell.
+    const found = listed.filter((account) => (plannedAccount(account, now).ageSeconds ?? Infinity) * 1000 >= minAge);
     const plan = found.map((account) => plannedAccount(account, now));
+    let failed: readonly FailedDeletion[] = [];
     if (!dryRun && found.length > 0) {
       progress.done();
       const real = found.filter(({ username }) => !username.startsWith(TEST_USER_PREFIX));
@@ -52,9 +58,9 @@ export async function cleanUsers(
         const { confirm } = await import('../../cli/confirm.ts');
         await confirm(context, { what, word: local ? 'local' : config.usersTable.value, yes });
       }
-      await deleteAccounts(table, found, { onProgress, signal: context.signal });
+      failed = await deleteAccountsThatCan(table, found, { onProgress, signal: context.signal });
     }
-    return cleanResult(plan, dryRun);
+    return cleanResult(plan, dryRun, failed);
   } finally {
     progress.done();
   }

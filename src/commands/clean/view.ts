@@ -1,6 +1,14 @@
 import type { CleanResult, PlannedDeletion } from '../../cleanup/plan.ts';
-import { formatAge, formatBytes } from '../../cli/format.ts';
+import { EXIT_CODE } from '../../cli/exit-code.ts';
+import { formatAge, formatBytes, visible } from '../../cli/format.ts';
 import type { View } from '../../cli/print.ts';
+
+// More would push the summary off the screen; --json has them all.
+const FAILURES_SHOWN = 20;
+
+function more(count: number): string[] {
+  return count <= FAILURES_SHOWN ? [] : [`failed: ${count - FAILURES_SHOWN} more; --json names them all`];
+}
 
 /** A plan line by line, and what became of it. */
 export const cleanView = {
@@ -9,13 +17,19 @@ export const cleanView = {
     right: [2, 3],
     rows: plan.map((planned) => row(planned, audience)),
   }),
-  text: ({ plan, deletedCount, deletedBytes, dryRun }) => {
-    if (plan.length === 0) return 'nothing to do';
-    const bytes = plan.reduce((sum, { sizeBytes = 0 }) => sum + sizeBytes, 0);
-    return dryRun
-      ? `${plan.length} to delete, ${formatBytes(bytes)}: nothing was deleted, for this is a dry run`
-      : `${deletedCount} deleted, ${formatBytes(deletedBytes)}`;
+  text: ({ plan, deletedCount, deletedBytes, failed = [], dryRun }) => {
+    const failures = failed.map(({ name, reason }) => `failed: ${visible(name)}: ${visible(reason)}`);
+    return [...failures.slice(0, FAILURES_SHOWN), ...more(failures.length), summary()].join('\n');
+
+    function summary(): string {
+      if (plan.length === 0) return failed.length === 0 ? 'nothing to do' : 'nothing was deleted';
+      const bytes = plan.reduce((sum, { sizeBytes = 0 }) => sum + sizeBytes, 0);
+      return dryRun
+        ? `${plan.length} to delete, ${formatBytes(bytes)}: nothing was deleted, for this is a dry run`
+        : `${deletedCount} deleted, ${formatBytes(deletedBytes)}`;
+    }
   },
+  exitCode: ({ failed = [] }) => (failed.length === 0 ? EXIT_CODE.ok : EXIT_CODE.unavailable),
 } as const satisfies View<CleanResult>;
 
 function row({ kind, name, sizeBytes, ageSeconds }: PlannedDeletion, audience: 'people' | 'machines'): string[] {
