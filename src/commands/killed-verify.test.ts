@@ -17,7 +17,7 @@ import { DAYS } from '../verify/days.ts';
 
 const BUCKET = 'bucket';
 const SEED = Number(process.env.JAVUMBO_SEED ?? 20_261_124);
-const KILLS = 6;
+const KILLS = 4;
 
 interface Place {
   readonly env: Record<string, string>;
