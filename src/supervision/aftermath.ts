@@ -33,7 +33,7 @@ export async function finishFor(argv: readonly string[], ended: Ended): Promise<
   try {
     const program = buildProgram(context, async (command) => {
       supervised = command;
-      if (known.leases.size > 0 || madeTestData) await cleanUp(command, context, ended);
+      if (!known.ended && (known.leases.size > 0 || madeTestData)) await cleanUp(command, context, ended);
     });
     await program.parseAsync(argv, { from: 'user' });
   } catch (error) {
@@ -44,14 +44,15 @@ export async function finishFor(argv: readonly string[], ended: Ended): Promise<
   }
   const noun = supervised?.parent?.name();
   // Once more, and interrupted from the start: it does nothing but report that, to wherever it was told to report.
-  if (killedBy === undefined && (noun === 'bench' || noun === 'verify')) {
+  if (!known.ended && killedBy === undefined && (noun === 'bench' || noun === 'verify')) {
     return main([...argv, '--quiet'], { ...context, runId: ended.runId, signal: AbortSignal.abort(interrupted()) });
   }
   return EXIT_CODE[printFailure(truthAbout(ended), flags, context)];
 }
 
 /** What can be said of work that cannot speak for itself. */
-export function truthAbout({ known: { writing, stored }, killedBy }: Pick<Ended, 'known' | 'killedBy'>): JavumboError {
+export function truthAbout({ known, killedBy }: Pick<Ended, 'known' | 'killedBy'>): JavumboError {
+  const { writing, stored, ended } = known;
   const cause = killedBy === undefined ? 'interrupted' : `the process was ended by ${killedBy}`;
   if (writing !== undefined && !writing.username.startsWith(TEST_USER_PREFIX)) {
     const { subject, username } = writing;
@@ -63,9 +64,10 @@ export function truthAbout({ known: { writing, stored }, killedBy }: Pick<Ended,
     );
   }
   const kind = killedBy === undefined ? 'interrupted' : 'internal';
-  if (stored === undefined) return new JavumboError(kind, cause);
+  const what = ended ? `${cause} while the result was being printed` : cause;
+  if (stored === undefined) return new JavumboError(kind, what);
   const { username, version } = stored;
-  return new JavumboError(kind, `database "${username}": ${cause} after it was stored as version ${version}`, {
+  return new JavumboError(kind, `database "${username}": ${what} after it was stored as version ${version}`, {
     try: `javumbo db info ${username}`,
     username,
     actualVersion: version,

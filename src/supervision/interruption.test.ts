@@ -10,13 +10,13 @@ import type { Report } from '../report/document.ts';
 import { killGroup, type RunningScript, SCRIPTS, startScript } from '../testing/child-process.ts';
 import { freshMachine, type Json, runCommand } from '../testing/run-command.ts';
 import { type S3Server, startS3Server } from '../testing/s3-server.ts';
+import { busy, ENDLESS, workOf } from '../testing/supervised-command.ts';
 import { truthAbout } from './aftermath.ts';
 import { choose } from './choice.ts';
 import { Knowledge } from './knowledge.ts';
 import { SUPERVISED, type SupervisedMessage } from './messages.ts';
 
 const BUCKET = 'bucket';
-const ENDLESS = 'WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c';
 
 let env: Record<string, string>;
 let server: S3Server | undefined;
@@ -50,24 +50,6 @@ async function must(...argv: string[]): Promise<string> {
   const { code, stdout, stderr } = await runCommand([...argv, '--quiet'], { env });
   expect({ argv, code, stderr }).toEqual({ argv, code: 0, stderr: '' });
   return stdout;
-}
-
-/** The command's own work, which its supervisor has started. */
-async function workOf({ pid }: RunningScript): Promise<number> {
-  for (;;) {
-    const [child] = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ');
-    if (child !== undefined && child !== '') return Number(child);
-    await sleep(20);
-  }
-}
-
-/** Returns when the command has burnt some processor time: SQLite is at work, and nothing else runs in its thread. */
-async function busy(running: RunningScript): Promise<void> {
-  const work = await workOf(running);
-  for (let ticks = 0; ticks < 100; await sleep(20)) {
-    const fields = readFileSync(`/proc/${work}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
-    ticks = Number(fields[11]);
-  }
 }
 
 describe('in the middle of a long SQL statement', () => {

@@ -2,7 +2,9 @@ import type { Subject, SupervisedMessage } from './messages.ts';
 
 /** What work has announced: all that is known of it when it can be asked no more. */
 export class Knowledge {
-  /** With which exit code it ended; undefined while it works. */
+  /** The work has ended, and cleaned up. */
+  ended = false;
+  /** With which exit code; undefined while not all is printed. */
   code: number | undefined;
   /** What is being written, with an outcome that nobody knows. */
   writing: { readonly subject: Subject; readonly username: string } | undefined;
@@ -35,6 +37,9 @@ export class Knowledge {
       case 'idle':
         break;
       case 'ended':
+        this.ended = true;
+        break;
+      case 'printed':
         this.code = message.code;
     }
   }

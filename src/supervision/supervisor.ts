@@ -45,7 +45,7 @@ export async function supervise(argv: readonly string[], script: string, given: 
   interruption.over();
   progress.done();
   if (ended.code !== null) return ended.code;
-  // It had said all that it had to say, and only its connections or its disk kept it.
+  // All that it had to say is said, and only its connections or its disk kept it.
   if (known.code !== undefined) return known.code;
   const { finishFor } = await import('./aftermath.ts');
   const killedBy = interruption.requested ? undefined : (ended.signal ?? 'unknown');

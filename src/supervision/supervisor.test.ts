@@ -1,0 +1,55 @@
+/** What becomes of a command when it, its supervisor, or whoever reads what it prints does not play along. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { killGroup, SCRIPTS } from '../testing/child-process.ts';
+import { freshMachine, runCommand } from '../testing/run-command.ts';
+
+let env: Record<string, string>;
+const started: { readonly pid: number }[] = [];
+
+beforeEach(() => {
+  env = { ...freshMachine() };
+});
+
+afterEach(() => {
+  // What a failed test has left running would run for ever.
+  for (const running of started.splice(0)) killGroup(running);
+});
+
+async function must(...argv: string[]): Promise<string> {
+  const { code, stdout, stderr } = await runCommand([...argv, '--quiet'], { env });
+  expect({ argv, code, stderr }).toEqual({ argv, code: 0, stderr: '' });
+  return stdout;
+}
+
+// More than any pipe holds.
+const MANY = 'WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c LIMIT 50000) SELECT x FROM c';
+
+test.each([{ signals: 1 }, { signals: 2 }])(
+  'a result that nobody reads is not cut short without a word: $signals × Ctrl-C',
+  async ({ signals }) => {
+    await must('db', 'create', 'alice');
+    const argv = [SCRIPTS.javumbo, 'db', 'query', 'alice', MANY, '--json', '--quiet'];
+    const child = spawn(process.execPath, argv, { env: { PATH: process.env.PATH, ...env }, detached: true });
+    started.push({ pid: child.pid ?? 0 });
+    const stderr = text(child.stderr);
+    const exited = once(child, 'exit');
+    // It has begun to print, and is not read any further.
+    await once(child.stdout, 'readable');
+    for (let sent = 0; sent < signals; sent++) {
+      child.kill('SIGINT');
+      await sleep(400);
+    }
+    const [code] = await exited;
+    expect({ code, error: JSON.parse(await stderr).error }).toEqual({
+      code: 130,
+      error: expect.objectContaining({
+        kind: 'interrupted',
+        message: 'interrupted while the result was being printed',
+      }),
+    });
+  },
+);
