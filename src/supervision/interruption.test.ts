@@ -353,6 +353,13 @@ describe('a supervisor', () => {
     { argv: ['--version'], kind: 'asked' },
     { argv: ['db', 'query', '--help'], kind: 'asked' },
     { argv: ['help', 'verify'], kind: 'asked' },
+    { argv: ['db', 'help', 'query'], kind: 'asked' },
+    { argv: ['verify', '-h'], kind: 'asked' },
+    { argv: ['db', 'exec', 'help', 'DELETE FROM t'], kind: 'supervisor' },
+    { argv: ['db', 'query', 'alice', 'SELECT ?', '--', '-h'], kind: 'supervisor' },
+    { argv: ['--bucket', '-V', 'db', 'query', 'alice', 'SELECT 1'], kind: 'supervisor' },
+    { argv: ['--bucket', 'help', 'db', 'query', 'alice', 'SELECT 1'], kind: 'supervisor' },
+    { argv: ['user', 'delete', 'help'], kind: 'watched' },
   ])('$argv is $kind', ({ argv, kind }) => {
     expect(choose(argv, {}, false)).toEqual({ kind });
   });

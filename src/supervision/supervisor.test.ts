@@ -4,8 +4,9 @@ import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { killGroup, SCRIPTS } from '../testing/child-process.ts';
+import { killGroup, type RunningScript, SCRIPTS, startScript } from '../testing/child-process.ts';
 import { freshMachine, runCommand } from '../testing/run-command.ts';
+import { busy, ENDLESS } from '../testing/supervised-command.ts';
 
 let env: Record<string, string>;
 const started: { readonly pid: number }[] = [];
@@ -18,6 +19,12 @@ afterEach(() => {
   // What a failed test has left running would run for ever.
   for (const running of started.splice(0)) killGroup(running);
 });
+
+function start(...argv: string[]): RunningScript {
+  const running = startScript(SCRIPTS.javumbo, [...argv, '--quiet'], env);
+  started.push(running);
+  return running;
+}
 
 async function must(...argv: string[]): Promise<string> {
   const { code, stdout, stderr } = await runCommand([...argv, '--quiet'], { env });
@@ -53,3 +60,13 @@ test.each([{ signals: 1 }, { signals: 2 }])(
     });
   },
 );
+
+test('a user whose name is help is no question, and Ctrl-C stops her statement as any other', async () => {
+  await must('db', 'create', 'help');
+  const running = start('db', 'exec', 'help', `CREATE TABLE t AS ${ENDLESS}`, '--lease', '--lease-ttl', '10m', '--json');
+  await busy(running);
+  running.signal('SIGINT');
+  const { code, stderr } = await running.ended;
+  expect({ code, kind: JSON.parse(stderr).error.kind }).toEqual({ code: 130, kind: 'interrupted' });
+  await must('db', 'exec', 'help', 'CREATE TABLE t (x)', '--lease');
+});
