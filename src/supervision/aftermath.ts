@@ -42,12 +42,16 @@ export async function finishFor(argv: readonly string[], ended: Ended): Promise<
       : 'a lease may be left until it is over';
     context.stderr.write(`warning: ${what} (${messageOf(error)})\n`);
   }
-  const noun = supervised?.parent?.name();
   // Once more, and interrupted from the start: it does nothing but report that, to wherever it was told to report.
-  if (!known.ended && killedBy === undefined && (noun === 'bench' || noun === 'verify')) {
+  if (!known.ended && killedBy === undefined && makesReport(supervised)) {
     return main([...argv, '--quiet'], { ...context, runId: ended.runId, signal: AbortSignal.abort(interrupted()) });
   }
   return EXIT_CODE[printFailure(truthAbout(ended), flags, context)];
+}
+
+/** What makes none knows nothing of the signal, and would do all its work again. */
+function makesReport(command: Command | undefined): boolean {
+  return command?.options.some(({ long }) => long === '--report') ?? false;
 }
 
 /** What can be said of work that cannot speak for itself. */

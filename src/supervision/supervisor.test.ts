@@ -1,9 +1,12 @@
 /** What becomes of a command when it, its supervisor, or whoever reads what it prints does not play along. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { Report } from '../report/document.ts';
 import { killGroup, type RunningScript, SCRIPTS, startScript } from '../testing/child-process.ts';
 import { freshMachine, runCommand } from '../testing/run-command.ts';
 import { busy, ENDLESS } from '../testing/supervised-command.ts';
@@ -63,10 +66,39 @@ test.each([{ signals: 1 }, { signals: 2 }])(
 
 test('a user whose name is help is no question, and Ctrl-C stops her statement as any other', async () => {
   await must('db', 'create', 'help');
-  const running = start('db', 'exec', 'help', `CREATE TABLE t AS ${ENDLESS}`, '--lease', '--lease-ttl', '10m', '--json');
+  const running = start(
+    'db',
+    'exec',
+    'help',
+    `CREATE TABLE t AS ${ENDLESS}`,
+    '--lease',
+    '--lease-ttl',
+    '10m',
+    '--json',
+  );
   await busy(running);
   running.signal('SIGINT');
   const { code, stderr } = await running.ended;
   expect({ code, kind: JSON.parse(stderr).error.kind }).toEqual({ code: 130, kind: 'interrupted' });
   await must('db', 'exec', 'help', 'CREATE TABLE t (x)', '--lease');
+});
+
+test('a comparison of very many samples is stopped, and not done once more', async () => {
+  const file = join(env.HOME ?? '', 'report.json');
+  await must('bench', 'latency', '--requests', '2', '--rtt', '0', '--report', `json=${file}`);
+  const report = JSON.parse(readFileSync(file, 'utf8')) as Report;
+  const samples = Array.from({ length: 200_000 }, (_, index) => 1 + ((index * 7_919) % 1_000));
+  const metrics = Object.entries(report.metrics).map(([name, metric]) => [
+    name,
+    { ...metric, count: samples.length, samples },
+  ]);
+  writeFileSync(file, JSON.stringify({ ...report, metrics: Object.fromEntries(metrics) }));
+  const running = start('bench', 'compare', file, file);
+  await busy(running);
+  running.signal('SIGINT');
+  expect(await running.ended).toMatchObject({
+    code: 130,
+    stdout: '',
+    stderr: expect.stringMatching(/^error: interrupted\n/),
+  });
 });
