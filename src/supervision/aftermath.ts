@@ -10,7 +10,7 @@ import { JavumboError, messageOf } from '../failure.ts';
 import { buildProgram, main } from '../main.ts';
 import { TEST_USER_PREFIX, testUser } from '../test-data.ts';
 import { interrupted } from './announcements.ts';
-import type { Knowledge } from './knowledge.ts';
+import { type Knowledge, nameOf } from './knowledge.ts';
 import type { Subject } from './messages.ts';
 
 interface Ended {
@@ -56,14 +56,16 @@ function makesReport(command: Command | undefined): boolean {
 
 /** What can be said of work that cannot speak for itself. */
 export function truthAbout({ known, killedBy }: Pick<Ended, 'known' | 'killedBy'>): JavumboError {
-  const { writing, stored, ended } = known;
+  const { stored, ended } = known;
   const cause = killedBy === undefined ? 'interrupted' : `the process was ended by ${killedBy}`;
-  if (writing !== undefined && !writing.username.startsWith(TEST_USER_PREFIX)) {
-    const { subject, username } = writing;
-    const what = `${subject} "${username}"`;
+  const open = [...known.writing.values()].filter(({ username }) => !username.startsWith(TEST_USER_PREFIX));
+  const [first] = open;
+  if (first !== undefined) {
+    const { subject, username } = first;
+    const [were, those] = open.length === 1 ? ['it was', 'that was'] : ['they were', 'those were'];
     return new JavumboError(
       'unknown',
-      `${what}: ${cause} while it was being written: nobody can tell whether that was stored`,
+      `${open.map(nameOf).join(', ')}: ${cause} while ${were} being written: nobody can tell whether ${those} stored`,
       { try: subject === 'database' ? `javumbo db info ${username}` : `javumbo user get ${username}`, username },
     );
   }

@@ -319,6 +319,25 @@ describe('of work that was killed', () => {
       message: /alice/,
     },
     {
+      name: 'in the middle of one of several writes',
+      messages: [
+        { kind: 'writing', subject: 'account', username: 'ann' },
+        { kind: 'writing', subject: 'account', username: 'bob' },
+        { kind: 'written', subject: 'account', username: 'bob' },
+      ],
+      kind: 'unknown',
+      message: /^account "ann": interrupted while it was/,
+    },
+    {
+      name: 'in the middle of several writes',
+      messages: [
+        { kind: 'writing', subject: 'account', username: 'ann' },
+        { kind: 'writing', subject: 'database', username: 'ann' },
+      ],
+      kind: 'unknown',
+      message: /^account "ann", database "ann": interrupted while they were/,
+    },
+    {
       name: 'in the middle of writing test data',
       messages: [{ kind: 'writing', subject: 'database', username: 'javumbo-test-aa-2-1' }],
       kind: 'interrupted',
