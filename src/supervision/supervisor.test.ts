@@ -5,11 +5,12 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Report } from '../report/document.ts';
 import { killGroup, type RunningScript, SCRIPTS, startScript } from '../testing/child-process.ts';
 import { freshMachine, runCommand } from '../testing/run-command.ts';
-import { busy, ENDLESS } from '../testing/supervised-command.ts';
+import { startS3Server } from '../testing/s3-server.ts';
+import { busy, ENDLESS, gone, workOf } from '../testing/supervised-command.ts';
 
 let env: Record<string, string>;
 const started: { readonly pid: number }[] = [];
@@ -100,5 +101,37 @@ test('a comparison of very many samples is stopped, and not done once more', asy
     code: 130,
     stdout: '',
     stderr: expect.stringMatching(/^error: interrupted\n/),
+  });
+});
+
+describe('should the supervisor be killed', () => {
+  test('a statement without end is ended too', async () => {
+    await must('db', 'create', 'alice');
+    const running = start('db', 'query', 'alice', ENDLESS);
+    const work = await busy(running);
+    // What watches over it is not started with it.
+    await sleep(1_000);
+    running.signal('SIGKILL');
+    expect((await running.ended).signal).toBe('SIGKILL');
+    await gone(work);
+  });
+
+  test('a signal ends what then hangs', async () => {
+    const server = await startS3Server({ buckets: ['bucket'] });
+    try {
+      const keys = { AWS_ACCESS_KEY_ID: 'key', AWS_SECRET_ACCESS_KEY: 'secret' };
+      env = { ...env, ...keys, S3_BUCKET: 'bucket', AWS_ENDPOINT_URL_S3: server.endpoint };
+      const hung = server.inject({ fault: 'hang-before', operation: 'PutObject' });
+      const running = start('db', 'create', 'alice', '--timeout', '10m');
+      while (hung.fired === 0) await sleep(20);
+      const work = await workOf(running);
+      running.signal('SIGKILL');
+      await sleep(500);
+      process.kill(work, 'SIGTERM');
+      expect((await running.ended).signal).toBe('SIGKILL');
+      await gone(work);
+    } finally {
+      await server.close();
+    }
   });
 });

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RunningScript } from './child-process.ts';
 
@@ -25,4 +25,10 @@ export async function busy(running: Pick<RunningScript, 'pid'>): Promise<number>
     ticks = Number(fields[11]);
   }
   return work;
+}
+
+/** Resolves when a process has ended, whether or not anybody has asked how. */
+export async function gone(pid: number): Promise<void> {
+  const ended = (): boolean => !existsSync(`/proc/${pid}`) || /\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  while (!ended()) await sleep(20);
 }
