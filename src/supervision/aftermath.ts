@@ -9,7 +9,6 @@ import { USER_DATABASES_PREFIX, usernameOf } from '../databases/username.ts';
 import { JavumboError, messageOf } from '../failure.ts';
 import { buildProgram, main } from '../main.ts';
 import { TEST_USER_PREFIX, testUser } from '../test-data.ts';
-import { interrupted } from './announcements.ts';
 import { type Knowledge, nameOf } from './knowledge.ts';
 import type { Subject } from './messages.ts';
 
@@ -26,7 +25,7 @@ interface Ended {
  */
 export async function finishFor(argv: readonly string[], ended: Ended): Promise<number> {
   const context = processContext();
-  const { known, killedBy } = ended;
+  const { known } = ended;
   const flags = { json: argv.includes('--json'), verbose: argv.includes('--verbose') };
   const madeTestData = madeTestDataOf(known, 'database') || madeTestDataOf(known, 'account');
   let supervised: Command | undefined;
@@ -42,17 +41,21 @@ export async function finishFor(argv: readonly string[], ended: Ended): Promise<
       : 'a lease may be left until it is over';
     context.stderr.write(`warning: ${what} (${messageOf(error)})\n`);
   }
-  // Once more, and interrupted from the start: it does nothing but report that, to wherever it was told to report.
-  if (!known.ended && killedBy === undefined && makesReport(supervised)) {
-    return main([...argv, '--quiet'], { ...context, runId: ended.runId, signal: AbortSignal.abort(interrupted()) });
+  const truth = truthAbout(ended);
+  // Once more, and stopped from the start: it does nothing but report that, to wherever it was told to report.
+  if (!known.ended && makesReport(supervised)) {
+    return main([...argv, '--quiet'], { ...context, runId: ended.runId, signal: AbortSignal.abort(truth) });
   }
-  return EXIT_CODE[printFailure(truthAbout(ended), flags, context)];
+  return EXIT_CODE[printFailure(truth, flags, context)];
 }
 
 /** What makes none knows nothing of the signal, and would do all its work again. */
 function makesReport(command: Command | undefined): boolean {
   return command?.options.some(({ long }) => long === '--report') ?? false;
 }
+
+// Nothing in the process itself sends that.
+const MEMORY_HINT = 'more memory, if the system’s log says that there was too little';
 
 /** What can be said of work that cannot speak for itself. */
 export function truthAbout({ known, killedBy }: Pick<Ended, 'known' | 'killedBy'>): JavumboError {
@@ -71,7 +74,8 @@ export function truthAbout({ known, killedBy }: Pick<Ended, 'known' | 'killedBy'
   }
   const kind = killedBy === undefined ? 'interrupted' : 'internal';
   const what = ended ? `${cause} while the result was being printed` : cause;
-  if (stored === undefined) return new JavumboError(kind, what);
+  const hint = killedBy === 'SIGKILL' ? MEMORY_HINT : undefined;
+  if (stored === undefined) return new JavumboError(kind, what, { try: hint });
   const { username, version } = stored;
   return new JavumboError(kind, `database "${username}": ${what} after it was stored as version ${version}`, {
     try: `javumbo db info ${username}`,

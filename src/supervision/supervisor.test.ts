@@ -135,3 +135,24 @@ describe('should the supervisor be killed', () => {
     }
   });
 });
+
+test.each([
+  ['verify', 'day2'],
+  ['bench', 'latency'],
+])('%s that the system killed reports that, and no earlier report stays', async (...argv) => {
+  const file = join(env.HOME ?? '', 'report.json');
+  writeFileSync(file, 'stale');
+  const running = start(...argv, '--rtt', '10s', '--json', '--report', `json=${file}`);
+  const work = await workOf(running);
+  await sleep(500);
+  process.kill(work, 'SIGKILL');
+  const { code, stdout, stderr } = await running.ended;
+  const reason = 'the process was ended by SIGKILL';
+  expect({ code, stdout, error: JSON.parse(stderr).error }).toEqual({
+    code: 1,
+    stdout: '',
+    error: { kind: 'internal', message: reason, try: expect.stringContaining('memory') },
+  });
+  const { passed, failureReasons } = JSON.parse(readFileSync(file, 'utf8')) as Report;
+  expect({ passed, failureReasons }).toEqual({ passed: false, failureReasons: [reason] });
+});

@@ -62,16 +62,22 @@ async function verifyDays(
   } as const;
   const checklist = checklistOn(context, flags);
   try {
-    return await withReport(invocation, deployment, output, start, (report) =>
-      runDays(report, days, deployment, { ...context, run: invocation.run() }, options, {
+    return await withReport(invocation, deployment, output, start, (report) => {
+      refuseKilled(context.signal);
+      return runDays(report, days, deployment, { ...context, run: invocation.run() }, options, {
         started: (test) => checklist.started(`Test ${test.id}: ${test.name}`),
         ended: ({ id, name: test, status, durationMs }) =>
           checklist.ended(status, `Test ${id}: ${test}`, formatMs(durationMs)),
-      }),
-    );
+      });
+    });
   } finally {
     checklist.done();
   }
+}
+
+/** Throws what ended an earlier process with this work, unless that was an interruption, which each test reports itself. */
+function refuseKilled(signal: AbortSignal | undefined): void {
+  if (signal?.reason instanceof JavumboError && signal.reason.kind !== 'interrupted') throw signal.reason;
 }
 
 function existing(only: readonly string[], days: readonly Day[]): ReadonlySet<string> {
