@@ -8,7 +8,7 @@ import { printFailure } from '../cli/print.ts';
 import { USER_DATABASES_PREFIX, usernameOf } from '../databases/username.ts';
 import { JavumboError, messageOf } from '../failure.ts';
 import { buildProgram, main } from '../main.ts';
-import { TEST_USER_PREFIX, testUser } from '../test-data.ts';
+import { leftWarning, TEST_USER_PREFIX, testUser } from '../test-data.ts';
 import { type Knowledge, nameOf } from './knowledge.ts';
 import type { Subject } from './messages.ts';
 
@@ -36,10 +36,10 @@ export async function finishFor(argv: readonly string[], ended: Ended): Promise<
     });
     await program.parseAsync(argv, { from: 'user' });
   } catch (error) {
-    const what = madeTestData
-      ? `test data of run ${ended.runId} may be left: javumbo clean all removes it`
-      : 'a lease may be left until it is over';
-    context.stderr.write(`warning: ${what} (${messageOf(error)})\n`);
+    const warning = madeTestData
+      ? leftWarning({ id: ended.runId }, error)
+      : `warning: a lease may be left until it is over (${messageOf(error)})`;
+    context.stderr.write(`${warning}\n`);
   }
   const truth = truthAbout(ended);
   // Once more, and stopped from the start: it does nothing but report that, to wherever it was told to report.

@@ -9,20 +9,32 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Report } from '../report/document.ts';
 import { killGroup, type RunningScript, SCRIPTS, startScript } from '../testing/child-process.ts';
 import { freshMachine, runCommand } from '../testing/run-command.ts';
-import { startS3Server } from '../testing/s3-server.ts';
+import { type S3Server, startS3Server } from '../testing/s3-server.ts';
 import { busy, ENDLESS, gone, workOf } from '../testing/supervised-command.ts';
 
+const BUCKET = 'bucket';
+
 let env: Record<string, string>;
+let server: S3Server | undefined;
 const started: { readonly pid: number }[] = [];
 
 beforeEach(() => {
   env = { ...freshMachine() };
 });
 
-afterEach(() => {
+afterEach(async () => {
   // What a failed test has left running would run for ever.
   for (const running of started.splice(0)) killGroup(running);
+  await server?.close();
+  server = undefined;
 });
+
+async function onS3(): Promise<S3Server> {
+  server = await startS3Server({ buckets: [BUCKET] });
+  const keys = { AWS_ACCESS_KEY_ID: 'key', AWS_SECRET_ACCESS_KEY: 'secret' };
+  env = { ...env, ...keys, S3_BUCKET: BUCKET, AWS_ENDPOINT_URL_S3: server.endpoint };
+  return server;
+}
 
 function start(...argv: string[]): RunningScript {
   const running = startScript(SCRIPTS.javumbo, [...argv, '--quiet'], env);
@@ -117,22 +129,16 @@ describe('should the supervisor be killed', () => {
   });
 
   test('a signal ends what then hangs', async () => {
-    const server = await startS3Server({ buckets: ['bucket'] });
-    try {
-      const keys = { AWS_ACCESS_KEY_ID: 'key', AWS_SECRET_ACCESS_KEY: 'secret' };
-      env = { ...env, ...keys, S3_BUCKET: 'bucket', AWS_ENDPOINT_URL_S3: server.endpoint };
-      const hung = server.inject({ fault: 'hang-before', operation: 'PutObject' });
-      const running = start('db', 'create', 'alice', '--timeout', '10m');
-      while (hung.fired === 0) await sleep(20);
-      const work = await workOf(running);
-      running.signal('SIGKILL');
-      await sleep(500);
-      process.kill(work, 'SIGTERM');
-      expect((await running.ended).signal).toBe('SIGKILL');
-      await gone(work);
-    } finally {
-      await server.close();
-    }
+    const server = await onS3();
+    const hung = server.inject({ fault: 'hang-before', operation: 'PutObject' });
+    const running = start('db', 'create', 'alice', '--timeout', '10m');
+    while (hung.fired === 0) await sleep(20);
+    const work = await workOf(running);
+    running.signal('SIGKILL');
+    await sleep(500);
+    process.kill(work, 'SIGTERM');
+    expect((await running.ended).signal).toBe('SIGKILL');
+    await gone(work);
   });
 });
 
@@ -155,4 +161,19 @@ test.each([
   });
   const { passed, failureReasons } = JSON.parse(readFileSync(file, 'utf8')) as Report;
   expect({ passed, failureReasons }).toEqual({ passed: false, failureReasons: [reason] });
+});
+
+test.each([
+  ['bench', 'latency'],
+  ['verify', 'day2'],
+])('a clean-up of %s that fails after Ctrl-C is told', async (...argv) => {
+  const s3 = await onS3();
+  s3.inject({ fault: 'refuse-before', operation: 'DeleteObjects', status: 403, code: 'AccessDenied', times: 1_000 });
+  const running = start(...argv);
+  s3.beforeWork = ({ operation }) => {
+    if (operation === 'PutObject') running.signal('SIGINT');
+  };
+  const { code, stderr } = await running.ended;
+  expect({ code, left: s3.keys(BUCKET).length }).toEqual({ code: 130, left: 1 });
+  expect(stderr).toMatch(/^warning: test data of run [0-9a-f]{12} may be left: javumbo clean all removes it \(.+\)\n/);
 });
