@@ -32,7 +32,7 @@ async function run() {
   if (choice.kind === 'asked') return work({});
   if (choice.kind === 'supervised') {
     const { runSupervised } = await import('../dist/supervision/supervised.js');
-    return runSupervised(work, choice.runId);
+    return runSupervised(work, choice.runId, [process.stdout, process.stderr]);
   }
   const { runWatched } = await import('../dist/supervision/watched.js');
   const { code, abandoned } = await runWatched(argv, work);

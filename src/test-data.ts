@@ -1,5 +1,5 @@
 import { USER_DATABASES_PREFIX } from './databases/username.ts';
-import { JavumboError } from './failure.ts';
+import { JavumboError, messageOf } from './failure.ts';
 import type { Random } from './random.ts';
 
 /** Every user that a benchmark or a verification makes is named with this. Clean-up looks for it; nobody else may use it. */
@@ -27,6 +27,13 @@ export interface TestRun {
   readonly keep: boolean;
   /** Told of everything that is kept. */
   readonly onKept?: ((subject: 'database' | 'account', username: string) => void) | undefined;
+  /** Told why some may be left, where something else is thrown. */
+  readonly onLeft?: ((error: unknown) => void) | undefined;
+}
+
+/** The line that says so. */
+export function leftWarning({ id }: Pick<TestRun, 'id'>, error: unknown): string {
+  return `warning: test data of run ${id} may be left: javumbo clean all removes it (${messageOf(error)})`;
 }
 
 /** A name for one run, which no other run has. */

@@ -18,8 +18,8 @@ export async function withTestUser<T>(
   try {
     result = await work(username);
   } catch (error) {
-    // What the work threw matters more than what its clean-up may throw.
-    await removeTestUser(deployment, run, username).catch(() => {});
+    // What the work threw matters more than what its clean-up may throw, which is told all the same.
+    await removeTestUser(deployment, run, username).catch((left) => run.onLeft?.(left));
     throw error;
   }
   await removeTestUser(deployment, run, username);

@@ -3,7 +3,7 @@ import { asksProfile, type Config, type GlobalFlags, resolveConfig, resolveProfi
 import { keyOf } from '../databases/username.ts';
 import type { Deployment } from '../deployment/deployment.ts';
 import { JavumboError } from '../failure.ts';
-import { newRunId, type TestRun } from '../test-data.ts';
+import { leftWarning, newRunId, type TestRun } from '../test-data.ts';
 import type { Context } from './context.ts';
 import { EXIT_CODE, type ExitCode } from './exit-code.ts';
 import { visible } from './format.ts';
@@ -40,11 +40,13 @@ export function executeIn(context: Context, finished: (code: ExitCode) => void):
     const opened: Deployment[] = [];
     const { keep = false } = command.opts<{ keep?: boolean }>();
     let testRun: TestRun | undefined;
-    const note = (line: string): void => {
-      if (flags.quiet) return;
+    const warn = (line: string): void => {
       // A line that the supervisor shows there makes room, and comes back below.
       const shared = context.announcements !== undefined && context.stderr.isTTY === true;
       context.stderr.write(`${shared ? '\r\u001b[2K' : ''}${visible(line)}\n`);
+    };
+    const note = (line: string): void => {
+      if (!flags.quiet) warn(line);
     };
     try {
       const config = await configOf(command, context);
@@ -59,10 +61,12 @@ export function executeIn(context: Context, finished: (code: ExitCode) => void):
         flags,
         note,
         run: () => {
+          const id = context.runId ?? newRunId(context.random);
           testRun ??= {
-            id: context.runId ?? newRunId(context.random),
+            id,
             keep,
             onKept: (...kept) => note(keptNote(...kept)),
+            onLeft: (error) => warn(leftWarning({ id }, error)),
           };
           return testRun;
         },

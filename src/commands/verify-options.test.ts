@@ -195,6 +195,16 @@ describe('verify all', () => {
 });
 
 describe('the live checklist', () => {
+  test('with --keep is gone before anything is said of what was kept, so that it takes nothing of that with it', async () => {
+    const { code, stderr } = await runCommand(['verify', 'day2', '--rtt', '0', '--keep'], { env, tty: true });
+    const [shown = '', said, ...more] = stderr.split('\u001b[3A\u001b[J');
+    expect({ code, more, shown: shown.match(/[✓✗] Test .*\n/g)?.length }).toEqual({ code: 0, more: [], shown: 3 });
+    expect(shown).not.toContain('kept');
+    expect(said).toMatch(
+      /^(note: kept user_dbs\/javumbo-test-[0-9a-f]{12}-2-[123]\.anki2; javumbo clean s3 removes it\n){3}$/,
+    );
+  });
+
   test('shows each test as it runs and as it ended, on stderr of a terminal, and gives way to the result', async () => {
     const { stderr } = await runCommand(['verify', 'day2', '--only', '2.1,2.2', '--deployment', 'local'], {
       env,

@@ -8,9 +8,8 @@ import { printFailure } from '../cli/print.ts';
 import { USER_DATABASES_PREFIX, usernameOf } from '../databases/username.ts';
 import { JavumboError, messageOf } from '../failure.ts';
 import { buildProgram, main } from '../main.ts';
-import { TEST_USER_PREFIX, testUser } from '../test-data.ts';
-import { interrupted } from './announcements.ts';
-import type { Knowledge } from './knowledge.ts';
+import { leftWarning, TEST_USER_PREFIX, testUser } from '../test-data.ts';
+import { type Knowledge, nameOf } from './knowledge.ts';
 import type { Subject } from './messages.ts';
 
 interface Ended {
@@ -26,46 +25,59 @@ interface Ended {
  */
 export async function finishFor(argv: readonly string[], ended: Ended): Promise<number> {
   const context = processContext();
-  const { known, killedBy } = ended;
+  const { known } = ended;
   const flags = { json: argv.includes('--json'), verbose: argv.includes('--verbose') };
   const madeTestData = madeTestDataOf(known, 'database') || madeTestDataOf(known, 'account');
   let supervised: Command | undefined;
   try {
     const program = buildProgram(context, async (command) => {
       supervised = command;
-      if (known.leases.size > 0 || madeTestData) await cleanUp(command, context, ended);
+      if (!known.ended && (known.leases.size > 0 || madeTestData)) await cleanUp(command, context, ended);
     });
     await program.parseAsync(argv, { from: 'user' });
   } catch (error) {
-    const what = madeTestData
-      ? `test data of run ${ended.runId} may be left: javumbo clean all removes it`
-      : 'a lease may be left until it is over';
-    context.stderr.write(`warning: ${what} (${messageOf(error)})\n`);
+    const warning = madeTestData
+      ? leftWarning({ id: ended.runId }, error)
+      : `warning: a lease may be left until it is over (${messageOf(error)})`;
+    context.stderr.write(`${warning}\n`);
   }
-  const noun = supervised?.parent?.name();
-  // Once more, and interrupted from the start: it does nothing but report that, to wherever it was told to report.
-  if (killedBy === undefined && (noun === 'bench' || noun === 'verify')) {
-    return main([...argv, '--quiet'], { ...context, runId: ended.runId, signal: AbortSignal.abort(interrupted()) });
+  const truth = truthAbout(ended);
+  // Once more, and stopped from the start: it does nothing but report that, to wherever it was told to report.
+  if (!known.ended && makesReport(supervised)) {
+    return main([...argv, '--quiet'], { ...context, runId: ended.runId, signal: AbortSignal.abort(truth) });
   }
-  return EXIT_CODE[printFailure(truthAbout(ended), flags, context)];
+  return EXIT_CODE[printFailure(truth, flags, context)];
 }
 
+/** What makes none knows nothing of the signal, and would do all its work again. */
+function makesReport(command: Command | undefined): boolean {
+  return command?.options.some(({ long }) => long === '--report') ?? false;
+}
+
+// Nothing in the process itself sends that.
+const MEMORY_HINT = 'more memory, if the system’s log says that there was too little';
+
 /** What can be said of work that cannot speak for itself. */
-export function truthAbout({ known: { writing, stored }, killedBy }: Pick<Ended, 'known' | 'killedBy'>): JavumboError {
+export function truthAbout({ known, killedBy }: Pick<Ended, 'known' | 'killedBy'>): JavumboError {
+  const { stored, ended } = known;
   const cause = killedBy === undefined ? 'interrupted' : `the process was ended by ${killedBy}`;
-  if (writing !== undefined && !writing.username.startsWith(TEST_USER_PREFIX)) {
-    const { subject, username } = writing;
-    const what = `${subject} "${username}"`;
+  const open = [...known.writing.values()].filter(({ username }) => !username.startsWith(TEST_USER_PREFIX));
+  const [first] = open;
+  if (first !== undefined) {
+    const { subject, username } = first;
+    const [were, those] = open.length === 1 ? ['it was', 'that was'] : ['they were', 'those were'];
     return new JavumboError(
       'unknown',
-      `${what}: ${cause} while it was being written: nobody can tell whether that was stored`,
+      `${open.map(nameOf).join(', ')}: ${cause} while ${were} being written: nobody can tell whether ${those} stored`,
       { try: subject === 'database' ? `javumbo db info ${username}` : `javumbo user get ${username}`, username },
     );
   }
   const kind = killedBy === undefined ? 'interrupted' : 'internal';
-  if (stored === undefined) return new JavumboError(kind, cause);
+  const what = ended ? `${cause} while the result was being printed` : cause;
+  const hint = killedBy === 'SIGKILL' ? MEMORY_HINT : undefined;
+  if (stored === undefined) return new JavumboError(kind, what, { try: hint });
   const { username, version } = stored;
-  return new JavumboError(kind, `database "${username}": ${cause} after it was stored as version ${version}`, {
+  return new JavumboError(kind, `database "${username}": ${what} after it was stored as version ${version}`, {
     try: `javumbo db info ${username}`,
     username,
     actualVersion: version,

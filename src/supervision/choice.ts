@@ -13,7 +13,7 @@ export type Choice =
 const SUPERVISED_NOUNS = ['bench', 'verify'];
 const SUPERVISED_VERBS_OF_DB = ['query', 'exec', 'check', 'info', 'push', 'create'];
 
-const ASKED = ['--version', '--help', '-V', '-h', 'help'];
+const ASKED = ['--version', '--help', '-V', '-h'];
 
 /** Decides by the words alone, before anything is loaded; where it errs, it only costs the start of a process. */
 export function choose(argv: readonly string[], env: NodeJS.ProcessEnv, hasChannel: boolean): Choice {
@@ -21,9 +21,19 @@ export function choose(argv: readonly string[], env: NodeJS.ProcessEnv, hasChann
   // For this process alone: what it starts is not supervised.
   delete env[SUPERVISED];
   if (hasChannel && runId !== undefined) return { kind: 'supervised', runId };
-  if (argv.length === 0 || argv.some((word) => ASKED.includes(word))) return { kind: 'asked' };
+  if (isAsked(argv)) return { kind: 'asked' };
   const long =
     argv.some((word) => SUPERVISED_NOUNS.includes(word)) ||
     (argv.includes('db') && argv.some((word) => SUPERVISED_VERBS_OF_DB.includes(word)));
   return { kind: long ? 'supervisor' : 'watched' };
+}
+
+/**
+ * Only where nothing can precede but a noun and a verb: further behind, the same word may be a username, a value, or SQL,
+ * and a command without a supervisor could not be stopped in order.
+ */
+function isAsked(argv: readonly string[]): boolean {
+  const option = argv.slice(0, 3).findIndex((word) => word.startsWith('-'));
+  const names = option === -1 ? argv.slice(0, 2) : argv.slice(0, Math.min(option, 2));
+  return argv.length === 0 || names.includes('help') || ASKED.includes(argv[option] ?? '');
 }

@@ -10,13 +10,13 @@ import type { Report } from '../report/document.ts';
 import { killGroup, type RunningScript, SCRIPTS, startScript } from '../testing/child-process.ts';
 import { freshMachine, type Json, runCommand } from '../testing/run-command.ts';
 import { type S3Server, startS3Server } from '../testing/s3-server.ts';
+import { busy, ENDLESS, workOf } from '../testing/supervised-command.ts';
 import { truthAbout } from './aftermath.ts';
 import { choose } from './choice.ts';
 import { Knowledge } from './knowledge.ts';
 import { SUPERVISED, type SupervisedMessage } from './messages.ts';
 
 const BUCKET = 'bucket';
-const ENDLESS = 'WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c';
 
 let env: Record<string, string>;
 let server: S3Server | undefined;
@@ -50,24 +50,6 @@ async function must(...argv: string[]): Promise<string> {
   const { code, stdout, stderr } = await runCommand([...argv, '--quiet'], { env });
   expect({ argv, code, stderr }).toEqual({ argv, code: 0, stderr: '' });
   return stdout;
-}
-
-/** The command's own work, which its supervisor has started. */
-async function workOf({ pid }: RunningScript): Promise<number> {
-  for (;;) {
-    const [child] = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ');
-    if (child !== undefined && child !== '') return Number(child);
-    await sleep(20);
-  }
-}
-
-/** Returns when the command has burnt some processor time: SQLite is at work, and nothing else runs in its thread. */
-async function busy(running: RunningScript): Promise<void> {
-  const work = await workOf(running);
-  for (let ticks = 0; ticks < 100; await sleep(20)) {
-    const fields = readFileSync(`/proc/${work}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
-    ticks = Number(fields[11]);
-  }
 }
 
 describe('in the middle of a long SQL statement', () => {
@@ -337,6 +319,25 @@ describe('of work that was killed', () => {
       message: /alice/,
     },
     {
+      name: 'in the middle of one of several writes',
+      messages: [
+        { kind: 'writing', subject: 'account', username: 'ann' },
+        { kind: 'writing', subject: 'account', username: 'bob' },
+        { kind: 'written', subject: 'account', username: 'bob' },
+      ],
+      kind: 'unknown',
+      message: /^account "ann": interrupted while it was/,
+    },
+    {
+      name: 'in the middle of several writes',
+      messages: [
+        { kind: 'writing', subject: 'account', username: 'ann' },
+        { kind: 'writing', subject: 'database', username: 'ann' },
+      ],
+      kind: 'unknown',
+      message: /^account "ann", database "ann": interrupted while they were/,
+    },
+    {
       name: 'in the middle of writing test data',
       messages: [{ kind: 'writing', subject: 'database', username: 'javumbo-test-aa-2-1' }],
       kind: 'interrupted',
@@ -371,6 +372,13 @@ describe('a supervisor', () => {
     { argv: ['--version'], kind: 'asked' },
     { argv: ['db', 'query', '--help'], kind: 'asked' },
     { argv: ['help', 'verify'], kind: 'asked' },
+    { argv: ['db', 'help', 'query'], kind: 'asked' },
+    { argv: ['verify', '-h'], kind: 'asked' },
+    { argv: ['db', 'exec', 'help', 'DELETE FROM t'], kind: 'supervisor' },
+    { argv: ['db', 'query', 'alice', 'SELECT ?', '--', '-h'], kind: 'supervisor' },
+    { argv: ['--bucket', '-V', 'db', 'query', 'alice', 'SELECT 1'], kind: 'supervisor' },
+    { argv: ['--bucket', 'help', 'db', 'query', 'alice', 'SELECT 1'], kind: 'supervisor' },
+    { argv: ['user', 'delete', 'help'], kind: 'watched' },
   ])('$argv is $kind', ({ argv, kind }) => {
     expect(choose(argv, {}, false)).toEqual({ kind });
   });

@@ -1,4 +1,5 @@
-const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+/** What stops a command. */
+export const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 // What stops in order does so in well under a second; whoever pressed Ctrl-C waits for it.
 const GRACE_MS = 2_000;

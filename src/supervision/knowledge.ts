@@ -2,10 +2,12 @@ import type { Subject, SupervisedMessage } from './messages.ts';
 
 /** What work has announced: all that is known of it when it can be asked no more. */
 export class Knowledge {
-  /** With which exit code it ended; undefined while it works. */
+  /** The work has ended, and cleaned up. */
+  ended = false;
+  /** With which exit code; undefined while not all is printed. */
   code: number | undefined;
   /** What is being written, with an outcome that nobody knows. */
-  writing: { readonly subject: Subject; readonly username: string } | undefined;
+  readonly writing = new Map<string, { readonly subject: Subject; readonly username: string }>();
   /** The last write that was stored. */
   stored: { readonly username: string; readonly version: string } | undefined;
   /** Everybody whose database was written, or may have been, and likewise whose account. */
@@ -16,12 +18,12 @@ export class Knowledge {
   add(message: SupervisedMessage): void {
     switch (message.kind) {
       case 'writing':
-        this.writing = message;
+        this.writing.set(nameOf(message), message);
         this.usernames[message.subject].add(message.username);
         break;
       case 'written': {
         const { username, version } = message;
-        this.writing = undefined;
+        this.writing.delete(nameOf(message));
         this.stored = version === undefined ? undefined : { username, version };
         break;
       }
@@ -35,7 +37,15 @@ export class Knowledge {
       case 'idle':
         break;
       case 'ended':
+        this.ended = true;
+        break;
+      case 'printed':
         this.code = message.code;
     }
   }
+}
+
+/** `account "ann"`. */
+export function nameOf({ subject, username }: { readonly subject: Subject; readonly username: string }): string {
+  return `${subject} "${username}"`;
 }

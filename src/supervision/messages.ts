@@ -16,8 +16,10 @@ export type SupervisedMessage =
   | { readonly kind: 'busy'; readonly text: string }
   /** Nothing any more; answered by `cleared` when nothing of it is on the terminal. */
   | { readonly kind: 'idle' }
-  /** The work has ended, and whatever it had to say is said. */
-  | { readonly kind: 'ended'; readonly code: number };
+  /** The work has ended, and cleaned up; its result may still be on its way to whoever reads it. */
+  | { readonly kind: 'ended' }
+  /** All of that is with the system, so that nothing of it is lost with the process. */
+  | { readonly kind: 'printed'; readonly code: number };
 
 /** What of a user is written. */
 export type Subject = 'database' | 'account';

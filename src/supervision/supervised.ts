@@ -1,24 +1,34 @@
+import type { Writable } from 'node:stream';
 import type { Context } from '../cli/context.ts';
 import { announcementsTo, interrupted } from './announcements.ts';
+import { SIGNALS } from './interruption.ts';
 import type { SupervisedMessage, SupervisorMessage } from './messages.ts';
 
-/** Runs the work of a process that a supervisor has started; see supervisor.ts. */
+/** Runs the work of a process that a supervisor has started; see supervisor.ts. `streams`: what it prints to. */
 export async function runSupervised(
   work: (given: Pick<Context, 'signal' | 'runId' | 'announcements'>) => Promise<number>,
   runId: string,
+  streams: readonly Writable[],
 ): Promise<number> {
   const interruption = new AbortController();
   const interrupt = (): void => interruption.abort(interrupted());
   process.on('message', (message: SupervisorMessage) => {
     if (message.kind === 'interrupt') interrupt();
   });
-  // Whoever would have cleaned up is gone, so nobody waits for the result either.
-  process.once('disconnect', interrupt);
   // The terminal sends its signals to everybody; the supervisor's word counts.
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => {});
+  const ignore = (): void => {};
+  for (const signal of SIGNALS) process.on(signal, ignore);
+  // Whoever would have cleaned up is gone, so nobody waits for the result either.
+  const orphaned = (): void => {
+    for (const signal of SIGNALS) process.off(signal, ignore);
+    interrupt();
+  };
+  process.once('disconnect', orphaned);
   const code = await work({ signal: interruption.signal, runId, announcements: announcementsTo(send, cleared) });
-  await send({ kind: 'ended', code });
-  process.off('disconnect', interrupt);
+  await send({ kind: 'ended' });
+  await Promise.all(streams.map(drained));
+  await send({ kind: 'printed', code });
+  process.off('disconnect', orphaned);
   if (process.connected) process.disconnect();
   return code;
 }
@@ -28,6 +38,11 @@ function send(message: SupervisedMessage): Promise<void> {
     if (process.send === undefined || !process.connected) resolve();
     else process.send(message, undefined, undefined, () => resolve());
   });
+}
+
+/** Resolves when the system has all that was written to a stream, or nobody reads it any more. */
+function drained(stream: Writable): Promise<void> {
+  return new Promise((resolve) => stream.write('', () => resolve()));
 }
 
 /** Resolves with the supervisor's word that it shows nothing, or when there is no supervisor any more. */

@@ -6,6 +6,7 @@ import { systemClock } from '../clock.ts';
 import { Interruption } from './interruption.ts';
 import { Knowledge } from './knowledge.ts';
 import { SUPERVISED, type SupervisedMessage, type SupervisorMessage } from './messages.ts';
+import { endOrphan } from './orphan.ts';
 
 /**
  * A second process around commands that can be long in SQLite, for a reason that cannot be had cheaper: while SQLite
@@ -17,7 +18,8 @@ import { SUPERVISED, type SupervisedMessage, type SupervisorMessage } from './me
  * - After two seconds, or at a second Ctrl-C, it kills the work and does what is left to do: aftermath.ts.
  *
  * What the work announces before it does it (messages.ts) is what the supervisor knows when there is nobody left to ask.
- * Should the supervisor itself be killed, the work stops in order, as at a signal.
+ * Should the supervisor itself be killed, the work stops in order, as at a signal; in the middle of a long statement it
+ * cannot, and is killed too: orphan.ts.
  */
 export async function supervise(argv: readonly string[], script: string, given: Surroundings): Promise<number> {
   const runId = randomBytes(6).toString('hex');
@@ -41,11 +43,13 @@ export async function supervise(argv: readonly string[], script: string, given: 
     () => tell({ kind: 'interrupt' }),
     () => child.kill('SIGKILL'),
   );
+  const callOff = child.pid === undefined ? undefined : endOrphan(child.pid);
   const ended = await endOf(child);
+  callOff?.();
   interruption.over();
   progress.done();
   if (ended.code !== null) return ended.code;
-  // It had said all that it had to say, and only its connections or its disk kept it.
+  // All that it had to say is said, and only its connections or its disk kept it.
   if (known.code !== undefined) return known.code;
   const { finishFor } = await import('./aftermath.ts');
   const killedBy = interruption.requested ? undefined : (ended.signal ?? 'unknown');

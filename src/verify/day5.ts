@@ -71,8 +71,8 @@ async function withTestAccounts(
   try {
     await work({ usernames, repository, table });
   } catch (error) {
-    // What the work threw matters more than what its clean-up may throw.
-    await remove().catch(() => {});
+    // What the work threw matters more than what its clean-up may throw, which is told all the same.
+    await remove().catch((left) => run.onLeft?.(left));
     throw error;
   }
   await remove();

@@ -3,6 +3,7 @@ import { checklistOn } from '../../cli/checklist.ts';
 import type { Execute, Invocation } from '../../cli/execute.ts';
 import { formatMs } from '../../cli/format.ts';
 import { JavumboError } from '../../failure.ts';
+import type { TestRun } from '../../test-data.ts';
 import { DAYS, type Day, type DayName } from '../../verify/days.ts';
 import type { VerifyResult } from '../../verify/run.ts';
 import { DEFAULT_RTT_MS } from '../bench/scenario.ts';
@@ -61,17 +62,40 @@ async function verifyDays(
     operation: `one run of verify ${name}`,
   } as const;
   const checklist = checklistOn(context, flags);
+  const { run, tell } = telling(invocation.run());
   try {
-    return await withReport(invocation, deployment, output, start, (report) =>
-      runDays(report, days, deployment, { ...context, run: invocation.run() }, options, {
+    return await withReport(invocation, deployment, output, start, (report) => {
+      refuseKilled(context.signal);
+      return runDays(report, days, deployment, { ...context, run }, options, {
         started: (test) => checklist.started(`Test ${test.id}: ${test.name}`),
         ended: ({ id, name: test, status, durationMs }) =>
           checklist.ended(status, `Test ${id}: ${test}`, formatMs(durationMs)),
-      }),
-    );
+      });
+    });
   } finally {
     checklist.done();
+    tell();
   }
+}
+
+/** A run that says what it keeps and leaves only when told to: between the lines of a checklist that would be lost. */
+function telling(run: TestRun): { readonly run: TestRun; readonly tell: () => void } {
+  const held: (() => void)[] = [];
+  return {
+    run: {
+      ...run,
+      onKept: (...kept) => held.push(() => run.onKept?.(...kept)),
+      onLeft: (error) => held.push(() => run.onLeft?.(error)),
+    },
+    tell: () => {
+      for (const say of held) say();
+    },
+  };
+}
+
+/** Throws what ended an earlier process with this work, unless that was an interruption, which each test reports itself. */
+function refuseKilled(signal: AbortSignal | undefined): void {
+  if (signal?.reason instanceof JavumboError && signal.reason.kind !== 'interrupted') throw signal.reason;
 }
 
 function existing(only: readonly string[], days: readonly Day[]): ReadonlySet<string> {
