@@ -211,6 +211,58 @@ describe('a report', () => {
     expect(readFileSync(fileOf('a.md'), 'utf8')).toMatch(/^## ❌[\s\S]*\n- interrupted\n/);
   });
 
+  test('keeps its figures when only the clean-up fails, and says what may be left', async () => {
+    deployment.server?.inject({ fault: 'refuse-before', operation: 'DeleteObjects', status: 403, times: 1_000 });
+    const argv = ['bench', 'latency', '--requests', '3', '--json', '--report', `json=${fileOf('a.json')}`];
+    const result = await deployment.run([...argv, '--threshold', 'totalMs.count==3']);
+    expect(result.code).toBe(5);
+    const report = readReportFile('a.json');
+    expect(report).toMatchObject({
+      passed: false,
+      metrics: { totalMs: { count: 3 }, downloadMs: { count: 3 } },
+      derived: { putPerRequest: 1 },
+      requests: { put: 3 },
+      thresholds: [{ passed: true, actual: 3 }],
+      failureReasons: [expect.stringMatching(/^test data may be left, which javumbo clean all removes: delete /)],
+    });
+    expect(result.json()).toEqual(report);
+    const { stdout } = await runCommand(['report', 'show', fileOf('a.json')]);
+    expect(stdout).toMatch(/^request {2}1 [\s\S]*\nfailed: test data may be left, /);
+  });
+
+  test.each([
+    {
+      verb: 'latency',
+      samples: { totalMs: 5, downloadMs: 5, queryMs: 5, uploadMs: 5 },
+      more: { requests: { put: 5 } },
+    },
+    { verb: 'cache', samples: { uncachedReadMs: 5 }, more: {} },
+    { verb: 'hit-rate', samples: { requestMs: 5, coldMs: 5 }, more: { hits: Array(5).fill(false) } },
+  ])('keeps the samples of a bench $verb that is interrupted late', async ({ verb, samples, more }) => {
+    const interruption = new AbortController();
+    let gets = 0;
+    const server = await openOnS3({
+      beforeWork: ({ operation }) => {
+        if (operation === 'GetObject' && ++gets > 5) interruption.abort(new JavumboError('interrupted', 'interrupted'));
+      },
+    });
+    try {
+      const argv = ['bench', verb, '--requests', '20', '--cache-ttl', '0', '--report', `json=${fileOf('a.json')}`];
+      expect((await server.run(argv, { signal: interruption.signal })).code).toBe(130);
+    } finally {
+      await server.close();
+    }
+    const report = readReportFile('a.json');
+    expect(report).toMatchObject({ passed: false, failureReasons: ['interrupted'], ...more });
+    expect(Object.fromEntries(Object.entries(report.metrics).map(([name, { count }]) => [name, count]))).toEqual(
+      samples,
+    );
+    expect(report.cost).toBeUndefined();
+    const shown = await runCommand(['report', 'show', fileOf('a.json')]);
+    expect(shown.stdout).toMatch(new RegExp(`^bench ${verb}\\nmetric [\\s\\S]*\\n${Object.keys(samples)[0]} `));
+    expect(shown.stdout).not.toContain('NaN');
+  });
+
   test('knows the SDK, and the commit that the CI names', async () => {
     const commit = 'c0ffee'.repeat(6);
     const github = { env: { GITHUB_SHA: commit } };

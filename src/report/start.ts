@@ -36,10 +36,15 @@ export interface ReportStart extends Pick<Report, 'kind' | 'name' | 'parameters'
   readonly prices: Prices;
 }
 
+/** What a run that did not come to its end has measured all the same. */
+export type MeasuredSoFar = Pick<ReportParts, 'metrics' | 'hits' | 'requests'>;
+
 /** A report that is being made. Each run ends in exactly one of the two. */
 export interface StartedReport {
   /** Ends it with what was found; missed thresholds are added to the reasons. */
   finish(parts: ReportParts): Report;
+  /** From now on `fail` reports what this returns, too: samples took their time, and an interruption makes none false. */
+  measuring(soFar: () => MeasuredSoFar): void;
   /** Ends it with what was thrown instead: a signal, a store that cannot be reached, a defect. */
   fail(thrown: unknown): Report;
 }
@@ -76,7 +81,11 @@ export async function startReport(
     failureReasons: [],
     ...parts,
   });
+  let measuredSoFar = (): MeasuredSoFar => ({});
   return {
+    measuring: (soFar) => {
+      measuredSoFar = soFar;
+    },
     finish: ({ operations = 0, ...parts }) => {
       const found = complete({ ...parts, derived: finite(parts.derived ?? {}) });
       const priced =
@@ -93,7 +102,11 @@ export async function startReport(
     fail: (thrown) => {
       const interrupted = thrown instanceof JavumboError && thrown.kind === 'interrupted';
       return {
-        ...complete({ passed: false, failureReasons: [interrupted ? 'interrupted' : messageOf(thrown)] }),
+        ...complete({
+          ...measuredSoFar(),
+          passed: false,
+          failureReasons: [interrupted ? 'interrupted' : messageOf(thrown)],
+        }),
         thresholds: thresholds.map(({ expression }) => ({ expression, passed: false })),
       };
     },

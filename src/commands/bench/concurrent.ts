@@ -2,11 +2,18 @@ import type { Command } from 'commander';
 import type { ConcurrentVerdict } from '../../bench/concurrent.ts';
 import type { Execute, Invocation } from '../../cli/execute.ts';
 import { formatMs } from '../../cli/format.ts';
-import type { Report } from '../../report/document.ts';
 import { parseCount } from '../db/exec.ts';
 import { type LeaseFlags, leaseOptions } from '../db/lease-options.ts';
 import { benchOptions, type ReportFlags } from '../report-options.ts';
-import { DEFAULT_RTT_MS, FUNCTION_CACHE_TTL, notesOption, parsePositive, reportView, runScenario } from './scenario.ts';
+import {
+  type BenchResult,
+  DEFAULT_RTT_MS,
+  FUNCTION_CACHE_TTL,
+  notesOption,
+  parsePositive,
+  reportView,
+  runScenario,
+} from './scenario.ts';
 
 interface ConcurrentOptions extends LeaseFlags, ReportFlags {
   readonly workers: number;
@@ -35,7 +42,7 @@ export function registerBenchConcurrent(parent: Command, execute: Execute): void
 export async function benchConcurrent(
   invocation: Invocation,
   { workers, requests, notes, retries = workers * requests - 1, lease = false, leaseTtl, ...output }: ConcurrentOptions,
-): Promise<Report> {
+): Promise<BenchResult> {
   const { CONCURRENT_FIGURES, concurrentFigures, judgeConcurrent, measureConcurrent } = await import(
     '../../bench/concurrent.ts'
   );

@@ -8,7 +8,7 @@ import { cacheView } from '../bench/cache.ts';
 import { concurrentView } from '../bench/concurrent.ts';
 import { hitRateView } from '../bench/hit-rate.ts';
 import { latencyView } from '../bench/latency.ts';
-import { metricLines, reportView } from '../bench/scenario.ts';
+import { type BenchResult, metricLines, reportView } from '../bench/scenario.ts';
 import { verifyView } from '../verify/view.ts';
 
 export function registerReportShow(parent: Command, execute: Execute): void {
@@ -21,14 +21,14 @@ export function registerReportShow(parent: Command, execute: Execute): void {
   );
 }
 
-const BENCH_VIEWS: Readonly<Record<string, View<Report>>> = {
+const BENCH_VIEWS: Readonly<Record<string, View<BenchResult>>> = {
   latency: latencyView,
   cache: cacheView,
   'hit-rate': hitRateView,
   concurrent: concurrentView,
 };
 
-/** What this javumbo has no view of its own for: a benchmark of a newer one, or one that failed before it measured. */
+/** What this javumbo has no view of its own for: a benchmark of a newer one, or one that did not come to its end. */
 const plainView = reportView(({ name, metrics, derived }, paint) => [
   paint.strong(`bench ${name}`),
   ...metricLines(
@@ -48,8 +48,9 @@ export const showView: View<Report> = {
       typeof value === 'string' ? visible(value) : value,
     );
     if (report.kind === 'verify') return verifyView.text?.({ report, days: [], failure: undefined }, paint) ?? '';
-    const measured = Object.keys(report.metrics).length > 0 || report.workers !== undefined;
-    return ((measured && BENCH_VIEWS[report.name]) || plainView).text?.(report, paint) ?? '';
+    // What ended early has samples at most, and no figures computed from them.
+    const complete = Object.keys(report.derived).length > 0;
+    return ((complete && BENCH_VIEWS[report.name]) || plainView).text?.({ report, failure: undefined }, paint) ?? '';
   },
   exitCode: () => EXIT_CODE.ok,
 };
