@@ -123,6 +123,42 @@ describe('the files of a run', () => {
     expect(result.failure().message).toMatch(reason);
   });
 
+  const WRONG = [
+    { name: 'no bucket', argv: ['--deployment', 'aws'], kind: 'aws', says: /^--deployment aws needs a bucket$/ },
+    {
+      name: 'an endpoint of nothing',
+      argv: ['--endpoint-url', 'http://127.0.0.1:1'],
+      kind: 'local',
+      says: /names a part of a deployment on AWS/,
+    },
+    { name: 'a round trip on AWS', argv: ['--bucket', 'b', '--rtt', '5'], kind: 'aws', says: /--rtt simulates/ },
+  ];
+
+  test.each(['bench hit-rate', 'verify day2'].flatMap((verb) => WRONG.map((wrong) => ({ verb, ...wrong }))))(
+    'of $verb tell of $name, so that CI does not read those of the run before',
+    async ({ verb, argv, kind, says }) => {
+      writeFileSync(fileOf('a.json'), 'old');
+      writeFileSync(fileOf('a.xml'), 'old');
+      const files = ['--report', `json=${fileOf('a.json')}`, '--report', `junit=${fileOf('a.xml')}`];
+      const result = await runCommand([...verb.split(' '), ...argv, ...files], { env });
+      expect(result).toMatchObject({ code: 2, stdout: '' });
+      const report = readReportFile('a.json');
+      expect(report).toMatchObject({
+        passed: false,
+        deployment: { kind },
+        failureReasons: [expect.stringMatching(says)],
+      });
+      expect(readFileSync(fileOf('a.xml'), 'utf8')).toContain('failures="1"');
+    },
+  );
+
+  test('tell of a threshold on what is never measured', async () => {
+    writeFileSync(fileOf('a.json'), 'old');
+    const argv = [...LATENCY, '--threshold', 'nothing.p95<1', '--report', `json=${fileOf('a.json')}`];
+    expect((await runCommand(argv, { env })).code).toBe(2);
+    expect(readReportFile('a.json').failureReasons).toEqual([expect.stringMatching(/there is no figure "nothing/)]);
+  });
+
   test('may be a device, a pipe, or stdout without --json', async () => {
     execFileSync('mkfifo', [fileOf('pipe')]);
     const reader = runScript(

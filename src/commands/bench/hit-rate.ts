@@ -37,44 +37,49 @@ export async function benchHitRate(
   const { createWithNotes } = await import('../../bench/latency.ts');
   const { requestsSince } = await import('../../databases/request-counts.ts');
   const { context } = invocation;
-  const opened = await invocation.deployment({ rttDefaultMs: DEFAULT_RTT_MS });
-  const cacheTtlSeconds = opened.config.cacheTtl.value ?? FUNCTION_CACHE_TTL;
   const plan = {
     name: 'hit-rate',
-    parameters: { requests, notes, cacheTtlSeconds, loop: 'closed' },
+    parameters: { requests, notes, loop: 'closed' },
+    cacheTtlDefault: FUNCTION_CACHE_TTL,
     operation: 'one read of a user who reads again and again',
     figures: HIT_RATE_FIGURES,
   };
-  return runScenario(invocation, opened, output, plan, async ({ deployment, username, progress, measuring }) => {
-    await createWithNotes(deployment.databases({ cacheTtlDefault: 0, caching: false }), username, notes, context);
-    const before = deployment.requests();
-    const soFar: HitRateRequest[] = [];
-    measuring(() => ({
-      metrics: soFar.length === 0 ? {} : hitRateFigures(soFar).metrics,
-      hits: soFar.map(({ hit }) => hit),
-      requests: requestsSince(before, deployment.requests()),
-    }));
-    const made = await measureHitRate({
-      databases: deployment.databases({ cacheTtlDefault: FUNCTION_CACHE_TTL }),
-      username,
-      requests,
-      clock: context.clock,
-      counts: () => deployment.requests(),
-      onRequest: (request, index) => {
-        soFar.push(request);
-        progress.show(`request ${index + 1} of ${requests}: ${request.hit ? 'hit' : 'miss'}`);
-      },
-    });
-    const { metrics, derived } = hitRateFigures(made);
-    return {
-      metrics,
-      derived,
-      hits: made.map(({ hit }) => hit),
-      requests: requestsSince(before, deployment.requests()),
-      operations: requests,
-      warnings: hitRateDoubts(derived),
-    };
-  });
+  return runScenario(
+    invocation,
+    { rttDefaultMs: DEFAULT_RTT_MS },
+    output,
+    plan,
+    async ({ deployment, username, progress, measuring }) => {
+      await createWithNotes(deployment.databases({ cacheTtlDefault: 0, caching: false }), username, notes, context);
+      const before = deployment.requests();
+      const soFar: HitRateRequest[] = [];
+      measuring(() => ({
+        metrics: soFar.length === 0 ? {} : hitRateFigures(soFar).metrics,
+        hits: soFar.map(({ hit }) => hit),
+        requests: requestsSince(before, deployment.requests()),
+      }));
+      const made = await measureHitRate({
+        databases: deployment.databases({ cacheTtlDefault: FUNCTION_CACHE_TTL }),
+        username,
+        requests,
+        clock: context.clock,
+        counts: () => deployment.requests(),
+        onRequest: (request, index) => {
+          soFar.push(request);
+          progress.show(`request ${index + 1} of ${requests}: ${request.hit ? 'hit' : 'miss'}`);
+        },
+      });
+      const { metrics, derived } = hitRateFigures(made);
+      return {
+        metrics,
+        derived,
+        hits: made.map(({ hit }) => hit),
+        requests: requestsSince(before, deployment.requests()),
+        operations: requests,
+        warnings: hitRateDoubts(derived),
+      };
+    },
+  );
 }
 
 function hitRateDoubts({ hits = 0, misses = 0 }: Readonly<Record<string, number>>): string[] {

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { InvalidArgumentError } from 'commander';
-import type { Invocation } from '../../cli/execute.ts';
+import type { DeploymentOptions, Invocation } from '../../cli/execute.ts';
 import { EXIT_CODE } from '../../cli/exit-code.ts';
 import { formatMs } from '../../cli/format.ts';
 import type { Paint, View } from '../../cli/print.ts';
@@ -9,7 +9,7 @@ import type { Deployment } from '../../deployment/deployment.ts';
 import { type FailureKind, JavumboError, messageOf } from '../../failure.ts';
 import type { Report } from '../../report/document.ts';
 import type { MeasuredSoFar, ReportParts } from '../../report/start.ts';
-import { type FigureNames, refuseUnknownFigures } from '../../report/threshold.ts';
+import type { FigureNames } from '../../report/threshold.ts';
 import { costLines } from '../cost-lines.ts';
 import { type ReportFlags, withReport } from '../report-options.ts';
 
@@ -41,6 +41,8 @@ export interface ScenarioPlan {
   readonly parameters: Report['parameters'];
   /** What one operation is, of which the report prices a million. */
   readonly operation: string;
+  /** Where it caches, the allowed staleness in seconds unless something says another one. */
+  readonly cacheTtlDefault?: number;
   /** All that it may measure, so that a threshold on anything else is refused beforehand. */
   readonly figures: FigureNames;
 }
@@ -48,15 +50,14 @@ export interface ScenarioPlan {
 /** Runs one benchmark for a user of its own, and reports what it measured, however it ends. */
 export async function runScenario(
   invocation: Invocation,
-  deployment: Deployment,
+  options: DeploymentOptions,
   flags: ReportFlags,
-  { figures, ...plan }: ScenarioPlan,
+  plan: ScenarioPlan,
   measure: (scenario: Scenario) => Promise<ReportParts>,
 ): Promise<BenchResult> {
-  refuseUnknownFigures(flags.threshold ?? [], figures);
   const { withTestUser } = await import('../../bench/test-user.ts');
   const { context } = invocation;
-  return withReport(invocation, deployment, flags, { kind: 'bench', ...plan }, async (started) => {
+  return withReport(invocation, options, flags, { kind: 'bench', ...plan }, async (started, deployment) => {
     const progress = progressOn(context, invocation.flags.quiet);
     let parts: ReportParts | undefined;
     try {

@@ -52,7 +52,7 @@ async function verifyDays(
   const { parametersOf, runDays } = await import('../../verify/run.ts');
   const { context, flags } = invocation;
   const timed = days.some((day) => day.timed);
-  const deployment = await invocation.deployment(timed ? { rttDefaultMs: DEFAULT_RTT_MS } : {});
+  const opening = timed ? { rttDefaultMs: DEFAULT_RTT_MS } : {};
   const options = { only: selection, failFast, noSkips: !skips };
   const start = {
     kind: 'verify',
@@ -62,7 +62,7 @@ async function verifyDays(
   } as const;
   const checklist = checklistOn(context, flags);
   try {
-    return await withReport(invocation, deployment, output, start, (report) =>
+    return await withReport(invocation, opening, output, start, (report, deployment) =>
       runDays(report, days, deployment, { ...context, run: invocation.run() }, options, {
         started: (test) => checklist.started(`Test ${test.id}: ${test.name}`),
         ended: ({ id, name: test, status, durationMs }) =>
