@@ -3,6 +3,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import {
   chmodSync,
   existsSync,
+  lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -20,6 +21,9 @@ import { runScript, SCRIPTS } from '../testing/child-process.ts';
 import { type CommandDeployment, openOnS3 } from '../testing/command-deployments.ts';
 import { asReport } from '../testing/report-schema.ts';
 import { freshMachine, runCommand, temporaryDirectory } from '../testing/run-command.ts';
+
+/** A mount of one's own takes root, or a kernel that lets anybody be it. */
+const canMount = spawnSync('unshare', ['-rm', 'mount', '--bind', '/dev/null', '/dev/null']).status === 0;
 
 let directory: string;
 let env: NodeJS.ProcessEnv;
@@ -95,6 +99,31 @@ describe('the files of a run', () => {
     expect(readReportFile('real.json').name).toBe('latency');
     expect(statSync(fileOf('real.json')).mode & 0o777).toBe(0o640);
     expect(readdirSync(directory).sort()).toEqual(['link.json', 'real.json']);
+  });
+
+  test('go to where a link points, also where nothing is yet', async () => {
+    mkdirSync(fileOf('elsewhere'));
+    symlinkSync('elsewhere', fileOf('linked'));
+    symlinkSync('../made.json', fileOf('elsewhere/link.json'));
+    expect((await runCommand([...LATENCY, '--report', `json=${fileOf('linked/link.json')}`], { env })).code).toBe(0);
+    expect(readReportFile('made.json').name).toBe('latency');
+    expect(lstatSync(fileOf('elsewhere/link.json')).isSymbolicLink()).toBe(true);
+  });
+
+  test.skipIf(!canMount)('may be mounted, as a container does with -v report.json:/report.json', async () => {
+    writeFileSync(fileOf('outside.json'), 'x'.repeat(100_000));
+    writeFileSync(fileOf('a.json'), '');
+    const script = 'mount --bind "$1" "$2" && shift 2 && exec "$@"';
+    const command = [process.execPath, SCRIPTS.javumbo, ...LATENCY, '--report', `json=${fileOf('a.json')}`];
+    const argv = ['-rm', 'sh', '-c', script, 'sh', fileOf('outside.json'), fileOf('a.json'), ...command];
+    const { status, stderr } = spawnSync('unshare', argv, {
+      encoding: 'utf8',
+      env: { ...env, PATH: process.env.PATH },
+    });
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect(readReportFile('outside.json').name).toBe('latency');
+    expect(readFileSync(fileOf('a.json'), 'utf8')).toBe('');
+    expect(readdirSync(directory).sort()).toEqual(['a.json', 'outside.json']);
   });
 
   test('are left alone by a command that is refused', async () => {

@@ -1,9 +1,9 @@
 /**
  * Reports in files. An ordinary file is replaced whole, by a rename at the end, so that nobody ever reads half a report
- * and a run that is killed leaves the old one; a pipe or a device is written where it stands.
+ * and a run that is killed leaves the old one; a pipe, a device or a file that is mounted is written where it stands.
  */
 import { constants } from 'node:fs';
-import { access, type FileHandle, open, realpath, rename, rm, stat } from 'node:fs/promises';
+import { access, type FileHandle, open, readlink, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { Context, Output } from '../cli/context.ts';
 import { codeOf, JavumboError, messageOf } from '../failure.ts';
@@ -95,10 +95,7 @@ function isStepSummary({ format, file }: ReportTarget, env: NodeJS.ProcessEnv): 
 }
 
 async function openFile(file: string, appending: boolean, random: Random): Promise<Destination> {
-  const path = await realpath(file).catch((error: unknown) => {
-    if (codeOf(error) === 'ENOENT') return resolve(file);
-    throw error;
-  });
+  const path = await pathBehindLinks(file);
   const existing = await stat(path).catch((error: unknown) => {
     if (codeOf(error) === 'ENOENT') return undefined;
     throw error;
@@ -119,6 +116,18 @@ async function openFile(file: string, appending: boolean, random: Random): Promi
   }
   await rm(probe);
   return { path, write };
+}
+
+/** Where a file is or will be: a link may point to a file that is still to be made. */
+async function pathBehindLinks(file: string): Promise<string> {
+  try {
+    return await realpath(file);
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') throw error;
+  }
+  // Nothing is there, or a link to nothing.
+  const target = await readlink(file).catch(() => undefined);
+  return target === undefined ? resolve(file) : pathBehindLinks(resolve(await realpath(dirname(file)), target));
 }
 
 function heldOpen(path: string, handle: FileHandle): Destination {
@@ -145,7 +154,12 @@ async function replaceWhole(path: string, text: string, mode: number | undefined
     } finally {
       await handle.close();
     }
-    await rename(part, path);
+    await rename(part, path).catch(async (error: unknown) => {
+      // A file that a container has mounted for itself (-v r.json:/r.json) is in use, and takes bytes all the same.
+      if (codeOf(error) !== 'EBUSY') throw error;
+      await writeFile(path, text);
+      await rm(part);
+    });
   } catch (error) {
     await rm(part, { force: true });
     throw error;
