@@ -405,12 +405,38 @@ describe('cost', () => {
     expect(report.costUsdPerMillion).toBeCloseTo(read * 0.125 + write * 0.625, 6);
   });
 
+  test.each([
+    { name: 'one test of three', argv: ['--only', '2.1'], code: 0 },
+    { name: 'all tests, by their numbers', argv: ['--only', '2.1,2.2,2.3'], code: 0, priced: true },
+  ])('of verify is said of a whole run alone: $name', async ({ argv, code, priced = false }) => {
+    const result = await runCommand(['verify', 'day2', '--deployment', 'local', '--json', ...argv], { env });
+    expect(result.code).toBe(code);
+    const { cost, costUsdPerMillion } = asReport(result.json());
+    expect([cost !== undefined, costUsdPerMillion !== undefined]).toEqual([priced, priced]);
+  });
+
+  test('of a verify whose tests are stopped or break off is not said', async () => {
+    let steps = 0;
+    const atStep = (): void => {
+      if (++steps === 3) throw new JavumboError('unavailable', 'gone');
+    };
+    for (const argv of [[], ['--fail-fast']]) {
+      steps = 0;
+      const result = await runCommand(['verify', 'day2', '--deployment', 'local', '--json', ...argv], { env, atStep });
+      expect(result.code).toBe(5);
+      const { cost, requests } = asReport(result.json());
+      expect(cost).toBeUndefined();
+      expect(requests.get).toBeGreaterThan(0);
+    }
+  });
+
   test('of verify is that of one run', async () => {
     const report = asReport(
       (await runCommand(['verify', 'day2', '--deployment', 'local', '--quiet', '--json'], { env })).json(),
     );
     const { get, head, put } = report.requests;
     expect(report.cost?.operations).toBe(1);
+    expect(report.cost?.operation).toBe('one run of verify day2, the clean-up of its objects not counted');
     expect(report.costUsdPerMillion).toBeCloseTo((get + head) * 0.4 + put * 5, 6);
   });
 });

@@ -57,12 +57,16 @@ export async function runDays(
   const results: CheckResult[] = [];
   const summaries: DaySummary[] = [];
   let stoppedFor: string | undefined;
+  let complete = true;
   for (const day of days) {
     const startedAt = context.clock.monotonic();
     const figures = newFigures();
     const ofDay: CheckResult[] = [];
     for (const test of await day.prepare(deployment, context, figures)) {
-      if (options.only?.has(test.id) === false) continue;
+      if (options.only?.has(test.id) === false) {
+        complete = false;
+        continue;
+      }
       if (context.signal?.aborted) stoppedFor = 'interrupted';
       const reason = stoppedFor ?? test.skipReason;
       if (reason === undefined) listener.started(test);
@@ -70,6 +74,7 @@ export async function runDays(
         reason === undefined
           ? await runTest(test, context.clock)
           : skipped(test, reason, options.noSkips && stoppedFor === undefined);
+      complete &&= reason === undefined && result.failure === undefined;
       ofDay.push(result);
       listener.ended(result.check);
       if (result.failure === 'interrupted') stoppedFor = 'interrupted';
@@ -106,7 +111,8 @@ export async function runDays(
         ...addRequests(requestsSince(before, deployment.requests()), all.workerRequests),
         dynamo: tableRequestsSince(tablesBefore, deployment.tableRequests()),
       },
-      operations: 1,
+      // A part of a run, or a test that broke off, says nothing of what a run costs.
+      ...(complete ? { operations: 1 } : {}),
       warnings: all.warnings,
       passed: failureReasons.length === 0,
       failureReasons,

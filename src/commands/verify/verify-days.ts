@@ -58,7 +58,7 @@ async function verifyDays(
     kind: 'verify',
     name,
     parameters: parametersOf(options),
-    operation: `one run of verify ${name}`,
+    operation: `one run of verify ${name}, the clean-up of its objects not counted`,
   } as const;
   const checklist = checklistOn(context, flags);
   try {
