@@ -446,6 +446,7 @@ describe('report show', () => {
     LATENCY,
     ['bench', 'hit-rate', '--requests', '10', '--rtt', '0', '--quiet'],
     ['verify', 'day2', '--quiet'],
+    ['verify', 'all', '--only', '2.1,2.2', '--quiet'],
   ])('shows what %s %s showed', async (...argv) => {
     const made = await runCommand([...argv, '--report', `json=${fileOf('a.json')}`], { env });
     expect(made.code).toBe(0);
@@ -466,6 +467,13 @@ describe('report show', () => {
     const { code, stderr } = await runCommand(['report', 'show', fileOf('a.json')]);
     expect(code).toBe(2);
     expect(stderr).toMatch(reason);
+  });
+
+  test.each(['constructor', 'toString', '__proto__'])('shows a report that is named %s', async (name) => {
+    await runCommand([...LATENCY, '--report', `json=${fileOf('a.json')}`], { env });
+    writeFileSync(fileOf('odd.json'), JSON.stringify({ ...readReportFile('a.json'), name }));
+    const { code, stdout } = await runCommand(['report', 'show', fileOf('odd.json')]);
+    expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringContaining(`bench ${name}\nmetric `) });
   });
 
   test('shows a report with fields and a benchmark of later, and keeps its texts from the terminal', async () => {

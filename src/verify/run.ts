@@ -6,7 +6,7 @@ import type { Check, Report } from '../report/document.ts';
 import type { StartedReport } from '../report/start.ts';
 import { tableRequestsSince } from '../table-requests.ts';
 import { type CheckResult, type Figures, runTest, skipped, type Test } from './check.ts';
-import type { Day, Sources } from './days.ts';
+import { type Day, type DaySummary, type Sources, summaryOf } from './days.ts';
 
 export interface VerifyResult {
   readonly report: Report;
@@ -14,14 +14,6 @@ export interface VerifyResult {
   readonly days: readonly DaySummary[];
   /** The gravest kind of failure that ended a test early. */
   readonly failure: FailureKind | undefined;
-}
-
-export interface DaySummary {
-  readonly name: string;
-  readonly passed: number;
-  readonly failed: number;
-  readonly skipped: number;
-  readonly durationMs: number;
 }
 
 export interface VerifyOptions {
@@ -59,7 +51,6 @@ export async function runDays(
   let stoppedFor: string | undefined;
   let complete = true;
   for (const day of days) {
-    const startedAt = context.clock.monotonic();
     const figures = newFigures();
     const ofDay: CheckResult[] = [];
     for (const test of await day.prepare(deployment, context, figures)) {
@@ -82,7 +73,12 @@ export async function runDays(
         stoppedFor ??= `test ${test.id} failed, and --fail-fast was given`;
       }
     }
-    summaries.push(summaryOf(day.name, ofDay, context.clock.monotonic() - startedAt));
+    summaries.push(
+      summaryOf(
+        day.name,
+        ofDay.map(({ check }) => check),
+      ),
+    );
     results.push(...ofDay);
     addFigures(all, figures, days.length > 1 ? `${day.name}.` : '');
   }
@@ -134,11 +130,6 @@ function addFigures(all: Figures, figures: Figures, prefix: string): void {
   all.workers = [...all.workers, ...figures.workers];
   all.workerRequests = addRequests(all.workerRequests, figures.workerRequests);
   all.warnings = [...all.warnings, ...figures.warnings];
-}
-
-function summaryOf(name: string, results: readonly CheckResult[], durationMs: number): DaySummary {
-  const count = (status: Check['status']): number => results.filter(({ check }) => check.status === status).length;
-  return { name, passed: count('passed'), failed: count('failed'), skipped: count('skipped'), durationMs };
 }
 
 function isAskedFor(day: Day | undefined, { only }: VerifyOptions): boolean {

@@ -4,6 +4,7 @@ import { EXIT_CODE } from '../../cli/exit-code.ts';
 import { visible } from '../../cli/format.ts';
 import type { View } from '../../cli/print.ts';
 import type { Report } from '../../report/document.ts';
+import { summariesOf } from '../../verify/days.ts';
 import { cacheView } from '../bench/cache.ts';
 import { concurrentView } from '../bench/concurrent.ts';
 import { hitRateView } from '../bench/hit-rate.ts';
@@ -47,10 +48,14 @@ export const showView: View<Report> = {
     const report: Report = JSON.parse(JSON.stringify(read), (_, value) =>
       typeof value === 'string' ? visible(value) : value,
     );
-    if (report.kind === 'verify') return verifyView.text?.({ report, days: [], failure: undefined }, paint) ?? '';
+    if (report.kind === 'verify') {
+      const days = report.name === 'all' ? summariesOf(report) : [];
+      return verifyView.text?.({ report, days, failure: undefined }, paint) ?? '';
+    }
     // What ended early has samples at most, and no figures computed from them.
     const complete = Object.keys(report.derived).length > 0;
-    return ((complete && BENCH_VIEWS[report.name]) || plainView).text?.({ report, failure: undefined }, paint) ?? '';
+    const view = complete && Object.hasOwn(BENCH_VIEWS, report.name) ? BENCH_VIEWS[report.name] : plainView;
+    return view?.text?.({ report, failure: undefined }, paint) ?? '';
   },
   exitCode: () => EXIT_CODE.ok,
 };
