@@ -226,6 +226,22 @@ describe('the files of a run', () => {
     expect(text.startsWith('# what the step before said\n')).toBe(kept);
     expect(text.match(/^## /gm)).toHaveLength(kept ? 2 : 1);
   });
+
+  test.each([
+    { name: 'after a line without its end', before: 'what the step before said' },
+    { name: 'after an open element', before: '<details>\n' },
+    { name: 'in an empty file', before: '' },
+  ])('the heading in a summary is one, also $name', async ({ before }) => {
+    const summary = fileOf('summary.md');
+    writeFileSync(summary, before);
+    const github = { GITHUB_ACTIONS: 'true', GITHUB_STEP_SUMMARY: summary };
+    expect(
+      (await runCommand([...LATENCY, '--report', `markdown=${summary}`], { env: { ...env, ...github } })).code,
+    ).toBe(0);
+    expect(readFileSync(summary, 'utf8')).toMatch(
+      new RegExp(`^${before}${before === '' ? '' : '\\n\\n'}## ✅ javumbo`),
+    );
+  });
 });
 
 describe('a report', () => {

@@ -102,7 +102,7 @@ async function openFile(file: string, appending: boolean, random: Random): Promi
   });
   if (existing?.isDirectory()) throw new Error('it is a directory');
   if (existing !== undefined && !existing.isFile()) return heldOpen(path, await open(path, 'w'));
-  if (appending) return heldOpen(path, await open(path, 'a'));
+  if (appending) return heldOpen(path, await open(path, 'a'), { apart: true });
   if (existing !== undefined) await access(path, constants.W_OK);
   const write = (text: string): Promise<void> => replaceWhole(path, text, existing?.mode, random);
   // An empty file beside it, made and removed, proves that the directory is there and takes files.
@@ -130,12 +130,14 @@ async function pathBehindLinks(file: string): Promise<string> {
   return target === undefined ? resolve(file) : pathBehindLinks(resolve(await realpath(dirname(file)), target));
 }
 
-function heldOpen(path: string, handle: FileHandle): Destination {
+/** `apart`: with a blank line after what is there, without which a heading may be none. */
+function heldOpen(path: string, handle: FileHandle, { apart = false } = {}): Destination {
   return {
     path,
     write: async (text) => {
       try {
-        await handle.writeFile(text);
+        const follows = apart && (await handle.stat()).size > 0;
+        await handle.writeFile(follows ? `\n\n${text}` : text);
       } finally {
         await handle.close();
       }
