@@ -139,6 +139,7 @@ describe('the files of a run', () => {
     { name: 'a directory', targets: ['json=.'], reason: /it is a directory/ },
     { name: 'a path through a file', targets: ['json=/dev/null/x'], reason: /cannot be written/ },
     { name: 'stdout beside --json', targets: ['markdown=/dev/stdout'], reason: /stdout holds the document of --json/ },
+    { name: 'a low descriptor', targets: ['json=/dev/fd/9'], reason: /from 3 to 16 do not reach the process/ },
     { name: 'an unknown format', targets: ['html=x'], reason: /json=<file>, junit=<file> or markdown=<file>/ },
     { name: 'no file', targets: ['json='], reason: /json=<file>/ },
   ])('cannot be $name', async ({ targets, reason }) => {
@@ -203,6 +204,22 @@ describe('the files of a run', () => {
     expect(existsSync('/dev/null')).toBe(true);
     expect(statSync('/dev/null').isCharacterDevice()).toBe(true);
   });
+
+  test.each([
+    { descriptor: 3, code: 2, says: /^error: --report json=\/dev\/fd\/3: descriptors from 3 to 16 do not reach / },
+    { descriptor: 16, code: 2, says: /^error: --report json=\/dev\/fd\/16: descriptors from 3 to 16 do not reach / },
+    { descriptor: 20, code: 0, says: /^$/ },
+  ])(
+    'may be descriptor $descriptor of the shell, or are refused with the reason',
+    async ({ descriptor, code, says }) => {
+      const script = `exec "$@" --report json=/dev/fd/${descriptor} ${descriptor}>"$FILE"`;
+      const places = { ...env, PATH: process.env.PATH, FILE: fileOf('a.json') };
+      const argv = ['-c', script, 'bash', process.execPath, SCRIPTS.javumbo, ...LATENCY];
+      const { status, stderr } = spawnSync('bash', argv, { encoding: 'utf8', env: places });
+      expect({ status, stderr }).toEqual({ status: code, stderr: expect.stringMatching(says) });
+      if (code === 0) expect(readReportFile('a.json').passed).toBe(true);
+    },
+  );
 
   test('that take nothing at the end fail the run, and its result is shown all the same', async () => {
     const result = await runCommand([...LATENCY, '--json', '--report', 'json=/dev/full'], { env });

@@ -52,6 +52,10 @@ export async function openReportFiles(
       new JavumboError('usage', `--report ${target.format}=${target.file}: ${reason}`, { try: hint, cause });
     const stream = standardStream(target.file, { stdout, stderr });
     if (stream === stdout && json) throw refuse('stdout holds the document of --json', 'a file, or none of the two');
+    if (isWithheld(target.file)) {
+      const hint = 'a file, >(command), or a higher descriptor, such as /dev/fd/20 with 20>file';
+      throw refuse(`descriptors from 3 to ${WITHHELD_MAX} do not reach the process that does the work`, hint);
+    }
     let destination: Destination;
     try {
       destination =
@@ -85,6 +89,15 @@ export async function openReportFiles(
 function standardStream(file: string, { stdout, stderr }: Record<'stdout' | 'stderr', Output>): Output | undefined {
   if (/^\/(dev\/stdout|(dev|proc\/self)\/fd\/1)$/.test(file)) return stdout;
   return /^\/(dev\/stderr|(dev|proc\/self)\/fd\/2)$/.test(file) ? stderr : undefined;
+}
+
+// Node closes them in the processes that it starts, at least up to here, and uses the numbers for itself: what is found
+// there in the supervised process is not what the shell meant.
+const WITHHELD_MAX = 16;
+
+function isWithheld(file: string): boolean {
+  const [, , number] = /^\/(dev|proc\/self)\/fd\/(\d+)$/.exec(file) ?? [];
+  return number !== undefined && Number(number) > 2 && Number(number) <= WITHHELD_MAX;
 }
 
 /** The summary of a step in GitHub Actions is added to: what the steps before wrote must stay. */
