@@ -31,28 +31,35 @@ export async function measureCache(options: {
   readonly clock: Clock;
   readonly requests: () => RequestCounts;
   readonly onRequest?: ((text: string) => void) | undefined;
+  /** Told the name of the metric that each request belongs to, as `cacheFigures` has it, and how long it took. */
+  readonly onMeasured?: ((metric: string, totalMs: number) => unknown) | undefined;
 }): Promise<CacheResult> {
-  const { cached, uncached, cache, username, noteId, warmCount, clock, requests, onRequest } = options;
+  const { cached, uncached, cache, username, noteId, warmCount, clock, requests, onRequest, onMeasured } = options;
   const read = (databases: UserDatabases): Promise<RequestTimes> => timedRead(databases, username, clock);
   const write = (databases: UserDatabases): Promise<RequestTimes> => timedWrite(databases, username, noteId, clock);
 
   const series = async (
-    name: string,
-    request: (databases: UserDatabases) => Promise<RequestTimes>,
+    name: 'read' | 'write',
+    made: (databases: UserDatabases) => Promise<RequestTimes>,
   ): Promise<CacheSeries> => {
+    const request = async (kind: 'uncached' | 'cold' | 'warm'): Promise<RequestTimes> => {
+      const times = await made(kind === 'uncached' ? uncached : cached);
+      onMeasured?.(`${kind}${name === 'read' ? 'Read' : 'Write'}Ms`, times.totalMs);
+      return times;
+    };
     const without: RequestTimes[] = [];
     for (let index = 0; index <= warmCount; index++) {
       onRequest?.(`${name} without a cache, ${index + 1} of ${warmCount + 1}`);
-      without.push(await request(uncached));
+      without.push(await request('uncached'));
     }
     cache.invalidate(username);
     onRequest?.(`cold ${name}`);
-    const cold = await request(cached);
+    const cold = await request('cold');
     const before = requests();
     const warm: RequestTimes[] = [];
     for (let index = 0; index < warmCount; index++) {
       onRequest?.(`warm ${name}, ${index + 1} of ${warmCount}`);
-      warm.push(await request(cached));
+      warm.push(await request('warm'));
     }
     return { cold, warm, uncached: without, warmRequests: requestsSince(before, requests()) };
   };

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { type Random, seededRandom } from '../random.ts';
 import type { Report } from '../report/document.ts';
 import { compareMetrics, doubtsAboutPair, refuseUnlike, regressionsBeyond, type Verdict } from './compare.ts';
-import { holmAdjusted, leastPossibleP, mannWhitneyP } from './mann-whitney.ts';
+import { holmAdjusted, leastPossibleP, mannWhitney, mannWhitneyP } from './mann-whitney.ts';
 import { metricOf } from './stats.ts';
 
 const numbers = (from: number, to: number): number[] =>
@@ -39,6 +39,17 @@ describe('the rank test', () => {
   ])('$name', ({ left, right, p }) => {
     expect(mannWhitneyP(left, right) / p).toBeCloseTo(1, 2);
     expect(mannWhitneyP(right, left)).toBeCloseTo(mannWhitneyP(left, right), 12);
+  });
+
+  test.each([
+    { name: 'all above', left: [1, 2, 3], right: [4, 5, 6], superiority: 1 },
+    { name: 'all below', left: [4, 5, 6], right: [1, 2, 3], superiority: 0 },
+    { name: 'all equal', left: [5, 5], right: [5, 5, 5], superiority: 0.5 },
+    { name: 'three of four pairs above and one equal', left: [1, 2], right: [2, 3], superiority: 3.5 / 4 },
+    { name: 'nothing', left: [], right: [1], superiority: 0.5 },
+  ])('tells the direction: $name', ({ left, right, superiority }) => {
+    expect(mannWhitney(left, right).superiority).toBeCloseTo(superiority, 12);
+    expect(mannWhitney(right, left).superiority).toBeCloseTo(1 - superiority, 12);
   });
 
   /** Every choice of positions, one by one: slow and plain. */
@@ -182,6 +193,17 @@ describe('a comparison of metrics', () => {
     },
   ])('is inconclusive for $name, and says so', ({ before, after, reason }) => {
     expect(compared(before, after)).toMatchObject({ verdict: 'inconclusive', reason });
+  });
+
+  test('has no verdict where the median is slower and the ranks are faster, as hits and misses mix', () => {
+    const mix = (random: Random, share: number, of: number, others: number): number[] =>
+      Array.from({ length: 1_000 }, () => (random.fraction() < share ? of : others) + random.fraction() / 10);
+    const [before, after] = [mix(seededRandom(1), 0.45, 100, 10), mix(seededRandom(2), 0.6, 11.5, 5)];
+    expect(compared(before, after)).toMatchObject({ verdict: 'inconclusive', reason: 'ranks oppose' });
+    expect(compared(after, before)).toMatchObject({ verdict: 'inconclusive', reason: 'ranks oppose' });
+    expect(compared(before, after)?.ratioLow).toBeGreaterThan(1.05);
+    expect(compared(before, after)).toMatchObject({ pAdjusted: expect.closeTo(0, 6) });
+    expect(compared(before, after)?.superiority).toBeLessThan(0.5);
   });
 
   test('one outlier in fifty moves nothing', () => {

@@ -1,7 +1,7 @@
 import { JavumboError } from '../failure.ts';
 import type { Random } from '../random.ts';
 import type { Report } from '../report/document.ts';
-import { holmAdjusted, leastPossibleP, mannWhitneyP } from './mann-whitney.ts';
+import { holmAdjusted, leastPossibleP, mannWhitney, mannWhitneyP } from './mann-whitney.ts';
 
 export type Verdict = 'better' | 'worse' | 'inconclusive';
 
@@ -18,6 +18,8 @@ export interface MetricComparison {
   /** Of the rank test, as it is and corrected for the number of metrics. */
   readonly p: number;
   readonly pAdjusted: number;
+  /** Of all pairs of samples, the share in which the later one is slower; equal ones count half. */
+  readonly superiority: number;
   readonly verdict: Verdict;
   /** Why there is no verdict. */
   readonly reason?: string;
@@ -35,7 +37,8 @@ const RESAMPLES = 2_000;
 /**
  * Compares the metrics that both runs have. What is compared is the median: it is in every report, and one lost packet
  * among fifty requests moves a mean by more than the regressions that are looked for. A metric is better or worse only
- * where three agree: the rank test after Holm's correction, the bootstrap's interval, and a difference of 5 %.
+ * where three agree: the rank test after Holm's correction, the bootstrap's interval, and a difference of 5 %. Medians
+ * and ranks may differ in direction, as where hits and misses mix: then there is no verdict.
  */
 export function compareMetrics(
   before: Report['metrics'],
@@ -44,19 +47,18 @@ export function compareMetrics(
 ): Record<string, MetricComparison> {
   const common = Object.keys(before).flatMap((name) => {
     const [old, now] = [before[name], after[name]];
-    return old === undefined || now === undefined
-      ? []
-      : [{ name, old, now, p: mannWhitneyP(old.samples, now.samples) }];
+    return old === undefined || now === undefined ? [] : [{ name, old, now, ...mannWhitney(old.samples, now.samples) }];
   });
   const adjusted = holmAdjusted(common.map(({ p }) => p));
   return Object.fromEntries(
-    common.map(({ name, old, now, p }, index) => {
+    common.map(({ name, old, now, p, superiority }, index) => {
       const figures = {
         unit: old.unit,
         before: { count: old.count, p50: old.p50 },
         after: { count: now.count, p50: now.p50 },
         p,
         pAdjusted: adjusted[index] ?? 1,
+        superiority,
       };
       if (old.p50 === 0) return [name, { ...figures, verdict: 'inconclusive', reason: 'median of 0' }];
       const ratio = now.p50 / old.p50;
@@ -68,15 +70,16 @@ export function compareMetrics(
   );
 }
 
-type Judged = Required<Pick<MetricComparison, 'ratio' | 'ratioLow' | 'ratioHigh' | 'pAdjusted'>>;
+type Judged = Required<Pick<MetricComparison, 'ratio' | 'ratioLow' | 'ratioHigh' | 'pAdjusted' | 'superiority'>>;
 
 function judge(
-  { ratio, ratioLow, ratioHigh, pAdjusted }: Judged,
+  { ratio, ratioLow, ratioHigh, pAdjusted, superiority }: Judged,
   few: boolean,
 ): Pick<MetricComparison, 'verdict' | 'reason'> {
   if (few) return { verdict: 'inconclusive', reason: 'few samples' };
   const excludesOne = ratioLow > 1 || ratioHigh < 1;
   if (pAdjusted > SIGNIFICANCE || !excludesOne) return { verdict: 'inconclusive', reason: 'within noise' };
+  if (ratio > 1 !== superiority > 0.5) return { verdict: 'inconclusive', reason: 'ranks oppose' };
   if (Math.abs(ratio - 1) < EFFECT_MIN) return { verdict: 'inconclusive', reason: 'under 5 %' };
   return { verdict: ratio > 1 ? 'worse' : 'better' };
 }

@@ -45,7 +45,7 @@ export async function measureLatency(
   options: {
     readonly requests: number;
     readonly clock: Clock;
-    readonly onRequest?: (index: number) => void;
+    readonly onRequest?: (index: number, times: RequestTimes) => void;
   },
 ): Promise<LatencyResult> {
   const { clock, requests, onRequest } = options;
@@ -58,7 +58,7 @@ export async function measureLatency(
     if (index === 0) firstSizeBytes = sizeBeforeBytes;
     versions.push(version);
     times.push(measured);
-    onRequest?.(index);
+    onRequest?.(index, measured);
   }
   const sizeAfterBytes = await databases.read(username, ({ stored }) => stored.sizeBytes);
   return { times, versions, sizeBeforeBytes: firstSizeBytes, sizeAfterBytes };

@@ -1,18 +1,35 @@
 // Up to here the distribution is enumerated, which takes a millisecond; beyond it the normal curve is as good.
 const EXACT_MAX = 40;
 
+/** How two samples differ in rank. */
+export interface MannWhitney {
+  /** Two-sided: how often two samples of one distribution would differ in rank by as much as these. */
+  readonly p: number;
+  /** Of all pairs, the share in which the right value is the greater one, where equal ones count half: U / (m n). */
+  readonly superiority: number;
+}
+
 /**
- * The two-sided p-value of the Mann-Whitney U test (Wilcoxon's rank sum): how often two samples of one distribution
- * would differ in rank by as much as these. Exact, ties included, up to 40 values together; beyond that the normal
- * approximation with the corrections for ties and for continuity. 1 where there is nothing to compare.
+ * The Mann-Whitney U test (Wilcoxon's rank sum). Its p-value is exact, ties included, up to 40 values together; beyond
+ * that it is the normal approximation with the corrections for ties and for continuity. Where there is nothing to compare
+ * p is 1 and the superiority a half.
  */
-export function mannWhitneyP(left: readonly number[], right: readonly number[]): number {
-  if (left.length === 0 || right.length === 0) return 1;
+export function mannWhitney(left: readonly number[], right: readonly number[]): MannWhitney {
+  const pairs = left.length * right.length;
+  if (pairs === 0) return { p: 1, superiority: 0.5 };
   const { doubled, tieSum } = ranksOf([...left, ...right]);
   const rankSum = doubled.slice(0, left.length).reduce((sum, rank) => sum + rank, 0);
-  return left.length + right.length <= EXACT_MAX
-    ? exactP(doubled, left.length, rankSum)
-    : approximateP(left.length, right.length, rankSum / 2, tieSum);
+  const u = rankSum / 2 - (left.length * (left.length + 1)) / 2;
+  const p =
+    left.length + right.length <= EXACT_MAX
+      ? exactP(doubled, left.length, rankSum)
+      : approximateP(left.length, right.length, u, tieSum);
+  return { p, superiority: 1 - u / pairs };
+}
+
+/** The p-value of the test alone. */
+export function mannWhitneyP(left: readonly number[], right: readonly number[]): number {
+  return mannWhitney(left, right).p;
 }
 
 /** Twice the rank of each value, so that the middle rank of equal values is whole, too. */
@@ -54,9 +71,8 @@ function exactP(doubled: readonly number[], size: number, observed: number): num
   return extreme / all;
 }
 
-function approximateP(left: number, right: number, rankSum: number, tieSum: number): number {
+function approximateP(left: number, right: number, u: number, tieSum: number): number {
   const all = left + right;
-  const u = rankSum - (left * (left + 1)) / 2;
   const variance = ((left * right) / 12) * (all + 1 - tieSum / (all * (all - 1)));
   if (variance === 0) return 1;
   const z = Math.max(0, Math.abs(u - (left * right) / 2) - 0.5) / Math.sqrt(variance);

@@ -22,6 +22,13 @@ export function metricOf(samples: readonly number[]): Metric {
   };
 }
 
+/** Summarises each that has samples, of a run that may not have come to all of them. */
+export function metricsOf(samples: Readonly<Record<string, readonly number[]>>): Record<string, Metric> {
+  return Object.fromEntries(
+    Object.entries(samples).flatMap(([name, values]) => (values.length === 0 ? [] : [[name, metricOf(values)]])),
+  );
+}
+
 /**
  * The p-th percentile of sorted samples, between the two nearest ranks by linear interpolation: method 7 of Hyndman and
  * Fan (1996), which R, NumPy and spreadsheets use by default.

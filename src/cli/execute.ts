@@ -11,10 +11,13 @@ import { type OutputFlags, printResult, type View } from './print.ts';
 
 /** What a command's work gets. The deployment is put together at the first call, so that nothing is loaded before. */
 export interface Invocation {
+  /** Throws what is wrong with it where --report is given; without it the command does not get this far. */
   readonly config: Config;
   readonly context: Context;
   readonly flags: OutputFlags;
   deployment(options?: DeploymentOptions): Promise<Deployment>;
+  /** Which kind of deployment is meant, whatever else is wrong with the configuration. */
+  readonly deploymentKind: 'local' | 'aws';
   /** The run whose name test data carries, and whether it stays (--keep). */
   run(): TestRun;
   /** What `deployment` does before all else: refuses options that name a part of another one, and notes the default. */
@@ -38,7 +41,7 @@ export function executeIn(context: Context, finished: (code: ExitCode) => void):
   return async (command, run, view) => {
     const flags = outputFlags(command);
     const opened: Deployment[] = [];
-    const { keep = false } = command.opts<{ keep?: boolean }>();
+    const { keep = false, report } = command.opts<{ keep?: boolean; report?: unknown }>();
     let testRun: TestRun | undefined;
     const warn = (line: string): void => {
       // A line that the supervisor shows there makes room, and comes back below.
@@ -49,14 +52,26 @@ export function executeIn(context: Context, finished: (code: ExitCode) => void):
       if (!flags.quiet) warn(line);
     };
     try {
-      const config = await configOf(command, context);
+      const configured = await configOf(command, context).then(
+        (config) => () => config,
+        (error: unknown) => {
+          // What a report is expected of must say there why it did nothing: the file of an earlier run would say less.
+          if (report === undefined) throw error;
+          return (): Config => {
+            throw error;
+          };
+        },
+      );
       const requireMeantDeployment = (): void => {
+        const config = configured();
         if (config.deployment.source !== 'default') return;
         refuseEngineWithoutBucket(config);
         note(`note: no bucket is configured: working on the local deployment in ${config.home.value}`);
       };
       const invocation: Invocation = {
-        config,
+        get config() {
+          return configured();
+        },
         context,
         flags,
         note,
@@ -71,9 +86,11 @@ export function executeIn(context: Context, finished: (code: ExitCode) => void):
           return testRun;
         },
         requireMeantDeployment,
+        deploymentKind: meantDeployment(command.optsWithGlobals<GlobalFlags>(), context.env),
         deployment: async ({ rttDefaultMs } = {}) => {
           if (opened[0] !== undefined) return opened[0];
           requireMeantDeployment();
+          const config = configured();
           const simulated = withDefaultRoundTrip(config, rttDefaultMs);
           const { openDeployment } = await import('../deployment/open.ts');
           if (simulated !== config) note(`note: simulating a round trip of ${rttDefaultMs} ms (--rtt 0 for none)`);
@@ -94,6 +111,15 @@ export function executeIn(context: Context, finished: (code: ExitCode) => void):
       for (const deployment of opened) deployment.close();
     }
   };
+}
+
+/** What was meant where the choice itself is wrong: whoever names a bucket badly, or forgets it, means one. */
+function meantDeployment(flags: GlobalFlags, env: NodeJS.ProcessEnv): 'local' | 'aws' {
+  try {
+    return asksProfile(flags, env) ? 'aws' : 'local';
+  } catch {
+    return flags.deployment === 'local' ? 'local' : 'aws';
+  }
 }
 
 /** What names a part of a deployment on AWS is never meant for the local one. */

@@ -120,6 +120,46 @@ test.each([
   expect(stderr).toMatch(says);
 });
 
+describe('metrics that one of the runs does not have', () => {
+  const without = (name: string, ...metrics: string[]): void => {
+    const report = JSON.parse(readFileSync(fileOf('before'), 'utf8'));
+    for (const metric of metrics) delete report.metrics[metric];
+    writeFileSync(fileOf(name), JSON.stringify(report));
+  };
+
+  test.each([
+    { name: 'vanished', files: ['before', 'fewer'], where: 'before' },
+    { name: 'are new', files: ['fewer', 'before'], where: 'before' },
+  ])('and that $name are warned of, and fail a gate', async ({ files: [before = '', after = ''], where }) => {
+    without('fewer', 'uploadMs');
+    const reason = `uploadMs is only in ${fileOf(where)}, and was not compared`;
+    const open = await compare(before, after, '--json');
+    expect({ code: open.code, ...open.json() }).toMatchObject({ code: 0, passed: true });
+    expect(open.json().warnings).toContain(reason);
+    const gated = await compare(before, after, '--fail-on-regression', '10%', '--json');
+    expect({ code: gated.code, ...gated.json() }).toMatchObject({ code: 7, passed: false, failureReasons: [reason] });
+  });
+
+  test('and that nobody asked for do not matter', async () => {
+    without('fewer', 'uploadMs');
+    const argv = ['--metric', 'totalMs', '--fail-on-regression', '10%', '--json'];
+    const result = await compare('before', 'fewer', ...argv);
+    expect(result.code).toBe(0);
+    expect(result.json().warnings.join()).not.toContain('uploadMs');
+  });
+
+  test.each([{ argv: [] }, { argv: ['--fail-on-regression', '10%'] }])(
+    'and are all that there is are refused ($argv)',
+    async ({ argv }) => {
+      without('left', 'uploadMs', 'totalMs');
+      without('right', 'downloadMs', 'queryMs');
+      const { code, stdout, stderr } = await compare('left', 'right', ...argv);
+      expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+      expect(stderr).toMatch(/^error: the two runs have no metric in common: downloadMs is only in \S+left\.json/);
+    },
+  );
+});
+
 test('reports of another machine are compared with a warning', async () => {
   const elsewhere = JSON.parse(readFileSync(fileOf('before'), 'utf8'));
   elsewhere.environment.cpuModel = 'another';

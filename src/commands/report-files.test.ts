@@ -3,6 +3,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import {
   chmodSync,
   existsSync,
+  lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -20,6 +21,9 @@ import { runScript, SCRIPTS } from '../testing/child-process.ts';
 import { type CommandDeployment, openOnS3 } from '../testing/command-deployments.ts';
 import { asReport } from '../testing/report-schema.ts';
 import { freshMachine, runCommand, temporaryDirectory } from '../testing/run-command.ts';
+
+/** A mount of one's own takes root, or a kernel that lets anybody be it. */
+const canMount = spawnSync('unshare', ['-rm', 'mount', '--bind', '/dev/null', '/dev/null']).status === 0;
 
 let directory: string;
 let env: NodeJS.ProcessEnv;
@@ -97,6 +101,31 @@ describe('the files of a run', () => {
     expect(readdirSync(directory).sort()).toEqual(['link.json', 'real.json']);
   });
 
+  test('go to where a link points, also where nothing is yet', async () => {
+    mkdirSync(fileOf('elsewhere'));
+    symlinkSync('elsewhere', fileOf('linked'));
+    symlinkSync('../made.json', fileOf('elsewhere/link.json'));
+    expect((await runCommand([...LATENCY, '--report', `json=${fileOf('linked/link.json')}`], { env })).code).toBe(0);
+    expect(readReportFile('made.json').name).toBe('latency');
+    expect(lstatSync(fileOf('elsewhere/link.json')).isSymbolicLink()).toBe(true);
+  });
+
+  test.skipIf(!canMount)('may be mounted, as a container does with -v report.json:/report.json', async () => {
+    writeFileSync(fileOf('outside.json'), 'x'.repeat(100_000));
+    writeFileSync(fileOf('a.json'), '');
+    const script = 'mount --bind "$1" "$2" && shift 2 && exec "$@"';
+    const command = [process.execPath, SCRIPTS.javumbo, ...LATENCY, '--report', `json=${fileOf('a.json')}`];
+    const argv = ['-rm', 'sh', '-c', script, 'sh', fileOf('outside.json'), fileOf('a.json'), ...command];
+    const { status, stderr } = spawnSync('unshare', argv, {
+      encoding: 'utf8',
+      env: { ...env, PATH: process.env.PATH },
+    });
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect(readReportFile('outside.json').name).toBe('latency');
+    expect(readFileSync(fileOf('a.json'), 'utf8')).toBe('');
+    expect(readdirSync(directory).sort()).toEqual(['a.json', 'outside.json']);
+  });
+
   test('are left alone by a command that is refused', async () => {
     writeFileSync(fileOf('a.json'), 'old');
     const argv = [...LATENCY, '--report', `json=${fileOf('a.json')}`, '--report', `junit=${fileOf('not/there.xml')}`];
@@ -110,6 +139,7 @@ describe('the files of a run', () => {
     { name: 'a directory', targets: ['json=.'], reason: /it is a directory/ },
     { name: 'a path through a file', targets: ['json=/dev/null/x'], reason: /cannot be written/ },
     { name: 'stdout beside --json', targets: ['markdown=/dev/stdout'], reason: /stdout holds the document of --json/ },
+    { name: 'a low descriptor', targets: ['json=/dev/fd/9'], reason: /from 3 to 16 do not reach the process/ },
     { name: 'an unknown format', targets: ['html=x'], reason: /json=<file>, junit=<file> or markdown=<file>/ },
     { name: 'no file', targets: ['json='], reason: /json=<file>/ },
   ])('cannot be $name', async ({ targets, reason }) => {
@@ -121,6 +151,42 @@ describe('the files of a run', () => {
     const result = await runCommand([...LATENCY, '--json', ...given], { env });
     expect(result.code).toBe(2);
     expect(result.failure().message).toMatch(reason);
+  });
+
+  const WRONG = [
+    { name: 'no bucket', argv: ['--deployment', 'aws'], kind: 'aws', says: /^--deployment aws needs a bucket$/ },
+    {
+      name: 'an endpoint of nothing',
+      argv: ['--endpoint-url', 'http://127.0.0.1:1'],
+      kind: 'local',
+      says: /names a part of a deployment on AWS/,
+    },
+    { name: 'a round trip on AWS', argv: ['--bucket', 'b', '--rtt', '5'], kind: 'aws', says: /--rtt simulates/ },
+  ];
+
+  test.each(['bench hit-rate', 'verify day2'].flatMap((verb) => WRONG.map((wrong) => ({ verb, ...wrong }))))(
+    'of $verb tell of $name, so that CI does not read those of the run before',
+    async ({ verb, argv, kind, says }) => {
+      writeFileSync(fileOf('a.json'), 'old');
+      writeFileSync(fileOf('a.xml'), 'old');
+      const files = ['--report', `json=${fileOf('a.json')}`, '--report', `junit=${fileOf('a.xml')}`];
+      const result = await runCommand([...verb.split(' '), ...argv, ...files], { env });
+      expect(result).toMatchObject({ code: 2, stdout: '' });
+      const report = readReportFile('a.json');
+      expect(report).toMatchObject({
+        passed: false,
+        deployment: { kind },
+        failureReasons: [expect.stringMatching(says)],
+      });
+      expect(readFileSync(fileOf('a.xml'), 'utf8')).toContain('failures="1"');
+    },
+  );
+
+  test('tell of a threshold on what is never measured', async () => {
+    writeFileSync(fileOf('a.json'), 'old');
+    const argv = [...LATENCY, '--threshold', 'nothing.p95<1', '--report', `json=${fileOf('a.json')}`];
+    expect((await runCommand(argv, { env })).code).toBe(2);
+    expect(readReportFile('a.json').failureReasons).toEqual([expect.stringMatching(/there is no figure "nothing/)]);
   });
 
   test('may be a device, a pipe, or stdout without --json', async () => {
@@ -138,6 +204,22 @@ describe('the files of a run', () => {
     expect(existsSync('/dev/null')).toBe(true);
     expect(statSync('/dev/null').isCharacterDevice()).toBe(true);
   });
+
+  test.each([
+    { descriptor: 3, code: 2, says: /^error: --report json=\/dev\/fd\/3: descriptors from 3 to 16 do not reach / },
+    { descriptor: 16, code: 2, says: /^error: --report json=\/dev\/fd\/16: descriptors from 3 to 16 do not reach / },
+    { descriptor: 20, code: 0, says: /^$/ },
+  ])(
+    'may be descriptor $descriptor of the shell, or are refused with the reason',
+    async ({ descriptor, code, says }) => {
+      const script = `exec "$@" --report json=/dev/fd/${descriptor} ${descriptor}>"$FILE"`;
+      const places = { ...env, PATH: process.env.PATH, FILE: fileOf('a.json') };
+      const argv = ['-c', script, 'bash', process.execPath, SCRIPTS.javumbo, ...LATENCY];
+      const { status, stderr } = spawnSync('bash', argv, { encoding: 'utf8', env: places });
+      expect({ status, stderr }).toEqual({ status: code, stderr: expect.stringMatching(says) });
+      if (code === 0) expect(readReportFile('a.json').passed).toBe(true);
+    },
+  );
 
   test('that take nothing at the end fail the run, and its result is shown all the same', async () => {
     const result = await runCommand([...LATENCY, '--json', '--report', 'json=/dev/full'], { env });
@@ -160,6 +242,22 @@ describe('the files of a run', () => {
     const text = readFileSync(summary, 'utf8');
     expect(text.startsWith('# what the step before said\n')).toBe(kept);
     expect(text.match(/^## /gm)).toHaveLength(kept ? 2 : 1);
+  });
+
+  test.each([
+    { name: 'after a line without its end', before: 'what the step before said' },
+    { name: 'after an open element', before: '<details>\n' },
+    { name: 'in an empty file', before: '' },
+  ])('the heading in a summary is one, also $name', async ({ before }) => {
+    const summary = fileOf('summary.md');
+    writeFileSync(summary, before);
+    const github = { GITHUB_ACTIONS: 'true', GITHUB_STEP_SUMMARY: summary };
+    expect(
+      (await runCommand([...LATENCY, '--report', `markdown=${summary}`], { env: { ...env, ...github } })).code,
+    ).toBe(0);
+    expect(readFileSync(summary, 'utf8')).toMatch(
+      new RegExp(`^${before}${before === '' ? '' : '\\n\\n'}## ✅ javumbo`),
+    );
   });
 });
 
@@ -209,6 +307,58 @@ describe('a report', () => {
     expect(readReportFile('a.json')).toMatchObject({ passed: false, failureReasons: ['interrupted'] });
     expect(readFileSync(fileOf('a.xml'), 'utf8')).toContain('<failure message="interrupted"');
     expect(readFileSync(fileOf('a.md'), 'utf8')).toMatch(/^## ❌[\s\S]*\n- interrupted\n/);
+  });
+
+  test('keeps its figures when only the clean-up fails, and says what may be left', async () => {
+    deployment.server?.inject({ fault: 'refuse-before', operation: 'DeleteObjects', status: 403, times: 1_000 });
+    const argv = ['bench', 'latency', '--requests', '3', '--json', '--report', `json=${fileOf('a.json')}`];
+    const result = await deployment.run([...argv, '--threshold', 'totalMs.count==3']);
+    expect(result.code).toBe(5);
+    const report = readReportFile('a.json');
+    expect(report).toMatchObject({
+      passed: false,
+      metrics: { totalMs: { count: 3 }, downloadMs: { count: 3 } },
+      derived: { putPerRequest: 1 },
+      requests: { put: 3 },
+      thresholds: [{ passed: true, actual: 3 }],
+      failureReasons: [expect.stringMatching(/^test data may be left, which javumbo clean all removes: delete /)],
+    });
+    expect(result.json()).toEqual(report);
+    const { stdout } = await runCommand(['report', 'show', fileOf('a.json')]);
+    expect(stdout).toMatch(/^request {2}1 [\s\S]*\nfailed: test data may be left, /);
+  });
+
+  test.each([
+    {
+      verb: 'latency',
+      samples: { totalMs: 5, downloadMs: 5, queryMs: 5, uploadMs: 5 },
+      more: { requests: { put: 5 } },
+    },
+    { verb: 'cache', samples: { uncachedReadMs: 5 }, more: {} },
+    { verb: 'hit-rate', samples: { requestMs: 5, coldMs: 5 }, more: { hits: Array(5).fill(false) } },
+  ])('keeps the samples of a bench $verb that is interrupted late', async ({ verb, samples, more }) => {
+    const interruption = new AbortController();
+    let gets = 0;
+    const server = await openOnS3({
+      beforeWork: ({ operation }) => {
+        if (operation === 'GetObject' && ++gets > 5) interruption.abort(new JavumboError('interrupted', 'interrupted'));
+      },
+    });
+    try {
+      const argv = ['bench', verb, '--requests', '20', '--cache-ttl', '0', '--report', `json=${fileOf('a.json')}`];
+      expect((await server.run(argv, { signal: interruption.signal })).code).toBe(130);
+    } finally {
+      await server.close();
+    }
+    const report = readReportFile('a.json');
+    expect(report).toMatchObject({ passed: false, failureReasons: ['interrupted'], ...more });
+    expect(Object.fromEntries(Object.entries(report.metrics).map(([name, { count }]) => [name, count]))).toEqual(
+      samples,
+    );
+    expect(report.cost).toBeUndefined();
+    const shown = await runCommand(['report', 'show', fileOf('a.json')]);
+    expect(shown.stdout).toMatch(new RegExp(`^bench ${verb}\\nmetric [\\s\\S]*\\n${Object.keys(samples)[0]} `));
+    expect(shown.stdout).not.toContain('NaN');
   });
 
   test('knows the SDK, and the commit that the CI names', async () => {
@@ -288,12 +438,38 @@ describe('cost', () => {
     expect(report.costUsdPerMillion).toBeCloseTo(read * 0.125 + write * 0.625, 6);
   });
 
+  test.each([
+    { name: 'one test of three', argv: ['--only', '2.1'], code: 0 },
+    { name: 'all tests, by their numbers', argv: ['--only', '2.1,2.2,2.3'], code: 0, priced: true },
+  ])('of verify is said of a whole run alone: $name', async ({ argv, code, priced = false }) => {
+    const result = await runCommand(['verify', 'day2', '--deployment', 'local', '--json', ...argv], { env });
+    expect(result.code).toBe(code);
+    const { cost, costUsdPerMillion } = asReport(result.json());
+    expect([cost !== undefined, costUsdPerMillion !== undefined]).toEqual([priced, priced]);
+  });
+
+  test('of a verify whose tests are stopped or break off is not said', async () => {
+    let steps = 0;
+    const atStep = (): void => {
+      if (++steps === 3) throw new JavumboError('unavailable', 'gone');
+    };
+    for (const argv of [[], ['--fail-fast']]) {
+      steps = 0;
+      const result = await runCommand(['verify', 'day2', '--deployment', 'local', '--json', ...argv], { env, atStep });
+      expect(result.code).toBe(5);
+      const { cost, requests } = asReport(result.json());
+      expect(cost).toBeUndefined();
+      expect(requests.get).toBeGreaterThan(0);
+    }
+  });
+
   test('of verify is that of one run', async () => {
     const report = asReport(
       (await runCommand(['verify', 'day2', '--deployment', 'local', '--quiet', '--json'], { env })).json(),
     );
     const { get, head, put } = report.requests;
     expect(report.cost?.operations).toBe(1);
+    expect(report.cost?.operation).toBe('one run of verify day2, the clean-up of its objects not counted');
     expect(report.costUsdPerMillion).toBeCloseTo((get + head) * 0.4 + put * 5, 6);
   });
 });
@@ -303,6 +479,7 @@ describe('report show', () => {
     LATENCY,
     ['bench', 'hit-rate', '--requests', '10', '--rtt', '0', '--quiet'],
     ['verify', 'day2', '--quiet'],
+    ['verify', 'all', '--only', '2.1,2.2', '--quiet'],
   ])('shows what %s %s showed', async (...argv) => {
     const made = await runCommand([...argv, '--report', `json=${fileOf('a.json')}`], { env });
     expect(made.code).toBe(0);
@@ -323,6 +500,13 @@ describe('report show', () => {
     const { code, stderr } = await runCommand(['report', 'show', fileOf('a.json')]);
     expect(code).toBe(2);
     expect(stderr).toMatch(reason);
+  });
+
+  test.each(['constructor', 'toString', '__proto__'])('shows a report that is named %s', async (name) => {
+    await runCommand([...LATENCY, '--report', `json=${fileOf('a.json')}`], { env });
+    writeFileSync(fileOf('odd.json'), JSON.stringify({ ...readReportFile('a.json'), name }));
+    const { code, stdout } = await runCommand(['report', 'show', fileOf('odd.json')]);
+    expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringContaining(`bench ${name}\nmetric `) });
   });
 
   test('shows a report with fields and a benchmark of later, and keeps its texts from the terminal', async () => {

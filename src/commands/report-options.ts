@@ -1,10 +1,10 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import type { Invocation } from '../cli/execute.ts';
+import type { DeploymentOptions, Invocation } from '../cli/execute.ts';
 import type { Deployment } from '../deployment/deployment.ts';
 import type { Report } from '../report/document.ts';
 import type { ReportTarget } from '../report/files.ts';
 import type { ReportStart, StartedReport } from '../report/start.ts';
-import { parseThreshold, type Threshold } from '../report/threshold.ts';
+import { type FigureNames, parseThreshold, refuseUnknownFigures, type Threshold } from '../report/threshold.ts';
 
 /** What `bench` and `verify` commands are told about their reports. */
 export interface ReportFlags {
@@ -48,14 +48,15 @@ function parseTarget(text: string): ReportTarget {
 
 /**
  * Runs work that makes a report, and writes it to every file that was asked for, however the work ends: by returning, by
- * throwing, or by a signal that it throws `interrupted` for. What it throws is thrown again.
+ * throwing, or by a signal that it throws `interrupted` for. What it throws is thrown again. The files come first, so that
+ * they tell also of a deployment that cannot be opened, and of a threshold on none of `figures`.
  */
 export async function withReport<R extends { readonly report: Report }>(
   invocation: Invocation,
-  deployment: Deployment,
+  options: DeploymentOptions,
   { report: targets = [], prices, threshold: thresholds = [] }: ReportFlags,
-  start: Omit<ReportStart, 'prices' | 'thresholds'>,
-  work: (started: StartedReport) => Promise<R>,
+  { figures, ...start }: Omit<ReportStart, 'prices' | 'thresholds'> & { readonly figures?: FigureNames },
+  work: (started: StartedReport, deployment: Deployment) => Promise<R>,
 ): Promise<R> {
   const { openReportFiles } = await import('../report/files.ts');
   const { loadPrices } = await import('../report/prices.ts');
@@ -63,10 +64,13 @@ export async function withReport<R extends { readonly report: Report }>(
   const { context, flags } = invocation;
   const table = await loadPrices(prices);
   const files = await openReportFiles(targets, context, flags);
-  const started = await startReport({ ...start, thresholds, prices: table }, deployment, context);
+  const started = await startReport({ ...start, thresholds, prices: table }, invocation.deploymentKind, context);
   let result: R;
   try {
-    result = await work(started);
+    if (figures !== undefined) refuseUnknownFigures(thresholds, figures);
+    const deployment = await invocation.deployment(options);
+    started.opened(deployment);
+    result = await work(started, deployment);
   } catch (error) {
     for (const trouble of await files.write(started.fail(error))) context.stderr.write(`error: ${trouble}\n`);
     throw error;

@@ -1,9 +1,9 @@
 /**
  * Reports in files. An ordinary file is replaced whole, by a rename at the end, so that nobody ever reads half a report
- * and a run that is killed leaves the old one; a pipe or a device is written where it stands.
+ * and a run that is killed leaves the old one; a pipe, a device or a file that is mounted is written where it stands.
  */
 import { constants } from 'node:fs';
-import { access, type FileHandle, open, realpath, rename, rm, stat } from 'node:fs/promises';
+import { access, type FileHandle, open, readlink, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { Context, Output } from '../cli/context.ts';
 import { codeOf, JavumboError, messageOf } from '../failure.ts';
@@ -52,6 +52,10 @@ export async function openReportFiles(
       new JavumboError('usage', `--report ${target.format}=${target.file}: ${reason}`, { try: hint, cause });
     const stream = standardStream(target.file, { stdout, stderr });
     if (stream === stdout && json) throw refuse('stdout holds the document of --json', 'a file, or none of the two');
+    if (isWithheld(target.file)) {
+      const hint = 'a file, >(command), or a higher descriptor, such as /dev/fd/20 with 20>file';
+      throw refuse(`descriptors from 3 to ${WITHHELD_MAX} do not reach the process that does the work`, hint);
+    }
     let destination: Destination;
     try {
       destination =
@@ -87,6 +91,15 @@ function standardStream(file: string, { stdout, stderr }: Record<'stdout' | 'std
   return /^\/(dev\/stderr|(dev|proc\/self)\/fd\/2)$/.test(file) ? stderr : undefined;
 }
 
+// Node closes them in the processes that it starts, at least up to here, and uses the numbers for itself: what is found
+// there in the supervised process is not what the shell meant.
+const WITHHELD_MAX = 16;
+
+function isWithheld(file: string): boolean {
+  const [, , number] = /^\/(dev|proc\/self)\/fd\/(\d+)$/.exec(file) ?? [];
+  return number !== undefined && Number(number) > 2 && Number(number) <= WITHHELD_MAX;
+}
+
 /** The summary of a step in GitHub Actions is added to: what the steps before wrote must stay. */
 function isStepSummary({ format, file }: ReportTarget, env: NodeJS.ProcessEnv): boolean {
   const { GITHUB_ACTIONS, GITHUB_STEP_SUMMARY } = env;
@@ -95,17 +108,14 @@ function isStepSummary({ format, file }: ReportTarget, env: NodeJS.ProcessEnv): 
 }
 
 async function openFile(file: string, appending: boolean, random: Random): Promise<Destination> {
-  const path = await realpath(file).catch((error: unknown) => {
-    if (codeOf(error) === 'ENOENT') return resolve(file);
-    throw error;
-  });
+  const path = await pathBehindLinks(file);
   const existing = await stat(path).catch((error: unknown) => {
     if (codeOf(error) === 'ENOENT') return undefined;
     throw error;
   });
   if (existing?.isDirectory()) throw new Error('it is a directory');
   if (existing !== undefined && !existing.isFile()) return heldOpen(path, await open(path, 'w'));
-  if (appending) return heldOpen(path, await open(path, 'a'));
+  if (appending) return heldOpen(path, await open(path, 'a'), { apart: true });
   if (existing !== undefined) await access(path, constants.W_OK);
   const write = (text: string): Promise<void> => replaceWhole(path, text, existing?.mode, random);
   // An empty file beside it, made and removed, proves that the directory is there and takes files.
@@ -121,12 +131,26 @@ async function openFile(file: string, appending: boolean, random: Random): Promi
   return { path, write };
 }
 
-function heldOpen(path: string, handle: FileHandle): Destination {
+/** Where a file is or will be: a link may point to a file that is still to be made. */
+async function pathBehindLinks(file: string): Promise<string> {
+  try {
+    return await realpath(file);
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') throw error;
+  }
+  // Nothing is there, or a link to nothing.
+  const target = await readlink(file).catch(() => undefined);
+  return target === undefined ? resolve(file) : pathBehindLinks(resolve(await realpath(dirname(file)), target));
+}
+
+/** `apart`: with a blank line after what is there, without which a heading may be none. */
+function heldOpen(path: string, handle: FileHandle, { apart = false } = {}): Destination {
   return {
     path,
     write: async (text) => {
       try {
-        await handle.writeFile(text);
+        const follows = apart && (await handle.stat()).size > 0;
+        await handle.writeFile(follows ? `\n\n${text}` : text);
       } finally {
         await handle.close();
       }
@@ -145,7 +169,12 @@ async function replaceWhole(path: string, text: string, mode: number | undefined
     } finally {
       await handle.close();
     }
-    await rename(part, path);
+    await rename(part, path).catch(async (error: unknown) => {
+      // A file that a container has mounted for itself (-v r.json:/r.json) is in use, and takes bytes all the same.
+      if (codeOf(error) !== 'EBUSY') throw error;
+      await writeFile(path, text);
+      await rm(part);
+    });
   } catch (error) {
     await rm(part, { force: true });
     throw error;

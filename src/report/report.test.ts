@@ -93,6 +93,8 @@ describe('a threshold', () => {
     'totalMs.p95=400',
     'totalMs.p95!=4',
     'totalMs.p95<4ms',
+    'totalMs.p95<1e999',
+    'totalMs.p95>-1e999',
     'a b<1',
     '',
   ])('%j is no comparison', (expression) => {

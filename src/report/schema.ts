@@ -111,9 +111,13 @@ export const reportSchema = z.object({
     .describe('each --threshold; actual is absent where the figure was not measured'),
   hits: z.array(z.boolean()).optional().describe('of each request, told before it, whether the cache would serve it'),
   workers: z.array(worker).optional().describe('how each edit of each worker ended, where there were workers'),
-  requests: requests.describe('of what was measured; setup and clean-up are not in it'),
+  requests: requests.describe(
+    'of what was measured: of verify all but the clean-up of objects, of bench neither setup nor clean-up',
+  ),
   costUsdPerMillion: duration.optional().describe('US dollars that a million operations would cost on AWS'),
-  cost: cost.optional().describe('how costUsdPerMillion comes about; both are absent where nothing was measured'),
+  cost: cost
+    .optional()
+    .describe('how costUsdPerMillion comes about; both are absent where nothing was measured, or not every test ran'),
   warnings: z.array(text).describe('doubts about the figures, each with what to try'),
   passed: z.boolean(),
   failureReasons: z.array(text).describe('why it did not pass; one is "interrupted" after Ctrl-C'),

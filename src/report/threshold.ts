@@ -22,11 +22,11 @@ export interface Threshold {
   readonly limit: number;
 }
 
-/** Reads `<figure><operator><number>`. Throws `usage` for anything else. */
+/** Reads `<figure><operator><number>`, with a number that is finite: 1e999 is always met. Throws `usage` for anything else. */
 export function parseThreshold(expression: string): Threshold {
   const match = /^\s*([A-Za-z][\w.-]*)\s*(<=|>=|==|<|>)\s*(-?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)\s*$/i.exec(expression);
   const [, figure, operator, limit] = match ?? [];
-  if (figure === undefined || operator === undefined) {
+  if (figure === undefined || operator === undefined || !Number.isFinite(Number(limit))) {
     throw new JavumboError('usage', `--threshold ${JSON.stringify(expression)} is no comparison with a number`, {
       try: "--threshold 'totalMs.p95<400', with <, <=, >, >= or ==",
     });

@@ -2,6 +2,7 @@ import type { Clock } from '../clock.ts';
 import type { Deployment } from '../deployment/deployment.ts';
 import { JavumboError } from '../failure.ts';
 import type { Random } from '../random.ts';
+import type { Check, Report } from '../report/document.ts';
 import type { TestRun } from '../test-data.ts';
 import type { Figures, Test } from './check.ts';
 
@@ -68,6 +69,32 @@ export const DAYS = [
 function reasonForNoAccounts(error: unknown): string {
   if (error instanceof JavumboError && error.kind === 'usage') return error.message;
   throw error;
+}
+
+/** How the tests of one day ended. */
+export interface DaySummary {
+  readonly name: string;
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+  /** Of its tests together. */
+  readonly durationMs: number;
+}
+
+export function summaryOf(name: string, checks: readonly Check[]): DaySummary {
+  const count = (wanted: Check['status']): number => checks.filter(({ status }) => status === wanted).length;
+  const durationMs = checks.reduce((sum, check) => sum + check.durationMs, 0);
+  return { name, passed: count('passed'), failed: count('failed'), skipped: count('skipped'), durationMs };
+}
+
+/** The summaries of a report on `verify all`, each of whose tests bears the number of its day. */
+export function summariesOf({ checks }: Pick<Report, 'checks'>): DaySummary[] {
+  return DAYS.map(({ name, tests }) =>
+    summaryOf(
+      name,
+      checks.filter(({ id }) => tests.some((test) => test === id)),
+    ),
+  );
 }
 
 export type DayName = (typeof DAYS)[number]['name'];

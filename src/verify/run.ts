@@ -6,7 +6,7 @@ import type { Check, Report } from '../report/document.ts';
 import type { StartedReport } from '../report/start.ts';
 import { tableRequestsSince } from '../table-requests.ts';
 import { type CheckResult, type Figures, runTest, skipped, type Test } from './check.ts';
-import type { Day, Sources } from './days.ts';
+import { type Day, type DaySummary, type Sources, summaryOf } from './days.ts';
 
 export interface VerifyResult {
   readonly report: Report;
@@ -14,14 +14,6 @@ export interface VerifyResult {
   readonly days: readonly DaySummary[];
   /** The gravest kind of failure that ended a test early. */
   readonly failure: FailureKind | undefined;
-}
-
-export interface DaySummary {
-  readonly name: string;
-  readonly passed: number;
-  readonly failed: number;
-  readonly skipped: number;
-  readonly durationMs: number;
 }
 
 export interface VerifyOptions {
@@ -57,12 +49,15 @@ export async function runDays(
   const results: CheckResult[] = [];
   const summaries: DaySummary[] = [];
   let stoppedFor: string | undefined;
+  let complete = true;
   for (const day of days) {
-    const startedAt = context.clock.monotonic();
     const figures = newFigures();
     const ofDay: CheckResult[] = [];
     for (const test of await day.prepare(deployment, context, figures)) {
-      if (options.only?.has(test.id) === false) continue;
+      if (options.only?.has(test.id) === false) {
+        complete = false;
+        continue;
+      }
       if (context.signal?.aborted) stoppedFor = 'interrupted';
       const reason = stoppedFor ?? test.skipReason;
       if (reason === undefined) listener.started(test);
@@ -70,6 +65,7 @@ export async function runDays(
         reason === undefined
           ? await runTest(test, context.clock)
           : skipped(test, reason, options.noSkips && stoppedFor === undefined);
+      complete &&= reason === undefined && result.failure === undefined;
       ofDay.push(result);
       listener.ended(result.check);
       if (result.failure === 'interrupted') stoppedFor = 'interrupted';
@@ -77,7 +73,12 @@ export async function runDays(
         stoppedFor ??= `test ${test.id} failed, and --fail-fast was given`;
       }
     }
-    summaries.push(summaryOf(day.name, ofDay, context.clock.monotonic() - startedAt));
+    summaries.push(
+      summaryOf(
+        day.name,
+        ofDay.map(({ check }) => check),
+      ),
+    );
     results.push(...ofDay);
     addFigures(all, figures, days.length > 1 ? `${day.name}.` : '');
   }
@@ -106,7 +107,8 @@ export async function runDays(
         ...addRequests(requestsSince(before, deployment.requests()), all.workerRequests),
         dynamo: tableRequestsSince(tablesBefore, deployment.tableRequests()),
       },
-      operations: 1,
+      // A part of a run, or a test that broke off, says nothing of what a run costs.
+      ...(complete ? { operations: 1 } : {}),
       warnings: all.warnings,
       passed: failureReasons.length === 0,
       failureReasons,
@@ -128,11 +130,6 @@ function addFigures(all: Figures, figures: Figures, prefix: string): void {
   all.workers = [...all.workers, ...figures.workers];
   all.workerRequests = addRequests(all.workerRequests, figures.workerRequests);
   all.warnings = [...all.warnings, ...figures.warnings];
-}
-
-function summaryOf(name: string, results: readonly CheckResult[], durationMs: number): DaySummary {
-  const count = (status: Check['status']): number => results.filter(({ check }) => check.status === status).length;
-  return { name, passed: count('passed'), failed: count('failed'), skipped: count('skipped'), durationMs };
 }
 
 function isAskedFor(day: Day | undefined, { only }: VerifyOptions): boolean {

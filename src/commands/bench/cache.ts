@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 import type { Execute, Invocation } from '../../cli/execute.ts';
 import { formatMs } from '../../cli/format.ts';
-import type { Report } from '../../report/document.ts';
 import { benchOptions, type ReportFlags } from '../report-options.ts';
 import {
+  type BenchResult,
   DEFAULT_RTT_MS,
   FUNCTION_CACHE_TTL,
   metricLines,
@@ -32,44 +32,53 @@ export function registerBenchCache(parent: Command, execute: Execute): void {
 export async function benchCache(
   invocation: Invocation,
   { requests, notes, ...output }: CacheOptions,
-): Promise<Report> {
+): Promise<BenchResult> {
   const { CACHE_FIGURES, cacheFigures, measureCache } = await import('../../bench/cache.ts');
   const { createWithNotes } = await import('../../bench/latency.ts');
+  const { metricsOf } = await import('../../bench/stats.ts');
   const { requestsSince } = await import('../../databases/request-counts.ts');
   const { context } = invocation;
-  const opened = await invocation.deployment({ rttDefaultMs: DEFAULT_RTT_MS });
-  const cacheTtlSeconds = opened.config.cacheTtl.value ?? FUNCTION_CACHE_TTL;
   const plan = {
     name: 'cache',
-    parameters: { requests, notes, cacheTtlSeconds, loop: 'closed' },
+    parameters: { requests, notes, loop: 'closed' },
+    cacheTtlDefault: FUNCTION_CACHE_TTL,
     operation: 'one read or write: half of them without a cache, the others cold or warm',
     figures: CACHE_FIGURES,
   };
-  return runScenario(invocation, opened, output, plan, async ({ deployment, username, progress }) => {
-    const cached = deployment.databases({ cacheTtlDefault: FUNCTION_CACHE_TTL });
-    const uncached = deployment.databases({ cacheTtlDefault: 0, caching: false });
-    const [noteId = 0] = await createWithNotes(uncached, username, notes, context);
-    const before = deployment.requests();
-    const result = await measureCache({
-      cached,
-      uncached,
-      cache: deployment.cache,
-      username,
-      noteId,
-      warmCount: requests,
-      clock: context.clock,
-      requests: () => deployment.requests(),
-      onRequest: (text) => progress.show(text),
-    });
-    const { metrics, derived } = cacheFigures(result);
-    return {
-      metrics,
-      derived,
-      requests: requestsSince(before, deployment.requests()),
-      operations: 4 * (requests + 1),
-      warnings: cacheDoubts(derived),
-    };
-  });
+  return runScenario(
+    invocation,
+    { rttDefaultMs: DEFAULT_RTT_MS },
+    output,
+    plan,
+    async ({ deployment, username, progress, measuring }) => {
+      const cached = deployment.databases({ cacheTtlDefault: FUNCTION_CACHE_TTL });
+      const uncached = deployment.databases({ cacheTtlDefault: 0, caching: false });
+      const [noteId = 0] = await createWithNotes(uncached, username, notes, context);
+      const before = deployment.requests();
+      const samples: Record<string, number[]> = Object.fromEntries(CACHE_FIGURES.metrics.map((name) => [name, []]));
+      measuring(() => ({ metrics: metricsOf(samples), requests: requestsSince(before, deployment.requests()) }));
+      const result = await measureCache({
+        cached,
+        uncached,
+        cache: deployment.cache,
+        username,
+        noteId,
+        warmCount: requests,
+        clock: context.clock,
+        requests: () => deployment.requests(),
+        onRequest: (text) => progress.show(text),
+        onMeasured: (metric, totalMs) => samples[metric]?.push(totalMs),
+      });
+      const { metrics, derived } = cacheFigures(result);
+      return {
+        metrics,
+        derived,
+        requests: requestsSince(before, deployment.requests()),
+        operations: 4 * (requests + 1),
+        warnings: cacheDoubts(derived),
+      };
+    },
+  );
 }
 
 function cacheDoubts({ getsOnWarmReads = 0 }: Readonly<Record<string, number>>): string[] {

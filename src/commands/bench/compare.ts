@@ -70,7 +70,15 @@ export async function benchCompare(
       : Object.fromEntries(Object.entries(metrics).filter(([name]) => wanted.includes(name)));
   // Always the same seed: two files have one verdict, however often it is asked for.
   const metrics = compareMetrics(only(before), only(after), seededRandom(1));
-  const failureReasons = failOnRegression === undefined ? [] : regressionsBeyond(metrics, failOnRegression);
+  const lone = inOneOnly({ [beforeFile]: only(before), [afterFile]: only(after) });
+  if (Object.keys(metrics).length === 0) {
+    throw new JavumboError('usage', `the two runs have no metric in common: ${lone.join('; ')}`, {
+      try: 'two runs of one benchmark that came to their end',
+    });
+  }
+  // What vanished may be what got slower: a gate that did not see it must not open.
+  const failureReasons =
+    failOnRegression === undefined ? [] : [...regressionsBeyond(metrics, failOnRegression), ...lone];
   const run = (file: string, { startedAt, environment: { commit } }: Report): Run => ({ file, startedAt, commit });
   return {
     schemaVersion: 1,
@@ -80,10 +88,19 @@ export async function benchCompare(
     after: run(afterFile, after),
     metrics,
     ...(failOnRegression === undefined ? {} : { failOnRegressionPercent: failOnRegression }),
-    warnings: doubtsAboutPair(before, after),
+    warnings: [...(failOnRegression === undefined ? lone : []), ...doubtsAboutPair(before, after)],
     passed: failureReasons.length === 0,
     failureReasons,
   };
+}
+
+/** What was measured in one of the two runs, and cannot be compared. */
+function inOneOnly(files: Readonly<Record<string, Report['metrics']>>): string[] {
+  return Object.entries(files).flatMap(([file, metrics]) =>
+    Object.keys(metrics)
+      .filter((name) => Object.values(files).some((other) => !Object.hasOwn(other, name)))
+      .map((name) => `${name} is only in ${file}, and was not compared`),
+  );
 }
 
 /** A gate on nothing would always pass. */

@@ -2,11 +2,18 @@ import type { Command } from 'commander';
 import type { ConcurrentVerdict } from '../../bench/concurrent.ts';
 import type { Execute, Invocation } from '../../cli/execute.ts';
 import { formatMs } from '../../cli/format.ts';
-import type { Report } from '../../report/document.ts';
 import { parseCount } from '../db/exec.ts';
 import { type LeaseFlags, leaseOptions } from '../db/lease-options.ts';
 import { benchOptions, type ReportFlags } from '../report-options.ts';
-import { DEFAULT_RTT_MS, FUNCTION_CACHE_TTL, notesOption, parsePositive, reportView, runScenario } from './scenario.ts';
+import {
+  type BenchResult,
+  DEFAULT_RTT_MS,
+  FUNCTION_CACHE_TTL,
+  notesOption,
+  parsePositive,
+  reportView,
+  runScenario,
+} from './scenario.ts';
 
 interface ConcurrentOptions extends LeaseFlags, ReportFlags {
   readonly workers: number;
@@ -35,15 +42,12 @@ export function registerBenchConcurrent(parent: Command, execute: Execute): void
 export async function benchConcurrent(
   invocation: Invocation,
   { workers, requests, notes, retries = workers * requests - 1, lease = false, leaseTtl, ...output }: ConcurrentOptions,
-): Promise<Report> {
+): Promise<BenchResult> {
   const { CONCURRENT_FIGURES, concurrentFigures, judgeConcurrent, measureConcurrent } = await import(
     '../../bench/concurrent.ts'
   );
   const { createWithNotes } = await import('../../bench/latency.ts');
   const { context } = invocation;
-  const opened = await invocation.deployment({ rttDefaultMs: DEFAULT_RTT_MS });
-  // Asked before any data is made: nothing may say where the lock table is.
-  if (lease) await opened.locks();
   const plan = {
     name: 'concurrent',
     parameters: {
@@ -53,46 +57,54 @@ export async function benchConcurrent(
       retries,
       lease,
       ...(lease ? { leaseTtlMs: leaseTtl } : {}),
-      cacheTtlSeconds: opened.config.cacheTtl.value ?? FUNCTION_CACHE_TTL,
       loop: 'closed',
     },
+    cacheTtlDefault: FUNCTION_CACHE_TTL,
     operation: 'one committed change, with all that the others of the race cost',
     figures: CONCURRENT_FIGURES,
   };
-  return runScenario(invocation, opened, output, plan, async ({ deployment, username, progress }) => {
-    const databases = deployment.databases({ cacheTtlDefault: 0, caching: false });
-    await createWithNotes(databases, username, notes, context);
-    // Swept by the next process if this one is killed.
-    const directory = deployment.cache.workDirectory();
-    const result = await measureConcurrent({
-      config: deployment.config,
-      directory: directory.path,
-      env: context.env,
-      databases,
-      username,
-      workers,
-      edits: requests,
-      retries,
-      leaseTtlMs: lease ? leaseTtl : undefined,
-      monotonic: () => context.clock.monotonic(),
-      onProgress: (text) => progress.show(text),
-      signal: context.signal,
-    }).finally(directory.release);
-    const verdict = judgeConcurrent(result, notes);
-    const failureReasons = reasons(
-      verdict,
-      result.workers.flatMap(({ error }) => error ?? []),
-    );
-    return {
-      ...concurrentFigures(result, verdict),
-      workers: result.workers,
-      requests: { ...result.requests, ...(lease ? { dynamo: result.tableRequests } : {}) },
-      operations: verdict.committed,
-      warnings: lease ? [] : concurrentDoubts(verdict, workers, retries),
-      passed: failureReasons.length === 0,
-      failureReasons,
-    };
-  });
+  return runScenario(
+    invocation,
+    { rttDefaultMs: DEFAULT_RTT_MS },
+    output,
+    plan,
+    async ({ deployment, username, progress }) => {
+      // Asked before any data is made: nothing may say where the lock table is.
+      if (lease) await deployment.locks();
+      const databases = deployment.databases({ cacheTtlDefault: 0, caching: false });
+      await createWithNotes(databases, username, notes, context);
+      // Swept by the next process if this one is killed.
+      const directory = deployment.cache.workDirectory();
+      const result = await measureConcurrent({
+        config: deployment.config,
+        directory: directory.path,
+        env: context.env,
+        databases,
+        username,
+        workers,
+        edits: requests,
+        retries,
+        leaseTtlMs: lease ? leaseTtl : undefined,
+        monotonic: () => context.clock.monotonic(),
+        onProgress: (text) => progress.show(text),
+        signal: context.signal,
+      }).finally(directory.release);
+      const verdict = judgeConcurrent(result, notes);
+      const failureReasons = reasons(
+        verdict,
+        result.workers.flatMap(({ error }) => error ?? []),
+      );
+      return {
+        ...concurrentFigures(result, verdict),
+        workers: result.workers,
+        requests: { ...result.requests, ...(lease ? { dynamo: result.tableRequests } : {}) },
+        operations: verdict.committed,
+        warnings: lease ? [] : concurrentDoubts(verdict, workers, retries),
+        passed: failureReasons.length === 0,
+        failureReasons,
+      };
+    },
+  );
 }
 
 function reasons(verdict: ConcurrentVerdict, errors: readonly string[]): string[] {

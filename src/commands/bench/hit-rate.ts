@@ -1,9 +1,17 @@
 import type { Command } from 'commander';
+import type { HitRateRequest } from '../../bench/hit-rate.ts';
 import type { Execute, Invocation } from '../../cli/execute.ts';
 import { formatMs } from '../../cli/format.ts';
-import type { Report } from '../../report/document.ts';
 import { benchOptions, type ReportFlags } from '../report-options.ts';
-import { DEFAULT_RTT_MS, FUNCTION_CACHE_TTL, notesOption, parsePositive, reportView, runScenario } from './scenario.ts';
+import {
+  type BenchResult,
+  DEFAULT_RTT_MS,
+  FUNCTION_CACHE_TTL,
+  notesOption,
+  parsePositive,
+  reportView,
+  runScenario,
+} from './scenario.ts';
 
 interface HitRateOptions extends ReportFlags {
   readonly requests: number;
@@ -24,40 +32,54 @@ export function registerBenchHitRate(parent: Command, execute: Execute): void {
 export async function benchHitRate(
   invocation: Invocation,
   { requests, notes, ...output }: HitRateOptions,
-): Promise<Report> {
+): Promise<BenchResult> {
   const { HIT_RATE_FIGURES, hitRateFigures, measureHitRate } = await import('../../bench/hit-rate.ts');
   const { createWithNotes } = await import('../../bench/latency.ts');
   const { requestsSince } = await import('../../databases/request-counts.ts');
   const { context } = invocation;
-  const opened = await invocation.deployment({ rttDefaultMs: DEFAULT_RTT_MS });
-  const cacheTtlSeconds = opened.config.cacheTtl.value ?? FUNCTION_CACHE_TTL;
   const plan = {
     name: 'hit-rate',
-    parameters: { requests, notes, cacheTtlSeconds, loop: 'closed' },
+    parameters: { requests, notes, loop: 'closed' },
+    cacheTtlDefault: FUNCTION_CACHE_TTL,
     operation: 'one read of a user who reads again and again',
     figures: HIT_RATE_FIGURES,
   };
-  return runScenario(invocation, opened, output, plan, async ({ deployment, username, progress }) => {
-    await createWithNotes(deployment.databases({ cacheTtlDefault: 0, caching: false }), username, notes, context);
-    const before = deployment.requests();
-    const made = await measureHitRate({
-      databases: deployment.databases({ cacheTtlDefault: FUNCTION_CACHE_TTL }),
-      username,
-      requests,
-      clock: context.clock,
-      counts: () => deployment.requests(),
-      onRequest: ({ hit }, index) => progress.show(`request ${index + 1} of ${requests}: ${hit ? 'hit' : 'miss'}`),
-    });
-    const { metrics, derived } = hitRateFigures(made);
-    return {
-      metrics,
-      derived,
-      hits: made.map(({ hit }) => hit),
-      requests: requestsSince(before, deployment.requests()),
-      operations: requests,
-      warnings: hitRateDoubts(derived),
-    };
-  });
+  return runScenario(
+    invocation,
+    { rttDefaultMs: DEFAULT_RTT_MS },
+    output,
+    plan,
+    async ({ deployment, username, progress, measuring }) => {
+      await createWithNotes(deployment.databases({ cacheTtlDefault: 0, caching: false }), username, notes, context);
+      const before = deployment.requests();
+      const soFar: HitRateRequest[] = [];
+      measuring(() => ({
+        metrics: soFar.length === 0 ? {} : hitRateFigures(soFar).metrics,
+        hits: soFar.map(({ hit }) => hit),
+        requests: requestsSince(before, deployment.requests()),
+      }));
+      const made = await measureHitRate({
+        databases: deployment.databases({ cacheTtlDefault: FUNCTION_CACHE_TTL }),
+        username,
+        requests,
+        clock: context.clock,
+        counts: () => deployment.requests(),
+        onRequest: (request, index) => {
+          soFar.push(request);
+          progress.show(`request ${index + 1} of ${requests}: ${request.hit ? 'hit' : 'miss'}`);
+        },
+      });
+      const { metrics, derived } = hitRateFigures(made);
+      return {
+        metrics,
+        derived,
+        hits: made.map(({ hit }) => hit),
+        requests: requestsSince(before, deployment.requests()),
+        operations: requests,
+        warnings: hitRateDoubts(derived),
+      };
+    },
+  );
 }
 
 function hitRateDoubts({ hits = 0, misses = 0 }: Readonly<Record<string, number>>): string[] {

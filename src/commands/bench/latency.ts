@@ -1,10 +1,19 @@
 import type { Command } from 'commander';
+import type { RequestTimes } from '../../bench/timed-request.ts';
 import type { Execute, Invocation } from '../../cli/execute.ts';
 import { formatBytes, formatMs } from '../../cli/format.ts';
 import type { Paint } from '../../cli/print.ts';
 import type { Report } from '../../report/document.ts';
 import { benchOptions, type ReportFlags } from '../report-options.ts';
-import { doubtsAboutTheFirst, metricLines, notesOption, parsePositive, reportView, runScenario } from './scenario.ts';
+import {
+  type BenchResult,
+  doubtsAboutTheFirst,
+  metricLines,
+  notesOption,
+  parsePositive,
+  reportView,
+  runScenario,
+} from './scenario.ts';
 
 interface LatencyOptions extends ReportFlags {
   readonly requests: number;
@@ -25,8 +34,9 @@ export function registerBenchLatency(parent: Command, execute: Execute): void {
 export async function benchLatency(
   invocation: Invocation,
   { requests, notes, ...output }: LatencyOptions,
-): Promise<Report> {
+): Promise<BenchResult> {
   const { createWithNotes, LATENCY_FIGURES, latencyFigures, measureLatency } = await import('../../bench/latency.ts');
+  const { metricsOf } = await import('../../bench/stats.ts');
   const { requestsSince } = await import('../../databases/request-counts.ts');
   const { context } = invocation;
   const plan = {
@@ -35,17 +45,24 @@ export async function benchLatency(
     operation: 'one request without a cache: GET, SELECT, UPDATE, PUT',
     figures: LATENCY_FIGURES,
   };
-  const opened = await invocation.deployment();
-  return runScenario(invocation, opened, output, plan, async ({ deployment, username, progress }) => {
+  return runScenario(invocation, {}, output, plan, async ({ deployment, username, progress, measuring }) => {
     const databases = deployment.databases({ cacheTtlDefault: 0, caching: false });
     progress.show(`creating a database of ${notes} notes`);
     const noteIds = await createWithNotes(databases, username, notes, context);
     const before = deployment.requests();
     let after = before;
+    const made: RequestTimes[] = [];
+    measuring(() => ({
+      metrics: metricsOf(
+        Object.fromEntries(LATENCY_FIGURES.metrics.map((phase) => [phase, made.map((times) => times[phase])])),
+      ),
+      requests: requestsSince(before, after),
+    }));
     const result = await measureLatency(databases, username, noteIds, {
       requests,
       clock: context.clock,
-      onRequest: (index) => {
+      onRequest: (index, times) => {
+        made.push(times);
         after = deployment.requests();
         progress.show(`request ${index + 1} of ${requests}`);
       },

@@ -1,14 +1,15 @@
 import type { Command } from 'commander';
 import { InvalidArgumentError } from 'commander';
-import type { Invocation } from '../../cli/execute.ts';
+import type { DeploymentOptions, Invocation } from '../../cli/execute.ts';
 import { EXIT_CODE } from '../../cli/exit-code.ts';
 import { formatMs } from '../../cli/format.ts';
 import type { Paint, View } from '../../cli/print.ts';
 import { type Progress, progressOn } from '../../cli/progress.ts';
 import type { Deployment } from '../../deployment/deployment.ts';
+import { type FailureKind, JavumboError, messageOf } from '../../failure.ts';
 import type { Report } from '../../report/document.ts';
-import type { ReportParts } from '../../report/start.ts';
-import { type FigureNames, refuseUnknownFigures } from '../../report/threshold.ts';
+import type { MeasuredSoFar, ReportParts } from '../../report/start.ts';
+import type { FigureNames } from '../../report/threshold.ts';
 import { costLines } from '../cost-lines.ts';
 import { type ReportFlags, withReport } from '../report-options.ts';
 
@@ -23,6 +24,15 @@ export interface Scenario {
   readonly deployment: Deployment;
   readonly username: string;
   readonly progress: Progress;
+  /** Told what to report of a run that is interrupted or fails on the way. */
+  measuring(soFar: () => MeasuredSoFar): void;
+}
+
+/** What a benchmark made. */
+export interface BenchResult {
+  readonly report: Report;
+  /** What the clean-up failed for, after all was measured; undefined: nothing is left. */
+  readonly failure: FailureKind | undefined;
 }
 
 /** What a benchmark is, known before it runs. */
@@ -31,6 +41,8 @@ export interface ScenarioPlan {
   readonly parameters: Report['parameters'];
   /** What one operation is, of which the report prices a million. */
   readonly operation: string;
+  /** Where it caches, the allowed staleness in seconds unless something says another one. */
+  readonly cacheTtlDefault?: number;
   /** All that it may measure, so that a threshold on anything else is refused beforehand. */
   readonly figures: FigureNames;
 }
@@ -38,33 +50,43 @@ export interface ScenarioPlan {
 /** Runs one benchmark for a user of its own, and reports what it measured, however it ends. */
 export async function runScenario(
   invocation: Invocation,
-  deployment: Deployment,
+  options: DeploymentOptions,
   flags: ReportFlags,
-  { figures, ...plan }: ScenarioPlan,
+  plan: ScenarioPlan,
   measure: (scenario: Scenario) => Promise<ReportParts>,
-): Promise<Report> {
-  refuseUnknownFigures(flags.threshold ?? [], figures);
+): Promise<BenchResult> {
   const { withTestUser } = await import('../../bench/test-user.ts');
   const { context } = invocation;
-  const { report } = await withReport(invocation, deployment, flags, { kind: 'bench', ...plan }, async (started) => {
+  return withReport(invocation, options, flags, { kind: 'bench', ...plan }, async (started, deployment) => {
     const progress = progressOn(context, invocation.flags.quiet);
+    let parts: ReportParts | undefined;
     try {
       context.signal?.throwIfAborted();
-      const parts = await withTestUser(deployment, invocation.run(), plan.name, (username) =>
-        measure({ deployment, username, progress }),
-      );
-      return { report: started.finish(parts) };
+      await withTestUser(deployment, invocation.run(), plan.name, async (username) => {
+        parts = await measure({ deployment, username, progress, measuring: started.measuring });
+      });
+      return { report: started.finish(parts ?? {}), failure: undefined };
+    } catch (error) {
+      if (parts === undefined || kindOf(error) === 'interrupted') throw error;
+      // All is measured, and only the clean-up failed: that makes no figure false.
+      const reason = `test data may be left, which javumbo clean all removes: ${messageOf(error)}`;
+      const failureReasons = [...(parts.failureReasons ?? []), reason];
+      return { report: started.finish({ ...parts, passed: false, failureReasons }), failure: kindOf(error) };
     } finally {
       progress.done();
     }
   });
-  return report;
+}
+
+function kindOf(thrown: unknown): FailureKind {
+  return thrown instanceof JavumboError ? thrown.kind : 'internal';
 }
 
 /** A report shown by `lines`, with the doubts about its figures and the reasons it fails for below. */
-export function reportView(lines: (report: Report, paint: Paint) => readonly string[]): View<Report> {
+export function reportView(lines: (report: Report, paint: Paint) => readonly string[]): View<BenchResult> {
   return {
-    text: (report, paint) =>
+    json: ({ report }) => report,
+    text: ({ report }, paint) =>
       [
         ...lines(report, paint),
         ...costLines(report),
@@ -75,8 +97,9 @@ export function reportView(lines: (report: Report, paint: Paint) => readonly str
         ...report.warnings.map((warning) => paint.warn(`warning: ${warning}`)),
         ...report.failureReasons.map((reason) => paint.bad(`failed: ${reason}`)),
       ].join('\n'),
-    exitCode: ({ passed, derived }) => {
+    exitCode: ({ report: { passed, derived }, failure }) => {
       if ((derived.unknown ?? 0) > 0) return EXIT_CODE.unknown;
+      if (failure !== undefined) return EXIT_CODE[failure];
       return passed ? EXIT_CODE.ok : EXIT_CODE.violation;
     },
   };

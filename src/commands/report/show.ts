@@ -4,11 +4,12 @@ import { EXIT_CODE } from '../../cli/exit-code.ts';
 import { visible } from '../../cli/format.ts';
 import type { View } from '../../cli/print.ts';
 import type { Report } from '../../report/document.ts';
+import { summariesOf } from '../../verify/days.ts';
 import { cacheView } from '../bench/cache.ts';
 import { concurrentView } from '../bench/concurrent.ts';
 import { hitRateView } from '../bench/hit-rate.ts';
 import { latencyView } from '../bench/latency.ts';
-import { metricLines, reportView } from '../bench/scenario.ts';
+import { type BenchResult, metricLines, reportView } from '../bench/scenario.ts';
 import { verifyView } from '../verify/view.ts';
 
 export function registerReportShow(parent: Command, execute: Execute): void {
@@ -21,14 +22,14 @@ export function registerReportShow(parent: Command, execute: Execute): void {
   );
 }
 
-const BENCH_VIEWS: Readonly<Record<string, View<Report>>> = {
+const BENCH_VIEWS: Readonly<Record<string, View<BenchResult>>> = {
   latency: latencyView,
   cache: cacheView,
   'hit-rate': hitRateView,
   concurrent: concurrentView,
 };
 
-/** What this javumbo has no view of its own for: a benchmark of a newer one, or one that failed before it measured. */
+/** What this javumbo has no view of its own for: a benchmark of a newer one, or one that did not come to its end. */
 const plainView = reportView(({ name, metrics, derived }, paint) => [
   paint.strong(`bench ${name}`),
   ...metricLines(
@@ -47,9 +48,14 @@ export const showView: View<Report> = {
     const report: Report = JSON.parse(JSON.stringify(read), (_, value) =>
       typeof value === 'string' ? visible(value) : value,
     );
-    if (report.kind === 'verify') return verifyView.text?.({ report, days: [], failure: undefined }, paint) ?? '';
-    const measured = Object.keys(report.metrics).length > 0 || report.workers !== undefined;
-    return ((measured && BENCH_VIEWS[report.name]) || plainView).text?.(report, paint) ?? '';
+    if (report.kind === 'verify') {
+      const days = report.name === 'all' ? summariesOf(report) : [];
+      return verifyView.text?.({ report, days, failure: undefined }, paint) ?? '';
+    }
+    // What ended early has samples at most, and no figures computed from them.
+    const complete = Object.keys(report.derived).length > 0;
+    const view = complete && Object.hasOwn(BENCH_VIEWS, report.name) ? BENCH_VIEWS[report.name] : plainView;
+    return view?.text?.({ report, failure: undefined }, paint) ?? '';
   },
   exitCode: () => EXIT_CODE.ok,
 };

@@ -53,18 +53,18 @@ async function verifyDays(
   const { parametersOf, runDays } = await import('../../verify/run.ts');
   const { context, flags } = invocation;
   const timed = days.some((day) => day.timed);
-  const deployment = await invocation.deployment(timed ? { rttDefaultMs: DEFAULT_RTT_MS } : {});
+  const opening = timed ? { rttDefaultMs: DEFAULT_RTT_MS } : {};
   const options = { only: selection, failFast, noSkips: !skips };
   const start = {
     kind: 'verify',
     name,
     parameters: parametersOf(options),
-    operation: `one run of verify ${name}`,
+    operation: `one run of verify ${name}, the clean-up of its objects not counted`,
   } as const;
   const checklist = checklistOn(context, flags);
   const { run, tell } = telling(invocation.run());
   try {
-    return await withReport(invocation, deployment, output, start, (report) => {
+    return await withReport(invocation, opening, output, start, (report, deployment) => {
       refuseKilled(context.signal);
       return runDays(report, days, deployment, { ...context, run }, options, {
         started: (test) => checklist.started(`Test ${test.id}: ${test.name}`),

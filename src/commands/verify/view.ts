@@ -2,7 +2,8 @@ import { EXIT_CODE } from '../../cli/exit-code.ts';
 import { formatMs, visible } from '../../cli/format.ts';
 import type { Paint, View } from '../../cli/print.ts';
 import type { Assertion, Check } from '../../report/document.ts';
-import type { DaySummary, VerifyResult } from '../../verify/run.ts';
+import type { DaySummary } from '../../verify/days.ts';
+import type { VerifyResult } from '../../verify/run.ts';
 import { costLines } from '../cost-lines.ts';
 
 export const verifyView: View<VerifyResult> = {
