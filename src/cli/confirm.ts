@@ -13,9 +13,9 @@ export interface Confirmation {
 
 /**
  * Returns when somebody at a terminal has typed the word, or has said --yes before. Throws `usage` for anything else; with
- * nobody there to ask, no answer is assumed.
+ * nobody there to ask, no answer is assumed. Interrupted, it does not wait for one, and throws the signal's reason.
  */
-export async function confirm({ stdin, stderr }: Context, { what, word, yes }: Confirmation): Promise<void> {
+export async function confirm({ stdin, stderr, signal }: Context, { what, word, yes }: Confirmation): Promise<void> {
   if (yes) return;
   if (stdin?.isTTY !== true) {
     throw new JavumboError('usage', `${what}: that needs a confirmation, and nobody is there to give it`, {
@@ -24,12 +24,16 @@ export async function confirm({ stdin, stderr }: Context, { what, word, yes }: C
   }
   stderr.write(`${what}.\nType ${word} to go on: `);
   // Without `terminal` the line is the terminal's to edit, and Ctrl-C stays a signal.
-  const lines = createInterface({ input: stdin, terminal: false });
+  const lines = createInterface({ input: stdin, terminal: false, ...(signal === undefined ? {} : { signal }) });
   try {
     const typed = await new Promise<string | undefined>((resolve) => {
       lines.once('line', resolve);
       lines.once('close', () => resolve(undefined));
     });
+    if (signal?.aborted) {
+      stderr.write('\n');
+      throw signal.reason;
+    }
     if (typed?.trim() === word) return;
     throw new JavumboError('usage', 'not confirmed: nothing was deleted', { try: '--dry-run to see what would go' });
   } finally {

@@ -9,6 +9,7 @@ import type { Context, Output } from '../cli/context.ts';
 import { codeOf, JavumboError, messageOf } from '../failure.ts';
 import type { Random } from '../random.ts';
 import type { Report } from './document.ts';
+import { openFifo } from './fifo.ts';
 import { junitOf } from './junit.ts';
 import { markdownOf } from './markdown.ts';
 
@@ -43,7 +44,7 @@ export interface ReportFiles {
  */
 export async function openReportFiles(
   targets: readonly ReportTarget[],
-  { env, stdout, stderr, random }: Pick<Context, 'env' | 'stdout' | 'stderr' | 'random'>,
+  { env, stdout, stderr, random, signal }: Pick<Context, 'env' | 'stdout' | 'stderr' | 'random' | 'signal'>,
   { json }: { readonly json: boolean },
 ): Promise<ReportFiles> {
   const opened: { readonly target: ReportTarget; readonly destination: Destination }[] = [];
@@ -60,7 +61,7 @@ export async function openReportFiles(
     try {
       destination =
         stream === undefined
-          ? await openFile(target.file, isStepSummary(target, env), random)
+          ? await openFile(target.file, isStepSummary(target, env), { random, signal })
           : { path: target.file, write: async (text) => void stream.write(text) };
     } catch (error) {
       throw refuse(`it cannot be written: ${messageOf(error)}`, 'another file', error);
@@ -107,13 +108,18 @@ function isStepSummary({ format, file }: ReportTarget, env: NodeJS.ProcessEnv): 
   return resolve(file) === resolve(GITHUB_STEP_SUMMARY);
 }
 
-async function openFile(file: string, appending: boolean, random: Random): Promise<Destination> {
+async function openFile(
+  file: string,
+  appending: boolean,
+  { random, signal }: Pick<Context, 'random' | 'signal'>,
+): Promise<Destination> {
   const path = await pathBehindLinks(file);
   const existing = await stat(path).catch((error: unknown) => {
     if (codeOf(error) === 'ENOENT') return undefined;
     throw error;
   });
   if (existing?.isDirectory()) throw new Error('it is a directory');
+  if (existing?.isFIFO()) return { path, ...(await openFifo(path, signal)) };
   if (existing !== undefined && !existing.isFile()) return heldOpen(path, await open(path, 'w'));
   if (appending) return heldOpen(path, await open(path, 'a'), { apart: true });
   if (existing !== undefined) await access(path, constants.W_OK);

@@ -1,5 +1,5 @@
 /** What becomes of a command when it, its supervisor, or whoever reads what it prints does not play along. */
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -177,3 +177,20 @@ test.each([
   expect({ code, left: s3.keys(BUCKET).length }).toEqual({ code: 130, left: 1 });
   expect(stderr).toMatch(/^warning: test data of run [0-9a-f]{12} may be left: javumbo clean all removes it \(.+\)\n/);
 });
+
+test.each([
+  ['verify', 'day2'],
+  ['bench', 'latency'],
+])(
+  'a report of %s to a pipe that nobody opens keeps nobody after Ctrl-C, and the other one is written',
+  async (...argv) => {
+    const [fifo, file] = [join(env.HOME ?? '', 'fifo'), join(env.HOME ?? '', 'report.json')];
+    execFileSync('mkfifo', [fifo]);
+    const running = start(...argv, '--report', `json=${fifo}`, '--report', `json=${file}`);
+    await workOf(running);
+    await sleep(1_000);
+    running.signal('SIGINT');
+    expect((await running.ended).code).toBe(130);
+    expect((JSON.parse(readFileSync(file, 'utf8')) as Report).failureReasons[0]).toBe('interrupted');
+  },
+);
