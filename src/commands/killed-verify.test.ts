@@ -18,6 +18,7 @@ import { DAYS } from '../verify/days.ts';
 const BUCKET = 'bucket';
 const SEED = Number(process.env.JAVUMBO_SEED ?? 20_261_124);
 const KILLS = 4;
+const ROUNDS_MAX = 40;
 
 interface Place {
   readonly env: Record<string, string>;
@@ -112,16 +113,21 @@ describe.each([
   test.each(DAYS.map(({ name }) => name))(`verify %s, killed ${KILLS} times (seed ${SEED})`, async (day) => {
     const random = seededRandom(SEED);
     const argv = ['verify', day, '--rtt', '10ms', '--quiet'];
-    const { code, durationMs } = await runScript(SCRIPTS.javumbo, argv, place.env);
-    expect(code).toBe(0);
+    const whole = await runScript(SCRIPTS.javumbo, argv, place.env);
+    expect(whole.code).toBe(0);
+    let { durationMs } = whole;
     expect(await place.stored()).toEqual(['user_dbs/alice.anki2']);
     let killed = 0;
     let found = 0;
-    for (let round = 0; round < KILLS; round++) {
+    // Kills that come too late, or find nothing to leave behind, test nothing: others are made instead of them.
+    for (let round = 0; killed < KILLS || found === 0; round++) {
+      expect(round, 'rounds').toBeLessThan(ROUNDS_MAX);
       // Before that nothing but Node has started.
       const killAfterMs = durationMs * (0.25 + 0.7 * random.fraction());
-      const { signal } = await runScript(SCRIPTS.javumbo, argv, place.env, { killAfterMs });
-      if (signal === 'SIGKILL') killed++;
+      const run = await runScript(SCRIPTS.javumbo, argv, place.env, { killAfterMs });
+      if (run.signal === 'SIGKILL') killed++;
+      // The machine was slower before.
+      else durationMs = Math.min(durationMs, run.durationMs);
       const left = (await place.stored()).filter((key) => key !== 'user_dbs/alice.anki2');
       expect(left.filter((key) => !isTestKey(key) || usernameOf(key)?.startsWith(TEST_USER_PREFIX) !== true)).toEqual(
         [],
@@ -138,8 +144,5 @@ describe.each([
       expect({ round, files: filesLeft(place) }).toEqual({ round, files: [] });
       expect({ round, ...(await clean()) }).toMatchObject({ round, deletedCount: 0, plan: [] });
     }
-    // Kills that found nothing to leave behind would have tested nothing.
-    expect(killed).toBeGreaterThan(KILLS / 2);
-    expect(found).toBeGreaterThan(0);
   });
 });
