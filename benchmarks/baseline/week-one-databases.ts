@@ -40,7 +40,9 @@ interface CacheEntry {
  */
 export class WeekOneDatabases {
   readonly #options: WeekOneOptions;
+  /** Least recently opened first. */
   readonly #cache = new Map<string, CacheEntry>();
+  readonly #open = new Set<string>();
 
   constructor(options: WeekOneOptions) {
     this.#options = options;
@@ -50,9 +52,18 @@ export class WeekOneDatabases {
   /**
    * Runs `work` in a transaction on the user's database, which is made where there is none, and uploads the file.
    * Throws `WeekOneConflict` where another machine has stored since, what `work` throws (nothing is uploaded then), and
-   * the SDK's errors.
+   * the SDK's errors. One connection to a user at a time.
    */
   async withConnection<T>(username: string, work: (database: SqliteDatabase) => T): Promise<T> {
+    this.#open.add(username);
+    try {
+      return await this.#opened(username, work);
+    } finally {
+      this.#open.delete(username);
+    }
+  }
+
+  async #opened<T>(username: string, work: (database: SqliteDatabase) => T): Promise<T> {
     const path = this.#pathOf(username);
     const base = await this.#download(username, path);
     const database = new Database(path);
@@ -72,10 +83,10 @@ export class WeekOneDatabases {
     return [...this.#cache.keys()].reduce((sum, username) => sum + statSync(this.#pathOf(username)).size, 0);
   }
 
-  /** Removes the files that were opened longest ago until at most that many bytes are left: week 1's `cleanup_tmp`. */
+  /** Removes the files that were opened longest ago until at most that many bytes are left: week 1's clean-up of `/tmp`. */
   cleanUp(bytesMax: number): void {
     let total = this.cachedBytes();
-    for (const [username] of [...this.#cache].sort(([, a], [, b]) => a.timestamp - b.timestamp)) {
+    for (const username of [...this.#cache.keys()].filter((name) => !this.#open.has(name))) {
       if (total <= bytesMax) return;
       total -= statSync(this.#pathOf(username)).size;
       this.#forget(username);
@@ -86,7 +97,11 @@ export class WeekOneDatabases {
   async #download(username: string, path: string): Promise<string | undefined> {
     const { client, bucket, ttlMs, clock } = this.#options;
     const cached = existsSync(path) ? this.#cache.get(username) : undefined;
-    if (cached !== undefined && clock.monotonic() - cached.timestamp <= ttlMs) return cached.etag;
+    if (cached !== undefined) {
+      this.#cache.delete(username);
+      this.#cache.set(username, cached);
+      if (clock.monotonic() - cached.timestamp <= ttlMs) return cached.etag;
+    }
     const current = await this.#head(username);
     if (current === undefined) {
       rmSync(path, { force: true });
@@ -128,6 +143,7 @@ export class WeekOneDatabases {
 
   #remember(username: string, etag: string | undefined): string {
     if (etag === undefined) throw new Error('the store answered without an ETag');
+    this.#cache.delete(username);
     this.#cache.set(username, { etag, timestamp: this.#options.clock.monotonic() });
     return etag;
   }

@@ -1,0 +1,15 @@
+/**
+ * One operation of one design in a process of its own, which prints the peak of its resident memory in bytes:
+ * `node measured-operation.js <design> <read|write> <endpoint> <username> <directory>`.
+ */
+import { type DesignName, openDesign } from '../designs.ts';
+import { changeOneNote } from '../seed.ts';
+
+const [design, operation, endpoint = '', username = '', directory = ''] = process.argv.slice(2);
+const opened = await openDesign(design as DesignName, endpoint, directory);
+const machine = opened.machine();
+if (operation === 'read') await machine.read(username);
+else await machine.write(username, changeOneNote);
+machine.remove();
+opened.close();
+process.stdout.write(String(process.resourceUsage().maxRSS * 1024));
