@@ -101,7 +101,6 @@ async function openLocal(
   counter: TableRequestCounter,
 ): Promise<Backend> {
   const { LocalDatabaseStore } = await import('../databases/local-store.ts');
-  const { LocalObjectVersions } = await import('../databases/local-object-versions.ts');
   const store = new LocalDatabaseStore(config.home.value, { clock, random, atStep });
   const tables = localTables(config, clock, counter);
   return {
@@ -109,7 +108,10 @@ async function openLocal(
     identity: `local ${store.id}`,
     engine: () => 'local files',
     tables,
-    objects: async () => new LocalObjectVersions(store),
+    objects: async () => {
+      const { LocalObjectVersions } = await import('../databases/local-object-versions.ts');
+      return new LocalObjectVersions(store);
+    },
     close: () => {
       store.close();
       tables.close();

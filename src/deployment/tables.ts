@@ -3,10 +3,8 @@ import type { Clock } from '../clock.ts';
 import type { Config } from '../config.ts';
 import { CountingLockTable } from '../locks/counting-lock-table.ts';
 import type { LockTable } from '../locks/lock-table.ts';
-import { RetryingLockTable } from '../locks/retrying-lock-table.ts';
 import type { TableRequestCounter } from '../table-requests.ts';
 import { CountingUserTable } from '../users/counting-user-table.ts';
-import { RetryingUserTable } from '../users/retrying-user-table.ts';
 import type { UserTable } from '../users/user-table.ts';
 
 /** The user and lock tables of a deployment, opened at the first call: most commands need neither. */
@@ -51,12 +49,14 @@ export function dynamoTables(config: Config, { clock, random }: Context, counter
   return {
     users: once(async () => {
       const { DynamoUserTable } = await import('../users/dynamo-user-table.ts');
+      const { RetryingUserTable } = await import('../users/retrying-user-table.ts');
       const options = { table: config.usersTable.value, endpoint, onExtraRead: counter.countRead };
       const users = new DynamoUserTable(await client(), options);
       return new RetryingUserTable(new CountingUserTable(users, counter), { clock, random });
     }),
     locks: once(async () => {
       const { DynamoLockTable } = await import('../locks/dynamo-lock-table.ts');
+      const { RetryingLockTable } = await import('../locks/retrying-lock-table.ts');
       const options = { table: config.locksTable.value, endpoint, clock, onExtraRead: counter.countRead };
       const locks = new DynamoLockTable(await client(), options);
       return new RetryingLockTable(new CountingLockTable(locks, counter), { clock, random });

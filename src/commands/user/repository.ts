@@ -4,8 +4,11 @@ import type { User, UserRepository } from '../../users/repository.ts';
 
 /** The accounts of the deployment that the command works on. */
 export async function openRepository(invocation: Invocation): Promise<UserRepository> {
-  const { UserRepository } = await import('../../users/repository.ts');
-  const deployment = await invocation.deployment();
+  // Both are loaded from disk: the one while the other is.
+  const [{ UserRepository }, deployment] = await Promise.all([
+    import('../../users/repository.ts'),
+    invocation.deployment(),
+  ]);
   return new UserRepository(await deployment.users(), invocation.context);
 }
 
