@@ -74,6 +74,16 @@ describe('requests of an operation, by the server’s counts', () => {
   });
 });
 
+test('it works on one connection', async () => {
+  await add(1)(machine());
+  const databases = machine();
+  server.resetCounts();
+  await databases.withConnection('bob', () => {});
+  await add(2)(databases);
+  await values(databases);
+  expect(server.counts.connections).toBe(0);
+});
+
 test('what one machine stores another reads', async () => {
   await add(1)(machine());
   const other = machine();

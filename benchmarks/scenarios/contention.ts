@@ -5,7 +5,7 @@ import Database from 'better-sqlite3';
 import { keyOf } from '../../src/databases/username.ts';
 import { openS3 } from '../../src/deployment/s3-client.ts';
 import { BUCKET, configOf, DESIGN_NAMES, type Design, type DesignName, type Machine, openDesign } from '../designs.ts';
-import { addNoteOf, noteIdOf, WEEK_ONE_BYTES } from '../seed.ts';
+import { addNoteOf, changeOneNote, noteIdOf, WEEK_ONE_BYTES } from '../seed.ts';
 import type { NamedLink } from '../wire/links.ts';
 import { atMost, type Bench, endpointOver, type Figure, type Scenario, sample, trafficBetween } from './scenario.ts';
 import { seedUsers } from './users.ts';
@@ -15,8 +15,8 @@ export const contention: Scenario = {
   name: 'contention',
   question: 'What becomes of the changes of 10 and of 50 writers of one database?',
   method:
-    'Each writer is a machine with a cache, a connection and a link of its own, all in one process; all have the database ' +
-    'cached and begin at once, and each adds a note of its own until it is told that it is stored. Both wait alike ' +
+    'Each writer is a machine with a cache, a connection and a link of its own, all in one process; all have written ' +
+    'before, have the database cached and begin at once, and each adds a note of its own until it is told that it is stored. Both wait alike ' +
     'between attempts. Lost is what was acknowledged and is not in the database at the end. Wasted is an upload of which ' +
     'nothing is there at the end: refused, or overwritten.',
   run: async (bench) => {
@@ -71,7 +71,9 @@ interface Race {
 
 async function race(bench: Bench, link: NamedLink, name: DesignName, writers: number): Promise<Race> {
   const username = `${name}-contended`;
-  await seedUsers(bench, WEEK_ONE_BYTES, [username]);
+  const own = (writer: number): string => `${name}-own-${writer}`;
+  const owned = Array.from({ length: writers }, (_, writer) => own(writer));
+  await seedUsers(bench, WEEK_ONE_BYTES, [username, ...owned]);
   const designs: Design[] = [];
   try {
     const machines: Machine[] = [];
@@ -80,6 +82,8 @@ async function race(bench: Bench, link: NamedLink, name: DesignName, writers: nu
       designs.push(design);
       machines.push(design.machine());
     }
+    // With their own first: our client learns from its first write how the engine wants If-Match spelled.
+    await Promise.all(machines.map((machine, writer) => machine.write(own(writer), changeOneNote)));
     await Promise.all(machines.map((machine) => machine.read(username)));
     let acknowledged: number[] = [];
     const before = await bench.server.counts();
