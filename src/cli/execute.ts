@@ -3,7 +3,9 @@ import { asksProfile, type Config, type GlobalFlags, resolveConfig, resolveProfi
 import { keyOf } from '../databases/username.ts';
 import type { Deployment } from '../deployment/deployment.ts';
 import { JavumboError } from '../failure.ts';
+import { TableRequestCounter } from '../table-requests.ts';
 import { newRunId, type TestRun } from '../test-data.ts';
+import type { UserTable } from '../users/user-table.ts';
 import type { Context } from './context.ts';
 import { EXIT_CODE, type ExitCode } from './exit-code.ts';
 import { visible } from './format.ts';
@@ -15,6 +17,8 @@ export interface Invocation {
   readonly context: Context;
   readonly flags: OutputFlags;
   deployment(options?: DeploymentOptions): Promise<Deployment>;
+  /** The accounts of the deployment, without the rest of it: neither its store nor its cache is loaded for them. */
+  users(): Promise<UserTable>;
   /** The run whose name test data carries, and whether it stays (--keep). */
   run(): TestRun;
   /** What `deployment` does before all else: refuses options that name a part of another one, and notes the default. */
@@ -38,6 +42,7 @@ export function executeIn(context: Context, finished: (code: ExitCode) => void):
   return async (command, run, view) => {
     const flags = outputFlags(command);
     const opened: Deployment[] = [];
+    const closing: { close(): void }[] = [];
     const { keep = false } = command.opts<{ keep?: boolean }>();
     let testRun: TestRun | undefined;
     const note = (line: string): void => {
@@ -48,9 +53,11 @@ export function executeIn(context: Context, finished: (code: ExitCode) => void):
     };
     try {
       const config = await configOf(command, context);
+      let isMeant = false;
       const requireMeantDeployment = (): void => {
-        if (config.deployment.source !== 'default') return;
+        if (isMeant || config.deployment.source !== 'default') return;
         refuseEngineWithoutBucket(config);
+        isMeant = true;
         note(`note: no bucket is configured: working on the local deployment in ${config.home.value}`);
       };
       const invocation: Invocation = {
@@ -75,7 +82,15 @@ export function executeIn(context: Context, finished: (code: ExitCode) => void):
           if (simulated !== config) note(`note: simulating a round trip of ${rttDefaultMs} ms (--rtt 0 for none)`);
           const deployment = await openDeployment(simulated, context);
           opened.push(deployment);
+          closing.push(deployment);
           return deployment;
+        },
+        users: async () => {
+          requireMeantDeployment();
+          const { openTables, interruptibleUsers } = await import('../deployment/tables.ts');
+          const tables = openTables(config, context, new TableRequestCounter());
+          closing.push(tables);
+          return interruptibleUsers(tables, context);
         },
       };
       // The others show by themselves how far they are; these can be in SQLite for long.
@@ -87,7 +102,7 @@ export function executeIn(context: Context, finished: (code: ExitCode) => void):
       finished(view.exitCode?.(result) ?? EXIT_CODE.ok);
     } finally {
       await context.announcements?.idle();
-      for (const deployment of opened) deployment.close();
+      for (const each of closing) each.close();
     }
   };
 }

@@ -5,6 +5,7 @@ import { CountingLockTable } from '../locks/counting-lock-table.ts';
 import type { LockTable } from '../locks/lock-table.ts';
 import type { TableRequestCounter } from '../table-requests.ts';
 import { CountingUserTable } from '../users/counting-user-table.ts';
+import { InterruptibleUserTable } from '../users/interruptible-user-table.ts';
 import type { UserTable } from '../users/user-table.ts';
 
 /** The user and lock tables of a deployment, opened at the first call: most commands need neither. */
@@ -14,8 +15,21 @@ export interface Tables {
   close(): void;
 }
 
+/** The tables of the deployment that the configuration names. Makes no request. */
+export function openTables(config: Config, context: Context, counter: TableRequestCounter): Tables {
+  return config.deployment.value === 'local'
+    ? localTables(config, context.clock, counter)
+    : dynamoTables(config, context, counter);
+}
+
+/** The accounts, as work sees them that a signal may stop. */
+export async function interruptibleUsers(tables: Tables, { signal, announcements }: Context): Promise<UserTable> {
+  const users = await tables.users();
+  return signal === undefined ? users : new InterruptibleUserTable(users, { signal, announcements });
+}
+
 /** The tables of the local deployment. Nothing is in doubt on this machine, so nothing is sent again. */
-export function localTables({ home }: Config, clock: Clock, counter: TableRequestCounter): Tables {
+function localTables({ home }: Config, clock: Clock, counter: TableRequestCounter): Tables {
   const opened: { close(): void }[] = [];
   return {
     users: once(async () => {
@@ -37,7 +51,7 @@ export function localTables({ home }: Config, clock: Clock, counter: TableReques
 }
 
 /** The tables in DynamoDB: retrying(counting(dynamo)), so that every attempt is counted. */
-export function dynamoTables(config: Config, { clock, random }: Context, counter: TableRequestCounter): Tables {
+function dynamoTables(config: Config, { clock, random }: Context, counter: TableRequestCounter): Tables {
   const endpoint = config.dynamodbEndpointUrl.value;
   let close = (): void => {};
   const client = once(async () => {

@@ -5,11 +5,8 @@ import type { User, UserRepository } from '../../users/repository.ts';
 /** The accounts of the deployment that the command works on. */
 export async function openRepository(invocation: Invocation): Promise<UserRepository> {
   // Both are loaded from disk: the one while the other is.
-  const [{ UserRepository }, deployment] = await Promise.all([
-    import('../../users/repository.ts'),
-    invocation.deployment(),
-  ]);
-  return new UserRepository(await deployment.users(), invocation.context);
+  const [{ UserRepository }, users] = await Promise.all([import('../../users/repository.ts'), invocation.users()]);
+  return new UserRepository(users, invocation.context);
 }
 
 export const userView: View<User> = {
