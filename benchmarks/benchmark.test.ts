@@ -100,6 +100,19 @@ describe('a quick run without a link', () => {
   });
 });
 
+test('one scenario measured again takes its own place in the day’s record', async () => {
+  const before = scenarioNames();
+  const argv = ['--quick', '--link', 'none', '--only', 'review-session', '--out', directory];
+  const { stderr } = await runScript(BENCHMARK, argv, environment);
+  expect(stderr).toContain('review-session (0 s)');
+  expect(scenarioNames()).toEqual(before);
+});
+
+function scenarioNames(): string[] {
+  const [file = ''] = readdirSync(directory).filter((name) => name.endsWith('.json'));
+  return readRecord(join(directory, file)).scenarios.map(({ name }) => name);
+}
+
 test.each([
   { argv: ['--only', 'nothing'], message: /no scenario "nothing": operations, / },
   { argv: ['--link', 'satellite'], message: /no link "satellite": far, near, none/ },
@@ -110,6 +123,8 @@ test.each([
   expect(stderr).toMatch(message);
 });
 
+const SCENARIO = { name: 'a', question: '', method: '', startedAt: '', durationMs: 0, loadAverage: 0 };
+
 describe('what must hold', () => {
   const held = (mustHolds: ScenarioRecord['mustHolds'], expected = ['a']): RunRecord =>
     concluded(
@@ -117,9 +132,9 @@ describe('what must hold', () => {
         startedAt: '',
         durationMs: 0,
         quick: false,
-        environment: { loadAverage: 0 } as RunRecord['environment'],
+        environment: {} as RunRecord['environment'],
         links: [],
-        scenarios: [{ name: 'a', question: '', method: '', durationMs: 0, ...(mustHolds && { mustHolds }) }],
+        scenarios: [{ ...SCENARIO, ...(mustHolds && { mustHolds }) }],
       },
       expected,
     );

@@ -3,15 +3,25 @@
  *
  *   npm run benchmark [-- --quick] [--only <scenario>]… [--link far|near|none]… [--out <directory>]
  *
+ * With --only, the day's record keeps what it has of the other scenarios.
+ *
  * Exit code 0: all that must hold holds; 7: something was missed; 2: the request is wrong; 1: a scenario failed.
  */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { isDeepStrictEqual, parseArgs } from 'node:util';
 import { EXIT_CODE } from '../src/cli/exit-code.ts';
-import { concluded, type RunRecord, runEnvironment, type ScenarioRecord, writeRecord } from './record.ts';
+import {
+  concluded,
+  loadAverage,
+  type RunRecord,
+  readRecord,
+  runEnvironment,
+  type ScenarioRecord,
+  writeRecord,
+} from './record.ts';
 import { markdownOf } from './report/markdown.ts';
 import { plotsOf } from './report/scenario-plots.ts';
 import { contention } from './scenarios/contention.ts';
@@ -85,30 +95,55 @@ async function run({ quick, scenarios, links, out }: Options): Promise<RunRecord
   const begun = performance.now();
   const file = `${startedAt.toISOString().slice(0, 10)}.json`;
   const environment = await runEnvironment();
+  const kept = keptOf(join(out, file), { quick, scenarios, links });
   const done: ScenarioRecord[] = [];
   const record = (): RunRecord => {
     const run = { startedAt: startedAt.toISOString(), durationMs: performance.now() - begun, quick, environment };
-    const concludedRun = concluded(
-      { ...run, links, scenarios: done },
-      scenarios.map(({ name }) => name),
-    );
+    const all = inOrder([...kept, ...done]);
+    const expected = [...kept, ...scenarios].map(({ name }) => name);
+    const concludedRun = concluded({ ...run, links, scenarios: all }, expected);
     writeRecord(join(out, file), concludedRun);
     return concludedRun;
   };
   // Before the work: a directory that cannot be written to is found out now.
   record();
   for (const scenario of scenarios) {
-    done.push(await runOne(scenario, quick, links));
-    const plots = plotsOf({ scenarios: done });
+    done.push(await runOne(scenario, quick, links, environment.commit));
+    const plots = plotsOf({ scenarios: inOrder([...kept, ...done]) });
     for (const plot of plots) writeFileSync(join(out, plot.file), plot.svg);
     writeFileSync(join(out, 'README.md'), markdownOf(record(), file, plots));
   }
   return record();
 }
 
-async function runOne(scenario: Scenario, quick: boolean, links: RunRecord['links']): Promise<ScenarioRecord> {
+/** The scenarios of an earlier run of the day that are not measured now, where it measured as this one does. */
+function keptOf(path: string, now: Pick<Options, 'quick' | 'scenarios' | 'links'>): ScenarioRecord[] {
+  if (!existsSync(path)) return [];
+  const earlier = readRecord(path);
+  const alike = earlier.quick === now.quick && isDeepStrictEqual(earlier.links, now.links);
+  return alike ? earlier.scenarios.filter((each) => !now.scenarios.some(({ name }) => name === each.name)) : [];
+}
+
+function inOrder(records: readonly ScenarioRecord[]): ScenarioRecord[] {
+  return SCENARIOS.flatMap(({ name }) => records.filter((record) => record.name === name));
+}
+
+async function runOne(
+  scenario: Scenario,
+  quick: boolean,
+  links: RunRecord['links'],
+  commit: string | undefined,
+): Promise<ScenarioRecord> {
   const { name, question, method } = scenario;
   const begun = performance.now();
+  const about = {
+    name,
+    question,
+    method,
+    startedAt: new Date().toISOString(),
+    loadAverage: loadAverage(),
+    ...(commit === undefined ? {} : { commit }),
+  };
   const directory = mkdtempSync(join(tmpdir(), 'javumbo-benchmark-'));
   const server = await startRemoteServer();
   const progress = (text: string): void => {
@@ -117,10 +152,10 @@ async function runOne(scenario: Scenario, quick: boolean, links: RunRecord['link
   };
   try {
     const findings = await scenario.run({ server, directory, quick, links, progress });
-    return { name, question, method, durationMs: performance.now() - begun, ...findings };
+    return { ...about, durationMs: performance.now() - begun, ...findings };
   } catch (error) {
     process.stderr.write(`${name}: ${(error as Error).stack}\n`);
-    return { name, question, method, durationMs: performance.now() - begun, error: (error as Error).message };
+    return { ...about, durationMs: performance.now() - begun, error: (error as Error).message };
   } finally {
     await server.close();
     rmSync(directory, { recursive: true, force: true });

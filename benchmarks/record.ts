@@ -8,6 +8,7 @@ import type { NamedLink } from './wire/links.ts';
 export interface RunRecord {
   readonly schemaVersion: 1;
   readonly kind: 'benchmarks';
+  /** Of the last run that added to it, as is `durationMs`. */
   readonly startedAt: string;
   readonly durationMs: number;
   readonly quick: boolean;
@@ -26,20 +27,28 @@ export interface ScenarioRecord extends Findings {
   readonly name: string;
   readonly question: string;
   readonly method: string;
+  readonly startedAt: string;
   readonly durationMs: number;
+  /** Of the minute before it. */
+  readonly loadAverage: number;
+  /** The working tree's; absent where there is none. */
+  readonly commit?: string;
   /** Why it did not end; absent where it did. */
   readonly error?: string;
 }
 
 export type RunEnvironment = Awaited<ReturnType<typeof environmentOf>> & {
   readonly memoryBytes: number;
-  /** Of the last minute, before the run. */
-  readonly loadAverage: number;
 };
 
 export async function runEnvironment(): Promise<RunEnvironment> {
   const environment = await environmentOf({}, 'loopback S3 server');
-  return { ...environment, memoryBytes: totalmem(), loadAverage: loadavg()[0] ?? Number.NaN };
+  return { ...environment, memoryBytes: totalmem() };
+}
+
+/** Of the last minute. */
+export function loadAverage(): number {
+  return loadavg()[0] ?? Number.NaN;
 }
 
 // Of two processors, one is the client's and one the server's.
@@ -74,7 +83,8 @@ export function mustHoldsOf(scenarios: readonly ScenarioRecord[]): MustHold[] {
   return scenarios.flatMap(({ mustHolds = [] }) => mustHolds);
 }
 
-function doubtsOf({ quick, environment, scenarios }: Pick<RunRecord, 'quick' | 'environment' | 'scenarios'>): string[] {
+function doubtsOf({ quick, scenarios }: Pick<RunRecord, 'quick' | 'scenarios'>): string[] {
+  const busy = scenarios.filter((scenario) => scenario.loadAverage > LOAD_MAX);
   const opened = scenarios.flatMap(({ name, measurements = [] }) =>
     measurements
       .filter(({ javumbo, weekOne }) => javumbo.connections > 0 || weekOne.connections > 0)
@@ -84,11 +94,10 @@ function doubtsOf({ quick, environment, scenarios }: Pick<RunRecord, 'quick' | '
   );
   return [
     ...(quick ? ['a quick run: few samples; leave --quick away'] : []),
-    ...(environment.loadAverage > LOAD_MAX
-      ? [
-          `the machine was busy (load ${environment.loadAverage.toFixed(2)}) when the run began: measure again when it is idle`,
-        ]
-      : []),
+    ...busy.map(
+      ({ name, loadAverage: load }) =>
+        `${name}: the machine was busy (load ${load.toFixed(2)}) when it began: measure it again, with --only ${name}, on an idle one`,
+    ),
     ...new Set(opened),
   ];
 }

@@ -4,7 +4,7 @@ import { bytes, count, milliseconds, times } from './figures.ts';
 
 /** The results as a page. `plots`: file names and titles of the plots of each scenario; `data`: the record's file name. */
 export function markdownOf(record: RunRecord, data: string, plots: readonly PlotFile[]): string {
-  const { environment: e, startedAt, durationMs } = record;
+  const { environment: e } = record;
   return `${[
     '# Results',
     `Written by \`npm run benchmark\`; all samples are in [${data}](${data}). Times are medians. *Ratio* is week 1's median by ` +
@@ -13,8 +13,7 @@ export function markdownOf(record: RunRecord, data: string, plots: readonly Plot
       'client and the same SQLite (`benchmarks/baseline/`); links are a proxy with a round-trip time and a bandwidth ' +
       '(`benchmarks/wire/`), and the server runs in a process of its own.',
     list([
-      `${startedAt}, ${(durationMs / 60_000).toFixed(1)} minutes, commit ${e.commit?.slice(0, 12) ?? 'unknown'}`,
-      `Node ${e.node}, ${e.platform} ${e.arch}, ${e.cpuCount} × ${e.cpuModel}, ${bytes(e.memoryBytes)} of memory, load ${e.loadAverage.toFixed(2)} before the run`,
+      `Node ${e.node}, ${e.platform} ${e.arch}, ${e.cpuCount} × ${e.cpuModel}, ${bytes(e.memoryBytes)} of memory`,
       `AWS SDK ${e.sdk}; ${e.engine}; links: ${record.links.map(({ name, title }) => (name === title ? name : `${name} = ${title}`)).join('; ')}`,
     ]),
     '## What must hold',
@@ -48,7 +47,19 @@ function mustHoldTable({ scenarios }: RunRecord): string {
 }
 
 function sectionOf(scenario: ScenarioRecord, plots: readonly PlotFile[]): string[] {
-  const { name, question, method, error, measurements = [], figures = [], starts = [] } = scenario;
+  const {
+    name,
+    question,
+    method,
+    startedAt,
+    durationMs,
+    loadAverage,
+    commit,
+    error,
+    measurements = [],
+    figures = [],
+    starts = [],
+  } = scenario;
   return [
     `## ${name}`,
     `**${question}** ${method}`,
@@ -57,6 +68,7 @@ function sectionOf(scenario: ScenarioRecord, plots: readonly PlotFile[]): string
     ...(figures.length === 0 ? [] : [figureTable(figures)]),
     ...(starts.length === 0 ? [] : [startTable(starts)]),
     ...plots.map(({ title, file }) => `![${title}](${file})`),
+    `*${startedAt}, ${(durationMs / 1_000).toFixed(0)} s, load ${loadAverage.toFixed(2)} before it, commit ${commit?.slice(0, 12) ?? 'unknown'}.*`,
   ];
 }
 

@@ -19,7 +19,7 @@ export interface BarGroup {
 }
 
 const WIDTH = 760;
-const LEFT = 170;
+const LEFT = 215;
 const RIGHT = 110;
 const BAR = 14;
 
