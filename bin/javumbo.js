@@ -24,9 +24,10 @@ if (choice.kind === 'supervisor') {
 }
 
 async function run() {
-  const [{ main }, { processContext }] = await Promise.all([
+  const [{ main }, { processContext }, { runWatched }] = await Promise.all([
     import('../dist/main.js'),
     import('../dist/cli/context.js'),
+    choice.kind === 'watched' ? import('../dist/supervision/watched.js') : {},
   ]);
   const work = (given) => main(argv, Object.assign(processContext(), given));
   if (choice.kind === 'asked') return work({});
@@ -34,7 +35,6 @@ async function run() {
     const { runSupervised } = await import('../dist/supervision/supervised.js');
     return runSupervised(work, choice.runId, [process.stdout, process.stderr]);
   }
-  const { runWatched } = await import('../dist/supervision/watched.js');
   const { code, abandoned } = await runWatched(argv, work);
   // What did not stop when it was told to must not keep the process now.
   if (abandoned) process.exit(code);

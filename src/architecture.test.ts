@@ -95,8 +95,10 @@ test(`no file is over ${LINES_MAX} lines`, () => {
 });
 
 describe('what a command loads before it needs it', () => {
-  // Loading the SDK costs 0.3 s of CPU, and `--help` needs neither it nor SQLite.
-  const reached = staticallyReached('main.ts');
+  // Loading the SDK costs 0.3 s of CPU, and `--help` needs neither it nor SQLite. A command's file is loaded where the
+  // command is called, and what it loads at once counts likewise.
+  const commands = [...FILES.keys()].filter((path) => /^commands\/[a-z]+\/[a-z0-9-]+\.ts$/.test(path));
+  const reached = new Map(['main.ts', ...commands].flatMap((entry) => [...staticallyReached(entry)]));
 
   test.each(['better-sqlite3', '@aws-sdk/', '@smithy/', 'zod', 'cli-table3', 'chalk'])('is not %s', (library) => {
     const via = [...reached].filter(([target]) => target.startsWith(library));
@@ -106,6 +108,10 @@ describe('what a command loads before it needs it', () => {
   test('is the commands and what they are made with, so the walk works', () => {
     const some = ['commander', 'config.ts', 'cli/execute.ts', 'commands/index.ts', 'commands/db/query.ts'];
     expect([...reached.keys()]).toEqual(expect.arrayContaining(some));
+  });
+
+  test('is no command, where none is called', () => {
+    expect([...staticallyReached('main.ts').keys()].filter((path) => commands.includes(path))).toEqual([]);
   });
 
   test.each(['index.ts', 'databases/sql.ts', 'deployment/s3-client.ts'])('would be a library through %s', (entry) => {

@@ -7,8 +7,11 @@ import { printFailure } from './cli/print.ts';
 import { registerCommands } from './commands/index.ts';
 import { JavumboError } from './failure.ts';
 
-/** The whole command line, in help order. Actions hand their work to `execute`. */
-export function buildProgram(context: Context, execute: Execute): Command {
+/**
+ * The command line, in help order. Actions hand their work to `execute`. With `words`, as much of it as those words can
+ * call; without, the whole.
+ */
+export async function buildProgram(context: Context, execute: Execute, words?: readonly string[]): Promise<Command> {
   const { version, description } = packageInformation();
   const program = new Command('javumbo')
     .description(description)
@@ -38,7 +41,7 @@ export function buildProgram(context: Context, execute: Execute): Command {
     .option('--verbose', 'print the causes of an error')
     .option('--no-color', 'no colours (also NO_COLOR)')
     .addHelpText('after', TOP_HELP);
-  registerCommands(program, execute);
+  await registerCommands(program, execute, words);
   return program;
 }
 
@@ -57,7 +60,7 @@ export async function main(argv: readonly string[], context: Context): Promise<E
   const execute = executeIn(context, (finished) => {
     code = finished;
   });
-  const program = buildProgram(context, execute);
+  const program = await buildProgram(context, execute, argv);
   // Known before parsing, for an error that parsing itself finds.
   const flags = { json: argv.includes('--json'), verbose: argv.includes('--verbose') };
   try {

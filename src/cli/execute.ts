@@ -3,7 +3,9 @@ import { asksProfile, type Config, type GlobalFlags, resolveConfig, resolveProfi
 import { keyOf } from '../databases/username.ts';
 import type { Deployment } from '../deployment/deployment.ts';
 import { JavumboError } from '../failure.ts';
+import { TableRequestCounter } from '../table-requests.ts';
 import { leftWarning, newRunId, type TestRun } from '../test-data.ts';
+import type { UserTable } from '../users/user-table.ts';
 import type { Context } from './context.ts';
 import { EXIT_CODE, type ExitCode } from './exit-code.ts';
 import { visible } from './format.ts';
@@ -18,6 +20,8 @@ export interface Invocation {
   deployment(options?: DeploymentOptions): Promise<Deployment>;
   /** Which kind of deployment is meant, whatever else is wrong with the configuration. */
   readonly deploymentKind: 'local' | 'aws';
+  /** The accounts of the deployment, without the rest of it: neither its store nor its cache is loaded for them. */
+  users(): Promise<UserTable>;
   /** The run whose name test data carries, and whether it stays (--keep). */
   run(): TestRun;
   /** What `deployment` does before all else: refuses options that name a part of another one, and notes the default. */
@@ -42,6 +46,7 @@ export function executeIn(context: Context, finished: (code: ExitCode) => void):
     const flags = outputFlags(command);
     const opened: Deployment[] = [];
     const { keep = false, report } = command.opts<{ keep?: boolean; report?: unknown }>();
+    const closing: { close(): void }[] = [];
     let testRun: TestRun | undefined;
     const warn = (line: string): void => {
       // A line that the supervisor shows there makes room, and comes back below.
@@ -62,10 +67,12 @@ export function executeIn(context: Context, finished: (code: ExitCode) => void):
           };
         },
       );
+      let isMeant = false;
       const requireMeantDeployment = (): void => {
         const config = configured();
-        if (config.deployment.source !== 'default') return;
+        if (isMeant || config.deployment.source !== 'default') return;
         refuseEngineWithoutBucket(config);
+        isMeant = true;
         note(`note: no bucket is configured: working on the local deployment in ${config.home.value}`);
       };
       const invocation: Invocation = {
@@ -96,7 +103,15 @@ export function executeIn(context: Context, finished: (code: ExitCode) => void):
           if (simulated !== config) note(`note: simulating a round trip of ${rttDefaultMs} ms (--rtt 0 for none)`);
           const deployment = await openDeployment(simulated, context);
           opened.push(deployment);
+          closing.push(deployment);
           return deployment;
+        },
+        users: async () => {
+          requireMeantDeployment();
+          const { openTables, interruptibleUsers } = await import('../deployment/tables.ts');
+          const tables = openTables(configured(), context, new TableRequestCounter());
+          closing.push(tables);
+          return interruptibleUsers(tables, context);
         },
       };
       // The others show by themselves how far they are; these can be in SQLite for long.
@@ -108,7 +123,7 @@ export function executeIn(context: Context, finished: (code: ExitCode) => void):
       finished(view.exitCode?.(result) ?? EXIT_CODE.ok);
     } finally {
       await context.announcements?.idle();
-      for (const deployment of opened) deployment.close();
+      for (const each of closing) each.close();
     }
   };
 }

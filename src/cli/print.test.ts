@@ -226,9 +226,9 @@ describe('colours', () => {
   });
 });
 
-describe('help', () => {
+describe('help', async () => {
   const { context } = recording(false);
-  const program = buildProgram(context, () => Promise.reject(new Error('help ran a command')));
+  const program = await buildProgram(context, () => Promise.reject(new Error('help ran a command')));
   const commands = leaves(program);
 
   test.each(commands)('javumbo %s --help has an example of itself, ends with 0 and opens nothing', async (path) => {
@@ -242,6 +242,17 @@ describe('help', () => {
     expect(stdout).toMatch(new RegExp(`^Usage: javumbo ${path}\\b`));
     expect(stdout.split('\n').filter((line) => columnsOf(line) > 100)).toEqual([]);
     expect(readdirSync(machine.HOME)).toEqual([]);
+  });
+
+  test.each(commands)('javumbo %s is called by its own words, with nothing else loaded', async (path) => {
+    const [noun = '', verb] = path.split(' ');
+    const { commands: nouns } = await buildProgram(context, () => Promise.reject(new Error('ran')), [noun, verb ?? '']);
+    const verbsOf = (name: string) => nouns.find((each) => each.name() === name)?.commands.map((leaf) => leaf.name());
+    expect(verbsOf(noun)).toEqual([verb]);
+    for (const other of nouns.map((each) => each.name())) {
+      // `bench cache`: a word may be both.
+      if (other !== noun && other !== verb) expect(verbsOf(other)).toEqual([]);
+    }
   });
 
   test('of everything names every noun, every global option and the exit codes', async () => {

@@ -39,12 +39,12 @@ const fileOf = (name: string): string => join(directory, name);
 const readReportFile = (name: string): Report => asReport(JSON.parse(readFileSync(fileOf(name), 'utf8')));
 
 /** Every verb of `bench` and `verify` that makes a report, whoever adds it. */
+const program = await buildProgram(
+  { env: {}, stdout: process.stdout, stderr: process.stderr } as never,
+  async () => {},
+);
 const verbsOf = (noun: string): string[] =>
-  (
-    buildProgram({ env: {}, stdout: process.stdout, stderr: process.stderr } as never, async () => {}).commands.find(
-      (command) => command.name() === noun,
-    )?.commands ?? []
-  )
+  (program.commands.find((command) => command.name() === noun)?.commands ?? [])
     .map((command) => command.name())
     .filter((verb) => verb !== 'compare' && verb !== 'help');
 

@@ -47,6 +47,7 @@ export class DatabaseCache {
   readonly #forgotten: ForgottenUsers;
   #swept = false;
   #admittedBytes = 0;
+  #removed = 0;
 
   /** Nothing is created before it is needed. Throws `usage` when `root` is no directory of this user's. */
   constructor(options: DatabaseCacheOptions) {
@@ -128,13 +129,13 @@ export class DatabaseCache {
       this.#atStep('entry-written');
       mkdirSync(dirname(directory), { recursive: true, mode: 0o700 });
       // The same version may be there already, from another process; this copy of equal bytes is as good.
-      this.#remove(directory);
+      this.#remove(directory, work);
       renameSync(prepared, directory);
       this.#atStep('entry-renamed');
       // Looked at once more: a process that forgets the user now either finds the entry, or has left its mark before.
       if (this.#forgotten.since(username, at) && !this.#isNewerThanCached(stored, username)) {
         copyFileSync(join(directory, `${username}.anki2`), file);
-        this.#remove(directory);
+        this.#remove(directory, work);
         return undefined;
       }
       const path = join(directory, `${username}.anki2`);
@@ -147,7 +148,7 @@ export class DatabaseCache {
       }
       return undefined;
     }
-    this.#makeRoom(entry);
+    this.#makeRoom(entry, work);
     return entry;
   }
 
@@ -202,17 +203,17 @@ export class DatabaseCache {
   }
 
   /** Removes the user's older versions, and from time to time what the limits do not allow. Never `admitted` itself. */
-  #makeRoom(admitted: CacheEntry): void {
+  #makeRoom(admitted: CacheEntry, work: WorkDirectory): void {
     try {
-      this.#removeWhatIsTooMuch(admitted);
+      this.#removeWhatIsTooMuch(admitted, work);
     } catch {
       // The entry is there, which is what was asked for; the next admission tries again.
     }
   }
 
-  #removeWhatIsTooMuch(admitted: CacheEntry): void {
+  #removeWhatIsTooMuch(admitted: CacheEntry, work: WorkDirectory): void {
     for (const entry of this.#entriesOf(admitted.username)) {
-      if (entry.directory !== admitted.directory && !isBasedOn(entry, admitted)) this.#remove(entry.directory);
+      if (entry.directory !== admitted.directory && !isBasedOn(entry, admitted)) this.#remove(entry.directory, work);
     }
     this.#admittedBytes += admitted.sizeBytes;
     if (!this.#scanIsDue()) return;
@@ -223,7 +224,7 @@ export class DatabaseCache {
       const expired = this.#clock.now() - entry.usedAt > this.#limits.ageMaxMs;
       if (!expired && total <= this.#limits.bytesMax) continue;
       this.#forgotten.mark(entry.username);
-      this.#remove(entry.directory);
+      this.#remove(entry.directory, work);
       total -= entry.sizeBytes;
     }
   }
@@ -245,17 +246,17 @@ export class DatabaseCache {
 
   /**
    * Takes a directory out of sight in one step and then away. Removing it where it is could meet another process that
-   * renames an entry into it.
+   * renames an entry into it. `into`: a work directory that is released soon; a new one costs a write a millisecond.
    */
-  #remove(path: string): void {
+  #remove(path: string, into?: WorkDirectory): void {
     if (!existsSync(path)) return;
-    const work = this.workDirectory();
+    const work = into ?? this.workDirectory();
     try {
-      renameSync(path, join(work.path, 'removed'));
+      renameSync(path, join(work.path, `removed-${this.#removed++}`));
     } catch (error) {
       if (codeOf(error) !== 'ENOENT') throw cacheFailure(path, error);
     } finally {
-      work.release();
+      if (into === undefined) work.release();
     }
   }
 

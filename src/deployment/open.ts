@@ -13,9 +13,8 @@ import type { DatabaseStore } from '../databases/store.ts';
 import { UserDatabases } from '../databases/user-databases.ts';
 import { InterruptibleLockTable } from '../locks/interruptible-lock-table.ts';
 import { TableRequestCounter } from '../table-requests.ts';
-import { InterruptibleUserTable } from '../users/interruptible-user-table.ts';
 import { type Deployment, describeDeployment } from './deployment.ts';
-import { dynamoTables, localTables, type Tables } from './tables.ts';
+import { interruptibleUsers, openTables, type Tables } from './tables.ts';
 
 interface Backend {
   readonly store: DatabaseStore;
@@ -77,10 +76,7 @@ export async function openDeployment(config: Config, context: Context): Promise<
         return { cache: own, databases: databasesOver(own, true, stalenessMaxMs), remove: work.release };
       },
       tableRequests: () => tableRequests.counts(),
-      users: async () => {
-        const users = await backend.tables.users();
-        return interruption === undefined ? users : new InterruptibleUserTable(users, interruption);
-      },
+      users: () => interruptibleUsers(backend.tables, context),
       locks: async () => {
         const locks = await backend.tables.locks();
         return interruption === undefined ? locks : new InterruptibleLockTable(locks, interruption);
@@ -95,21 +91,20 @@ export async function openDeployment(config: Config, context: Context): Promise<
   }
 }
 
-async function openLocal(
-  config: Config,
-  { clock, random, atStep }: Context,
-  counter: TableRequestCounter,
-): Promise<Backend> {
+async function openLocal(config: Config, context: Context, counter: TableRequestCounter): Promise<Backend> {
+  const { clock, random, atStep } = context;
   const { LocalDatabaseStore } = await import('../databases/local-store.ts');
-  const { LocalObjectVersions } = await import('../databases/local-object-versions.ts');
   const store = new LocalDatabaseStore(config.home.value, { clock, random, atStep });
-  const tables = localTables(config, clock, counter);
+  const tables = openTables(config, context, counter);
   return {
     store,
     identity: `local ${store.id}`,
     engine: () => 'local files',
     tables,
-    objects: async () => new LocalObjectVersions(store),
+    objects: async () => {
+      const { LocalObjectVersions } = await import('../databases/local-object-versions.ts');
+      return new LocalObjectVersions(store);
+    },
     close: () => {
       store.close();
       tables.close();
@@ -125,7 +120,7 @@ async function openAws(
 ): Promise<Backend> {
   const { openS3Store } = await import('./s3-client.ts');
   const { close, ...s3 } = openS3Store(config, context.clock, onExtraRequest);
-  const tables = dynamoTables(config, context, counter);
+  const tables = openTables(config, context, counter);
   return {
     ...s3,
     tables,

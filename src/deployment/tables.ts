@@ -3,10 +3,9 @@ import type { Clock } from '../clock.ts';
 import type { Config } from '../config.ts';
 import { CountingLockTable } from '../locks/counting-lock-table.ts';
 import type { LockTable } from '../locks/lock-table.ts';
-import { RetryingLockTable } from '../locks/retrying-lock-table.ts';
 import type { TableRequestCounter } from '../table-requests.ts';
 import { CountingUserTable } from '../users/counting-user-table.ts';
-import { RetryingUserTable } from '../users/retrying-user-table.ts';
+import { InterruptibleUserTable } from '../users/interruptible-user-table.ts';
 import type { UserTable } from '../users/user-table.ts';
 
 /** The user and lock tables of a deployment, opened at the first call: most commands need neither. */
@@ -16,8 +15,21 @@ export interface Tables {
   close(): void;
 }
 
+/** The tables of the deployment that the configuration names. Makes no request. */
+export function openTables(config: Config, context: Context, counter: TableRequestCounter): Tables {
+  return config.deployment.value === 'local'
+    ? localTables(config, context.clock, counter)
+    : dynamoTables(config, context, counter);
+}
+
+/** The accounts, as work sees them that a signal may stop. */
+export async function interruptibleUsers(tables: Tables, { signal, announcements }: Context): Promise<UserTable> {
+  const users = await tables.users();
+  return signal === undefined ? users : new InterruptibleUserTable(users, { signal, announcements });
+}
+
 /** The tables of the local deployment. Nothing is in doubt on this machine, so nothing is sent again. */
-export function localTables({ home }: Config, clock: Clock, counter: TableRequestCounter): Tables {
+function localTables({ home }: Config, clock: Clock, counter: TableRequestCounter): Tables {
   const opened: { close(): void }[] = [];
   return {
     users: once(async () => {
@@ -39,7 +51,7 @@ export function localTables({ home }: Config, clock: Clock, counter: TableReques
 }
 
 /** The tables in DynamoDB: retrying(counting(dynamo)), so that every attempt is counted. */
-export function dynamoTables(config: Config, { clock, random }: Context, counter: TableRequestCounter): Tables {
+function dynamoTables(config: Config, { clock, random }: Context, counter: TableRequestCounter): Tables {
   const endpoint = config.dynamodbEndpointUrl.value;
   let close = (): void => {};
   const client = once(async () => {
@@ -51,12 +63,14 @@ export function dynamoTables(config: Config, { clock, random }: Context, counter
   return {
     users: once(async () => {
       const { DynamoUserTable } = await import('../users/dynamo-user-table.ts');
+      const { RetryingUserTable } = await import('../users/retrying-user-table.ts');
       const options = { table: config.usersTable.value, endpoint, onExtraRead: counter.countRead };
       const users = new DynamoUserTable(await client(), options);
       return new RetryingUserTable(new CountingUserTable(users, counter), { clock, random });
     }),
     locks: once(async () => {
       const { DynamoLockTable } = await import('../locks/dynamo-lock-table.ts');
+      const { RetryingLockTable } = await import('../locks/retrying-lock-table.ts');
       const options = { table: config.locksTable.value, endpoint, clock, onExtraRead: counter.countRead };
       const locks = new DynamoLockTable(await client(), options);
       return new RetryingLockTable(new CountingLockTable(locks, counter), { clock, random });

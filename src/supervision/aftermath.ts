@@ -30,10 +30,11 @@ export async function finishFor(argv: readonly string[], ended: Ended): Promise<
   const madeTestData = madeTestDataOf(known, 'database') || madeTestDataOf(known, 'account');
   let supervised: Command | undefined;
   try {
-    const program = buildProgram(context, async (command) => {
+    const finish = async (command: Command): Promise<void> => {
       supervised = command;
       if (!known.ended && (known.leases.size > 0 || madeTestData)) await cleanUp(command, context, ended);
-    });
+    };
+    const program = await buildProgram(context, finish, argv);
     await program.parseAsync(argv, { from: 'user' });
   } catch (error) {
     const warning = madeTestData

@@ -201,10 +201,13 @@ export class Exchange {
 
   #headers(reply: S3Reply): Record<string, string> {
     const { status, headers, body } = reply;
-    const withLength = this.#incoming.method !== 'HEAD' && status !== 204 && status !== 304;
+    const isHead = this.#incoming.method === 'HEAD';
+    const withLength = !isHead && status !== 204 && status !== 304;
     return {
       'x-amz-request-id': this.#requestId,
       ...(withLength ? { 'content-length': String(body.length) } : {}),
+      // As S3 says it of an error whose body HEAD leaves out; saying nothing would end the connection.
+      ...(isHead && status >= 400 ? { 'transfer-encoding': 'chunked' } : {}),
       // What is left of an unread body would be taken for the next request.
       ...(this.#incoming.complete ? {} : { connection: 'close' }),
       ...headers,

@@ -1,4 +1,3 @@
-import { compare, hash } from 'bcryptjs';
 import { JavumboError } from '../failure.ts';
 
 /** 2^12 rounds: about 0.3 s of CPU here, as the Python repository has it. */
@@ -29,7 +28,8 @@ export function checkPassword(password: string): void {
 }
 
 /** bcrypt's hash of a password: 60 characters, `$2b$12$…`, salted anew each time. Yields to the process about every 0.1 s. */
-export function hashPassword(password: string): Promise<string> {
+export async function hashPassword(password: string): Promise<string> {
+  const { hash } = await import('bcryptjs');
   return hash(password, HASH_COST);
 }
 
@@ -41,6 +41,7 @@ const NOBODY = '.'.repeat(53);
  * answer tells an unknown user from a wrong password.
  */
 export async function verifyPassword(password: string, passwordHash: string | undefined): Promise<boolean> {
+  const { compare } = await import('bcryptjs');
   let valid = false;
   for (const hash of comparisons(passwordHash)) {
     if (await compare(password, hash)) valid = hash === passwordHash;

@@ -15,8 +15,8 @@ export function registerUserGet(parent: Command, execute: Execute): void {
 }
 
 export async function userGet(invocation: Invocation, username: string): Promise<User> {
-  const { noSuchUser } = await import('../../users/repository.ts');
   const user = await (await openRepository(invocation)).get(username);
-  if (user === undefined) throw noSuchUser(username);
-  return user;
+  if (user !== undefined) return user;
+  const { noSuchUser } = await import('../../users/repository.ts');
+  throw noSuchUser(username);
 }

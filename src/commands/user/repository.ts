@@ -4,9 +4,9 @@ import type { User, UserRepository } from '../../users/repository.ts';
 
 /** The accounts of the deployment that the command works on. */
 export async function openRepository(invocation: Invocation): Promise<UserRepository> {
-  const { UserRepository } = await import('../../users/repository.ts');
-  const deployment = await invocation.deployment();
-  return new UserRepository(await deployment.users(), invocation.context);
+  // Both are loaded from disk: the one while the other is.
+  const [{ UserRepository }, users] = await Promise.all([import('../../users/repository.ts'), invocation.users()]);
+  return new UserRepository(users, invocation.context);
 }
 
 export const userView: View<User> = {

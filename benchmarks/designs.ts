@@ -1,0 +1,132 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { createCollection } from '../src/anki/collection.ts';
+import { refuseNewerSchema } from '../src/anki/refuse-newer-schema.ts';
+import { processContext } from '../src/cli/context.ts';
+import { systemClock } from '../src/clock.ts';
+import { type Config, resolveConfig } from '../src/config.ts';
+import { DatabaseCache, DEFAULT_CACHE_LIMITS } from '../src/databases/cache.ts';
+import type { SqliteDatabase } from '../src/databases/sqlite.ts';
+import { UserDatabases } from '../src/databases/user-databases.ts';
+import { openDeployment } from '../src/deployment/open.ts';
+import { openS3 } from '../src/deployment/s3-client.ts';
+import { systemRandom } from '../src/random.ts';
+import { WeekOneConflict, WeekOneDatabases } from './baseline/week-one-databases.ts';
+
+/** A design as one machine runs it: with a cache of its own. */
+export interface Machine {
+  /** Opens the user's database, counts the notes and closes it. */
+  read(username: string): Promise<number>;
+  /** Changes the database and stores it; after a conflict again, at most `retries` times. */
+  write(username: string, edit: (database: SqliteDatabase) => void, retries?: number): Promise<void>;
+  /** Stores an empty Anki collection for a user who has none. */
+  create(username: string): Promise<void>;
+  /** What takes place between requests, where the design leaves that to its operator. */
+  keepHouse(): void;
+  remove(): void;
+}
+
+export interface MachineOptions {
+  /** How old a cached file may be and still be read without asking, in milliseconds. Default: 300 s, both designs' own. */
+  readonly ttlMs?: number;
+  /** What the cache may hold, in bytes. Default: 1,500 MB, both designs' own. */
+  readonly cacheBytesMax?: number;
+}
+
+/** A design under test. Its machines share one SDK client, so its connections are open once the first has made a request. */
+export interface Design {
+  machine(options?: MachineOptions): Machine;
+  close(): void;
+}
+
+export const DESIGN_NAMES = ['javumbo', 'week-one'] as const;
+export type DesignName = (typeof DESIGN_NAMES)[number];
+
+export const BUCKET = 'benchmarks';
+const TTL_MS = 300_000;
+const SOURCES = { clock: systemClock, random: systemRandom };
+// As UserDatabases waits between two attempts, for the baseline leaves that to its caller.
+const BACKOFF_MS = 20;
+const BACKOFF_MAX_MS = 1_000;
+
+/** Opens a design on the server behind an endpoint. `directory`: for its machines. The caller closes it. */
+export function openDesign(name: DesignName, endpoint: string, directory: string): Promise<Design> {
+  const config = configOf(endpoint, directory);
+  const machineDirectory = (): string => mkdtempSync(join(directory, `${name}-`));
+  return name === 'javumbo' ? openJavumbo(config, machineDirectory) : openWeekOne(config, machineDirectory);
+}
+
+/** The configuration of either: a bucket at that endpoint, and nothing from the environment. */
+export function configOf(endpoint: string, directory: string): Config {
+  // The SDK takes its credentials from the process; what the server behind the endpoint takes is anything.
+  process.env.AWS_ACCESS_KEY_ID = 'benchmarks';
+  process.env.AWS_SECRET_ACCESS_KEY = 'benchmarks';
+  process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true';
+  return resolveConfig({ bucket: BUCKET, endpointUrl: endpoint, cacheDir: directory }, {});
+}
+
+async function openJavumbo(config: Config, machineDirectory: () => string): Promise<Design> {
+  const deployment = await openDeployment(config, processContext());
+  return {
+    machine: ({ ttlMs = TTL_MS, cacheBytesMax = DEFAULT_CACHE_LIMITS.bytesMax } = {}) => {
+      const root = machineDirectory();
+      const limits = { ...DEFAULT_CACHE_LIMITS, bytesMax: cacheBytesMax };
+      const databases = new UserDatabases({
+        store: deployment.store,
+        cache: new DatabaseCache({ root, deployment: 'benchmarks', limits, ...SOURCES }),
+        caching: true,
+        stalenessMaxMs: ttlMs,
+        inspect: refuseNewerSchema,
+        ...SOURCES,
+      });
+      return {
+        read: (username) => databases.read(username, ({ database }) => countNotes(database)),
+        write: async (username, edit, retries = 0) => void (await databases.update(username, edit, { retries })),
+        create: async (username) =>
+          void (await databases.create(username, (database) => createCollection(database, SOURCES))),
+        keepHouse: () => {},
+        remove: () => rmSync(root, { recursive: true, force: true }),
+      };
+    },
+    close: () => deployment.close(),
+  };
+}
+
+async function openWeekOne(config: Config, machineDirectory: () => string): Promise<Design> {
+  const client = openS3(config);
+  return {
+    machine: ({ ttlMs = TTL_MS, cacheBytesMax = DEFAULT_CACHE_LIMITS.bytesMax } = {}) => {
+      const directory = machineDirectory();
+      const databases = new WeekOneDatabases({
+        client,
+        bucket: BUCKET,
+        directory,
+        ttlMs,
+        clock: systemClock,
+        createDatabase: (database) => createCollection(database, SOURCES),
+      });
+      return {
+        read: (username) => databases.withConnection(username, countNotes),
+        write: async (username, edit, retries = 0) => {
+          for (let conflicts = 0; ; conflicts++) {
+            try {
+              return await databases.withConnection(username, edit);
+            } catch (error) {
+              if (!(error instanceof WeekOneConflict) || conflicts === retries) throw error;
+            }
+            const waitMs = Math.min(BACKOFF_MS * 2 ** conflicts, BACKOFF_MAX_MS);
+            await systemClock.sleep(systemRandom.fraction() * waitMs);
+          }
+        },
+        create: (username) => databases.withConnection(username, () => {}),
+        keepHouse: () => databases.cleanUp(cacheBytesMax),
+        remove: () => rmSync(directory, { recursive: true, force: true }),
+      };
+    },
+    close: () => client.destroy(),
+  };
+}
+
+function countNotes(database: SqliteDatabase): number {
+  return database.prepare('SELECT count(*) FROM notes').pluck().get() as number;
+}

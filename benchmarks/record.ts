@@ -1,0 +1,118 @@
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { loadavg, totalmem } from 'node:os';
+import { environmentOf } from '../src/report/environment.ts';
+import type { Findings, MustHold } from './scenarios/scenario.ts';
+import type { NamedLink } from './wire/links.ts';
+
+/** One run of the benchmarks, as `results/<date>.json` holds it. Fields are added and never given another meaning. */
+export interface RunRecord {
+  readonly schemaVersion: 1;
+  readonly kind: 'benchmarks';
+  /** Of the last run that added to it, as is `durationMs`. */
+  readonly startedAt: string;
+  readonly durationMs: number;
+  readonly quick: boolean;
+  readonly environment: RunEnvironment;
+  readonly links: readonly NamedLink[];
+  /** Those that have ended; a run that was broken off has fewer. */
+  readonly scenarios: readonly ScenarioRecord[];
+  /** Whether every scenario ended and every promise held. */
+  readonly pass: boolean;
+  readonly failureReasons: readonly string[];
+  /** What to know before believing the figures. */
+  readonly doubts: readonly string[];
+}
+
+export interface ScenarioRecord extends Findings {
+  readonly name: string;
+  readonly question: string;
+  readonly method: string;
+  readonly startedAt: string;
+  readonly durationMs: number;
+  /** Of the minute before it. */
+  readonly loadAverage: number;
+  /** The working tree's; absent where there is none. */
+  readonly commit?: string;
+  /** Why it did not end; absent where it did. */
+  readonly error?: string;
+}
+
+export type RunEnvironment = Awaited<ReturnType<typeof environmentOf>> & {
+  readonly memoryBytes: number;
+};
+
+export async function runEnvironment(): Promise<RunEnvironment> {
+  const environment = await environmentOf({}, 'loopback S3 server');
+  return { ...environment, memoryBytes: totalmem() };
+}
+
+/** Of the last minute. */
+export function loadAverage(): number {
+  return loadavg()[0] ?? Number.NaN;
+}
+
+// Of two processors, one is the client's and one the server's.
+const LOAD_MAX = 0.5;
+
+/** What the record says of the run as a whole. `expected`: the names of the scenarios that were to run. */
+export function concluded(
+  run: Omit<RunRecord, 'pass' | 'failureReasons' | 'doubts' | 'schemaVersion' | 'kind'>,
+  expected: readonly string[],
+): RunRecord {
+  const ended = new Set(run.scenarios.filter(({ error }) => error === undefined).map(({ name }) => name));
+  const failureReasons = [
+    ...run.scenarios.flatMap(({ name, error }) => (error === undefined ? [] : [`${name}: ${error}`])),
+    ...expected
+      .filter((name) => !run.scenarios.some((scenario) => scenario.name === name))
+      .map((name) => `${name} has not run`),
+    ...mustHoldsOf(run.scenarios)
+      .filter(({ passed }) => !passed)
+      .map(({ name, expected: limit, actual }) => `${name}: ${actual.toFixed(2)}, must be ${limit}`),
+  ];
+  return {
+    schemaVersion: 1,
+    kind: 'benchmarks',
+    ...run,
+    pass: failureReasons.length === 0 && expected.every((name) => ended.has(name)),
+    failureReasons,
+    doubts: doubtsOf(run),
+  };
+}
+
+export function mustHoldsOf(scenarios: readonly ScenarioRecord[]): MustHold[] {
+  return scenarios.flatMap(({ mustHolds = [] }) => mustHolds);
+}
+
+function doubtsOf({ quick, scenarios }: Pick<RunRecord, 'quick' | 'scenarios'>): string[] {
+  const busy = scenarios.filter((scenario) => scenario.loadAverage > LOAD_MAX);
+  const opened = scenarios.flatMap(({ name, measurements = [] }) =>
+    measurements
+      .filter(({ javumbo, weekOne }) => javumbo.connections > 0 || weekOne.connections > 0)
+      .map(
+        ({ operation, link }) => `${name}: ${operation} over ${link} opened connections, which costs a round trip each`,
+      ),
+  );
+  return [
+    ...(quick ? ['a quick run: few samples; leave --quick away'] : []),
+    ...busy.map(
+      ({ name, loadAverage: load }) =>
+        `${name}: the machine was busy (load ${load.toFixed(2)}) when it began: measure it again, with --only ${name}, on an idle one`,
+    ),
+    ...new Set(opened),
+  ];
+}
+
+/** Replaces the file whole, so that whoever reads it meanwhile reads a record. */
+export function writeRecord(path: string, record: RunRecord): void {
+  writeFileSync(`${path}.new`, `${JSON.stringify(record, rounded, 1)}\n`);
+  renameSync(`${path}.new`, path);
+}
+
+export function readRecord(path: string): RunRecord {
+  return JSON.parse(readFileSync(path, 'utf8')) as RunRecord;
+}
+
+/** Microseconds are enough. */
+function rounded(_: string, value: unknown): unknown {
+  return typeof value === 'number' ? Math.round(value * 1_000) / 1_000 : value;
+}

@@ -1,0 +1,111 @@
+import { type Random, seededRandom } from '../../src/random.ts';
+import { DESIGN_NAMES, type DesignName } from '../designs.ts';
+import { changeOneNote, WEEK_ONE_BYTES } from '../seed.ts';
+import type { NamedLink } from '../wire/links.ts';
+import { type Bench, type Figure, type Scenario, trafficBetween, withBothDesigns } from './scenario.ts';
+import { seedUsers } from './users.ts';
+
+const USERS = 1_000;
+// A machine serves one user at a time; so many machines' worth of requests are under way.
+const LANES = 4;
+const READ_SHARE = 0.7;
+const SEED = 7;
+
+interface Visit {
+  readonly user: number;
+  readonly reads: boolean;
+}
+
+/** Many users behind a cache that cannot hold them all. */
+export const manyUsers: Scenario = {
+  name: 'many-users',
+  question: 'What do 1,000 users cost, of whom the cache holds a quarter?',
+  method:
+    'Visits drawn once, by a seeded Zipf distribution with exponent 1, and made by both designs alike: seven of ten read, ' +
+    'the others change a row. Four closed loops on one machine, each with users of its own. Week 1 bounds its cache by a ' +
+    'clean-up that an operator runs; here it runs after every visit, and its time is counted.',
+  run: async (bench) => {
+    const users = bench.quick ? 100 : USERS;
+    const visits = visitsOf(bench.quick ? 60 : 2_000, users, seededRandom(SEED));
+    const figures: Figure[] = [];
+    // Far away it would take ten minutes to say the same.
+    for (const link of bench.links.filter(({ name }) => name !== 'far')) {
+      const costs = {} as Record<DesignName, Cost>;
+      for (const name of DESIGN_NAMES) {
+        bench.progress(`${visits.length} visits, ${name}, ${link.title}`);
+        costs[name] = await visitAll(bench, link, name, visits, users);
+      }
+      const figure = (name: string, unit: Figure['unit'], of: (cost: Cost) => number): Figure => {
+        const conditions = `${visits.length} visits, ${link.name}`;
+        return { name, conditions, unit, javumbo: of(costs.javumbo), weekOne: of(costs['week-one']) };
+      };
+      figures.push(
+        figure('requests', 'count', ({ requests }) => requests),
+        figure('downloads', 'count', ({ downloads }) => downloads),
+        figure('uploads', 'count', ({ puts }) => puts),
+        figure('bytes down', 'bytes', ({ bytesDown }) => bytesDown),
+        figure('bytes up', 'bytes', ({ bytesUp }) => bytesUp),
+        figure('all visits', 'ms', ({ ms }) => ms),
+      );
+    }
+    return { figures };
+  },
+};
+
+interface Cost {
+  readonly requests: number;
+  readonly downloads: number;
+  readonly puts: number;
+  readonly bytesDown: number;
+  readonly bytesUp: number;
+  readonly ms: number;
+}
+
+/** Which users come, in what order, and what for. */
+export function visitsOf(count: number, users: number, random: Random): Visit[] {
+  const cumulative: number[] = [];
+  let total = 0;
+  for (let rank = 1; rank <= users; rank++) {
+    total += 1 / rank;
+    cumulative.push(total);
+  }
+  return Array.from({ length: count }, () => {
+    const drawn = random.fraction() * total;
+    const user = cumulative.findIndex((sum) => drawn < sum);
+    return { user, reads: random.fraction() < READ_SHARE };
+  });
+}
+
+async function visitAll(
+  bench: Bench,
+  link: NamedLink,
+  name: DesignName,
+  visits: readonly Visit[],
+  users: number,
+): Promise<Cost> {
+  const username = (user: number): string => `${name}-${user}`;
+  await seedUsers(
+    bench,
+    WEEK_ONE_BYTES,
+    Array.from({ length: users }, (_, user) => username(user)),
+  );
+  const cost = await withBothDesigns(bench, link, async (designs) => {
+    const machine = designs[name].machine({ cacheBytesMax: (users / 4) * WEEK_ONE_BYTES });
+    const before = await bench.server.counts();
+    const startedAt = performance.now();
+    const lane = async (which: number): Promise<void> => {
+      for (const { user, reads } of visits.filter((visit) => visit.user % LANES === which)) {
+        if (reads) await machine.read(username(user));
+        else await machine.write(username(user), changeOneNote);
+        machine.keepHouse();
+      }
+    };
+    await Promise.all(Array.from({ length: LANES }, (_, which) => lane(which)));
+    const ms = performance.now() - startedAt;
+    const { gets, ...traffic } = trafficBetween(before, await bench.server.counts());
+    machine.remove();
+    return { ...traffic, downloads: gets, ms };
+  });
+  await bench.server.clear();
+  return cost;
+}

@@ -1,0 +1,83 @@
+import { createReadStream, statSync } from 'node:fs';
+import { PutObjectCommand, type S3Client } from '@aws-sdk/client-s3';
+import Database from 'better-sqlite3';
+import type { SqliteDatabase } from '../src/databases/sqlite.ts';
+import { keyOf } from '../src/databases/username.ts';
+import { BUCKET } from './designs.ts';
+
+/** The size of week 1's databases with a few notes: six pages. */
+export const WEEK_ONE_BYTES = 24_576;
+
+const PAGE_BYTES = 4_096;
+// A row with its header and key: four to a page.
+const NOTE_TEXT_BYTES = 900;
+const NOTES_PER_PAGE = 4;
+// sqlite_master, col, cards, revlog and graves have a page each.
+const OTHER_PAGES = 5;
+export const CARDS = 20;
+
+/**
+ * Writes a database of about that size, at most: Anki's tables without their indexes, as week 1 had them, with
+ * twenty cards and as many notes as it takes. A page more where SQLite needs one to find its pages.
+ */
+export function writeSeed(path: string, sizeBytes: number): void {
+  const database = new Database(path);
+  try {
+    database.pragma(`page_size = ${PAGE_BYTES}`);
+    database.pragma('synchronous = OFF');
+    database.exec(`
+      CREATE TABLE col (id INTEGER PRIMARY KEY, crt INTEGER, mod INTEGER, ver INTEGER, models TEXT, decks TEXT);
+      CREATE TABLE notes (id INTEGER PRIMARY KEY, mod INTEGER NOT NULL, flds TEXT NOT NULL);
+      CREATE TABLE cards (id INTEGER PRIMARY KEY, nid INTEGER NOT NULL, mod INTEGER NOT NULL, due INTEGER NOT NULL,
+        ivl INTEGER NOT NULL, reps INTEGER NOT NULL);
+      CREATE TABLE revlog (id INTEGER PRIMARY KEY, cid INTEGER NOT NULL, ease INTEGER NOT NULL, ivl INTEGER NOT NULL,
+        time INTEGER NOT NULL);
+      CREATE TABLE graves (usn INTEGER NOT NULL, oid INTEGER NOT NULL, type INTEGER NOT NULL);
+      INSERT INTO col VALUES (1, 0, 0, 11, '{}', '{}');`);
+    // One page in four hundred holds only the numbers of others.
+    const pages = Math.floor((sizeBytes / PAGE_BYTES - OTHER_PAGES) * 0.995);
+    const notes = Math.max(NOTES_PER_PAGE, (pages - 1) * NOTES_PER_PAGE);
+    const count = 'WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)';
+    database
+      .prepare(`${count} INSERT INTO notes SELECT i, 0, hex(randomblob(${NOTE_TEXT_BYTES / 2})) FROM n`)
+      .run(notes);
+    database.prepare(`${count} INSERT INTO cards SELECT i, i, 0, 0, 1, 0 FROM n`).run(CARDS);
+  } finally {
+    database.close();
+  }
+}
+
+/** Changes one row, as a user does who edits a note. */
+export function changeOneNote(database: SqliteDatabase): void {
+  database.prepare('UPDATE notes SET mod = mod + 1 WHERE id = 1').run();
+}
+
+/** What Anki does when a card is answered: it is due later, and the review is logged. */
+export function answerCard(card: number): (database: SqliteDatabase) => void {
+  return (database) => {
+    database
+      .prepare('UPDATE cards SET mod = mod + 1, due = due + ivl, ivl = ivl * 2, reps = reps + 1 WHERE id = ?')
+      .run(card);
+    database
+      .prepare('INSERT INTO revlog (cid, ease, ivl, time) SELECT id, 3, ivl, 5000 FROM cards WHERE id = ?')
+      .run(card);
+  };
+}
+
+/** Adds a note that only this writer adds. */
+export function addNoteOf(writer: number): (database: SqliteDatabase) => void {
+  return (database) =>
+    void database.prepare('INSERT INTO notes VALUES (?, 0, ?)').run(noteIdOf(writer), `writer ${writer}`);
+}
+
+/** The id of the note that a writer adds; larger than any that a seed has. */
+export function noteIdOf(writer: number): number {
+  return 1_000_000_000 + writer;
+}
+
+/** Stores a file for a user, past either design. */
+export async function storeFile(client: S3Client, username: string, path: string): Promise<void> {
+  const { size } = statSync(path);
+  const Body = createReadStream(path, { end: size - 1 });
+  await client.send(new PutObjectCommand({ Bucket: BUCKET, Key: keyOf(username), Body, ContentLength: size }));
+}

@@ -1,0 +1,77 @@
+import { fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import type { S3Counts } from '../../src/testing/s3-server.ts';
+import type { LinkSettings } from './lane.ts';
+
+export type ServerCall = { readonly id: number } & (
+  | { readonly kind: 'open-link'; readonly settings: LinkSettings }
+  | { readonly kind: 'counts' }
+  | { readonly kind: 'clear' }
+);
+
+export interface ServerReply {
+  readonly id: number;
+  readonly value: unknown;
+}
+
+/** The S3 server, in another process. It has the bucket `benchmarks`. */
+export interface RemoteServer {
+  /** Without a link before it. */
+  readonly endpoint: string;
+  /** Opens a new link to it, which lives as long as the server, and returns its endpoint. */
+  openLink(settings: LinkSettings): Promise<string>;
+  /** What it has seen since it started. A request counts before its reply is sent. */
+  counts(): Promise<S3Counts>;
+  /** Removes every object. */
+  clear(): Promise<void>;
+  close(): Promise<void>;
+}
+
+type Unnumbered<T> = T extends unknown ? Omit<T, 'id'> : never;
+
+/** Starts the compiled server process. The caller closes it. Rejects every call once the process has ended. */
+export async function startRemoteServer(): Promise<RemoteServer> {
+  const child = fork(fileURLToPath(new URL('./server-process.js', import.meta.url)), [], {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  });
+  const waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
+  let ended: Error | undefined;
+  const closed = new Promise<void>((resolve) => {
+    const end = (error: Error): void => {
+      ended = error;
+      for (const { reject } of waiting.values()) reject(error);
+      waiting.clear();
+      resolve();
+    };
+    child.on('error', end);
+    child.on('exit', (code, signal) => end(new Error(`the S3 server ended with ${signal ?? code}`)));
+  });
+  child.on('message', ({ id, value }: ServerReply) => {
+    waiting.get(id)?.resolve(value);
+    waiting.delete(id);
+  });
+  const replyTo = <T>(id: number): Promise<T> =>
+    new Promise((resolve, reject) => {
+      if (ended !== undefined) reject(ended);
+      else waiting.set(id, { resolve: (value) => resolve(value as T), reject });
+    });
+  let calls = 0;
+  const call = <T>(request: Unnumbered<ServerCall>): Promise<T> => {
+    calls += 1;
+    const reply = replyTo<T>(calls);
+    if (ended === undefined) child.send({ id: calls, ...request });
+    return reply;
+  };
+  const urlOf = (port: number): string => `http://127.0.0.1:${port}`;
+  const port = await replyTo<number>(0);
+  return {
+    endpoint: urlOf(port),
+    openLink: async (settings) => urlOf(await call<number>({ kind: 'open-link', settings })),
+    counts: () => call({ kind: 'counts' }),
+    clear: () => call({ kind: 'clear' }),
+    close: async () => {
+      child.disconnect();
+      await closed;
+    },
+  };
+}

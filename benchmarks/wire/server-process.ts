@@ -1,0 +1,29 @@
+/**
+ * The S3 server and the links to it, in a process of their own: what they compute must not be taken for the client's
+ * latency. Driven over the channel that `fork` opens; ends with whoever started it.
+ */
+import { startS3Server } from '../../src/testing/s3-server.ts';
+import { openLink } from './link.ts';
+import type { ServerCall, ServerReply } from './remote-server.ts';
+
+const server = await startS3Server({ buckets: ['benchmarks'] });
+
+async function answer(call: ServerCall): Promise<unknown> {
+  switch (call.kind) {
+    case 'open-link':
+      return (await openLink(server.port, call.settings)).port;
+    case 'counts':
+      return server.counts;
+    case 'clear':
+      for (const key of server.keys('benchmarks')) server.deleteObject('benchmarks', key);
+      return null;
+  }
+}
+
+process.on('message', async (call: ServerCall) => {
+  const reply: ServerReply = { id: call.id, value: await answer(call) };
+  process.send?.(reply);
+});
+// The links' ports are never closed by themselves: nothing is under way that anybody would miss.
+process.on('disconnect', () => process.exit());
+process.send?.({ id: 0, value: server.port } satisfies ServerReply);
