@@ -5,6 +5,7 @@ import { refuseNewerSchema } from '../src/anki/refuse-newer-schema.ts';
 import { processContext } from '../src/cli/context.ts';
 import { systemClock } from '../src/clock.ts';
 import { type Config, resolveConfig } from '../src/config.ts';
+import { betterSqlite } from '../src/databases/better-sqlite.ts';
 import { DatabaseCache, DEFAULT_CACHE_LIMITS } from '../src/databases/cache.ts';
 import type { SqliteDatabase } from '../src/databases/sqlite.ts';
 import { UserDatabases } from '../src/databases/user-databases.ts';
@@ -74,6 +75,7 @@ async function openJavumbo(config: Config, machineDirectory: () => string): Prom
       const databases = new UserDatabases({
         store: deployment.store,
         cache: new DatabaseCache({ root, deployment: 'benchmarks', limits, ...SOURCES }),
+        sqlite: betterSqlite,
         caching: true,
         stalenessMaxMs: ttlMs,
         inspect: refuseNewerSchema,
@@ -128,5 +130,5 @@ async function openWeekOne(config: Config, machineDirectory: () => string): Prom
 }
 
 function countNotes(database: SqliteDatabase): number {
-  return database.prepare('SELECT count(*) FROM notes').pluck().get() as number;
+  return (database.prepare('SELECT count(*) AS n FROM notes').get() as { n: number }).n;
 }

@@ -45,7 +45,7 @@ const RULES: readonly Rule[] = [
   },
   {
     pattern: /^(import (?!type)[^;]*from|.*\bimport\() ?'better-sqlite3'/m,
-    only: /^(databases\/(sqlite|local-store|local-index|source-file)|local-table)\.ts$/,
+    only: /^(databases\/(better-sqlite|local-store|local-index|source-file)|local-table)\.ts$/,
     why: 'SQLite is opened where its dangers are known',
   },
   { pattern: /\bfrom '(vitest|fast-check)'/, only: NOWHERE, why: 'tests are tests' },

@@ -42,7 +42,9 @@ function machine(): WeekOneDatabases {
 const add = (value: number) => (databases: WeekOneDatabases) =>
   databases.withConnection('alice', (database) => database.prepare('INSERT INTO t VALUES (?)').run(value));
 const values = (databases: WeekOneDatabases): Promise<unknown[]> =>
-  databases.withConnection('alice', (database) => database.prepare('SELECT x FROM t ORDER BY x').pluck().all());
+  databases.withConnection('alice', (database) =>
+    (database.prepare('SELECT x FROM t ORDER BY x').all() as { x: unknown }[]).map(({ x }) => x),
+  );
 
 /** The requests that `work` makes, in order, as the server saw them. */
 async function requestsOf(work: () => Promise<unknown>): Promise<string[]> {

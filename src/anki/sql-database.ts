@@ -3,7 +3,7 @@ export type SqlValue = string | number | bigint | null | Uint8Array;
 
 /** One prepared statement. Rows are objects with a property per column; integers arrive as numbers. */
 export interface SqlStatement {
-  run(...values: SqlValue[]): unknown;
+  run(...values: SqlValue[]): { readonly changes: number | bigint };
   /** The first row, or undefined where there is none. */
   get(...values: SqlValue[]): unknown;
   all(...values: SqlValue[]): unknown[];

@@ -108,7 +108,8 @@ export function executeIn(context: Context, finished: (code: ExitCode) => void):
         },
         users: async () => {
           requireMeantDeployment();
-          const { openTables, interruptibleUsers } = await import('../deployment/tables.ts');
+          const { openTables } = await import('../deployment/open-tables.ts');
+          const { interruptibleUsers } = await import('../deployment/tables.ts');
           const tables = openTables(configured(), context, new TableRequestCounter());
           closing.push(tables);
           return interruptibleUsers(tables, context);

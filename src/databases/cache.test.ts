@@ -15,6 +15,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { JavumboError } from '../failure.ts';
 import { Workbench } from '../testing/workbench.ts';
+import { betterSqlite } from './better-sqlite.ts';
 import { DatabaseCache } from './cache.ts';
 import type { CacheEntry } from './cache-entry.ts';
 import type { SqliteDatabase } from './sqlite.ts';
@@ -114,7 +115,15 @@ describe('an entry that cannot be made', () => {
       },
     });
     const { UserDatabases } = await import('./user-databases.ts');
-    const databases = new UserDatabases({ store: bench.store, cache, caching: true, clock, random, ...FOREVER });
+    const databases = new UserDatabases({
+      store: bench.store,
+      cache,
+      sqlite: betterSqlite,
+      caching: true,
+      clock,
+      random,
+      ...FOREVER,
+    });
     await databases.create('alice', createTable);
     full = true;
     expect((await databases.update('alice', insert, { retries: 0 })).outcome).toBe('committed');

@@ -16,6 +16,7 @@ import {
   type S3ServerOptions,
   startS3Server,
 } from '../testing/s3-server.ts';
+import { betterSqlite } from './better-sqlite.ts';
 import { DatabaseCache } from './cache.ts';
 import { CountingDatabaseStore } from './counting-store.ts';
 import { NO_REQUESTS, type RequestCounts, requestsSince } from './request-counts.ts';
@@ -57,7 +58,7 @@ const changeNothing = (database: SqliteDatabase): unknown => database.exec('UPDA
 const createTable = (database: SqliteDatabase): unknown =>
   database.exec('CREATE TABLE t (x); INSERT INTO t VALUES (0)');
 const count = ({ database }: { database: SqliteDatabase }): unknown =>
-  database.prepare('SELECT count(*) FROM t').pluck().get();
+  (database.prepare('SELECT count(*) AS n FROM t').get() as { n: number }).n;
 
 interface Row {
   readonly name: string;
@@ -472,6 +473,7 @@ async function makeRig(options: RigOptions = {}): Promise<Rig> {
     const databases = new UserDatabases({
       store: new RetryingDatabaseStore(counting, { clock, random }),
       cache: new DatabaseCache({ root: join(directory, name), deployment: 'test', clock, random }),
+      sqlite: betterSqlite,
       caching: options.caching ?? true,
       clock,
       random,

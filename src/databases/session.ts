@@ -11,6 +11,7 @@ import {
   quickCheck,
   readHeader,
   type SqliteDatabase,
+  type SqliteEngine,
   setRollbackMode,
   settleJournal,
 } from './sqlite.ts';
@@ -22,6 +23,7 @@ import { writesOver } from './write-ids.ts';
 export interface SessionEnvironment {
   readonly store: DatabaseStore;
   readonly cache: DatabaseCache;
+  readonly sqlite: SqliteEngine;
   /** False: nothing is taken from the cache and nothing left in it. */
   readonly caching: boolean;
   readonly clock: Clock;
@@ -85,7 +87,7 @@ export class ReadSession {
     this.stored = local.stored;
     this.fromCache = fromCache;
     this.#work = local.work;
-    this.database = open(() => openReadOnly(local.path), username, environment);
+    this.database = open(() => openReadOnly(environment.sqlite, local.path), username, environment);
   }
 
   close(): void {
@@ -125,7 +127,8 @@ export class WriteSession {
       if (start.kind === 'version') this.#takeCopy(start.local);
       environment.atStep?.('copied');
       this.#counterBefore = start.kind === 'version' ? readHeader(this.#path).changeCounter : ALWAYS_CHANGED;
-      this.database = open(() => openWorkingCopy(this.#path), username, start.kind === 'new' ? undefined : environment);
+      const handle = (): SqliteDatabase => openWorkingCopy(environment.sqlite, this.#path);
+      this.database = open(handle, username, start.kind === 'new' ? undefined : environment);
     } catch (error) {
       this.#work.release();
       throw asCorruption(error, username) ?? error;

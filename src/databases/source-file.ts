@@ -1,6 +1,7 @@
 import { constants, copyFileSync, existsSync, statSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { JavumboError, messageOf } from '../failure.ts';
+import { betterSqlite } from './better-sqlite.ts';
 import { openReadOnly, quickCheck, readHeader, type SqliteDatabase, setRollbackMode } from './sqlite.ts';
 
 export interface CopiedSource {
@@ -60,7 +61,7 @@ function inspectCopy(
   alone: boolean,
   inspect: (database: SqliteDatabase) => readonly string[],
 ): string[] {
-  const copy = openReadOnly(destination);
+  const copy = openReadOnly(betterSqlite, destination);
   try {
     const warnings = [...inspect(copy)];
     quickCheck(copy);

@@ -1,4 +1,5 @@
 import { codeOf, JavumboError, messageOf } from '../failure.ts';
+import { asBetterSqlite } from './better-sqlite.ts';
 import { asCorruption, type SqliteDatabase } from './sqlite.ts';
 import { refuseUnsafe, splitStatements } from './statements.ts';
 
@@ -34,7 +35,7 @@ export function runQuery(database: SqliteDatabase, sql: string, values: readonly
   if (more.length > 0)
     throw new JavumboError('usage', 'db query takes one statement', { try: 'one db query for each' });
   refuseUnsafe([statement]);
-  const prepared = database.prepare(statement.sql);
+  const prepared = asBetterSqlite(database).prepare(statement.sql);
   // A read-only handle alone is not enough: VACUUM INTO writes on one. (design.md)
   if (!prepared.readonly || !prepared.reader) {
     throw new JavumboError('usage', `db query only reads, and ${statement.verb} does not`, { try: 'javumbo db exec' });
@@ -70,7 +71,7 @@ export function runScript(database: SqliteDatabase, script: string, values: read
   let changes = 0;
   for (const { sql, line, verb } of statements) {
     try {
-      const prepared = database.prepare(sql);
+      const prepared = asBetterSqlite(database).prepare(sql);
       const bound = values.map(boundValue);
       if (!prepared.reader) changes += prepared.run(...bound).changes;
       else {

@@ -1,9 +1,23 @@
 import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
-import Database from 'better-sqlite3';
+import type { SqlDatabase } from '../anki/sql-database.ts';
 import { JavumboError, messageOf } from '../failure.ts';
 
-/** A handle on one SQLite file. */
-export type SqliteDatabase = Database.Database;
+/** A handle on one SQLite file: as much of it as the core uses, so that a library without a native module can give it. */
+export interface SqliteDatabase extends SqlDatabase {
+  readonly inTransaction: boolean;
+  /** Can be called twice. */
+  close(): unknown;
+}
+
+/**
+ * A library that opens SQLite files. What fails in SQLite throws an error whose `code` is SQLite's own name for it
+ * (`SQLITE_CORRUPT`, `SQLITE_CONSTRAINT_UNIQUE`). Foreign keys are enforced, and text in double quotes is no string.
+ */
+export interface SqliteEngine {
+  readonly name: string;
+  /** `read-only` takes a file that is there; `read-write` makes one that is not. Waits for no lock. */
+  open(path: string, mode: 'read-only' | 'read-write'): SqliteDatabase;
+}
 
 /** What the first 100 bytes of a database file say. (https://sqlite.org/fileformat2.html, 1.3) */
 export interface SqliteHeader {
@@ -52,36 +66,41 @@ export function setRollbackMode(path: string): void {
 }
 
 /** Opens a file that nobody changes. */
-export function openReadOnly(path: string): SqliteDatabase {
-  return guarded(new Database(path, { readonly: true, fileMustExist: true }));
+export function openReadOnly(engine: SqliteEngine, path: string): SqliteDatabase {
+  return guarded(engine.open(path, 'read-only'));
 }
 
 /** Opens a private working copy for changes. What is not uploaded is thrown away, so nothing waits for the disk. */
-export function openWorkingCopy(path: string): SqliteDatabase {
-  const database = guarded(new Database(path, { timeout: 0 }));
-  database.pragma('synchronous = OFF');
+export function openWorkingCopy(engine: SqliteEngine, path: string): SqliteDatabase {
+  const database = guarded(engine.open(path, 'read-write'));
+  database.exec('PRAGMA synchronous = OFF');
   return database;
 }
 
 /** Makes the file hold everything, in rollback mode, whatever the edit did to the journal mode. */
 export function settleJournal(database: SqliteDatabase): void {
-  if (database.pragma('journal_mode', { simple: true }) === 'delete') return;
-  database.pragma('wal_checkpoint(TRUNCATE)');
-  database.pragma('journal_mode = DELETE');
+  const { journal_mode: mode } = database.prepare('PRAGMA journal_mode').get() as { journal_mode: string };
+  if (mode === 'delete') return;
+  database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+  database.exec('PRAGMA journal_mode = DELETE');
 }
 
 /** Throws `corrupt` with SQLite's findings where the database is damaged. */
 export function quickCheck(database: SqliteDatabase): void {
-  const findings = database.pragma('quick_check(3)') as { quick_check: string }[];
+  const findings = database.prepare('PRAGMA quick_check(3)').all() as { quick_check: string }[];
   const bad = findings.map((row) => row.quick_check).filter((finding) => finding !== 'ok');
   if (bad.length > 0) throw new JavumboError('corrupt', `it is damaged: ${bad.join('; ')}`);
 }
 
 /** Everything SQLite finds wrong in the whole file, its indexes and its foreign keys; at most 100 findings. */
 export function integrityFindings(database: SqliteDatabase): string[] {
-  const rows = database.pragma('integrity_check(100)') as { integrity_check: string }[];
+  const rows = database.prepare('PRAGMA integrity_check(100)').all() as { integrity_check: string }[];
   const damage = rows.map((row) => row.integrity_check).filter((finding) => finding !== 'ok');
-  const foreign = database.pragma('foreign_key_check') as { table: string; rowid: number | null; parent: string }[];
+  const foreign = database.prepare('PRAGMA foreign_key_check').all() as {
+    table: string;
+    rowid: number | null;
+    parent: string;
+  }[];
   return [
     ...damage,
     ...foreign.map(
@@ -109,8 +128,8 @@ function guarded(database: SqliteDatabase): SqliteDatabase {
   try {
     // The file may come from anywhere: its views and triggers must not call functions with side effects, and its cells
     // are checked before they are believed. (https://sqlite.org/security.html)
-    database.pragma('trusted_schema = OFF');
-    database.pragma('cell_size_check = ON');
+    database.exec('PRAGMA trusted_schema = OFF');
+    database.exec('PRAGMA cell_size_check = ON');
     return database;
   } catch (error) {
     database.close();

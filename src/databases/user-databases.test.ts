@@ -26,7 +26,7 @@ function createTable(database: SqliteDatabase): void {
 }
 
 function insert(value: number): (database: SqliteDatabase) => number {
-  return (database) => database.prepare('INSERT INTO t VALUES (?)').run(value).changes;
+  return (database) => Number(database.prepare('INSERT INTO t VALUES (?)').run(value).changes);
 }
 
 async function values(databases: UserDatabases, username = 'alice'): Promise<number[]> {
@@ -328,13 +328,13 @@ describe('a session that turns WAL mode on', () => {
     const { databases } = bench.machine();
     await databases.create('alice', createTable);
     const session = await databases.openForWriting('alice');
-    session.database.pragma('journal_mode = WAL');
+    session.database.exec('PRAGMA journal_mode = WAL');
     insert(1)(session.database);
     expect((await session.commit()).kind).toBe('committed');
     const stranger = bench.machine();
     expect(await values(stranger.databases)).toEqual([1]);
     await stranger.databases.read('alice', ({ database }) => {
-      expect(database.pragma('journal_mode', { simple: true })).toBe('delete');
+      expect(database.prepare('PRAGMA journal_mode').get()).toEqual({ journal_mode: 'delete' });
     });
   });
 });

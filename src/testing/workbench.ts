@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Clock } from '../clock.ts';
+import { betterSqlite } from '../databases/better-sqlite.ts';
 import { type CacheLimits, DatabaseCache } from '../databases/cache.ts';
 import { CountingDatabaseStore } from '../databases/counting-store.ts';
 import { MemoryDatabaseStore } from '../databases/memory-store.ts';
@@ -52,7 +53,11 @@ export class Workbench {
     const { clock, random } = this;
     const cache = new DatabaseCache({ root, deployment: 'test', clock, random, limits: options.limits });
     const { stalenessMaxMs = 0, caching = true, store = this.store } = options;
-    return { databases: new UserDatabases({ store, cache, caching, clock, random, stalenessMaxMs }), cache, root };
+    return {
+      databases: new UserDatabases({ store, cache, sqlite: betterSqlite, caching, clock, random, stalenessMaxMs }),
+      cache,
+      root,
+    };
   }
 
   remove(): void {

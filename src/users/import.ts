@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import pLimit from 'p-limit';
+import { betterSqlite } from '../databases/better-sqlite.ts';
 import { copySource } from '../databases/source-file.ts';
 import { openReadOnly } from '../databases/sqlite.ts';
 import { isUsername } from '../databases/username.ts';
@@ -47,7 +48,7 @@ const COST_MAX = 16;
  */
 export async function readAdminDatabase(file: string, copy: string): Promise<ImportRow[]> {
   await copySource(file, copy, () => []);
-  const database = openReadOnly(copy);
+  const database = openReadOnly(betterSqlite, copy);
   try {
     const tables = database
       .prepare(

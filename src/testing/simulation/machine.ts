@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { betterSqlite } from '../../databases/better-sqlite.ts';
 import { DatabaseCache } from '../../databases/cache.ts';
 import { openWorkingCopy, type SqliteDatabase } from '../../databases/sqlite.ts';
 import type { DatabaseStore } from '../../databases/store.ts';
@@ -73,6 +74,7 @@ export class Machine {
     return new UserDatabases({
       store,
       cache,
+      sqlite: betterSqlite,
       caching: true,
       clock,
       random,
@@ -193,7 +195,7 @@ export class Machine {
     const path = join(cacheRoot, `${description.name}-foreign.anki2`);
     const found = await network.get(USER, path);
     if (found.kind !== 'found') return { outcome: 'absent' };
-    const database = openWorkingCopy(path);
+    const database = openWorkingCopy(betterSqlite, path);
     this.#saw = stateOf(database);
     append(database, value);
     database.close();
@@ -243,7 +245,9 @@ export function append(database: SqliteDatabase, value: string): void {
 
 export function stateOf(database: SqliteDatabase): State {
   return {
-    values: database.prepare('SELECT value FROM log ORDER BY id').pluck().all() as string[],
-    count: database.prepare('SELECT n FROM counter').pluck().get() as number,
+    values: (database.prepare('SELECT value FROM log ORDER BY id').all() as { value: string }[]).map(
+      ({ value }) => value,
+    ),
+    count: (database.prepare('SELECT n FROM counter').get() as { n: number }).n,
   };
 }

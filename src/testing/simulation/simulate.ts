@@ -1,6 +1,7 @@
 import { accessSync, constants, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { betterSqlite } from '../../databases/better-sqlite.ts';
 import { DatabaseCache } from '../../databases/cache.ts';
 import { DelayedDatabaseStore } from '../../databases/delayed-store.ts';
 import { type FaultName, FaultyDatabaseStore } from '../../databases/faulty-store.ts';
@@ -152,7 +153,15 @@ async function makeDatabase(
   mkdirSync(root, { mode: 0o700 });
   const random = seededRandom(0);
   const cache = new DatabaseCache({ root, deployment: 'simulation', clock, random });
-  const founder = new UserDatabases({ store, cache, caching: false, clock, random, stalenessMaxMs: 0 });
+  const founder = new UserDatabases({
+    store,
+    cache,
+    sqlite: betterSqlite,
+    caching: false,
+    clock,
+    random,
+    stalenessMaxMs: 0,
+  });
   await founder.create(USER, (database) => {
     makeTables(database);
     append(database, value);
@@ -167,7 +176,7 @@ async function observe(store: DatabaseStore, directory: string, clock: Scheduler
   const moment = clock.monotonic() + 1;
   const look = { machine: OBSERVER, start: moment, end: moment, kind: 'read' } as const;
   if (kind === 'absent') return { ...look, outcome: 'absent' };
-  const database = openReadOnly(path);
+  const database = openReadOnly(betterSqlite, path);
   try {
     return { ...look, outcome: 'read', saw: stateOf(database) };
   } finally {

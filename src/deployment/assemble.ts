@@ -1,0 +1,85 @@
+import { join } from 'node:path';
+import { refuseNewerSchema } from '../anki/refuse-newer-schema.ts';
+import type { Context } from '../cli/context.ts';
+import type { Config } from '../config.ts';
+import { DatabaseCache } from '../databases/cache.ts';
+import { CountingDatabaseStore } from '../databases/counting-store.ts';
+import { DelayedDatabaseStore } from '../databases/delayed-store.ts';
+import { InterruptibleDatabaseStore } from '../databases/interruptible-store.ts';
+import { RetryingDatabaseStore } from '../databases/retrying-store.ts';
+import { UserDatabases } from '../databases/user-databases.ts';
+import { InterruptibleLockTable } from '../locks/interruptible-lock-table.ts';
+import { TableRequestCounter } from '../table-requests.ts';
+import type { OpenBackend } from './backend.ts';
+import { type Deployment, describeDeployment } from './deployment.ts';
+import { interruptibleUsers } from './tables.ts';
+
+/** Puts a deployment together over what keeps its data. Makes no request. */
+export async function assembleDeployment(
+  config: Config,
+  context: Context,
+  openBackend: OpenBackend,
+): Promise<Deployment> {
+  const { clock, random, atStep, signal, announcements } = context;
+  const interruption = signal === undefined ? undefined : { signal, announcements };
+  let counting: CountingDatabaseStore | undefined;
+  const tableRequests = new TableRequestCounter();
+  const backend = await openBackend(config, context, {
+    tables: tableRequests,
+    onExtraRequest: (request, bytesUp) => counting?.countExtra(request, bytesUp),
+  });
+  try {
+    const roundTripMs = config.rtt.value ?? 0;
+    const delayed = roundTripMs > 0 ? new DelayedDatabaseStore(backend.store, { roundTripMs, clock }) : backend.store;
+    // Counting stands under retrying, so that every attempt is counted; the round trip under both, for every attempt travels.
+    const counted = new CountingDatabaseStore(delayed);
+    counting = counted;
+    const retrying = new RetryingDatabaseStore(counted, { clock, random });
+    // On top: what is interrupted is the work, whatever attempts one of its requests takes.
+    const store = interruption === undefined ? retrying : new InterruptibleDatabaseStore(retrying, interruption);
+    const openCache = (root: string): DatabaseCache =>
+      new DatabaseCache({ root, deployment: backend.identity, clock, random, atStep });
+    const cache = openCache(config.cacheDir.value);
+    const databasesOver = (over: DatabaseCache, caching: boolean, stalenessMaxMs: number): UserDatabases =>
+      new UserDatabases({
+        store,
+        cache: over,
+        sqlite: backend.sqlite,
+        caching,
+        clock,
+        random,
+        atStep,
+        inspect: refuseNewerSchema,
+        stalenessMaxMs,
+      });
+    return {
+      description: describeDeployment(config),
+      engine: backend.engine,
+      config,
+      store,
+      cache,
+      clock,
+      requests: () => counted.counts(),
+      databases: ({ cacheTtlDefault, caching = true }) =>
+        databasesOver(cache, caching, (config.cacheTtl.value ?? cacheTtlDefault) * 1000),
+      machine: (stalenessMaxMs) => {
+        // A work directory of this process: should it be killed, the next one removes it.
+        const work = cache.workDirectory();
+        const own = openCache(join(work.path, 'machine'));
+        return { cache: own, databases: databasesOver(own, true, stalenessMaxMs), remove: work.release };
+      },
+      tableRequests: () => tableRequests.counts(),
+      users: () => interruptibleUsers(backend.tables, context),
+      locks: async () => {
+        const locks = await backend.tables.locks();
+        return interruption === undefined ? locks : new InterruptibleLockTable(locks, interruption);
+      },
+      objects: backend.objects,
+      accounts: backend.tables.users,
+      close: backend.close,
+    };
+  } catch (error) {
+    backend.close();
+    throw error;
+  }
+}

@@ -1,0 +1,13 @@
+import type { Context } from '../cli/context.ts';
+import type { Config } from '../config.ts';
+import type { TableRequestCounter } from '../table-requests.ts';
+import { awsTables } from './aws-tables.ts';
+import { localTables } from './local-tables.ts';
+import type { Tables } from './tables.ts';
+
+/** The tables of the deployment that the configuration names. Makes no request. */
+export function openTables(config: Config, context: Context, counter: TableRequestCounter): Tables {
+  return config.deployment.value === 'local'
+    ? localTables(config, context.clock, counter)
+    : awsTables(config, context, counter);
+}
