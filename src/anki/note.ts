@@ -18,10 +18,13 @@ export interface NewNote {
   readonly tags?: readonly string[] | undefined;
   /** Absent: the time in milliseconds, or the next id after the highest. */
   readonly noteId?: number | undefined;
+  /** The name that sync knows it by, for a caller that must find it again. Absent: an unused random one. */
+  readonly guid?: string | undefined;
 }
 
 export interface AddedNote {
   readonly noteId: number;
+  readonly guid: string;
   /** In the order of their templates or cloze numbers; never empty. */
   readonly cardIds: readonly number[];
   /** The deck of the note's cards, but for those whose template names a deck of its own. */
@@ -122,8 +125,12 @@ function noteIdFor(database: SqlDatabase, wanted: number | undefined, now: numbe
   return wanted;
 }
 
-function unusedGuid(database: SqlDatabase, { random }: Sources): string {
+function guidFor(database: SqlDatabase, wanted: string | undefined, { random }: Sources): string {
   const find = database.prepare('SELECT 1 FROM notes WHERE guid = ?');
+  if (wanted !== undefined) {
+    if (find.get(wanted) !== undefined) throw new JavumboError('conflict', `a note with guid ${wanted} exists already`);
+    return wanted;
+  }
   for (let attempt = 1; attempt <= GUID_ATTEMPTS_MAX; attempt += 1) {
     const guid = createGuid(random);
     if (guid !== '' && find.get(guid) === undefined) return guid;
@@ -176,7 +183,7 @@ function updateCollection(database: SqlDatabase, settings: Record<string, number
  * Runs inside the transaction that the caller opened and neither begins nor ends one: when it throws, roll back.
  *
  * @throws JavumboError `usage`: too many fields, an empty first field, an empty deck name, a filtered deck, an id that is
- * none, or a database that is no collection of schema 11; `conflict`: the given note id is taken; `corrupt`: the
+ * none, or a database that is no collection of schema 11; `conflict`: the given note id or guid is taken; `corrupt`: the
  * collection's own JSON is broken. SQLite's own errors pass through.
  */
 export function addNote(database: SqlDatabase, note: NewNote, sources: Sources): AddedNote {
@@ -191,10 +198,11 @@ export function addNote(database: SqlDatabase, note: NewNote, sources: Sources):
       : deckNamed(note.deck, decks, now);
   const { tags, added } = canonicalTags(note.tags ?? [], collection.tags);
   const noteId = noteIdFor(database, note.noteId, now);
+  const guid = guidFor(database, note.guid, sources);
 
   database.prepare("INSERT INTO notes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, '')").run(
     noteId,
-    unusedGuid(database, sources),
+    guid,
     noteTypeId,
     Math.floor(now / 1000),
     USN_UNSYNCED,
@@ -219,5 +227,5 @@ export function addNote(database: SqlDatabase, note: NewNote, sources: Sources):
     },
     Math.max(now, collection.modified + 1),
   );
-  return { noteId, cardIds, deckId: deck.id };
+  return { noteId, guid, cardIds, deckId: deck.id };
 }

@@ -60,8 +60,8 @@ export async function assembleDeployment(
       cache,
       clock,
       requests: () => counted.counts(),
-      databases: ({ cacheTtlDefault, caching = true }) =>
-        databasesOver(cache, caching, (config.cacheTtl.value ?? cacheTtlDefault) * 1000),
+      databases: ({ cacheTtlDefault, cacheTtl = config.cacheTtl.value, caching = true }) =>
+        databasesOver(cache, caching, (cacheTtl ?? cacheTtlDefault) * 1000),
       machine: (stalenessMaxMs) => {
         // A work directory of this process: should it be killed, the next one removes it.
         const work = cache.workDirectory();

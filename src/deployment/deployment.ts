@@ -56,6 +56,8 @@ export interface DeploymentDescription {
 export interface DatabasesOptions {
   /** The allowed staleness where neither --cache-ttl nor DB_CACHE_TTL says one, in seconds. */
   readonly cacheTtlDefault: number;
+  /** The one that this caller wants, whatever they say. */
+  readonly cacheTtl?: number | undefined;
   /** False: nothing is read from the cache or left in it. Default true. */
   readonly caching?: boolean;
 }

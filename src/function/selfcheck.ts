@@ -1,0 +1,106 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Clock } from '../clock.ts';
+import type { DatabaseStore } from '../databases/store.ts';
+import type { Deployment } from '../deployment/deployment.ts';
+import { JavumboError, messageOf } from '../failure.ts';
+import type { Random } from '../random.ts';
+import { testUser } from '../test-data.ts';
+import type { UserTable } from '../users/user-table.ts';
+import type { ResultOf } from './protocol.ts';
+
+type SelfcheckResult = ResultOf<'selfcheck'>;
+
+interface Sources {
+  readonly deployment: Deployment;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/**
+ * Test 1.5: what the function must be allowed, tried with its own rights on test data that it removes: put, get and
+ * delete an object and an account. What fails is reported and not thrown; of what depends on it nothing is tried.
+ */
+export async function selfcheck(run: string, { deployment, clock, random }: Sources): Promise<SelfcheckResult> {
+  const username = testUser({ id: run }, 'selfcheck');
+  const checks: SelfcheckResult['checks'] = [];
+  const check = async <T>(name: string, work: () => Promise<T>): Promise<T | undefined> => {
+    const startedAt = clock.monotonic();
+    try {
+      const value = await work();
+      checks.push({ name, passed: true, durationMs: clock.monotonic() - startedAt });
+      return value;
+    } catch (error) {
+      const hint = error instanceof JavumboError && error.try !== undefined ? `; try: ${error.try}` : '';
+      checks.push({ name, passed: false, durationMs: clock.monotonic() - startedAt, reason: messageOf(error) + hint });
+      return undefined;
+    }
+  };
+  const work = deployment.cache.workDirectory();
+  try {
+    await checkObjects(check, deployment.store, work.path, username, random);
+  } finally {
+    work.release();
+  }
+  const users = await check('users table', () => deployment.users());
+  if (users !== undefined) {
+    // Opening it makes no request, so it proves nothing by itself.
+    checks.pop();
+    await checkAccounts(check, users, username, clock);
+  }
+  return { checks, passed: checks.length === CHECKS && checks.every(({ passed }) => passed) };
+}
+
+const CHECKS = 6;
+
+type RunCheck = <T>(name: string, work: () => Promise<T>) => Promise<T | undefined>;
+
+async function checkObjects(
+  check: RunCheck,
+  store: DatabaseStore,
+  directory: string,
+  username: string,
+  random: Random,
+): Promise<void> {
+  const scratch = mkdtempSync(join(directory, 'selfcheck-'));
+  const sent = join(scratch, 'sent');
+  writeFileSync(sent, random.hex(64));
+  const put = await check('S3 put_object', async () => {
+    const outcome = await store.put(username, sent, { condition: { kind: 'absent' }, writes: [random.hex(16)] });
+    if (outcome.kind === 'committed') return outcome;
+    throw new JavumboError('violation', `the put ended in ${outcome.kind}`);
+  });
+  if (put !== undefined) {
+    await check('S3 get_object', async () => {
+      const received = join(scratch, 'received');
+      const { kind } = await store.get(username, received);
+      if (kind !== 'found' || !readFileSync(received).equals(readFileSync(sent))) {
+        throw new JavumboError('violation', 'what came back is not what was put');
+      }
+    });
+    await check('S3 delete_object', async () => {
+      const { kind } = await store.delete(username, { ifVersion: put.version });
+      if (kind !== 'deleted') throw new JavumboError('violation', `the delete ended in ${kind}`);
+    });
+  }
+  rmSync(scratch, { recursive: true, force: true });
+}
+
+async function checkAccounts(check: RunCheck, users: UserTable, username: string, clock: Clock): Promise<void> {
+  const item = { username, name: 'Selfcheck', createdAt: new Date(clock.now()).toISOString() };
+  const put = await check('DynamoDB put_item', async () => {
+    const { kind } = await users.putIfAbsent(item);
+    if (kind !== 'created') throw new JavumboError('violation', `the put ended in ${kind}`);
+    return kind;
+  });
+  if (put === undefined) return;
+  const found = await check('DynamoDB get_item', async () => {
+    const stored = await users.get(username);
+    if (stored?.name === item.name) return stored;
+    throw new JavumboError('violation', 'what came back is not what was put');
+  });
+  await check('DynamoDB delete_item', async () => {
+    const { kind } = await users.delete(found ?? item);
+    if (kind !== 'deleted') throw new JavumboError('violation', `the delete ended in ${kind}`);
+  });
+}
