@@ -1,4 +1,7 @@
 import type { Command } from 'commander';
+import { refuseLocalWithPartsOfAws } from '../config/bucket.ts';
+import { LOCAL_FUNCTION } from '../config/function.ts';
+import type { TerraformOutputs } from '../config/terraform.ts';
 import { asksProfile, type Config, type GlobalFlags, resolveConfig, resolveProfile } from '../config.ts';
 import { keyOf } from '../databases/username.ts';
 import type { Deployment } from '../deployment/deployment.ts';
@@ -132,7 +135,7 @@ export function executeIn(context: Context, finished: (code: ExitCode) => void):
 /** What was meant where the choice itself is wrong: whoever names a bucket badly, or forgets it, means one. */
 function meantDeployment(flags: GlobalFlags, env: NodeJS.ProcessEnv): 'local' | 'aws' {
   try {
-    return asksProfile(flags, env) ? 'aws' : 'local';
+    return flags.terraform !== undefined || asksProfile(flags, env) ? 'aws' : 'local';
   } catch {
     return flags.deployment === 'local' ? 'local' : 'aws';
   }
@@ -140,8 +143,10 @@ function meantDeployment(flags: GlobalFlags, env: NodeJS.ProcessEnv): 'local' | 
 
 /** What names a part of a deployment on AWS is never meant for the local one. */
 function refuseEngineWithoutBucket(config: Config): void {
-  const { endpointUrl, dynamodbEndpointUrl, usersTable, locksTable } = config;
-  const named = [endpointUrl, dynamodbEndpointUrl, usersTable, locksTable].find(({ source }) => source === 'flag');
+  const { endpointUrl, dynamodbEndpointUrl, lambdaEndpointUrl, usersTable, locksTable, apiUrl } = config;
+  const ofAws = [endpointUrl, dynamodbEndpointUrl, lambdaEndpointUrl, usersTable, locksTable, apiUrl];
+  if (config.function.value !== LOCAL_FUNCTION) ofAws.push(config.function);
+  const named = ofAws.find(({ source }) => source === 'flag');
   if (named === undefined) return;
   throw new JavumboError('usage', `${named.name} names a part of a deployment on AWS, and no bucket is named`, {
     try: '--bucket <name>, or export S3_BUCKET',
@@ -160,13 +165,29 @@ function withDefaultRoundTrip(config: Config, rttDefaultMs: number | undefined):
   return { ...config, rtt: { value: rttDefaultMs, source: 'default' } };
 }
 
-/** The configuration, with the AWS profile read only where a request to AWS or an engine will follow. */
-export async function configOf(command: Command, { env }: Context): Promise<Config> {
+/**
+ * The configuration, with Terraform asked only where --terraform says so, and the AWS profile read only where a request
+ * to AWS or an engine will follow.
+ */
+export async function configOf(command: Command, { env, signal }: Context): Promise<Config> {
   const flags = command.optsWithGlobals<GlobalFlags>();
+  const terraform = await terraformOutputs(flags, env, signal);
   // Asked beforehand: without the profile's endpoint, --rtt would seem to be meant for AWS itself.
-  if (!asksProfile(flags, env)) return resolveConfig(flags, env);
+  if (!asksProfile(flags, env, terraform)) return resolveConfig(flags, env, {}, terraform);
   const { loadProfile } = await import('../deployment/profile.ts');
-  return resolveConfig(flags, env, await loadProfile(resolveProfile(flags, env).value));
+  return resolveConfig(flags, env, await loadProfile(resolveProfile(flags, env).value), terraform);
+}
+
+async function terraformOutputs(
+  flags: GlobalFlags,
+  env: Context['env'],
+  signal: AbortSignal | undefined,
+): Promise<TerraformOutputs> {
+  // An empty one is refused with the other flags.
+  if (!flags.terraform) return {};
+  refuseLocalWithPartsOfAws(flags);
+  const { readTerraformOutputs } = await import('../deployment/terraform-outputs.ts');
+  return readTerraformOutputs(flags.terraform, { env, signal });
 }
 
 export function outputFlags(command: Command): OutputFlags {

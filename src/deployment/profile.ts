@@ -10,5 +10,6 @@ export async function loadProfile(profile: string | undefined): Promise<ProfileS
     region: settings.region,
     s3EndpointUrl: services['s3.endpoint_url'] ?? settings.endpoint_url,
     dynamodbEndpointUrl: services['dynamodb.endpoint_url'] ?? settings.endpoint_url,
+    lambdaEndpointUrl: services['lambda.endpoint_url'] ?? settings.endpoint_url,
   };
 }

@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from 'commander';
-import { milliseconds } from '../../config.ts';
+import { milliseconds } from '../../config/duration.ts';
 
 /** Test data that is younger may belong to a run that is under way. */
 export const MIN_AGE_HELP = 'leave what is younger, such as the data of runs under way (default: 0)';

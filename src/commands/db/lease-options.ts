@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { InvalidArgumentError } from 'commander';
-import { milliseconds } from '../../config.ts';
+import { milliseconds } from '../../config/duration.ts';
 
 /** How a command that writes takes its turn; `lease` absent: it races, and the conditional write decides. */
 export interface LeaseFlags {

@@ -1,0 +1,45 @@
+import { JavumboError } from '../failure.ts';
+import { fallback, first, given, type Setting } from './setting.ts';
+
+/** The variable that names the endpoint of one service, as the SDK has it. */
+type EndpointVariable = 'AWS_ENDPOINT_URL_S3' | 'AWS_ENDPOINT_URL_DYNAMODB' | 'AWS_ENDPOINT_URL_LAMBDA';
+
+/** The endpoint of one service; undefined is AWS itself. Throws `usage` for what is no http or https address. */
+export function resolveEndpoint(
+  flag: Setting<string> | undefined,
+  env: NodeJS.ProcessEnv,
+  variable: EndpointVariable,
+  ofProfile: string | undefined,
+): Setting<string | undefined> {
+  // AWS_IGNORE_CONFIGURED_ENDPOINT_URLS is the SDK's own switch; it covers the environment and the profile.
+  const ignored = env.AWS_IGNORE_CONFIGURED_ENDPOINT_URLS === 'true';
+  const configured = <T>(value: T | undefined): T | undefined => (ignored ? undefined : value);
+  return httpAddress(
+    first<string | undefined>(
+      flag,
+      given('environment', variable, configured(env[variable] || undefined)),
+      given('environment', 'AWS_ENDPOINT_URL', configured(env.AWS_ENDPOINT_URL || undefined)),
+      given('profile', 'endpoint_url', configured(ofProfile)),
+      fallback(undefined),
+    ),
+    'http://127.0.0.1:7480',
+  );
+}
+
+/** The address without slashes at its end. Throws `usage` for what is no http or https address, with an `example`. */
+export function httpAddress(address: Setting<string | undefined>, example: string): Setting<string | undefined> {
+  const { value, source, name } = address;
+  if (value === undefined) return address;
+  if (!isHttpAddress(value)) {
+    throw new JavumboError('usage', `${name} is not an http or https address: ${JSON.stringify(value)}`, {
+      try: source === 'flag' ? `${name} ${example}` : `an address such as ${example}`,
+    });
+  }
+  return { ...address, value: value.replace(/\/+$/, '') };
+}
+
+function isHttpAddress(text: string): boolean {
+  if (!/^https?:\/\/[^/]/.test(text) || !URL.canParse(text)) return false;
+  const { search, hash } = new URL(text);
+  return search === '' && hash === '';
+}
