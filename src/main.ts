@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
 import type { Context } from './cli/context.ts';
 import { type Execute, executeIn } from './cli/execute.ts';
@@ -6,6 +5,7 @@ import { EXIT_CODE, type ExitCode } from './cli/exit-code.ts';
 import { printFailure } from './cli/print.ts';
 import { registerCommands } from './commands/index.ts';
 import { JavumboError } from './failure.ts';
+import { packageInformation } from './package-information.ts';
 
 /**
  * The command line, in help order. Actions hand their work to `execute`. With `words`, as much of it as those words can
@@ -105,9 +105,4 @@ function namedCommand(program: Command, argv: readonly string[]): string {
   const names: string[] = [];
   for (let current: Command | null = command; current !== null; current = current.parent) names.unshift(current.name());
   return names.join(' ');
-}
-
-/** Read where it is, beside dist: neither the version nor the description stands anywhere else. */
-function packageInformation(): { version: string; description: string } {
-  return JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
 }

@@ -11,7 +11,7 @@ import { UserDatabases } from '../databases/user-databases.ts';
 import { InterruptibleLockTable } from '../locks/interruptible-lock-table.ts';
 import { TableRequestCounter } from '../table-requests.ts';
 import type { OpenBackend } from './backend.ts';
-import { type Deployment, describeDeployment } from './deployment.ts';
+import { type DeploymentData, describeDeployment } from './deployment.ts';
 import { interruptibleUsers } from './tables.ts';
 
 /** Puts a deployment together over what keeps its data. Makes no request. */
@@ -19,7 +19,7 @@ export async function assembleDeployment(
   config: Config,
   context: Context,
   openBackend: OpenBackend,
-): Promise<Deployment> {
+): Promise<DeploymentData> {
   const { clock, random, atStep, signal, announcements } = context;
   const interruption = signal === undefined ? undefined : { signal, announcements };
   let counting: CountingDatabaseStore | undefined;

@@ -5,12 +5,22 @@ import type { ObjectVersions } from '../databases/object-versions.ts';
 import type { RequestCounts } from '../databases/request-counts.ts';
 import type { DatabaseStore } from '../databases/store.ts';
 import type { UserDatabases } from '../databases/user-databases.ts';
+import type { FunctionClient } from '../function/client.ts';
+import type { FunctionUse } from '../function/use.ts';
 import type { LockTable } from '../locks/lock-table.ts';
 import type { TableRequests } from '../table-requests.ts';
 import type { UserTable } from '../users/user-table.ts';
 
-/** A store of user databases and what belongs to it, put together from the configuration. */
-export interface Deployment {
+/** A store of user databases and what belongs to it, put together from the configuration, as an operator works with it. */
+export interface Deployment extends DeploymentData {
+  /** Throws `usage` where S3 is a custom endpoint and Lambda is meant that nobody named. */
+  function(): Promise<FunctionClient>;
+  /** Calls of the function so far, repeated ones included. */
+  functionUse(): FunctionUse;
+}
+
+/** What the deployment keeps: all of it that the function itself works with. */
+export interface DeploymentData {
   readonly description: DeploymentDescription;
   /** What answers: `AWS`, `local files`, or the name that a server at an endpoint gave itself; `unknown` before it did. */
   engine(): string;

@@ -1,12 +1,36 @@
 import type { Context } from '../cli/context.ts';
 import type { Config } from '../config.ts';
+import type { WorkDirectory } from '../databases/work-directory.ts';
+import type { FunctionClient } from '../function/client.ts';
+import { NO_FUNCTION_USE } from '../function/use.ts';
 import { assembleDeployment } from './assemble.ts';
 import type { OpenBackend } from './backend.ts';
 import type { Deployment } from './deployment.ts';
+import { once } from './tables.ts';
 
 /** Puts the configured deployment together. Makes no request; the local deployment's directory is made if missing. */
 export async function openDeployment(config: Config, context: Context): Promise<Deployment> {
-  return assembleDeployment(config, context, await backendOf(config));
+  const data = await assembleDeployment(config, context, await backendOf(config));
+  let client: FunctionClient | undefined;
+  let containers: WorkDirectory | undefined;
+  return {
+    ...data,
+    function: once(async () => {
+      const { openFunction } = await import('./function.ts');
+      client = await openFunction(config, context, () => {
+        // Swept by the next process if this one is killed.
+        containers = data.cache.workDirectory();
+        return containers.path;
+      });
+      return client;
+    }),
+    functionUse: () => client?.use() ?? NO_FUNCTION_USE,
+    close: () => {
+      client?.close();
+      containers?.release();
+      data.close();
+    },
+  };
 }
 
 async function backendOf({ deployment }: Config): Promise<OpenBackend> {

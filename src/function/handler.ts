@@ -1,7 +1,7 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 import type { Clock } from '../clock.ts';
 import { NO_REQUESTS, requestsSince } from '../databases/request-counts.ts';
-import type { Deployment } from '../deployment/deployment.ts';
+import type { DeploymentData } from '../deployment/deployment.ts';
 import { JavumboError } from '../failure.ts';
 import type { Random } from '../random.ts';
 import { NO_TABLE_REQUESTS, tableRequestsSince } from '../table-requests.ts';
@@ -11,7 +11,7 @@ import { type Cleaned, TemporaryFiles } from './temporary-files.ts';
 
 export interface HandlerOptions {
   /** Puts the deployment together: at the first call, and at the next one where that failed. */
-  readonly open: () => Promise<Deployment>;
+  readonly open: () => Promise<DeploymentData>;
   /** Of the program. */
   readonly version: string;
   readonly description: ResultOf<'ping'>;
@@ -33,7 +33,7 @@ export function createHandler(options: HandlerOptions): Handler {
   const id = random.hex(8);
   const initMs = clock.monotonic() - options.startedAt;
   let invocations = 0;
-  let opened: { readonly deployment: Deployment; readonly temporaryFiles: TemporaryFiles } | undefined;
+  let opened: { readonly deployment: DeploymentData; readonly temporaryFiles: TemporaryFiles } | undefined;
 
   const open = async (): Promise<NonNullable<typeof opened>> => {
     if (opened !== undefined) return opened;
@@ -116,11 +116,12 @@ function parseRequest(event: unknown): z.infer<typeof requestSchema> {
   if (parsed.success) return parsed.data;
   const known = OPERATIONS.includes(operationOf(event) as (typeof OPERATIONS)[number]);
   if (!known) {
-    throw new JavumboError('usage', `the event names no operation of this function`, {
+    throw new JavumboError('usage', 'the event names no operation of this function', {
       try: `{"operation": …}, which is one of ${OPERATIONS.join(', ')}`,
     });
   }
-  throw new JavumboError('usage', `${operationOf(event)}: ${z.prettifyError(parsed.error).replaceAll('\n', ' ')}`, {
+  const [issue] = parsed.error.issues;
+  throw new JavumboError('usage', `${operationOf(event)}: ${[...(issue?.path ?? []), issue?.message].join(': ')}`, {
     try: 'the fields that the operation takes',
   });
 }

@@ -3,7 +3,7 @@ import type { SqlDatabase } from '../anki/sql-database.ts';
 import type { Clock } from '../clock.ts';
 import { type SqliteDatabase, tableCounts } from '../databases/sqlite.ts';
 import type { UserDatabases } from '../databases/user-databases.ts';
-import type { Deployment } from '../deployment/deployment.ts';
+import type { DeploymentData } from '../deployment/deployment.ts';
 import { JavumboError } from '../failure.ts';
 import type { Random } from '../random.ts';
 import type { FunctionTimings, Operation, ParsedRequest, ResultOf } from './protocol.ts';
@@ -12,7 +12,7 @@ import { KEPT_FILES, type TemporaryFiles } from './temporary-files.ts';
 
 /** What operations work with. */
 export interface OperationContext {
-  readonly deployment: Deployment;
+  readonly deployment: DeploymentData;
   readonly temporaryFiles: TemporaryFiles;
   readonly clock: Clock;
   readonly random: Random;
@@ -105,7 +105,6 @@ async function write(request: ParsedRequest<'write'>, context: OperationContext)
       attempts,
       noteId: value.noteId,
       guid: value.guid,
-      cardCount: value.cardIds.length,
       fromCache,
       sizeBytes,
     },

@@ -137,7 +137,6 @@ export const RESULTS = {
     attempts: count,
     noteId: z.int(),
     guid: z.string(),
-    cardCount: count,
     /** Before the write; absent for a database that came in between. */
     fromCache: z.boolean(),
     sizeBytes: count,

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../clock.ts';
 import type { DatabaseStore } from '../databases/store.ts';
-import type { Deployment } from '../deployment/deployment.ts';
+import type { DeploymentData } from '../deployment/deployment.ts';
 import { JavumboError, messageOf } from '../failure.ts';
 import type { Random } from '../random.ts';
 import { testUser } from '../test-data.ts';
@@ -12,7 +12,7 @@ import type { ResultOf } from './protocol.ts';
 type SelfcheckResult = ResultOf<'selfcheck'>;
 
 interface Sources {
-  readonly deployment: Deployment;
+  readonly deployment: DeploymentData;
   readonly clock: Clock;
   readonly random: Random;
 }

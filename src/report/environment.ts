@@ -1,5 +1,4 @@
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { arch, cpus, platform } from 'node:os';
 import { promisify } from 'node:util';
@@ -39,8 +38,5 @@ async function commitOf(env: NodeJS.ProcessEnv): Promise<string | undefined> {
 }
 
 export function toolOf(): Report['tool'] {
-  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
-    version: string;
-  };
-  return { name: 'javumbo', version };
+  return { name: 'javumbo', version: packageVersion() };
 }

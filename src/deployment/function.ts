@@ -1,0 +1,35 @@
+import type { Context } from '../cli/context.ts';
+import { LOCAL_FUNCTION, refuseUnnamedLambda } from '../config/function.ts';
+import type { Config } from '../config.ts';
+import { FunctionClient } from '../function/client.ts';
+import type { RemoteFunction } from '../function/remote-function.ts';
+import { packageVersion } from '../package-information.ts';
+
+/**
+ * The function of the configured deployment. `directory`: where the containers of a local one get their /tmp; whoever made
+ * it removes it after `close`. Makes no request. Throws `usage` where nothing says where Lambda is.
+ */
+export async function openFunction(config: Config, context: Context, directory: () => string): Promise<FunctionClient> {
+  const { clock, random, signal, announcements } = context;
+  const interruption = signal === undefined ? undefined : { signal, announcements };
+  return new FunctionClient({
+    function: await remoteFunction(config, context, directory),
+    clock,
+    random,
+    interruption,
+  });
+}
+
+async function remoteFunction(
+  config: Config,
+  { env, clock }: Context,
+  directory: () => string,
+): Promise<RemoteFunction> {
+  refuseUnnamedLambda(config);
+  if (config.function.value !== LOCAL_FUNCTION) {
+    const { openLambdaFunction } = await import('./lambda-client.ts');
+    return openLambdaFunction(config);
+  }
+  const { LocalFunction } = await import('../function/local-function.ts');
+  return new LocalFunction({ config, env, clock, version: packageVersion(), directory: directory() });
+}

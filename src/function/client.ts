@@ -1,0 +1,206 @@
+import { createGuid } from '../anki/guid.ts';
+import { visible } from '../cli/format.ts';
+import type { Clock } from '../clock.ts';
+import { JavumboError, messageOf } from '../failure.ts';
+import { announcedWrite, type InterruptibleOptions, interruptibleRead } from '../interruptible.ts';
+import type { Random } from '../random.ts';
+import { Retries, type RetryPolicy } from '../retry.ts';
+import {
+  answerSchema,
+  type FunctionAnswer,
+  type FunctionFailure,
+  type FunctionRequest,
+  type Operation,
+  RESULTS,
+} from './protocol.ts';
+import type { FunctionFault, FunctionReply, RemoteFunction } from './remote-function.ts';
+import { type FunctionUse, NO_FUNCTION_USE } from './use.ts';
+
+export interface FunctionClientOptions {
+  readonly function: RemoteFunction;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly policy?: RetryPolicy | undefined;
+  /** Begins no call once it is interrupted, and waits for none but a write; undefined: nothing interrupts. */
+  readonly interruption?: InterruptibleOptions | undefined;
+}
+
+/** What a write needs: which note, and where. Its guid is made where none is given. */
+export type WriteRequest = Omit<FunctionRequest<'write'>, 'operation' | 'guid'> & {
+  readonly guid?: string | undefined;
+};
+
+/**
+ * The function's operations, with their failures as this program has them. A call that certainly did not run is repeated;
+ * one that reads, also where nobody can tell.
+ */
+export class FunctionClient {
+  readonly function: RemoteFunction;
+  readonly #random: Random;
+  readonly #retries: Retries;
+  readonly #interruption: InterruptibleOptions | undefined;
+  #use = NO_FUNCTION_USE;
+
+  constructor(options: FunctionClientOptions) {
+    this.function = options.function;
+    this.#random = options.random;
+    this.#retries = new Retries(options);
+    this.#interruption = options.interruption;
+  }
+
+  /** Of all calls so far, repeated ones included. */
+  use(): FunctionUse {
+    return this.#use;
+  }
+
+  /**
+   * Calls an operation that changes nothing that anybody would miss. Throws what the operation failed with; `unavailable`
+   * where the function cannot be called, or did not end in time; `not-found`; `violation` where it throws, crashes, or
+   * answers what is no answer of this program.
+   */
+  async call<O extends Exclude<Operation, 'write'>>(request: FunctionRequest<O>): Promise<FunctionAnswer<O>> {
+    const repeated = (): Promise<FunctionReply> =>
+      this.#retries.repeated(() => this.#invoke(request).catch(asRepeatable));
+    const reply = await (this.#interruption === undefined
+      ? repeated()
+      : interruptibleRead(this.#interruption, repeated));
+    if (reply.fault !== undefined) throw this.#asFailure(reply.fault);
+    const { operation } = request as { readonly operation: O };
+    return this.#answerOf(operation, reply.payload);
+  }
+
+  /**
+   * Adds a note. Of a call whose end nobody knows, the function is asked whether the note is there. Throws as `call`, but
+   * `unknown` where the note may still come.
+   */
+  async write(given: WriteRequest): Promise<FunctionAnswer<'write'>> {
+    const request = { operation: 'write', ...given, guid: given.guid ?? createGuid(this.#random) } as const;
+    if (this.#interruption === undefined) return this.#write(request);
+    const outcome = await announcedWrite(this.#interruption, 'database', request.username, async () => {
+      try {
+        const answer = await this.#write(request);
+        return { kind: 'written', version: answer.result.version, answer } as const;
+      } catch (error) {
+        // Told apart, since what is thrown there is known to have changed nothing.
+        if (error instanceof JavumboError && error.kind === 'unknown') return { kind: 'unknown', error } as const;
+        throw error;
+      }
+    });
+    if (outcome.kind === 'unknown') throw outcome.error;
+    return outcome.answer;
+  }
+
+  async #write(request: FunctionRequest<'write'>): Promise<FunctionAnswer<'write'>> {
+    let reply: FunctionReply;
+    try {
+      reply = await this.#retries.repeated(() => this.#invoke(request));
+    } catch (error) {
+      if (error instanceof JavumboError && error.kind === 'unknown') return this.#settle(request, error);
+      throw error;
+    }
+    if (reply.fault !== undefined) return this.#settle(request, this.#asFailure(reply.fault));
+    try {
+      return this.#answerOf('write', reply.payload);
+    } catch (error) {
+      // A failure that the operation answered with is no doubt.
+      if (error instanceof JavumboError && error.cause instanceof NoAnswer) return this.#settle(request, error);
+      throw error;
+    }
+  }
+
+  close(): void {
+    this.function.close();
+  }
+
+  async #settle(request: FunctionRequest<'write'>, doubt: Error): Promise<FunctionAnswer<'write'>> {
+    const { username, guid } = request;
+    try {
+      const { result, ...circumstances } = await this.call({ operation: 'read', username, guid, stalenessSeconds: 0 });
+      if (result.note != null) {
+        const { version, sizeBytes, fromCache, note } = result;
+        const written = {
+          outcome: 'committed',
+          version,
+          attempts: 1,
+          noteId: note.noteId,
+          guid,
+          fromCache,
+          sizeBytes,
+        } as const;
+        return { ...circumstances, operation: 'write', result: written };
+      }
+    } catch {
+      // Asking did not help; the doubt is what there is to say.
+    }
+    throw new JavumboError('unknown', `${messageOf(doubt)}; note ${guid} may have been added, or may still come`, {
+      try: `javumbo function invoke read ${username} --guid '${guid}', to see whether it is there`,
+      username,
+      cause: doubt,
+    });
+  }
+
+  async #invoke(request: FunctionRequest): Promise<FunctionReply> {
+    const { invocations, gbSeconds } = this.#use;
+    this.#use = { invocations: invocations + 1, gbSeconds };
+    const reply = await this.function.invoke(JSON.stringify(request));
+    const { billedMs = 0, memoryMb = 0 } = reply;
+    this.#use = { ...this.#use, gbSeconds: this.#use.gbSeconds + (billedMs / 1000) * (memoryMb / 1024) };
+    return reply;
+  }
+
+  /** What the function answered. Throws the failure that it answered with, or `violation` for what is no answer. */
+  #answerOf<O extends Operation>(operation: O, payload: string): FunctionAnswer<O> {
+    const answer = answerSchema.safeParse(jsonOf(payload));
+    if (!answer.success || answer.data.operation !== operation) throw this.#notOurs(payload);
+    if ('error' in answer.data) throw this.#asOwnFailure(answer.data.error);
+    const result = RESULTS[operation].safeParse(answer.data.result);
+    if (!result.success) throw this.#notOurs(payload);
+    return { ...answer.data, operation, result: result.data } as FunctionAnswer<O>;
+  }
+
+  #notOurs(payload: string): JavumboError {
+    const beginning = visible(payload.slice(0, 40));
+    const shown =
+      payload.length === 0 ? 'nothing' : `${payload.length} characters that begin with ${JSON.stringify(beginning)}`;
+    return new JavumboError('violation', `${this.#subject()} does not answer as javumbo's does: ${shown}`, {
+      try: 'javumbo function describe, to see what is deployed; javumbo function deploy replaces it',
+      cause: new NoAnswer(),
+    });
+  }
+
+  #asFailure({ kind, message }: FunctionFault): JavumboError {
+    const log = 'its log, /aws/lambda/<name> in CloudWatch';
+    if (kind === 'timed-out') {
+      return new JavumboError('unavailable', `${this.#subject()} did not end: ${message}`, {
+        try: `a longer time limit, or ${log}`,
+      });
+    }
+    const what = kind === 'threw' ? 'threw' : 'crashed';
+    return new JavumboError('violation', `${this.#subject()} ${what}: ${message}`, { try: log });
+  }
+
+  #asOwnFailure({ kind, message, attempts: _, ...details }: FunctionFailure): JavumboError {
+    return new JavumboError(kind, `${this.#subject()}: ${message}`, details);
+  }
+
+  #subject(): string {
+    return `function "${this.function.name}"`;
+  }
+}
+
+/** Why something was not an answer. */
+class NoAnswer extends Error {}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** A call that reads may run twice. */
+function asRepeatable(error: unknown): never {
+  if (!(error instanceof JavumboError) || error.kind !== 'unknown') throw error;
+  throw new JavumboError('unavailable', error.message, { try: error.try, retryable: true, cause: error });
+}

@@ -1,0 +1,39 @@
+import { rmSync } from 'node:fs';
+import { messageOf } from '../failure.ts';
+import type { ContainerMessage, ContainerOrder } from './container-messages.ts';
+import type { Handler } from './handler.ts';
+
+type StartOrder = Extract<ContainerOrder, { kind: 'start' }>;
+
+/**
+ * The runtime of a container, as Lambda's is around a handler: takes one call after the other over the channel and answers
+ * each, until whoever started the process is gone. Then the container's directory goes too.
+ */
+export function serveCalls(start: (order: StartOrder) => Promise<Handler> | Handler): void {
+  let handler: Handler | undefined;
+  let directory: string | undefined;
+  const send = (message: ContainerMessage): void => void process.send?.(message);
+  const answer = async (order: ContainerOrder): Promise<void> => {
+    if (order.kind === 'start') {
+      directory = order.directory;
+      handler = await start(order);
+      send({ kind: 'ready' });
+      return;
+    }
+    try {
+      if (handler === undefined) throw new Error('the container has not been started');
+      const returned = await handler(JSON.parse(order.payload));
+      send({ kind: 'returned', payload: JSON.stringify(returned) ?? 'null' });
+    } catch (error) {
+      send({ kind: 'threw', message: `${error instanceof Error ? error.name : 'Error'}: ${messageOf(error)}` });
+    }
+  };
+  // Ctrl-C reaches every process of the terminal; what becomes of a call then is for whoever made it to say.
+  process.on('SIGINT', () => {});
+  process.on('message', (order: ContainerOrder) => void answer(order));
+  process.once('disconnect', () => {
+    if (directory !== undefined) rmSync(directory, { recursive: true, force: true });
+    process.kill(process.pid, 'SIGTERM');
+  });
+  send({ kind: 'loaded' });
+}

@@ -1,0 +1,207 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Clock } from '../clock.ts';
+import type { Config } from '../config.ts';
+import type { ContainerMessage, ContainerOrder } from './container-messages.ts';
+import type { FunctionDescription, FunctionFault, FunctionReply, RemoteFunction } from './remote-function.ts';
+
+export interface LocalFunctionOptions {
+  /** The deployment that the containers work on. */
+  readonly config: Config;
+  readonly env: NodeJS.ProcessEnv;
+  readonly version: string;
+  readonly clock: Clock;
+  /** Where each container gets its /tmp. Whoever made it removes it after `close`. */
+  readonly directory: string;
+  /** For how long a call may take. Default: Day 1's 30 s. */
+  readonly timeoutMs?: number | undefined;
+  /** After how long without a call a container is ended. Default: five minutes, about as long as Lambda waits. */
+  readonly idleMs?: number | undefined;
+  /** What a container runs; for tests. Default: the handler. */
+  readonly program?: string | undefined;
+}
+
+const PROGRAM = fileURLToPath(new URL('./local-container.js', import.meta.url));
+const TIMEOUT_MS = 30_000;
+const IDLE_MS = 300_000;
+// Lambda allows ten seconds, on processors that nobody else uses.
+const INIT_TIMEOUT_MS = 60_000;
+
+// What Day 1 gives the function. A process on this machine is held to none of it.
+const MEMORY_MB = 512;
+const TEMPORARY_STORAGE_MB = 2_048;
+
+/** The function in child processes of this one, one for each call at a time. */
+export class LocalFunction implements RemoteFunction {
+  readonly name = 'local';
+  readonly #options: LocalFunctionOptions;
+  readonly #timeoutMs: number;
+  readonly #idleMs: number;
+  readonly #containers = new Set<Container>();
+  /** The one that worked last is called first, so that what is not needed becomes idle. */
+  readonly #idle: { readonly container: Container; readonly stopWaiting: () => void }[] = [];
+  #started = 0;
+  #closed = false;
+
+  constructor(options: LocalFunctionOptions) {
+    this.#options = options;
+    this.#timeoutMs = options.timeoutMs ?? TIMEOUT_MS;
+    this.#idleMs = options.idleMs ?? IDLE_MS;
+  }
+
+  async describe(): Promise<FunctionDescription> {
+    return {
+      name: this.name,
+      kind: 'local',
+      runtime: `node ${process.version}`,
+      architecture: process.arch,
+      memoryMb: MEMORY_MB,
+      timeoutSeconds: this.#timeoutMs / 1000,
+      temporaryStorageMb: TEMPORARY_STORAGE_MB,
+      state: 'Active',
+      environment: [],
+    };
+  }
+
+  async invoke(payload: string): Promise<FunctionReply> {
+    const { clock } = this.#options;
+    const container = this.#take();
+    await container.ready;
+    const startedAt = clock.monotonic();
+    const ended = await container.call(payload, this.#timeoutMs);
+    const billed = { billedMs: Math.ceil(clock.monotonic() - startedAt), memoryMb: MEMORY_MB };
+    if (ended.kind === 'returned') {
+      this.#giveBack(container);
+      return { payload: ended.payload, ...billed };
+    }
+    if (ended.kind === 'threw') this.#giveBack(container);
+    else this.#end(container);
+    return { payload: '', fault: ended, ...billed };
+  }
+
+  /** Ends every container, whatever it is doing. */
+  close(): void {
+    this.#closed = true;
+    for (const { stopWaiting } of this.#idle.splice(0)) stopWaiting();
+    for (const container of this.#containers) this.#end(container);
+  }
+
+  #take(): Container {
+    const waiting = this.#idle.pop();
+    waiting?.stopWaiting();
+    if (waiting?.container.isAlive === true) return waiting.container;
+    const directory = join(this.#options.directory, `container-${++this.#started}`);
+    const container = new Container(this.#options, directory);
+    this.#containers.add(container);
+    return container;
+  }
+
+  #giveBack(container: Container): void {
+    if (this.#closed) return;
+    const waiting = new AbortController();
+    this.#idle.push({ container, stopWaiting: () => waiting.abort() });
+    this.#options.clock.sleep(this.#idleMs, waiting.signal).then(
+      () => {
+        this.#idle.splice(
+          this.#idle.findIndex((idle) => idle.container === container),
+          1,
+        );
+        this.#end(container);
+      },
+      () => {},
+    );
+  }
+
+  #end(container: Container): void {
+    this.#containers.delete(container);
+    container.end();
+  }
+}
+
+type Ended = Extract<ContainerMessage, { kind: 'returned' }> | FunctionFault;
+
+/** One container, from its start to its end. No promise of it rejects. */
+class Container {
+  /** That it takes calls, or that it never will. */
+  readonly ready: Promise<void>;
+  readonly #child: ChildProcess;
+  readonly #directory: string;
+  readonly #clock: Clock;
+  #finish: ((ended: Ended) => void) | undefined;
+  /** How its process ended; undefined: it lives. */
+  #gone: FunctionFault | undefined;
+
+  constructor({ config, env, version, clock, program = PROGRAM }: LocalFunctionOptions, directory: string) {
+    this.#directory = directory;
+    this.#clock = clock;
+    const temporary = join(directory, 'tmp');
+    mkdirSync(temporary, { recursive: true, mode: 0o700 });
+    // What a function writes to its log may be anybody's secret, and here nobody keeps it.
+    this.#child = fork(program, [], {
+      env: { ...env, TMPDIR: temporary },
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    });
+    this.ready = new Promise((resolve) => {
+      this.#child.on('message', (message: ContainerMessage) => {
+        if (message.kind === 'loaded') this.#send({ kind: 'start', config, version, directory: temporary });
+        else if (message.kind === 'ready') resolve();
+        else this.#finish?.(message);
+      });
+      const gone = (message: string): void => {
+        this.#gone ??= { kind: 'crashed', message };
+        resolve();
+        this.#finish?.(this.#gone);
+      };
+      this.#child.on('error', (error) => gone(error.message));
+      this.#child.on('exit', (code, signal) =>
+        gone(`its process ended with ${signal === null ? `exit code ${code}` : signal}`),
+      );
+      const waiting = new AbortController();
+      this.#clock.sleep(INIT_TIMEOUT_MS, waiting.signal).then(
+        () => {
+          gone(`it did not start within ${INIT_TIMEOUT_MS / 1000} s`);
+          this.#child.kill('SIGKILL');
+        },
+        () => {},
+      );
+      this.#child.once('message', () => waiting.abort());
+      this.#child.once('exit', () => waiting.abort());
+    });
+  }
+
+  get isAlive(): boolean {
+    return this.#gone === undefined;
+  }
+
+  /** Sends one call and waits for its end. Nobody else may be calling. */
+  async call(payload: string, timeoutMs: number): Promise<Ended> {
+    if (this.#gone !== undefined) return this.#gone;
+    const waiting = new AbortController();
+    try {
+      return await new Promise<Ended>((resolve) => {
+        this.#finish = resolve;
+        this.#clock.sleep(timeoutMs, waiting.signal).then(
+          () => resolve({ kind: 'timed-out', message: `it took longer than its ${timeoutMs / 1000} s` }),
+          () => {},
+        );
+        this.#send({ kind: 'call', payload });
+      });
+    } finally {
+      waiting.abort();
+      this.#finish = undefined;
+    }
+  }
+
+  end(): void {
+    this.#gone ??= { kind: 'crashed', message: 'it was ended' };
+    this.#child.kill('SIGKILL');
+    rmSync(this.#directory, { recursive: true, force: true });
+  }
+
+  #send(order: ContainerOrder): void {
+    // A process that ends meanwhile is told by its exit.
+    this.#child.send(order, () => {});
+  }
+}
