@@ -58,6 +58,7 @@ const NOUNS: readonly {
     name: 'verify',
     description: 'prove that the deployment works, day by day',
     verbs: {
+      day1: async () => (await import('./verify/day1.ts')).registerVerifyDay1,
       day2: async () => (await import('./verify/day2.ts')).registerVerifyDay2,
       day3: async () => (await import('./verify/day3.ts')).registerVerifyDay3,
       day4: async () => (await import('./verify/day4.ts')).registerVerifyDay4,
@@ -65,6 +66,14 @@ const NOUNS: readonly {
       all: async () => (await import('./verify/all.ts')).registerVerifyAll,
     },
     each: testDataOptions,
+  },
+  {
+    name: 'function',
+    description: 'call and deploy the function',
+    verbs: {
+      describe: async () => (await import('./function/describe.ts')).registerFunctionDescribe,
+      invoke: async () => (await import('./function/invoke.ts')).registerFunctionInvoke,
+    },
   },
   {
     name: 'deployment',

@@ -30,10 +30,10 @@ export interface DeploymentData {
   readonly store: DatabaseStore;
   readonly cache: DatabaseCache;
   readonly clock: Clock;
-  /** Requests to the store so far, retries included. */
+  /** Requests to the store so far, retries included, and those that the function made for its answers. */
   requests(): RequestCounts;
   databases(options: DatabasesOptions): UserDatabases;
-  /** Requests to the user and lock tables so far, retries included. */
+  /** Requests to the user and lock tables so far, likewise. */
   tableRequests(): TableRequests;
   /** Accounts. Throws `usage` where S3 is a custom endpoint and nothing says where DynamoDB is. */
   users(): Promise<UserTable>;

@@ -1,8 +1,10 @@
 import type { Context } from '../cli/context.ts';
 import type { Config } from '../config.ts';
+import { addRequests, NO_REQUESTS } from '../databases/request-counts.ts';
 import type { WorkDirectory } from '../databases/work-directory.ts';
 import type { FunctionClient } from '../function/client.ts';
 import { NO_FUNCTION_USE } from '../function/use.ts';
+import { addTableRequests, NO_TABLE_REQUESTS } from '../table-requests.ts';
 import { assembleDeployment } from './assemble.ts';
 import type { OpenBackend } from './backend.ts';
 import type { Deployment } from './deployment.ts';
@@ -24,6 +26,8 @@ export async function openDeployment(config: Config, context: Context): Promise<
       });
       return client;
     }),
+    requests: () => addRequests(data.requests(), client?.requests().store ?? NO_REQUESTS),
+    tableRequests: () => addTableRequests(data.tableRequests(), client?.requests().tables ?? NO_TABLE_REQUESTS),
     functionUse: () => client?.use() ?? NO_FUNCTION_USE,
     close: () => {
       client?.close();

@@ -1,10 +1,12 @@
 import { createGuid } from '../anki/guid.ts';
 import { visible } from '../cli/format.ts';
 import type { Clock } from '../clock.ts';
+import { addRequests, NO_REQUESTS, type RequestCounts } from '../databases/request-counts.ts';
 import { JavumboError, messageOf } from '../failure.ts';
 import { announcedWrite, type InterruptibleOptions, interruptibleRead } from '../interruptible.ts';
 import type { Random } from '../random.ts';
 import { Retries, type RetryPolicy } from '../retry.ts';
+import { addTableRequests, NO_TABLE_REQUESTS, type TableRequests } from '../table-requests.ts';
 import {
   answerSchema,
   type FunctionAnswer,
@@ -40,6 +42,7 @@ export class FunctionClient {
   readonly #retries: Retries;
   readonly #interruption: InterruptibleOptions | undefined;
   #use = NO_FUNCTION_USE;
+  #requests = { store: NO_REQUESTS, tables: NO_TABLE_REQUESTS };
 
   constructor(options: FunctionClientOptions) {
     this.function = options.function;
@@ -53,6 +56,11 @@ export class FunctionClient {
     return this.#use;
   }
 
+  /** What the function asked of the store and of the tables, as far as its answers say. */
+  requests(): { readonly store: RequestCounts; readonly tables: TableRequests } {
+    return this.#requests;
+  }
+
   /**
    * Calls an operation that changes nothing that anybody would miss. Throws what the operation failed with; `unavailable`
    * where the function cannot be called, or did not end in time; `not-found`; `violation` where it throws, crashes, or
@@ -60,7 +68,7 @@ export class FunctionClient {
    */
   async call<O extends Exclude<Operation, 'write'>>(request: FunctionRequest<O>): Promise<FunctionAnswer<O>> {
     const repeated = (): Promise<FunctionReply> =>
-      this.#retries.repeated(() => this.#invoke(request).catch(asRepeatable));
+      this.#retries.repeated(() => this.#invoke(JSON.stringify(request)).catch(asRepeatable));
     const reply = await (this.#interruption === undefined
       ? repeated()
       : interruptibleRead(this.#interruption, repeated));
@@ -93,7 +101,7 @@ export class FunctionClient {
   async #write(request: FunctionRequest<'write'>): Promise<FunctionAnswer<'write'>> {
     let reply: FunctionReply;
     try {
-      reply = await this.#retries.repeated(() => this.#invoke(request));
+      reply = await this.#retries.repeated(() => this.#invoke(JSON.stringify(request)));
     } catch (error) {
       if (error instanceof JavumboError && error.kind === 'unknown') return this.#settle(request, error);
       throw error;
@@ -106,6 +114,19 @@ export class FunctionClient {
       if (error instanceof JavumboError && error.cause instanceof NoAnswer) return this.#settle(request, error);
       throw error;
     }
+  }
+
+  /** Calls the function once with any document, and returns whatever it returned. Throws as `call`. */
+  async raw(payload: string): Promise<string> {
+    const reply = await this.invoke(payload);
+    if (reply.fault !== undefined) throw this.#asFailure(reply.fault);
+    return reply.payload;
+  }
+
+  /** Calls the function once with any document: what becomes of it is for the caller to judge. */
+  async invoke(payload: string): Promise<FunctionReply> {
+    this.#interruption?.signal.throwIfAborted();
+    return this.#invoke(payload);
   }
 
   close(): void {
@@ -139,10 +160,10 @@ export class FunctionClient {
     });
   }
 
-  async #invoke(request: FunctionRequest): Promise<FunctionReply> {
+  async #invoke(payload: string): Promise<FunctionReply> {
     const { invocations, gbSeconds } = this.#use;
     this.#use = { invocations: invocations + 1, gbSeconds };
-    const reply = await this.function.invoke(JSON.stringify(request));
+    const reply = await this.function.invoke(payload);
     const { billedMs = 0, memoryMb = 0 } = reply;
     this.#use = { ...this.#use, gbSeconds: this.#use.gbSeconds + (billedMs / 1000) * (memoryMb / 1024) };
     return reply;
@@ -152,6 +173,9 @@ export class FunctionClient {
   #answerOf<O extends Operation>(operation: O, payload: string): FunctionAnswer<O> {
     const answer = answerSchema.safeParse(jsonOf(payload));
     if (!answer.success || answer.data.operation !== operation) throw this.#notOurs(payload);
+    const { requests, tableRequests } = answer.data;
+    const { store, tables } = this.#requests;
+    this.#requests = { store: addRequests(store, requests), tables: addTableRequests(tables, tableRequests) };
     if ('error' in answer.data) throw this.#asOwnFailure(answer.data.error);
     const result = RESULTS[operation].safeParse(answer.data.result);
     if (!result.success) throw this.#notOurs(payload);

@@ -6,6 +6,8 @@ export interface FunctionUse {
 
 export const NO_FUNCTION_USE: FunctionUse = { invocations: 0, gbSeconds: 0 };
 
-export function functionUseSince(earlier: FunctionUse, now: FunctionUse): FunctionUse {
-  return { invocations: now.invocations - earlier.invocations, gbSeconds: now.gbSeconds - earlier.gbSeconds };
+/** What was added to a use since it read `earlier`, as a report has it: nothing where nothing was called. */
+export function lambdaSince(earlier: FunctionUse, now: FunctionUse): { readonly lambda?: FunctionUse } {
+  const invocations = now.invocations - earlier.invocations;
+  return invocations === 0 ? {} : { lambda: { invocations, gbSeconds: now.gbSeconds - earlier.gbSeconds } };
 }

@@ -92,3 +92,9 @@ export function assertEqual<T extends string | number | boolean>(
 ): void {
   assert(name, actual === expected, { expected, actual });
 }
+
+/** Why tests cannot run where a part of the deployment is not meant to be there; throws any other failure again. */
+export function skipReasonOf(error: unknown): string {
+  if (error instanceof JavumboError && error.kind === 'usage') return error.message;
+  throw error;
+}

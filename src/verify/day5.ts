@@ -1,24 +1,12 @@
 import { metricOf } from '../bench/stats.ts';
 import type { Deployment } from '../deployment/deployment.ts';
 import { JavumboError } from '../failure.ts';
-import { testUser } from '../test-data.ts';
 import { hashPassword, verifyPassword } from '../users/password.ts';
-import { type User, UserRepository } from '../users/repository.ts';
+import type { User, UserRepository } from '../users/repository.ts';
 import type { UserTable } from '../users/user-table.ts';
 import { type Assert, assertEqual, type Figures, type Test } from './check.ts';
 import type { Sources } from './days.ts';
-
-interface Environment {
-  readonly deployment: Deployment;
-  readonly sources: Sources;
-}
-
-/** Accounts of one test, and the repository that keeps them. */
-interface Accounts {
-  readonly usernames: readonly string[];
-  readonly repository: UserRepository;
-  readonly table: UserTable;
-}
+import { type TestAccountsEnvironment, withTestAccounts } from './test-accounts.ts';
 
 /** Day 5: accounts work. Tests 5.1, 5.2 and 5.3 with the 6, 8 and 8 checks of week 1. */
 export function day5(deployment: Deployment, sources: Sources, figures: Figures): Test[] {
@@ -48,43 +36,6 @@ export function day5(deployment: Deployment, sources: Sources, figures: Figures)
 const PASSWORD = 'correct horse battery staple';
 const OTHER_PASSWORD = 'Tr0ub4dor and 3 more words';
 
-/** Runs `work` for accounts of its own, removes what it left of them, and asserts that they are gone. */
-async function withTestAccounts(
-  assert: Assert,
-  { deployment, sources }: Environment,
-  purposes: readonly string[],
-  work: (accounts: Accounts) => Promise<void>,
-): Promise<void> {
-  const table = await deployment.users();
-  const repository = new UserRepository(table, sources);
-  const { run } = sources;
-  const usernames = purposes.map((purpose) => testUser(run, purpose));
-  // Not through `table`, which asks nothing any more once the work is interrupted.
-  const accounts = await deployment.accounts();
-  const removal = new UserRepository(accounts, sources);
-  const remove = async (): Promise<void> => {
-    for (const username of usernames) {
-      if (run.keep) run.onKept?.('account', username);
-      else await removal.delete(username).catch(unlessAbsent);
-    }
-  };
-  try {
-    await work({ usernames, repository, table });
-  } catch (error) {
-    // What the work threw matters more than what its clean-up may throw, which is told all the same.
-    await remove().catch((left) => run.onLeft?.(left));
-    throw error;
-  }
-  await remove();
-  if (run.keep) return;
-  const left = await Promise.all(usernames.map((username) => accounts.get(username)));
-  assertEqual(assert, 'it is cleaned up', left.filter((item) => item !== undefined).length, 0);
-}
-
-function unlessAbsent(error: unknown): void {
-  if (!(error instanceof JavumboError && error.kind === 'not-found')) throw error;
-}
-
 /** The kind of failure that a call ends with, or `none`. */
 async function failureOf(call: Promise<unknown>): Promise<string> {
   try {
@@ -96,7 +47,7 @@ async function failureOf(call: Promise<unknown>): Promise<string> {
   }
 }
 
-async function registration(assert: Assert, environment: Environment, figures: Figures): Promise<void> {
+async function registration(assert: Assert, environment: TestAccountsEnvironment, figures: Figures): Promise<void> {
   await withTestAccounts(assert, environment, ['5-1', '5-1-nobody'], async ({ usernames, repository, table }) => {
     const [username = '', nobody = ''] = usernames;
     const created = await repository.create(username, { name: 'Test User', password: PASSWORD });
@@ -151,7 +102,7 @@ async function times(
   };
 }
 
-async function authentication(assert: Assert, environment: Environment): Promise<void> {
+async function authentication(assert: Assert, environment: TestAccountsEnvironment): Promise<void> {
   await withTestAccounts(assert, environment, ['5-2', '5-2-nobody'], async ({ usernames, repository, table }) => {
     const [username = '', nobody = ''] = usernames;
     await repository.create(username, { name: 'Test User', password: PASSWORD });
@@ -180,7 +131,7 @@ async function authentication(assert: Assert, environment: Environment): Promise
 const USERS = 5;
 const DELETED = 3;
 
-async function lifecycle(assert: Assert, environment: Environment): Promise<void> {
+async function lifecycle(assert: Assert, environment: TestAccountsEnvironment): Promise<void> {
   const purposes = [...Array.from({ length: USERS }, (_, index) => `5-3-${index + 1}`), '5-3-nobody'];
   await withTestAccounts(assert, environment, purposes, async ({ usernames, repository }) => {
     const users = usernames.slice(0, USERS);

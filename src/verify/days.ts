@@ -1,10 +1,9 @@
 import type { Clock } from '../clock.ts';
 import type { Deployment } from '../deployment/deployment.ts';
-import { JavumboError } from '../failure.ts';
 import type { Random } from '../random.ts';
 import type { Check, Report } from '../report/document.ts';
 import type { TestRun } from '../test-data.ts';
-import type { Figures, Test } from './check.ts';
+import { type Figures, skipReasonOf, type Test } from './check.ts';
 
 /** What the tests of a day get beside the deployment. */
 export interface Sources {
@@ -13,6 +12,8 @@ export interface Sources {
   readonly env: NodeJS.ProcessEnv;
   readonly run: TestRun;
   readonly signal?: AbortSignal | undefined;
+  /** What a function that is not javumbo's answers with, of which Tests 1.3 and 1.4 look for this part. */
+  readonly expectBody?: string | undefined;
 }
 
 /** One day of week 1. */
@@ -30,6 +31,13 @@ export interface Day {
 
 /** Every day that can be verified, in order: `verify dayN` takes one, `verify all` takes them all. */
 export const DAYS = [
+  {
+    name: 'day1',
+    description: 'Tests 1.1 to 1.5: bucket, tables, function and HTTP API are there and talk to each other',
+    tests: ['1.1', '1.2', '1.3', '1.4', '1.5'],
+    timed: false,
+    prepare: async (deployment, sources) => (await import('./day1.ts')).day1(deployment, sources),
+  },
   {
     name: 'day2',
     description: 'Tests 2.1 to 2.3: databases are created, read back and measured',
@@ -59,17 +67,11 @@ export const DAYS = [
     timed: false,
     prepare: async (deployment, ...given) => {
       const tests = (await import('./day5.ts')).day5(deployment, ...given);
-      const skipReason = await deployment.accounts().then(() => undefined, reasonForNoAccounts);
+      const skipReason = await deployment.accounts().then(() => undefined, skipReasonOf);
       return tests.map((test) => ({ ...test, skipReason }));
     },
   },
 ] as const satisfies readonly Day[];
-
-/** An engine that stands for S3 alone has no accounts to test. Asking which tables there are makes no request. */
-function reasonForNoAccounts(error: unknown): string {
-  if (error instanceof JavumboError && error.kind === 'usage') return error.message;
-  throw error;
-}
 
 /** How the tests of one day ended. */
 export interface DaySummary {

@@ -2,6 +2,7 @@ import type { Context } from '../cli/context.ts';
 import { addRequests, NO_REQUESTS, requestsSince } from '../databases/request-counts.ts';
 import type { Deployment } from '../deployment/deployment.ts';
 import type { FailureKind } from '../failure.ts';
+import { lambdaSince } from '../function/use.ts';
 import type { Check, Report } from '../report/document.ts';
 import type { StartedReport } from '../report/start.ts';
 import { tableRequestsSince } from '../table-requests.ts';
@@ -45,6 +46,7 @@ export async function runDays(
 ): Promise<VerifyResult> {
   const before = deployment.requests();
   const tablesBefore = deployment.tableRequests();
+  const functionBefore = deployment.functionUse();
   const all = newFigures();
   const results: CheckResult[] = [];
   const summaries: DaySummary[] = [];
@@ -106,6 +108,7 @@ export async function runDays(
       requests: {
         ...addRequests(requestsSince(before, deployment.requests()), all.workerRequests),
         dynamo: tableRequestsSince(tablesBefore, deployment.tableRequests()),
+        ...lambdaSince(functionBefore, deployment.functionUse()),
       },
       // A part of a run, or a test that broke off, says nothing of what a run costs.
       ...(complete ? { operations: 1 } : {}),

@@ -42,6 +42,6 @@ export async function dbAddNote(
   });
 }
 
-function collect(text: string, previous: readonly string[] = []): readonly string[] {
+export function collect(text: string, previous: readonly string[] = []): readonly string[] {
   return [...previous, text];
 }

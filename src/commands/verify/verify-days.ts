@@ -15,6 +15,7 @@ interface VerifyFlags extends ReportFlags {
   readonly failFast?: boolean;
   /** False with --no-skips. */
   readonly skips: boolean;
+  readonly expectBody?: string;
 }
 
 export function registerVerifyDay(parent: Command, execute: Execute, name: DayName): void {
@@ -38,6 +39,9 @@ export function registerVerify(
     .option('--fail-fast', 'stop at the first test that fails')
     .option('--no-skips', 'fail where a test cannot run, instead of skipping it')
     .addHelpText('after', `\nExample:\n  $ javumbo verify ${name} --json`);
+  if (days.some((day) => day.name === 'day1')) {
+    command.option('--expect-body <text>', "what a function that is not javumbo's answers with (Tests 1.3 and 1.4)");
+  }
   reportOptions(command).action((flags: VerifyFlags) =>
     execute(command, (invocation) => verifyDays(invocation, name, days, flags), verifyView),
   );
@@ -47,7 +51,7 @@ async function verifyDays(
   invocation: Invocation,
   name: string,
   days: readonly Day[],
-  { only, failFast = false, skips, ...output }: VerifyFlags,
+  { only, failFast = false, skips, expectBody, ...output }: VerifyFlags,
 ): Promise<VerifyResult> {
   const selection = only === undefined ? undefined : existing(only, days);
   const { parametersOf, runDays } = await import('../../verify/run.ts');
@@ -58,7 +62,7 @@ async function verifyDays(
   const start = {
     kind: 'verify',
     name,
-    parameters: parametersOf(options),
+    parameters: { ...parametersOf(options), ...(expectBody === undefined ? {} : { expectBody }) },
     operation: `one run of verify ${name}, the clean-up of its objects not counted`,
   } as const;
   const checklist = checklistOn(context, flags);
@@ -66,7 +70,7 @@ async function verifyDays(
   try {
     return await withReport(invocation, opening, output, start, (report, deployment) => {
       refuseKilled(context.signal);
-      return runDays(report, days, deployment, { ...context, run }, options, {
+      return runDays(report, days, deployment, { ...context, run, expectBody }, options, {
         started: (test) => checklist.started(`Test ${test.id}: ${test.name}`),
         ended: ({ id, name: test, status, durationMs }) =>
           checklist.ended(status, `Test ${id}: ${test}`, formatMs(durationMs)),

@@ -1,0 +1,166 @@
+import { Argument, type Command } from 'commander';
+import type { Execute, Invocation } from '../../cli/execute.ts';
+import { EXIT_CODE } from '../../cli/exit-code.ts';
+import { formatBytes, formatMs, visible } from '../../cli/format.ts';
+import type { Paint, View } from '../../cli/print.ts';
+import { parseUsername } from '../../databases/username.ts';
+import { JavumboError } from '../../failure.ts';
+import type { FunctionAnswer, Operation } from '../../function/protocol.ts';
+import { collect } from '../db/add-note.ts';
+import { parseCount } from '../db/exec.ts';
+
+interface InvokeOptions {
+  readonly field?: readonly string[];
+  readonly deck?: string;
+  readonly tag?: readonly string[];
+  readonly note?: number;
+  readonly guid?: string;
+  readonly retries?: number;
+  readonly everything?: boolean;
+}
+
+/** By its name on the command line: what an operation takes beside a username. */
+const OPERATIONS: Readonly<
+  Record<
+    string,
+    { readonly operation: Operation; readonly user: boolean; readonly options: readonly (keyof InvokeOptions)[] }
+  >
+> = {
+  ping: { operation: 'ping', user: false, options: [] },
+  selfcheck: { operation: 'selfcheck', user: false, options: [] },
+  read: { operation: 'read', user: true, options: ['note', 'guid'] },
+  write: { operation: 'write', user: true, options: ['field', 'deck', 'tag', 'note', 'retries'] },
+  'cache-stats': { operation: 'cacheStats', user: false, options: [] },
+  cleanup: { operation: 'cleanup', user: false, options: ['everything'] },
+};
+
+export function registerFunctionInvoke(parent: Command, execute: Execute): void {
+  const command = parent
+    .command('invoke')
+    .description('call an operation of the function, and show what it answers')
+    .addArgument(new Argument('<operation>', 'what to do').choices(Object.keys(OPERATIONS)))
+    .argument('[username]', 'whose database (read, write)')
+    .option('--field <text>', 'write: the next field of the note (repeat)', collect)
+    .option('--deck <name>', "write: a deck, made if it does not exist (default: the user's current one)")
+    .option('--tag <tag>', 'write: a tag (repeat)', collect)
+    .option('--note <id>', 'read: the note to show; write: the id that the new one gets', parseCount)
+    .option('--guid <guid>', 'read: the note to show, by the name that a write gave it')
+    .option('--retries <n>', 'write: how often to add the note anew after a conflict (default: 20)', parseCount)
+    .option('--everything', 'cleanup: all that is cached, whatever its age')
+    .addHelpText('after', "\nExample:\n  $ javumbo function invoke write alice --field 'der Hund' --field 'the dog'");
+  command.action((operation: string, username: string | undefined, options: InvokeOptions) =>
+    execute(command, (invocation) => functionInvoke(invocation, operation, username, options), invokeView),
+  );
+}
+
+export async function functionInvoke(
+  invocation: Invocation,
+  name: string,
+  username: string | undefined,
+  options: InvokeOptions,
+): Promise<FunctionAnswer> {
+  const { operation, user, options: taken } = OPERATIONS[name] ?? { operation: 'ping', user: false, options: [] };
+  const foreign = (Object.keys(options) as (keyof InvokeOptions)[]).find((option) => !taken.includes(option));
+  if (foreign !== undefined)
+    throw new JavumboError('usage', `${name} takes no --${foreign}`, { try: 'javumbo function invoke --help' });
+  if (user !== (username !== undefined)) {
+    throw new JavumboError('usage', user ? `${name} needs a username` : `${name} takes no username`, {
+      try: user ? `javumbo function invoke ${name} <username>` : `javumbo function invoke ${name}`,
+    });
+  }
+  const database = user ? parseUsername(username ?? '') : '';
+  if (operation === 'write' && options.field === undefined) {
+    throw new JavumboError('usage', 'write needs a note', { try: "--field 'front' --field 'back'" });
+  }
+  const client = await (await invocation.deployment()).function();
+  switch (operation) {
+    case 'ping':
+    case 'cacheStats':
+      return client.call({ operation });
+    case 'selfcheck':
+      return client.call({ operation, run: invocation.run().id });
+    case 'cleanup':
+      return client.call({ operation, everything: options.everything ?? false });
+    case 'read':
+      return client.call({ operation, username: database, noteId: options.note, guid: options.guid });
+    case 'write': {
+      const { field = [], deck, tag, note, retries } = options;
+      return client.write({
+        username: database,
+        fields: [...field],
+        deck,
+        tags: tag && [...tag],
+        noteId: note,
+        retries,
+      });
+    }
+  }
+}
+
+export const invokeView: View<FunctionAnswer> = {
+  text: (answer, paint) => [...resultLines(answer, paint), ...circumstanceLines(answer).map(paint.faint)].join('\n'),
+  exitCode: (answer) => (isOf('selfcheck', answer) && !answer.result.passed ? EXIT_CODE.violation : EXIT_CODE.ok),
+};
+
+/** The narrowing that TypeScript does not do by a property of a type parameter. */
+function isOf<O extends Operation>(operation: O, answer: FunctionAnswer): answer is FunctionAnswer<O> {
+  return answer.operation === operation;
+}
+
+function resultLines(answer: FunctionAnswer, paint: Paint): string[] {
+  if (isOf('ping', answer)) {
+    const { node, architecture, sqlite } = answer.result;
+    return [`javumbo ${answer.version} on Node ${node}, ${architecture}, with ${sqlite}`];
+  }
+  if (isOf('selfcheck', answer)) {
+    return answer.result.checks.map(({ name, passed, reason }) =>
+      passed ? `${paint.good('✓')} ${name}` : `${paint.bad('✗')} ${name}: ${visible(reason ?? 'it failed')}`,
+    );
+  }
+  if (isOf('read', answer)) {
+    const { version, sizeBytes, tables, fromCache, note } = answer.result;
+    const counts = Object.entries(tables).map(([table, rows]) => `${rows} ${table}`);
+    return [
+      `version ${visible(version)}, ${formatBytes(sizeBytes)}, ${fromCache ? 'from the cache' : 'fetched'}`,
+      counts.join(', '),
+      ...(note === undefined
+        ? []
+        : note === null
+          ? ['there is no such note']
+          : [`note ${note.noteId}: ${note.fields.map(visible).join(' | ')}`]),
+    ];
+  }
+  if (isOf('write', answer)) {
+    const { outcome, version, noteId, guid, attempts } = answer.result;
+    return [
+      `${outcome}: note ${noteId} (guid ${visible(guid)})`,
+      `version ${visible(version)}, after ${attempts} ${attempts === 1 ? 'attempt' : 'attempts'}`,
+    ];
+  }
+  if (isOf('cacheStats', answer)) {
+    const { entryCount, workingCopyCount, sizeBytes } = answer.result;
+    return [`${entryCount} databases and ${workingCopyCount} working copies, ${formatBytes(sizeBytes)}`];
+  }
+  if (isOf('cleanup', answer)) {
+    const { deletedCount, deletedBytes } = answer.result;
+    return [`${deletedCount} removed, ${formatBytes(deletedBytes)}`];
+  }
+  return [];
+}
+
+function circumstanceLines({ container, timings, requests }: FunctionAnswer): string[] {
+  const { downloadMs, queryMs, uploadMs, totalMs, cleanupMs } = timings;
+  const phases =
+    downloadMs === undefined
+      ? ''
+      : `: download ${formatMs(downloadMs)}, query ${formatMs(queryMs ?? 0)}, upload ${formatMs(uploadMs ?? 0)}`;
+  const state = container.warm ? 'warm' : `cold, ready after ${formatMs(container.initMs)}`;
+  const counts = (['get', 'put', 'head', 'delete', 'list'] as const).flatMap((name) =>
+    requests[name] === 0 ? [] : [`${requests[name]} ${name.toUpperCase()}`],
+  );
+  return [
+    `container ${container.id}, ${state}; call ${container.invocations}`,
+    `${formatMs(totalMs)}${phases}`,
+    `clean-up ${formatMs(cleanupMs)}; ${counts.length === 0 ? 'no request to the store' : counts.join(', ')}`,
+  ];
+}

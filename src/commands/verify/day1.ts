@@ -1,0 +1,7 @@
+import type { Command } from 'commander';
+import type { Execute } from '../../cli/execute.ts';
+import { registerVerifyDay } from './verify-days.ts';
+
+export function registerVerifyDay1(parent: Command, execute: Execute): void {
+  registerVerifyDay(parent, execute, 'day1');
+}

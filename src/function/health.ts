@@ -1,0 +1,39 @@
+import { JavumboError, messageOf } from '../failure.ts';
+
+/** What an HTTP API answered to a request for its root. */
+export interface ApiAnswer {
+  readonly status: number;
+  readonly body: string;
+}
+
+// API Gateway itself waits 30 s for the function.
+const TIMEOUT_MS = 35_000;
+// More than any health answer; what comes behind is not looked at.
+const BODY_MAX = 1_000_000;
+
+/** Asks an HTTP API for its root, as anybody may. Throws `unavailable` where no answer came. */
+export async function askApi(url: string, signal?: AbortSignal | undefined): Promise<ApiAnswer> {
+  const timeout = AbortSignal.timeout(TIMEOUT_MS);
+  try {
+    const response = await fetch(url, { signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]) });
+    return { status: response.status, body: (await response.text()).slice(0, BODY_MAX) };
+  } catch (error) {
+    signal?.throwIfAborted();
+    const cause = (error as { cause?: unknown }).cause;
+    throw new JavumboError('unavailable', `the API at ${url} does not answer: ${messageOf(cause ?? error)}`, {
+      try: 'is the address right? --api-url, or terraform output api_gateway_url',
+      cause: error,
+    });
+  }
+}
+
+/** The version that an API's health answer names; undefined for any other answer. */
+export function healthyVersion({ status, body }: ApiAnswer): string | undefined {
+  try {
+    const health = JSON.parse(body) as { service?: unknown; status?: unknown; version?: unknown } | null;
+    if (status !== 200 || health?.service !== 'javumbo' || health.status !== 'ok') return undefined;
+    return typeof health.version === 'string' ? health.version : undefined;
+  } catch {
+    return undefined;
+  }
+}

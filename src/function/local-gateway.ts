@@ -1,0 +1,144 @@
+import { createServer, type IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Clock } from '../clock.ts';
+import { JavumboError } from '../failure.ts';
+import type { Random } from '../random.ts';
+import type { FunctionReply } from './remote-function.ts';
+
+export interface LocalGatewayOptions {
+  /** Calls the function once. */
+  readonly invoke: (payload: string) => Promise<FunctionReply>;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+export interface LocalGateway {
+  /** On loopback, and free of a path. */
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+// As API Gateway has it.
+const BODY_MAX = 10_000_000;
+
+/**
+ * An HTTP API in front of a function, as API Gateway's is: requests of any method and path arrive as events of payload
+ * format 2.0, and what the function returns is the reply.
+ * (https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html)
+ */
+export async function startLocalGateway(options: LocalGatewayOptions): Promise<LocalGateway> {
+  const server = createServer((request, response) => {
+    replyTo(request, options)
+      .then(({ status, headers, body }) => response.writeHead(status, headers).end(body))
+      // A caller that went away, or headers that are none.
+      .catch(() => response.destroy());
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}`,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+interface Reply {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string | Buffer;
+}
+
+async function replyTo(request: IncomingMessage, options: LocalGatewayOptions): Promise<Reply> {
+  const body = await bodyOf(request);
+  if (body === undefined) return failed(413, 'Request Entity Too Large');
+  try {
+    const { fault, payload } = await options.invoke(JSON.stringify(eventOf(request, body, options)));
+    if (fault === undefined) return replyOf(payload);
+    return fault.kind === 'timed-out' ? UNAVAILABLE : FAILED;
+  } catch (error) {
+    // Throttled, or not to be reached.
+    return error instanceof JavumboError && error.kind === 'unavailable' ? UNAVAILABLE : FAILED;
+  }
+}
+
+function eventOf(
+  { method = 'GET', url = '/', headers, socket }: IncomingMessage,
+  body: Buffer,
+  sources: LocalGatewayOptions,
+): object {
+  const { pathname, search, searchParams } = new URL(url, 'http://gateway');
+  const routeKey = pathname === '/' ? 'ANY /' : 'ANY /{proxy+}';
+  const now = sources.clock.now();
+  return {
+    version: '2.0',
+    routeKey,
+    rawPath: pathname,
+    rawQueryString: search.slice(1),
+    headers,
+    ...(search === '' ? {} : { queryStringParameters: Object.fromEntries(searchParams) }),
+    requestContext: {
+      accountId: 'anonymous',
+      apiId: 'local',
+      domainName: headers.host,
+      http: {
+        method,
+        path: pathname,
+        protocol: 'HTTP/1.1',
+        sourceIp: socket.remoteAddress,
+        userAgent: headers['user-agent'] ?? '',
+      },
+      requestId: sources.random.hex(8),
+      routeKey,
+      stage: '$default',
+      time: new Date(now).toISOString(),
+      timeEpoch: now,
+    },
+    ...(body.length === 0 ? {} : { body: body.toString('base64') }),
+    isBase64Encoded: body.length > 0,
+  };
+}
+
+/** The body of a request; undefined where it is larger than API Gateway takes. */
+async function bodyOf(request: IncomingMessage): Promise<Buffer | undefined> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length > BODY_MAX) return undefined;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+/** What a function returned, as the reply: a document without `statusCode` is the body itself. */
+function replyOf(payload: string): Reply {
+  let returned: unknown;
+  try {
+    returned = JSON.parse(payload);
+  } catch {
+    return FAILED;
+  }
+  const parts = (returned ?? {}) as Partial<Record<'statusCode' | 'headers' | 'body' | 'isBase64Encoded', unknown>>;
+  const { statusCode: status, headers = {}, body = '', isBase64Encoded } = parts;
+  if (status === undefined) return document(200, returned);
+  if (typeof status !== 'number' || typeof body !== 'string') return FAILED;
+  const bytes = isBase64Encoded === true ? Buffer.from(body, 'base64') : body;
+  return { status, headers: headers as Reply['headers'], body: bytes };
+}
+
+function document(status: number, value: unknown): Reply {
+  return { status, headers: { 'content-type': 'application/json' }, body: JSON.stringify(value) };
+}
+
+function failed(status: number, message: string): Reply {
+  return document(status, { message });
+}
+
+const FAILED = failed(500, 'Internal Server Error');
+const UNAVAILABLE = failed(503, 'Service Unavailable');

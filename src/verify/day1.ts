@@ -1,0 +1,182 @@
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { withTestUser } from '../bench/test-user.ts';
+import type { Deployment } from '../deployment/deployment.ts';
+import type { FunctionClient } from '../function/client.ts';
+import { askApi, healthyVersion } from '../function/health.ts';
+import { startLocalGateway } from '../function/local-gateway.ts';
+import { testUser } from '../test-data.ts';
+import { type Assert, assertEqual, skipReasonOf, type Test } from './check.ts';
+import { assertCleanedUp } from './cleaned-up.ts';
+import type { Sources } from './days.ts';
+import { withTestAccounts } from './test-accounts.ts';
+
+/** Day 1: the parts of the deployment talk to each other. Tests 1.1 to 1.5; nothing is deployed or changed for them. */
+export async function day1(deployment: Deployment, sources: Sources): Promise<Test[]> {
+  const { expectBody } = sources;
+  // An engine that stands for S3 alone has no tables, and one without Lambda no function. Asking makes no request.
+  const noAccounts = await deployment.accounts().then(() => undefined, skipReasonOf);
+  const noFunction = await deployment.function().then(() => undefined, skipReasonOf);
+  const isLocal = deployment.config.function.value === 'local';
+  return [
+    {
+      id: '1.1',
+      name: 'an object is put, got and deleted',
+      try: 'javumbo deployment describe, and credentials that may read and write the bucket',
+      run: (assert) => bucketAccess(assert, deployment, sources),
+    },
+    {
+      id: '1.2',
+      name: 'an account is put, got and deleted',
+      try: 'javumbo deployment describe, and credentials that may read and write the users table',
+      skipReason: noAccounts,
+      run: (assert) => tableAccess(assert, deployment, sources),
+    },
+    {
+      id: '1.3',
+      name: 'the function can be invoked',
+      try: "javumbo function describe; a function that is not javumbo's is tested with --expect-body",
+      skipReason: noFunction,
+      run: (assert) => invocation(assert, deployment, expectBody),
+    },
+    {
+      id: '1.4',
+      name: 'the HTTP API passes requests on to the function',
+      try: 'the log of the API, /aws/apigateway/<function> in CloudWatch, and its permission to invoke the function',
+      skipReason:
+        noFunction ??
+        (deployment.config.apiUrl.value === undefined && !isLocal
+          ? 'nothing says where the HTTP API is: --api-url, JAVUMBO_API_URL or --terraform'
+          : undefined),
+      run: (assert) => throughTheApi(assert, deployment, sources),
+    },
+    {
+      id: '1.5',
+      name: 'the function may do what it must',
+      try: "the rights of the function's role: infra/iam.tf lists what it needs",
+      skipReason:
+        expectBody === undefined
+          ? (noFunction ?? noAccounts)
+          : "--expect-body says that the function is not javumbo's, and only that one can check its rights",
+      run: (assert) => ownRights(assert, deployment, sources),
+    },
+  ];
+}
+
+async function bucketAccess(assert: Assert, deployment: Deployment, sources: Sources): Promise<void> {
+  const { store, cache } = deployment;
+  const removed = await withTestUser(deployment, sources.run, '1-1', async (username) => {
+    const work = cache.workDirectory();
+    try {
+      const directory = mkdtempSync(join(work.path, 'verify-'));
+      const [sent, received] = [join(directory, 'sent'), join(directory, 'received')];
+      writeFileSync(sent, `test data ${sources.random.hex(16)}\n`);
+      const condition = { kind: 'absent' } as const;
+      const put = await store.put(username, sent, { condition, writes: [sources.random.hex(16)] });
+      assertEqual(assert, 'the object is put', put.kind, 'committed');
+      const got = await store.get(username, received);
+      assertEqual(assert, 'it is got', got.kind, 'found');
+      if (got.kind !== 'found') return username;
+      assertEqual(assert, 'its bytes are those that were put', readFileSync(received).equals(readFileSync(sent)), true);
+      if (sources.run.keep) return username;
+      assertEqual(assert, 'it is deleted', (await store.delete(username, { ifVersion: got.version })).kind, 'deleted');
+      assertEqual(assert, 'it is gone', (await store.head(username)) === undefined, true);
+    } finally {
+      work.release();
+    }
+    return username;
+  });
+  await assertCleanedUp(assert, deployment, sources.run, removed);
+}
+
+async function tableAccess(assert: Assert, deployment: Deployment, sources: Sources): Promise<void> {
+  await withTestAccounts(assert, { deployment, sources }, ['1-2'], async ({ usernames, table }) => {
+    const [username = ''] = usernames;
+    const item = { username, name: 'Test User', createdAt: new Date(sources.clock.now()).toISOString() };
+    assertEqual(assert, 'the item is put', (await table.putIfAbsent(item)).kind, 'created');
+    const found = await table.get(username);
+    assertEqual(assert, 'it is got', found?.username ?? '', username);
+    assertEqual(assert, 'its name is the one that was put', found?.name ?? '', item.name);
+    if (found === undefined || sources.run.keep) return;
+    assertEqual(assert, 'it is deleted', (await table.delete(found)).kind, 'deleted');
+    assertEqual(assert, 'it is gone', (await table.get(username)) === undefined, true);
+  });
+}
+
+async function invocation(assert: Assert, deployment: Deployment, expectBody: string | undefined): Promise<void> {
+  const client = await deployment.function();
+  if (expectBody !== undefined) {
+    const { statusCode, body } = returnedBy(await client.raw('{}'));
+    assertEqual(assert, 'the function answers with status 200', statusCode, 200);
+    assertBody(assert, body, expectBody);
+    return;
+  }
+  const answer = await client.call({ operation: 'ping' });
+  assertEqual(assert, 'the function answers', answer.operation, 'ping');
+  assertEqual(assert, "it is javumbo's", answer.service, 'javumbo');
+  assert('it names its container', answer.container.id !== '' && answer.container.invocations >= 1);
+}
+
+async function throughTheApi(assert: Assert, deployment: Deployment, sources: Sources): Promise<void> {
+  const { signal, expectBody } = sources;
+  await withApi(deployment, sources, async (url) => {
+    const answer = await askApi(url, signal);
+    assertEqual(assert, 'the API answers with status 200', answer.status, 200);
+    if (expectBody !== undefined) {
+      assertBody(assert, answer.body, expectBody);
+      return;
+    }
+    const version = healthyVersion(answer);
+    assert("the answer is the function's", version !== undefined, {
+      expected: "javumbo's health answer",
+      actual: version === undefined ? answer.body.slice(0, 80) : version,
+    });
+    const path = `${url.replace(/\/$/, '')}/any/path?operation=cleanup`;
+    assertEqual(assert, 'so is the one of any path', healthyVersion(await askApi(path, signal)) ?? '', version ?? '');
+  });
+}
+
+/** The configured API; in front of a local function that has none, one on loopback for as long as `use` takes. */
+async function withApi(deployment: Deployment, sources: Sources, use: (url: string) => Promise<void>): Promise<void> {
+  const configured = deployment.config.apiUrl.value;
+  if (configured !== undefined) return use(configured);
+  const client = await deployment.function();
+  const gateway = await startLocalGateway({ invoke: (payload) => client.invoke(payload), ...sources });
+  try {
+    await use(gateway.url);
+  } finally {
+    await gateway.close();
+  }
+}
+
+async function ownRights(assert: Assert, deployment: Deployment, sources: Sources): Promise<void> {
+  const client: FunctionClient = await deployment.function();
+  const removed = await withTestUser(deployment, sources.run, 'selfcheck', async (username) => {
+    const { result } = await client.call({ operation: 'selfcheck', run: sources.run.id });
+    for (const { name, passed, reason } of result.checks) {
+      assert(`${name} succeeds`, passed, reason === undefined ? {} : { expected: 'no error', actual: reason });
+    }
+    assertEqual(assert, 'all of it was tried', result.checks.length, 6);
+    return username;
+  });
+  // The function's own clean-up may have failed for the very right that is missing.
+  const accounts = await deployment.accounts();
+  const left = await accounts.get(testUser(sources.run, 'selfcheck'));
+  if (left !== undefined) await accounts.delete(left);
+  await assertCleanedUp(assert, deployment, sources.run, removed);
+}
+
+/** What a function returned that may be anybody's: of an HTTP answer status and body, else the whole as the body. */
+function returnedBy(payload: string): { readonly statusCode: number; readonly body: string } {
+  try {
+    const { statusCode, body } = JSON.parse(payload) as { statusCode?: unknown; body?: unknown };
+    if (typeof statusCode === 'number') {
+      return { statusCode, body: typeof body === 'string' ? body : JSON.stringify(body ?? '') };
+    }
+  } catch {}
+  return { statusCode: 200, body: payload };
+}
+
+function assertBody(assert: Assert, body: string, expected: string): void {
+  assert('the body contains what is expected', body.includes(expected), { expected, actual: body.slice(0, 200) });
+}
