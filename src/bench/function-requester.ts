@@ -74,7 +74,7 @@ export function containerFigures(answers: readonly AnsweredCall[]): ContainerFig
   };
 }
 
-/** What the commands' via.ts announces beforehand. */
+/** The figures that `commands/bench/via.ts` announces beforehand. */
 export function functionFigures({ invocationMs, initMs, ...derived }: FunctionFigures): {
   readonly metrics: Readonly<Record<string, Metric>>;
   readonly derived: Readonly<Record<string, number>>;

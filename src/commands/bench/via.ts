@@ -24,7 +24,7 @@ export function viaOption(command: Command): Command {
   );
 }
 
-/** What is measured in addition, as FUNCTION_FIGURES has it; here, so that nothing is loaded for it. */
+/** What is measured in addition where the function makes the requests. */
 const FUNCTION_FIGURES: FigureNames = {
   metrics: ['invocationMs', 'initMs'],
   derived: ['containers', 'coldStarts', 'warmCalls'],
