@@ -330,6 +330,12 @@ const PROPERTIES: readonly Property[] = [
     is: [true, false],
   },
   {
+    name: 'the function: what is checked before it is made',
+    read: ({ blocks }) =>
+      blocks.resource.aws_lambda_function.api[0].lifecycle[0].precondition.map(({ condition }: Block) => condition),
+    is: ['${fileexists(local.lambda_package)}', '${length(var.secret_key) >= 32}'],
+  },
+  {
     name: 'the secret key is the only variable without a default',
     read: ({ blocks }) =>
       Object.entries<Block[]>(blocks.variable).flatMap(([name, [{ default: value } = {}]]) =>
@@ -343,8 +349,8 @@ const PROPERTIES: readonly Property[] = [
       Object.entries<Block[]>(blocks.variable)
         .filter(([, [block]]) => block?.type !== '${bool}' && block?.validation === undefined)
         .map(([name]) => name),
-    // Whether it is there is checked where it is read.
-    is: ['lambda_package'],
+    // Both are checked where they are used.
+    is: ['lambda_package', 'secret_key'],
   },
 
   ...attributes('the API', 'resource.aws_apigatewayv2_api.api', {
@@ -597,6 +603,7 @@ const MUTATIONS: Readonly<Record<string, readonly [file: string, from: string | 
     'AWS_LAMBDA_FUNCTION_NAME = "javumbo-api"\n        SECRET_KEY           =',
   ],
   'the function: current Node runtimes only': ['variables.tf', '["nodejs22.x", ', '["nodejs20.x", "nodejs22.x", '],
+  'the function: what is checked before it is made': ['lambda.tf', 'length(var.secret_key) >= 32', 'true'],
   'the secret key is sensitive, and has no default': ['variables.tf', 'sensitive   = true', ''],
   'the secret key is the only variable without a default': ['variables.tf', /default +(= "javumbo-users")/, ''],
   'no variable that a person can get wrong is unchecked': [

@@ -38,6 +38,12 @@ resource "aws_lambda_function" "api" {
       condition     = fileexists(local.lambda_package)
       error_message = "The function's code is not there. Make it: javumbo function package --out infra/build/javumbo-function.zip"
     }
+
+    # Here, for the validation of a variable would print the value that it refuses.
+    precondition {
+      condition     = length(var.secret_key) >= 32
+      error_message = "The secret key has at least 32 characters: openssl rand -hex 32."
+    }
   }
 
   # A function that runs before them logs where nothing expires, or nowhere.

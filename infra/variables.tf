@@ -152,11 +152,6 @@ variable "secret_key" {
   description = "The function's SECRET_KEY, for sessions. Terraform keeps it in its state, so keep the state private."
   type        = string
   sensitive   = true
-
-  validation {
-    condition     = length(var.secret_key) >= 32
-    error_message = "The secret key has at least 32 characters: openssl rand -hex 32."
-  }
 }
 
 variable "db_cache_ttl_seconds" {
