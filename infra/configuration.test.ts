@@ -1,7 +1,11 @@
 /** Every property of Day 1, read from the HCL; and each of them is missed when it is changed. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { copyFileSync, cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { temporaryDirectory } from '../src/testing/run-command.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: a parsed document, which the test is there to judge
 type Block = Record<string, any>;
@@ -712,6 +716,39 @@ describe('a change of each of them is seen', () => {
     expect(changed).not.toBe(text);
     expect(missed(await read(new Map([...FILES, [file, changed]])))).toContain(property);
   });
+});
+
+test('every variable, output and file is in the README, and no other variable', async () => {
+  const readme = readFileSync(new URL('README.md', HERE), 'utf8');
+  const { blocks } = await read(FILES);
+  const section = (from: string, to: string): string => readme.slice(readme.indexOf(from), readme.indexOf(to));
+  const table = [...section('## Variables', '## Outputs').matchAll(/^\| `(\w+)` \|/gm)].map(([, name]) => name);
+  expect(table.sort()).toEqual(Object.keys(blocks.variable).sort());
+  const outputs = section('## Outputs', '## New code');
+  expect(Object.keys(blocks.output).filter((name) => !outputs.includes(`\`${name}\``))).toEqual([]);
+  const files = [...readme.matchAll(/^\| `(\w+\.tf)` \|/gm)].map(([, name]) => name);
+  expect(files.sort()).toEqual([...FILES.keys()].filter((name) => name.endsWith('.tf')).sort());
+});
+
+test('the npm package has the configuration, and neither state nor secrets nor tests', async () => {
+  const root = temporaryDirectory();
+  copyFileSync(new URL('../package.json', HERE), join(root, 'package.json'));
+  cpSync(HERE, join(root, 'infra'), { recursive: true });
+  const unpacked = [
+    'terraform.tfstate',
+    'terraform.tfstate.backup',
+    'secret.auto.tfvars',
+    'build/javumbo-function.zip',
+  ];
+  for (const file of [...unpacked, '.terraform/providers/aws']) {
+    mkdirSync(dirname(join(root, 'infra', file)), { recursive: true });
+    writeFileSync(join(root, 'infra', file), 'secret');
+  }
+  const pack = ['pack', '--dry-run', '--json', '--ignore-scripts'];
+  const { stdout } = await promisify(execFile)('npm', pack, { cwd: root });
+  const packed = [...stdout.matchAll(/"path": "infra\/([^"]+)"/g)].map(([, path]) => path);
+  const configuration = [...FILES.keys()].filter((name) => name.endsWith('.tf'));
+  expect(packed.sort()).toEqual([...configuration, 'README.md'].sort());
 });
 
 describe('terraform fmt changes nothing', () => {

@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, describe, expect, test } from 'vitest';
+import { readTerraformOutputs } from '../src/deployment/terraform-outputs.ts';
 
 const HERE = fileURLToPath(new URL('.', import.meta.url));
 const ACCOUNT = '509324282531';
@@ -97,9 +98,10 @@ async function missingTerraform(): Promise<string | undefined> {
     ...(plugins === undefined ? [] : [`-plugin-dir=${plugins}`]),
   );
   if (code === 0) return undefined;
+  if (String(code) === 'ENOENT') return 'terraform is not installed';
   // Somebody has said that the provider is there.
   if (plugins !== undefined) throw new Error(`terraform init with the provider in ${plugins} failed: ${stderr}`);
-  return String(code) === 'ENOENT' ? 'terraform is not installed' : 'the AWS provider cannot be had';
+  return 'the AWS provider cannot be had';
 }
 
 const missing = await missingTerraform();
@@ -229,7 +231,27 @@ describe.skipIf(missing !== undefined)('Terraform', () => {
     expect(printed).not.toContain('too short to be one');
   });
 
-  test('has no outputs before it is applied', async () => {
-    expect(await terraform('output', '-json')).toMatchObject({ code: 0, stdout: '{}\n' });
+  test('has no outputs before it is applied, and javumbo says so', async () => {
+    const reading = readTerraformOutputs(directory, { env: process.env });
+    await expect(reading).rejects.toMatchObject({ kind: 'not-found', message: expect.stringMatching(/never applied/) });
+  });
+
+  test('answers javumbo with the outputs of what was applied', async () => {
+    const applied = join(directory, 'applied');
+    mkdirSync(applied);
+    const values = {
+      s3_bucket_name: 'bucket',
+      dynamodb_users_table_name: 'users',
+      dynamodb_locks_table_name: 'locks',
+      lambda_function_name: 'function',
+      api_gateway_url: 'https://api',
+      aws_region: 'eu-west-1',
+    };
+    // Outputs without resources: there is no AWS here to make any.
+    const outputs = Object.entries(values).map(([name, value]) => `output "${name}" {\n  value = "${value}"\n}\n`);
+    outputs.push(`output "secret" {\n  value     = "${SECRET}"\n  sensitive = true\n}\n`);
+    writeFileSync(join(applied, 'outputs.tf'), outputs.join(''));
+    expect(await terraform(`-chdir=${applied}`, 'apply', '-auto-approve')).toMatchObject({ code: 0 });
+    expect(await readTerraformOutputs(applied, { env: process.env })).toEqual(values);
   });
 });

@@ -88,7 +88,7 @@ variable "lambda_role_name" {
 }
 
 variable "lambda_package" {
-  description = "The function's code. Without a path: build/javumbo-function.zip beside this file, where `javumbo function package` puts it."
+  description = "The function's code. Without a path: build/javumbo-function.zip beside this file, where the README's `javumbo function package` puts it. A relative path starts in this folder."
   type        = string
   default     = ""
 }
