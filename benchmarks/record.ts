@@ -33,6 +33,10 @@ export interface ScenarioRecord extends Findings {
   readonly loadAverage: number;
   /** The working tree's; absent where there is none. */
   readonly commit?: string;
+  /** What it ran on. */
+  readonly engine?: string;
+  /** Why it was not measured: what it needs is not here. Absent where it was. */
+  readonly skipped?: string;
   /** Why it did not end; absent where it did. */
   readonly error?: string;
 }
