@@ -187,7 +187,7 @@ async function runOne(
       server = await connectEngine(found, directory);
     } else server = await startRemoteServer();
     useCredentials(server.credentials);
-    const findings = await scenario.run({ server, directory, quick, links, progress });
+    const findings = await scenario.run({ server, directory, quick, half: false, links, progress });
     return { ...about, engine: server.engine, durationMs: performance.now() - begun, ...findings };
   } catch (error) {
     process.stderr.write(`${name}: ${(error as Error).stack}\n`);

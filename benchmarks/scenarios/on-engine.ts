@@ -12,7 +12,8 @@ export function onEngine(scenario: Scenario): Scenario {
       `As ${scenario.name}. The engine shares the processors with the client. It does not tell what it has seen, so requests, ` +
       'bytes and connections are what left the client and came back to it.',
     run: async (bench) => {
-      const findings = await scenario.run({ ...bench, links: bench.links.filter(({ name }) => name !== 'far') });
+      const links = bench.links.filter(({ name }) => name !== 'far');
+      const findings = await scenario.run({ ...bench, links, half: true });
       const mustHolds = findings.mustHolds?.map((each) => ({ ...each, name: `${each.name}, on a real engine` }));
       return { ...findings, ...(mustHolds && { mustHolds }) };
     },

@@ -15,6 +15,8 @@ export interface Bench {
   /** A fraction of the samples and sizes, to see that everything runs. */
   readonly quick: boolean;
   readonly links: readonly NamedLink[];
+  /** Half of the samples: for a server that takes its time, in a run of ten minutes. */
+  readonly half: boolean;
   readonly progress: (text: string) => void;
 }
 
