@@ -217,3 +217,16 @@ describe('what must hold', () => {
     expect(record.pass).toBe(reasons.length === 0);
   });
 });
+
+test.each([
+  {
+    name: 'a machine that others used is doubted',
+    busyShare: 0.11,
+    doubts: [/^a: others used 11 % of the processors/],
+  },
+  { name: 'one that was quiet is not, whatever ran before', busyShare: 0.1, doubts: [] },
+])('$name', ({ busyShare, doubts }) => {
+  const run = { startedAt: '', durationMs: 0, quick: false, environment: {} as RunRecord['environment'], links: [] };
+  const record = concluded({ ...run, scenarios: [{ ...SCENARIO, loadAverage: 9, busyShare }] }, ['a']);
+  expect(record.doubts).toEqual(doubts.map((doubt) => expect.stringMatching(doubt)));
+});

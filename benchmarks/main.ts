@@ -17,6 +17,7 @@ import { isDeepStrictEqual, parseArgs } from 'node:util';
 import { EXIT_CODE } from '../src/cli/exit-code.ts';
 import { useCredentials } from './designs.ts';
 import {
+  busyShare,
   concluded,
   loadAverage,
   type RunRecord,
@@ -162,15 +163,16 @@ async function runOne(
   engine: RunEngine,
 ): Promise<ScenarioRecord> {
   const { name, question, method } = scenario;
-  const begun = performance.now();
   const about = {
     name,
     question,
     method,
     startedAt: new Date().toISOString(),
     loadAverage: loadAverage(),
+    busyShare: await busyShare(),
     ...(commit === undefined ? {} : { commit }),
   };
+  const begun = performance.now();
   const directory = mkdtempSync(join(tmpdir(), 'javumbo-benchmark-'));
   const progress = (text: string): void => {
     const seconds = ((performance.now() - begun) / 1_000).toFixed(0);
