@@ -58,6 +58,8 @@ export interface LambdaServer {
   /** How many descriptions say that the function is Pending; until then it cannot be called. */
   pendingDescriptions: number;
   inject(fault: LambdaServerFault): void;
+  /** Disarms all faults. */
+  clearFaults(): void;
   /** As another deployer does. */
   deploy(zip: Buffer): void;
   /** The function as this program sees it; `timeoutMs`: for how long a connection may be silent. */
@@ -114,6 +116,10 @@ class LoopbackLambdaServer implements LambdaServer {
 
   inject(fault: LambdaServerFault): void {
     this.#armed.push({ fault, passed: 0, fired: 0 });
+  }
+
+  clearFaults(): void {
+    this.#armed.length = 0;
   }
 
   client({ timeoutMs = 60_000, controlAttempts = 1 } = {}): RemoteFunction {
