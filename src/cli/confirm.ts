@@ -9,17 +9,26 @@ export interface Confirmation {
   readonly word: string;
   /** `--yes`: asked and answered. */
   readonly yes: boolean;
+  /** What shows beforehand what will happen. Default: `--dry-run`, of whoever deletes. */
+  readonly look?: string | undefined;
+  /** What has not happened without a confirmation. Default: `nothing was deleted`. */
+  readonly spared?: string | undefined;
 }
+
+const LOOK = '--dry-run to see what would go';
 
 /**
  * Returns when somebody at a terminal has typed the word, or has said --yes before. Throws `usage` for anything else; with
  * nobody there to ask, no answer is assumed. Interrupted, it does not wait for one, and throws the signal's reason.
  */
-export async function confirm({ stdin, stderr, signal }: Context, { what, word, yes }: Confirmation): Promise<void> {
+export async function confirm(
+  { stdin, stderr, signal }: Context,
+  { what, word, yes, look = LOOK, spared = 'nothing was deleted' }: Confirmation,
+): Promise<void> {
   if (yes) return;
   if (stdin?.isTTY !== true) {
     throw new JavumboError('usage', `${what}: that needs a confirmation, and nobody is there to give it`, {
-      try: '--dry-run to see what would go, and then --yes',
+      try: `${look}, and then --yes`,
     });
   }
   stderr.write(`${what}.\nType ${word} to go on: `);
@@ -35,7 +44,7 @@ export async function confirm({ stdin, stderr, signal }: Context, { what, word, 
       throw signal.reason;
     }
     if (typed?.trim() === word) return;
-    throw new JavumboError('usage', 'not confirmed: nothing was deleted', { try: '--dry-run to see what would go' });
+    throw new JavumboError('usage', `not confirmed: ${spared}`, { try: look });
   } finally {
     lines.close();
   }

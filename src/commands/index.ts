@@ -73,6 +73,7 @@ const NOUNS: readonly {
     verbs: {
       describe: async () => (await import('./function/describe.ts')).registerFunctionDescribe,
       invoke: async () => (await import('./function/invoke.ts')).registerFunctionInvoke,
+      deploy: async () => (await import('./function/deploy.ts')).registerFunctionDeploy,
     },
   },
   {

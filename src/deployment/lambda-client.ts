@@ -1,8 +1,33 @@
+import { LambdaClient } from '@aws-sdk/client-lambda';
 import type { Config } from '../config.ts';
-import { JavumboError } from '../failure.ts';
+import { LambdaFunction } from '../function/lambda-function.ts';
 import type { RemoteFunction } from '../function/remote-function.ts';
+import { clientOptions } from './client-options.ts';
+
+// Describing does the same when it arrives twice, and an update carries the revision that it replaces.
+const CONTROL_ATTEMPTS = 5;
+
+// Lambda says nothing until the function has ended, which is after 900 s at the latest, and the start of a container
+// comes on top. (Lambda quotas)
+const CALL_TIMEOUT_MS = 930_000;
 
 /** The function in Lambda as the configuration names it. Makes no request. */
 export function openLambdaFunction(config: Config): RemoteFunction {
-  throw new JavumboError('internal', `function "${config.function.value}" is in Lambda, which is not reached yet`);
+  const endpoint = config.lambdaEndpointUrl.value;
+  const open = (options: ReturnType<typeof clientOptions>): LambdaClient =>
+    new LambdaClient({ ...options, ...(endpoint === undefined ? {} : { endpoint }) });
+  return new LambdaFunction({
+    name: config.function.value,
+    endpoint,
+    calls: open(clientOptions({ ...config, timeout: callTimeout(config) })),
+    control: open(clientOptions(config, CONTROL_ATTEMPTS)),
+  });
+}
+
+/**
+ * For how long a call may be silent. The default for all connections would give up calls that only take their time; what
+ * --timeout says is meant, and a call that outlasts it has an unknown end.
+ */
+function callTimeout({ timeout }: Config): Config['timeout'] {
+  return timeout.source === 'default' ? { ...timeout, value: CALL_TIMEOUT_MS } : timeout;
 }

@@ -123,8 +123,9 @@ export class FunctionClient {
     try {
       return this.#answerOf('write', reply.payload);
     } catch (error) {
-      // A failure that the operation answered with is no doubt.
-      if (error instanceof JavumboError && error.cause instanceof NoAnswer) return this.#settle(request, error);
+      // Any other failure that the operation answered with is no doubt.
+      const isDoubt = error instanceof JavumboError && (error.kind === 'unknown' || error.cause instanceof NoAnswer);
+      if (isDoubt) return this.#settle(request, error);
       throw error;
     }
   }
@@ -196,10 +197,7 @@ export class FunctionClient {
   }
 
   #notOurs(payload: string): JavumboError {
-    const beginning = visible(payload.slice(0, 40));
-    const shown =
-      payload.length === 0 ? 'nothing' : `${payload.length} characters that begin with ${JSON.stringify(beginning)}`;
-    return new JavumboError('violation', `${this.#subject()} does not answer as javumbo's does: ${shown}`, {
+    return new JavumboError('violation', `${this.#subject()} does not answer as javumbo's does: ${shapeOf(payload)}`, {
       try: 'javumbo function describe, to see what is deployed; javumbo function deploy replaces it',
       cause: new NoAnswer(),
     });
@@ -227,6 +225,21 @@ export class FunctionClient {
 
 /** Why something was not an answer. */
 class NoAnswer extends Error {}
+
+/** What something is that is no answer, without what it says: that may be anybody's secret. */
+function shapeOf(payload: string): string {
+  if (payload.length === 0) return 'nothing';
+  const value = jsonOf(payload);
+  const size = `${payload.length} ${payload.length === 1 ? 'character' : 'characters'}`;
+  if (value === undefined) return `${size} that are not JSON`;
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return `a list, ${size}`;
+  if (typeof value !== 'object') return `a ${typeof value}, ${size}`;
+  const fields = Object.keys(value).slice(0, 3);
+  return fields.length === 0
+    ? 'an empty object'
+    : `an object with ${fields.map((field) => visible(JSON.stringify(field.slice(0, 20)))).join(', ')}, ${size}`;
+}
 
 function jsonOf(text: string): unknown {
   try {

@@ -1,5 +1,4 @@
 import { rmSync } from 'node:fs';
-import { messageOf } from '../failure.ts';
 import type { ContainerMessage, ContainerOrder } from './container-messages.ts';
 import type { Handler } from './handler.ts';
 
@@ -25,7 +24,8 @@ export function serveCalls(start: (order: StartOrder) => Promise<Handler> | Hand
       const returned = await handler(JSON.parse(order.payload));
       send({ kind: 'returned', payload: JSON.stringify(returned) ?? 'null' });
     } catch (error) {
-      send({ kind: 'threw', message: `${error instanceof Error ? error.name : 'Error'}: ${messageOf(error)}` });
+      // What it says may be anybody's secret.
+      send({ kind: 'threw', message: error instanceof Error ? error.name : typeof error });
     }
   };
   // Ctrl-C reaches every process of the terminal; what becomes of a call then is for whoever made it to say.

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config.ts';
+import { JavumboError } from '../failure.ts';
 import type { ContainerMessage, ContainerOrder } from './container-messages.ts';
 import type { FunctionDescription, FunctionFault, FunctionReply, RemoteFunction } from './remote-function.ts';
 
@@ -66,6 +67,7 @@ export class LocalFunction implements RemoteFunction {
   }
 
   async invoke(payload: string): Promise<FunctionReply> {
+    if (this.#closed) throw new JavumboError('internal', 'the local function was called after its end');
     const { clock } = this.#options;
     const container = this.#take();
     await container.ready;
@@ -89,9 +91,11 @@ export class LocalFunction implements RemoteFunction {
   }
 
   #take(): Container {
-    const waiting = this.#idle.pop();
-    waiting?.stopWaiting();
-    if (waiting?.container.isAlive === true) return waiting.container;
+    for (let waiting = this.#idle.pop(); waiting !== undefined; waiting = this.#idle.pop()) {
+      waiting.stopWaiting();
+      if (waiting.container.isAlive) return waiting.container;
+      this.#end(waiting.container);
+    }
     const directory = join(this.#options.directory, `container-${++this.#started}`);
     const container = new Container(this.#options, directory);
     this.#containers.add(container);
@@ -104,10 +108,10 @@ export class LocalFunction implements RemoteFunction {
     this.#idle.push({ container, stopWaiting: () => waiting.abort() });
     this.#options.clock.sleep(this.#idleMs, waiting.signal).then(
       () => {
-        this.#idle.splice(
-          this.#idle.findIndex((idle) => idle.container === container),
-          1,
-        );
+        const index = this.#idle.findIndex((idle) => idle.container === container);
+        // A call that came at the same moment has it.
+        if (index === -1) return;
+        this.#idle.splice(index, 1);
         this.#end(container);
       },
       () => {},
@@ -144,13 +148,17 @@ class Container {
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     });
     this.ready = new Promise((resolve) => {
+      const waiting = new AbortController();
       this.#child.on('message', (message: ContainerMessage) => {
         if (message.kind === 'loaded') this.#send({ kind: 'start', config, version, directory: temporary });
-        else if (message.kind === 'ready') resolve();
-        else this.#finish?.(message);
+        else if (message.kind === 'ready') {
+          waiting.abort();
+          resolve();
+        } else this.#finish?.(message);
       });
       const gone = (message: string): void => {
         this.#gone ??= { kind: 'crashed', message };
+        waiting.abort();
         resolve();
         this.#finish?.(this.#gone);
       };
@@ -158,7 +166,6 @@ class Container {
       this.#child.on('exit', (code, signal) =>
         gone(`its process ended with ${signal === null ? `exit code ${code}` : signal}`),
       );
-      const waiting = new AbortController();
       this.#clock.sleep(INIT_TIMEOUT_MS, waiting.signal).then(
         () => {
           gone(`it did not start within ${INIT_TIMEOUT_MS / 1000} s`);
@@ -166,8 +173,6 @@ class Container {
         },
         () => {},
       );
-      this.#child.once('message', () => waiting.abort());
-      this.#child.once('exit', () => waiting.abort());
     });
   }
 
@@ -197,7 +202,8 @@ class Container {
   end(): void {
     this.#gone ??= { kind: 'crashed', message: 'it was ended' };
     this.#child.kill('SIGKILL');
-    rmSync(this.#directory, { recursive: true, force: true });
+    // What it was writing at that moment may still appear.
+    rmSync(this.#directory, { recursive: true, force: true, maxRetries: 5 });
   }
 
   #send(order: ContainerOrder): void {

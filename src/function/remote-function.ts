@@ -16,7 +16,19 @@ export interface RemoteFunction {
   describe(): Promise<FunctionDescription>;
   /** Calls the function with a JSON document as text and waits for its end. */
   invoke(payload: string): Promise<FunctionReply>;
+  /** How its code is replaced; undefined: it runs this very program. */
+  readonly code?: FunctionCode | undefined;
   close(): void;
+}
+
+/** The code of a function that is deployed somewhere. */
+export interface FunctionCode {
+  /**
+   * Replaces the code, if the function is still as it was described. Returns when that has been accepted, not when it is
+   * done. Throws `conflict` where somebody else changed the function since, `usage` for what is no package, `not-found`,
+   * `unavailable`, and `unknown` when it may have been accepted.
+   */
+  replace(zip: Uint8Array, expected: FunctionDescription): Promise<void>;
 }
 
 export interface FunctionDescription {
@@ -32,8 +44,14 @@ export interface FunctionDescription {
   readonly codeSha256?: string | undefined;
   readonly codeSizeBytes?: number | undefined;
   readonly lastModified?: string | undefined;
+  /** `Pending` until it can be called. */
   readonly state: string;
+  readonly stateReason?: string | undefined;
+  /** `InProgress` until calls meet the latest code and settings; then `Successful` or `Failed`. */
   readonly lastUpdateStatus?: string | undefined;
+  readonly lastUpdateReason?: string | undefined;
+  /** Changes with every change of the function. */
+  readonly revisionId?: string | undefined;
   /** Names, never values. */
   readonly environment: readonly string[];
 }
@@ -54,6 +72,6 @@ export interface FunctionReply {
  */
 export interface FunctionFault {
   readonly kind: 'threw' | 'timed-out' | 'crashed';
-  /** In the function's or the service's own words. */
+  /** In the service's own words. Of an exception only its type: what it says may be anybody's secret. */
   readonly message: string;
 }

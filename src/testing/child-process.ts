@@ -15,6 +15,8 @@ export const SCRIPTS = {
   javumbo: fileURLToPath(new URL('../../bin/javumbo.js', import.meta.url)),
   crashAt: fileURLToPath(new URL('../../dist/testing/crash-at.js', import.meta.url)),
   measuredCommand: fileURLToPath(new URL('../../dist/testing/measured-command.js', import.meta.url)),
+  scriptedFunction: fileURLToPath(new URL('../../dist/testing/scripted-function.js', import.meta.url)),
+  container: fileURLToPath(new URL('../../dist/function/local-container.js', import.meta.url)),
   commandLoop: fileURLToPath(new URL('../../dist/testing/command-loop.js', import.meta.url)),
 } as const;
 

@@ -1,0 +1,123 @@
+import { readFileSync, statSync } from 'node:fs';
+import type { Command } from 'commander';
+import { confirm } from '../../cli/confirm.ts';
+import type { Execute, Invocation } from '../../cli/execute.ts';
+import { formatBytes } from '../../cli/format.ts';
+import type { View } from '../../cli/print.ts';
+import { progressOn } from '../../cli/progress.ts';
+import { LOCAL_FUNCTION } from '../../config/function.ts';
+import { JavumboError, messageOf } from '../../failure.ts';
+import type { DeployedFunction } from '../../function/deploy.ts';
+
+interface DeployCommandOptions {
+  readonly package: string;
+  readonly yes?: boolean;
+}
+
+// What Lambda takes in a request; more would have to come from a bucket. (Lambda quotas)
+const ZIP_BYTES_MAX = 50 * 1024 * 1024;
+
+export function registerFunctionDeploy(parent: Command, execute: Execute): void {
+  const command = parent
+    .command('deploy')
+    .description("replace the function's code in Lambda, and call it to see that it answers")
+    .requiredOption('--package <zip>', 'the zip that becomes its code')
+    .option('--yes', 'replace code that does not answer as javumbo, without asking')
+    .addHelpText('after', '\nExample:\n  $ javumbo function deploy --package javumbo-function.zip');
+  command.action((options: DeployCommandOptions) =>
+    execute(command, (invocation) => functionDeploy(invocation, options), deployView),
+  );
+}
+
+/** Throws as `deployFunction`, and `usage` for what cannot be deployed: no package, or nowhere to. */
+export async function functionDeploy(
+  invocation: Invocation,
+  { package: file, yes = false }: DeployCommandOptions,
+): Promise<DeployedFunction> {
+  const { context, flags, config } = invocation;
+  invocation.requireMeantDeployment();
+  refuseWhatIsNotDeployed(config.function.value);
+  const zip = readPackage(file);
+  const { deployFunction } = await import('../../function/deploy.ts');
+  const client = await (await invocation.deployment()).function();
+  const { name, code } = client.function;
+  if (code === undefined) throw new JavumboError('internal', `function "${name}" is in Lambda, and has no code`);
+  const progress = progressOn(context, flags.quiet);
+  try {
+    return await deployFunction(zip, {
+      client,
+      code,
+      clock: context.clock,
+      signal: context.signal,
+      onStep: (step) => progress.show(step),
+      confirmForeign: (reason) => {
+        // The line would be written over the question.
+        progress.done();
+        return confirm(context, {
+          what: `${reason}; this replaces its code`,
+          word: name,
+          yes,
+          look: 'javumbo function describe, to see what is there',
+          spared: 'nothing was deployed',
+        });
+      },
+    });
+  } finally {
+    progress.done();
+  }
+}
+
+function refuseWhatIsNotDeployed(name: string): void {
+  if (name === LOCAL_FUNCTION) {
+    throw new JavumboError('usage', 'the function is local: it runs this very program, and nothing is deployed', {
+      try: '--bucket and --function, for a deployment on AWS',
+    });
+  }
+  // An alias or a version: `name:live`, or as the eighth part of an ARN.
+  const qualifier = name.startsWith('arn:') ? name.split(':')[7] : name.split(':')[1];
+  if (qualifier === undefined || qualifier === '$LATEST') return;
+  throw new JavumboError('usage', `"${name}" is a published version, whose code never changes`, {
+    try: `the function's name without :${qualifier}`,
+  });
+}
+
+function readPackage(file: string): Uint8Array {
+  const refused = (reason: string, cause?: unknown): JavumboError =>
+    new JavumboError('usage', `${file} ${reason}`, { try: 'another file with --package', cause });
+  let zip: Uint8Array;
+  try {
+    const { size } = statSync(file);
+    if (size > ZIP_BYTES_MAX) throw refused(`has ${size} bytes, and Lambda takes ${ZIP_BYTES_MAX}`);
+    zip = readFileSync(file);
+  } catch (error) {
+    throw error instanceof JavumboError ? error : refused(`cannot be read: ${messageOf(error)}`, error);
+  }
+  // Of its first file, as every zip begins that holds one.
+  if (Buffer.from(zip.subarray(0, 4)).toString('latin1') === 'PK\u0003\u0004') return zip;
+  throw refused('is not a zip');
+}
+
+export const deployView: View<DeployedFunction> = {
+  json: ({ outcome, name, codeSha256, codeSizeBytes, previous, answer: { version, container, result } }) => ({
+    outcome,
+    function: name,
+    version,
+    codeSha256,
+    codeSizeBytes,
+    previous,
+    container,
+    ...result,
+  }),
+  table: ({ outcome, name, codeSha256, codeSizeBytes, previous, answer }, audience) => ({
+    rows: [
+      ['function', name],
+      ['outcome', outcome === 'unchanged' ? 'unchanged: that code was there already' : outcome],
+      ['version', answer.version],
+      ['version before', previous.version ?? 'not javumbo'],
+      ['code SHA-256', codeSha256],
+      ['size', audience === 'people' ? formatBytes(codeSizeBytes) : String(codeSizeBytes)],
+      ['container', `${answer.container.id} (${answer.container.warm ? 'warm' : 'cold'})`],
+      ['runs on', `Node ${answer.result.node}, ${answer.result.architecture}`],
+    ],
+  }),
+};

@@ -1,0 +1,79 @@
+import { afterEach, expect, test } from 'vitest';
+import { systemClock } from '../clock.ts';
+import { resolveConfig } from '../config.ts';
+import { systemRandom } from '../random.ts';
+import { interrupted } from '../supervision/announcements.ts';
+import { SCRIPTS } from '../testing/child-process.ts';
+import { type LambdaServer, startLambdaServer } from '../testing/lambda-server.ts';
+import { freshMachine, temporaryDirectory } from '../testing/run-command.ts';
+import { SteppedClock } from '../testing/stepped-clock.ts';
+import { FunctionClient } from './client.ts';
+import { type DeployedFunction, deployFunction } from './deploy.ts';
+import { LocalFunction } from './local-function.ts';
+
+let server: LambdaServer;
+
+afterEach(() => server.close());
+
+/** Deploys over a function that is no other's concern, on a clock of the test's own. */
+async function deploying(
+  script: (server: LambdaServer) => void,
+  { clock, signal, onStep = () => {} }: { clock: SteppedClock; signal?: AbortSignal; onStep?: (step: string) => void },
+): Promise<DeployedFunction> {
+  const containers = new LocalFunction({
+    config: resolveConfig({ deployment: 'local' }, freshMachine()),
+    env: { PATH: process.env.PATH },
+    clock: systemClock,
+    version: '1.2.3',
+    directory: temporaryDirectory(),
+    program: SCRIPTS.scriptedFunction,
+  });
+  server = await startLambdaServer({ name: 'javumbo-api', open: () => containers });
+  script(server);
+  const remote = server.client();
+  const { code } = remote;
+  if (code === undefined) throw new Error('a function in Lambda has code');
+  const interruption = signal === undefined ? undefined : { signal };
+  const client = new FunctionClient({ function: remote, clock, random: systemRandom, interruption });
+  return deployFunction(Buffer.from('new'), { client, code, clock, signal, onStep, confirmForeign: async () => {} });
+}
+
+const FOR_EVER = Number.POSITIVE_INFINITY;
+
+test('a function that never becomes ready has not been updated', async () => {
+  const clock = new SteppedClock();
+  const work = deploying((lambda) => (lambda.pendingDescriptions = FOR_EVER), { clock });
+  await expect(clock.passUntil(work, 5_000)).rejects.toMatchObject({
+    kind: 'unavailable',
+    message: 'function "javumbo-api" is still being changed after 300 s (Pending)',
+  });
+  expect(server.counts).toMatchObject({ UpdateFunctionCode: 0, Invoke: 0 });
+});
+
+test('an update that was accepted and does not end is unknown', async () => {
+  const clock = new SteppedClock();
+  const work = deploying((lambda) => (lambda.nextUpdate = { descriptions: FOR_EVER }), { clock });
+  await expect(clock.passUntil(work, 5_000)).rejects.toMatchObject({
+    kind: 'unknown',
+    message: 'function "javumbo-api" is still being changed after 300 s (InProgress)',
+  });
+  expect(server.counts.UpdateFunctionCode).toBe(1);
+});
+
+test.each([
+  { when: /^looking at/, message: 'interrupted', updates: 0 },
+  { when: /^sending/, message: 'interrupted, and function "javumbo-api" goes on being updated', updates: 1 },
+  { when: /^waiting/, message: 'interrupted, and function "javumbo-api" goes on being updated', updates: 1 },
+])('interrupted at $when it says whether anything goes on', async ({ when, message, updates }) => {
+  const clock = new SteppedClock();
+  const stopping = new AbortController();
+  const work = deploying((lambda) => (lambda.nextUpdate = { descriptions: FOR_EVER }), {
+    clock,
+    signal: stopping.signal,
+    onStep: (step) => {
+      if (when.test(step)) stopping.abort(interrupted());
+    },
+  });
+  await expect(clock.passUntil(work, 10)).rejects.toMatchObject({ kind: 'interrupted', message });
+  expect(server.counts.UpdateFunctionCode).toBe(updates);
+});

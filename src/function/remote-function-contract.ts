@@ -1,0 +1,251 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type Clock, systemClock } from '../clock.ts';
+import type { Behaviour, Identity } from '../testing/scripted-function.ts';
+import { sentenceOf } from '../testing/sentence.ts';
+import { SteppedClock } from '../testing/stepped-clock.ts';
+import type { FunctionReply, RemoteFunction } from './remote-function.ts';
+
+/** How the function runs: testing/scripted-function.ts in containers that take their time from that clock. */
+export interface FunctionConditions {
+  readonly clock: Clock;
+  readonly timeoutMs: number;
+  readonly idleMs: number;
+}
+
+/** A function that was not called yet, made for one test. */
+export interface RemoteFunctionUnderTest {
+  readonly function: RemoteFunction;
+  /** Where its containers have their directories. */
+  readonly directory: string;
+  /** Ends the function, containers and all. */
+  cleanup(): Promise<void> | void;
+}
+
+/** Runs the contract of remote-function.ts against one implementation. The names of the functions below are its clauses. */
+export function describeRemoteFunction(
+  name: string,
+  make: (conditions: FunctionConditions) => Promise<RemoteFunctionUnderTest> | RemoteFunctionUnderTest,
+): void {
+  describe(name, () => {
+    let oath: Oath;
+
+    beforeEach(() => {
+      oath = new Oath(make);
+    });
+
+    afterEach(() => oath.end());
+
+    for (const property of PROPERTIES) test(sentenceOf(property.name), () => property(oath));
+  });
+}
+
+const PROPERTIES = [
+  returnsWhatTheFunctionReturnedAsText,
+  saysForHowLongAndWithHowMuchMemoryItRan,
+  describesItselfByItsName,
+  keepsAContainerForTheNextCall,
+  givesCallsAtTheSameTimeContainersOfTheirOwn,
+  neverGivesAContainerTwoCallsAtATime,
+  callsContainersAgainThatCallsAtTheSameTimeHaveLeft,
+  givesEachContainerATemporaryDirectoryThatItsNextCallFinds,
+  leavesNothingBehindWhenItHasEnded,
+  endsAContainerThatWasIdleForTooLong,
+  keepsAContainerThatIsCalledBeforeThat,
+  repliesThatTheFunctionThrewAndNotWhatItSaid,
+  keepsAContainerWhoseFunctionThrew,
+  repliesThatWhatItReturnedIsNoJson,
+  repliesThatItDidNotEndInTime,
+  repliesThatItKeptItsProcessorForTooLong,
+  repliesThatItsProcessEnded,
+  givesTheNextCallANewContainerAfterOneThatDidNotEnd,
+  givesTheNextCallANewContainerAfterOneThatCrashed,
+  endsWhatIsUnderWayWhenItIsClosed,
+] as const;
+
+class Oath {
+  readonly #make: Parameters<typeof describeRemoteFunction>[1];
+  readonly #opened: RemoteFunctionUnderTest[] = [];
+
+  constructor(make: Parameters<typeof describeRemoteFunction>[1]) {
+    this.#make = make;
+  }
+
+  async open(conditions: Partial<FunctionConditions> = {}): Promise<RemoteFunctionUnderTest> {
+    const opened = await this.#make({ clock: systemClock, timeoutMs: 60_000, idleMs: 60_000, ...conditions });
+    this.#opened.push(opened);
+    return opened;
+  }
+
+  async end(): Promise<void> {
+    for (const opened of this.#opened.splice(0)) await opened.cleanup();
+  }
+}
+
+function invoke(
+  { function: called }: RemoteFunctionUnderTest,
+  behaviour: Behaviour,
+  holdMs = 0,
+): Promise<FunctionReply> {
+  return called.invoke(JSON.stringify({ behaviour, holdMs, confidential: 'geheim' }));
+}
+
+async function identify(made: RemoteFunctionUnderTest, holdMs = 0): Promise<Identity> {
+  return JSON.parse((await invoke(made, 'identify', holdMs)).payload);
+}
+
+function identifyTogether(made: RemoteFunctionUnderTest, count: number, holdMs: number): Promise<Identity[]> {
+  return Promise.all(Array.from({ length: count }, () => identify(made, holdMs)));
+}
+
+async function returnsWhatTheFunctionReturnedAsText(oath: Oath): Promise<void> {
+  const made = await oath.open();
+  expect(await identify(made)).toMatchObject({ calls: 1, together: 1 });
+  expect(await invoke(made, 'nothing')).toMatchObject({ payload: 'null' });
+}
+
+async function saysForHowLongAndWithHowMuchMemoryItRan(oath: Oath): Promise<void> {
+  const { billedMs, memoryMb } = await invoke(await oath.open(), 'identify');
+  expect({ isBilled: (billedMs ?? 0) > 0, memoryMb }).toEqual({ isBilled: true, memoryMb: 512 });
+}
+
+async function describesItselfByItsName(oath: Oath): Promise<void> {
+  const { function: called } = await oath.open();
+  expect(await called.describe()).toMatchObject({ name: called.name, state: 'Active', memoryMb: 512 });
+}
+
+async function keepsAContainerForTheNextCall(oath: Oath): Promise<void> {
+  const made = await oath.open();
+  const first = await identify(made);
+  expect(await identify(made)).toMatchObject({ pid: first.pid, calls: 2 });
+}
+
+async function givesCallsAtTheSameTimeContainersOfTheirOwn(oath: Oath): Promise<void> {
+  const together = await identifyTogether(await oath.open(), 4, 2_000);
+  expect(new Set(together.map(({ pid }) => pid)).size).toBe(4);
+}
+
+async function neverGivesAContainerTwoCallsAtATime(oath: Oath): Promise<void> {
+  const made = await oath.open();
+  const rounds = await Promise.all(
+    Array.from({ length: 3 }, async () => [await identify(made, 20), await identify(made, 5), await identify(made)]),
+  );
+  expect(rounds.flat().map(({ together }) => together)).toEqual(Array(9).fill(1));
+}
+
+async function callsContainersAgainThatCallsAtTheSameTimeHaveLeft(oath: Oath): Promise<void> {
+  const made = await oath.open();
+  const pids = (await identifyTogether(made, 3, 1_000)).map(({ pid }) => pid);
+  expect(pids).toEqual(expect.arrayContaining((await identifyTogether(made, 2, 0)).map(({ pid }) => pid)));
+}
+
+async function givesEachContainerATemporaryDirectoryThatItsNextCallFinds(oath: Oath): Promise<void> {
+  const made = await oath.open();
+  const [one, other] = await identifyTogether(made, 2, 1_000);
+  expect(one?.temporaryDirectory).not.toBe(other?.temporaryDirectory);
+  expect({ one: one?.files, other: other?.files }).toEqual({ one: [], other: [] });
+  expect((await identify(made)).files).toEqual(['call-1']);
+}
+
+async function leavesNothingBehindWhenItHasEnded(oath: Oath): Promise<void> {
+  const made = await oath.open();
+  const identities = await identifyTogether(made, 2, 1_000);
+  expect(readdirSync(made.directory)).toHaveLength(2);
+  await oath.end();
+  expect(readdirSync(made.directory)).toEqual([]);
+  await gone(identities);
+}
+
+async function endsAContainerThatWasIdleForTooLong(oath: Oath): Promise<void> {
+  const clock = new SteppedClock();
+  const made = await oath.open({ clock, idleMs: 1_000 });
+  const first = await identify(made);
+  clock.jump(1_000);
+  await gone([first]);
+  expect(existsSync(first.temporaryDirectory)).toBe(false);
+  expect(await identify(made)).toMatchObject({ calls: 1 });
+}
+
+async function keepsAContainerThatIsCalledBeforeThat(oath: Oath): Promise<void> {
+  const clock = new SteppedClock();
+  const made = await oath.open({ clock, idleMs: 1_000 });
+  const { pid } = await identify(made);
+  for (const calls of [2, 3, 4]) {
+    clock.jump(600);
+    expect(await identify(made)).toMatchObject({ pid, calls });
+  }
+}
+
+async function repliesThatTheFunctionThrewAndNotWhatItSaid(oath: Oath): Promise<void> {
+  const reply = await invoke(await oath.open(), 'throw');
+  expect(reply).toMatchObject({ payload: '', fault: { kind: 'threw', message: 'TypeError' } });
+  expect(JSON.stringify(reply)).not.toContain('geheim');
+}
+
+async function keepsAContainerWhoseFunctionThrew(oath: Oath): Promise<void> {
+  const made = await oath.open();
+  const { pid } = await identify(made);
+  await invoke(made, 'throw');
+  expect(await identify(made)).toMatchObject({ pid, calls: 3 });
+}
+
+async function repliesThatWhatItReturnedIsNoJson(oath: Oath): Promise<void> {
+  expect(await invoke(await oath.open(), 'unserializable')).toMatchObject({ payload: '', fault: { kind: 'threw' } });
+}
+
+async function repliesThatItDidNotEndInTime(oath: Oath): Promise<void> {
+  const { fault } = await invoke(await oath.open({ timeoutMs: 500 }), 'never-end');
+  expect(fault).toMatchObject({ kind: 'timed-out', message: expect.stringMatching(/\d s|seconds/) });
+}
+
+async function repliesThatItKeptItsProcessorForTooLong(oath: Oath): Promise<void> {
+  const made = await oath.open({ timeoutMs: 500 });
+  expect((await invoke(made, 'block')).fault).toMatchObject({ kind: 'timed-out' });
+}
+
+async function repliesThatItsProcessEnded(oath: Oath): Promise<void> {
+  const { fault } = await invoke(await oath.open(), 'exit');
+  expect(fault).toMatchObject({ kind: 'crashed', message: expect.stringMatching(/ex.* 3$/) });
+}
+
+async function givesTheNextCallANewContainerAfterOneThatDidNotEnd(oath: Oath): Promise<void> {
+  const made = await oath.open({ timeoutMs: 2_000 });
+  const first = await identify(made);
+  await invoke(made, 'block');
+  await gone([first]);
+  expect(await identify(made)).toMatchObject({ calls: 1, files: [] });
+}
+
+async function givesTheNextCallANewContainerAfterOneThatCrashed(oath: Oath): Promise<void> {
+  const made = await oath.open();
+  const first = await identify(made);
+  await invoke(made, 'exit');
+  expect(await identify(made)).toMatchObject({ calls: 1, files: [] });
+  expect(existsSync(first.temporaryDirectory)).toBe(false);
+}
+
+async function endsWhatIsUnderWayWhenItIsClosed(oath: Oath): Promise<void> {
+  const made = await oath.open();
+  await identify(made);
+  const ending = invoke(made, 'never-end').then(
+    ({ fault }) => fault?.kind,
+    ({ kind }) => kind,
+  );
+  // So that it has been sent.
+  await sleep(50);
+  made.function.close();
+  expect(['crashed', 'unknown']).toContain(await ending);
+}
+
+/** Waits until those processes are gone: a signal takes its time. */
+async function gone(identities: readonly Identity[]): Promise<void> {
+  const isThere = ({ pid }: Identity): boolean => {
+    try {
+      return process.kill(pid, 0);
+    } catch {
+      return false;
+    }
+  };
+  while (identities.some(isThere)) await sleep(10);
+}
