@@ -85,6 +85,13 @@ const NOUNS: readonly {
     },
   },
   {
+    name: 'function',
+    description: 'call and deploy the function',
+    verbs: {
+      package: async () => (await import('./function/package.ts')).registerFunctionPackage,
+    },
+  },
+  {
     name: 'report',
     description: 'what bench and verify write with --report json=<file>',
     verbs: {

@@ -20,7 +20,16 @@ export async function startEngine<Variables>(
   argv: readonly string[],
   port: string,
 ): Promise<Variables> {
-  const { stdout } = await run(script, ['start', ...argv], { env: { ...process.env, PORT: port } });
+  return assignmentsOf(script, ['start', ...argv], { ...process.env, PORT: port });
+}
+
+/** The shell assignments that a script prints. */
+export async function assignmentsOf<Variables>(
+  script: string,
+  argv: readonly string[],
+  env: NodeJS.ProcessEnv,
+): Promise<Variables> {
+  const { stdout } = await run(script, argv, { env });
   const pairs = stdout
     .trim()
     .split(' ')
