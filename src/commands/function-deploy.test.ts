@@ -2,13 +2,12 @@ import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
-import { systemClock } from '../clock.ts';
-import { resolveConfig } from '../config.ts';
-import { LocalFunction } from '../function/local-function.ts';
+import type { LocalFunction } from '../function/local-function.ts';
 import { packageVersion } from '../package-information.ts';
 import { SCRIPTS } from '../testing/child-process.ts';
 import { expectFailure } from '../testing/expect-failure.ts';
 import { type LambdaServer, type LambdaServerOptions, startLambdaServer } from '../testing/lambda-server.ts';
+import { openLocalFunction } from '../testing/local-function.ts';
 import {
   type CommandResult,
   freshMachine,
@@ -32,15 +31,11 @@ function zip(runs: Behaviour | 'javumbo' | 'javumbo, other'): Buffer {
 
 function open(code: Buffer): LocalFunction {
   const runs = code.toString().slice(4);
-  const env = { ...freshMachine(), PATH: process.env.PATH, ...SECRETS, BEHAVIOUR: runs };
-  return new LocalFunction({
-    config: resolveConfig({ deployment: 'local' }, env),
-    env,
-    clock: systemClock,
+  const isOurs = runs.startsWith('javumbo');
+  return openLocalFunction({
+    env: { ...SECRETS, BEHAVIOUR: runs },
     version: runs === 'javumbo, other' ? '9.9.9' : packageVersion(),
-    directory: temporaryDirectory(),
-    timeoutMs: runs.startsWith('javumbo') ? 60_000 : 1_000,
-    program: runs.startsWith('javumbo') ? SCRIPTS.container : SCRIPTS.scriptedFunction,
+    ...(isOurs ? { program: SCRIPTS.container } : { timeoutMs: 1_000 }),
   });
 }
 
@@ -172,7 +167,6 @@ test('what somebody else deploys meanwhile stays', async () => {
   const { server, deploy } = await deployed(zip('javumbo'));
   server.inject({
     operation: 'UpdateFunctionCode',
-    fault: { kind: 'refuse', status: 412, code: 'PreconditionFailedException' },
     meanwhile: () => server.deploy(zip('foreign')),
   });
   expectFailure(await deploy(zip('javumbo, other')), {
@@ -186,7 +180,6 @@ test('what somebody else deploys while the old code is asked stays', async () =>
   const { server, deploy } = await deployed(zip('javumbo'));
   server.inject({
     operation: 'Invoke',
-    fault: { kind: 'lost-request' },
     meanwhile: () => server.deploy(zip('foreign')),
   });
   expectFailure(await deploy(zip('javumbo, other')), { code: 4, error: /somebody else deployed other code/ });
@@ -198,7 +191,6 @@ test('what somebody else deploys just afterwards is told', async () => {
   server.inject({
     operation: 'GetFunctionConfiguration',
     after: 2,
-    fault: { kind: 'lost-reply' },
     meanwhile: () => server.deploy(zip('foreign')),
   });
   expectFailure(await deploy(zip('javumbo, other')), { code: 4, error: /somebody else deployed other code/ });
