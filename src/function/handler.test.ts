@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { JavumboError } from '../failure.ts';
 import { ACCOUNT_DEPLOYMENTS, type CommandDeployment } from '../testing/command-deployments.ts';
-import { DESCRIPTION, type FunctionRig, plantEntry, startFunction } from '../testing/function-rig.ts';
+import { DESCRIPTION, type FunctionRig, plantEntry, startFunction, startWithAlice } from '../testing/function-rig.ts';
 import { OPERATIONS } from './protocol.ts';
 
 const HEALTH = {
@@ -15,17 +15,13 @@ const HEALTH = {
 describe.each(ACCOUNT_DEPLOYMENTS)('the handler on $name', ({ open }) => {
   let deployment: CommandDeployment;
   let rig: FunctionRig;
+  let close: () => Promise<void>;
 
   beforeEach(async () => {
-    deployment = await open();
-    await deployment.json('db', 'create', 'alice');
-    rig = startFunction(deployment);
+    ({ deployment, rig, close } = await startWithAlice(open));
   });
 
-  afterEach(async () => {
-    rig.close();
-    await deployment.close();
-  });
+  afterEach(() => close());
 
   const write = (guid: string) => ({ operation: 'write', username: 'alice', fields: ['front', 'back'], guid });
 

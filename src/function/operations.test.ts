@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ACCOUNT_DEPLOYMENTS, BUCKET, type CommandDeployment, openOnAws } from '../testing/command-deployments.ts';
 import type { DynamoServer } from '../testing/dynamo-server.ts';
-import { type FunctionRig, plantEntry, startFunction } from '../testing/function-rig.ts';
+import { type FunctionRig, plantEntry, startFunction, startWithAlice } from '../testing/function-rig.ts';
 import type { Json } from '../testing/run-command.ts';
 import type { S3Operation, S3Server } from '../testing/s3-server.ts';
 import { CACHE_TTL_SECONDS } from './operations.ts';
@@ -18,17 +18,13 @@ const write = (guid: string, more: object = {}) => ({
 describe.each(ACCOUNT_DEPLOYMENTS)('the operations on $name', ({ open }) => {
   let deployment: CommandDeployment;
   let rig: FunctionRig;
+  let close: () => Promise<void>;
 
   beforeEach(async () => {
-    deployment = await open();
-    await deployment.json('db', 'create', 'alice');
-    rig = startFunction(deployment);
+    ({ deployment, rig, close } = await startWithAlice(open));
   });
 
-  afterEach(async () => {
-    rig.close();
-    await deployment.close();
-  });
+  afterEach(() => close());
 
   test('write adds a note that read and the command return', async () => {
     const { result } = await rig.invoke(write('g1', { tags: ['one', 'two'], deck: 'Deck::Sub' }));
@@ -96,18 +92,16 @@ describe('the operations on S3 and DynamoDB', () => {
   let dynamo: DynamoServer;
   let s3: S3Server;
   let rig: FunctionRig;
+  let close: () => Promise<void>;
 
   beforeEach(async () => {
-    ({ deployment, dynamo } = await openOnAws());
+    const opened = await openOnAws();
+    dynamo = opened.dynamo;
+    ({ deployment, rig, close } = await startWithAlice(async () => opened.deployment));
     s3 = deployment.server as S3Server;
-    await deployment.json('db', 'create', 'alice');
-    rig = startFunction(deployment);
   });
 
-  afterEach(async () => {
-    rig.close();
-    await deployment.close();
-  });
+  afterEach(() => close());
 
   const requests: readonly {
     name: string;

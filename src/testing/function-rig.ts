@@ -66,6 +66,20 @@ export function startFunction(on: CommandDeployment, beforeOpen = (): void => {}
 
 const SILENT = { write: () => true };
 
+/** A container on a new deployment on which alice has a database. */
+export async function startWithAlice(
+  open: () => Promise<CommandDeployment>,
+): Promise<{ readonly deployment: CommandDeployment; readonly rig: FunctionRig; readonly close: () => Promise<void> }> {
+  const deployment = await open();
+  await deployment.json('db', 'create', 'alice');
+  const rig = startFunction(deployment);
+  const close = async (): Promise<void> => {
+    rig.close();
+    await deployment.close();
+  };
+  return { deployment, rig, close };
+}
+
 /** Puts a cached database of that size into a cache directory, last used so many seconds ago. It takes no space. */
 export function plantEntry(
   { cacheDir, clock }: Pick<FunctionRig, 'cacheDir' | 'clock'>,
