@@ -329,6 +329,21 @@ describe('the operations on S3 and DynamoDB', () => {
       });
     });
 
+    test('removes also what may have landed when nobody can tell', async () => {
+      s3.inject({ fault: 'error-after', operation: 'PutObject', times: 100 });
+      s3.inject({ fault: 'refuse-before', operation: ['GetObject', 'HeadObject'], times: 100 });
+      dynamo.inject({ operation: 'PutItem', times: 100, fault: { kind: 'error-after' } });
+      dynamo.inject({
+        operation: 'GetItem',
+        times: 100,
+        fault: { kind: 'refuse', status: 500, code: 'InternalServerError' },
+      });
+      const answer = await rig.invoke(SELFCHECK);
+      expect(outcomes(answer)).toEqual(['- S3 put_object', '- DynamoDB put_item']);
+      dynamo.clearFaults();
+      expect({ left: left(), accounts: await accounts() }).toEqual({ left: [], accounts: [] });
+    });
+
     test('says that nothing names the tables of an engine, and checks S3 all the same', async () => {
       const { AWS_ENDPOINT_URL_DYNAMODB: _, ...env } = deployment.env;
       const lonely = startFunction({ ...deployment, env });
