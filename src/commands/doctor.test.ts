@@ -63,6 +63,7 @@ describe.each(COMMAND_DEPLOYMENTS)('on $name', ({ open }) => {
 });
 
 describe('on S3 with DynamoDB', () => {
+  // dynalite knows the time to live, and has it off.
   test('each part is looked at, and what this engine does not know is no warning', async () => {
     ({ deployment } = await openOnAws());
     const { severities, findings } = await doctor();
@@ -78,7 +79,7 @@ describe('on S3 with DynamoDB', () => {
       'users-table.point-in-time-recovery': 'ok',
       'locks-table': 'ok',
       'locks-table.on-demand': 'ok',
-      'locks-table.ttl': 'ok',
+      'locks-table.ttl': 'warning',
       function: 'ok',
       'function.code': 'ok',
     });
@@ -87,14 +88,16 @@ describe('on S3 with DynamoDB', () => {
   });
 
   test.each([
-    { name: 'a bucket that is not there', argv: ['--bucket', 'other'], unsafe: ['bucket'] },
+    { name: 'a bucket that is not there', bucket: 'other', argv: [], unsafe: ['bucket'] },
     {
       name: 'tables that are not there',
+      bucket: BUCKET,
       argv: ['--users-table', 'nobody', '--locks-table', 'none'],
       unsafe: ['users-table', 'locks-table'],
     },
-  ])('$name: unsafe, and exit code 7', async ({ argv, unsafe }) => {
+  ])('$name: unsafe, and exit code 7', async ({ bucket, argv, unsafe }) => {
     ({ deployment } = await openOnAws());
+    deployment = { ...deployment, flags: deployment.flags.map((flag) => (flag === BUCKET ? bucket : flag)) };
     const { code, safe, severities } = await doctor(...argv);
     expect({ code, safe }).toEqual({ code: 7, safe: false });
     expect(Object.keys(severities).filter((id) => severities[id] === 'unsafe')).toEqual(unsafe);
