@@ -4,8 +4,8 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     env: { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true' },
-    include: ['src/**/*.engine.ts'],
-    globalSetup: ['src/testing/engines/ceph-rgw.ts', 'src/testing/engines/dynamodb-local.ts'],
+    include: ['src/**/*.engine.ts', 'infra/**/*.engine.ts'],
+    globalSetup: ['ceph-rgw', 'dynamodb-local', 'node'].map((engine) => `src/testing/engines/${engine}.ts`),
     testTimeout: 600_000,
     hookTimeout: 120_000,
     fileParallelism: false,

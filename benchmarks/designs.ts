@@ -13,6 +13,8 @@ import { openDeployment } from '../src/deployment/open.ts';
 import { openS3 } from '../src/deployment/s3-client.ts';
 import { systemRandom } from '../src/random.ts';
 import { WeekOneConflict, WeekOneDatabases } from './baseline/week-one-databases.ts';
+import { BUCKET } from './wire/bucket.ts';
+import type { Credentials } from './wire/remote-server.ts';
 
 /** A design as one machine runs it: with a cache of its own. */
 export interface Machine {
@@ -43,7 +45,6 @@ export interface Design {
 export const DESIGN_NAMES = ['javumbo', 'week-one'] as const;
 export type DesignName = (typeof DESIGN_NAMES)[number];
 
-export const BUCKET = 'benchmarks';
 const TTL_MS = 300_000;
 const SOURCES = { clock: systemClock, random: systemRandom };
 // As UserDatabases waits between two attempts, for the baseline leaves that to its caller.
@@ -57,11 +58,17 @@ export function openDesign(name: DesignName, endpoint: string, directory: string
   return name === 'javumbo' ? openJavumbo(config, machineDirectory) : openWeekOne(config, machineDirectory);
 }
 
+/** What clients opened from now on show to the server, those of child processes too. */
+export function useCredentials({ accessKeyId, secretAccessKey }: Credentials): void {
+  // The SDK takes them from the process.
+  process.env.AWS_ACCESS_KEY_ID = accessKeyId;
+  process.env.AWS_SECRET_ACCESS_KEY = secretAccessKey;
+  delete process.env.AWS_SESSION_TOKEN;
+  delete process.env.AWS_PROFILE;
+}
+
 /** The configuration of either: a bucket at that endpoint, and nothing from the environment. */
 export function configOf(endpoint: string, directory: string): Config {
-  // The SDK takes its credentials from the process; what the server behind the endpoint takes is anything.
-  process.env.AWS_ACCESS_KEY_ID = 'benchmarks';
-  process.env.AWS_SECRET_ACCESS_KEY = 'benchmarks';
   process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true';
   return resolveConfig({ bucket: BUCKET, endpointUrl: endpoint, cacheDir: directory }, {});
 }

@@ -1,19 +1,23 @@
 /**
  * The benchmarks of the design, beside week 1's, over a real wire.
  *
- *   npm run benchmark [-- --quick] [--only <scenario>]… [--link far|near|none]… [--out <directory>]
+ *   npm run benchmark [-- --quick] [--only <scenario>]… [--link far|near|none]… [--engine <url>] [--out <directory>]
  *
- * With --only, the day's record keeps what it has of the other scenarios.
+ * With --only, the record keeps what the latest one has of the other scenarios. Those on a real engine run on the S3 at
+ * --engine, with the keys that AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY hold, in a bucket of their own; else on a Ceph
+ * RGW that is started for them, where its packages are installed.
  *
  * Exit code 0: all that must hold holds; 7: something was missed; 2: the request is wrong; 1: a scenario failed.
  */
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isDeepStrictEqual, parseArgs } from 'node:util';
 import { EXIT_CODE } from '../src/cli/exit-code.ts';
+import { useCredentials } from './designs.ts';
 import {
+  busyShare,
   concluded,
   loadAverage,
   type RunRecord,
@@ -28,12 +32,15 @@ import { contention } from './scenarios/contention.ts';
 import { databaseSize } from './scenarios/database-size.ts';
 import { manyUsers } from './scenarios/many-users.ts';
 import { memory } from './scenarios/memory.ts';
+import { onEngine } from './scenarios/on-engine.ts';
 import { operations } from './scenarios/operations.ts';
 import { reviewSession } from './scenarios/review-session.ts';
 import type { Scenario } from './scenarios/scenario.ts';
 import { startUp } from './scenarios/start-up.ts';
+import { type Engine, RunEngine } from './wire/engine.ts';
+import { connectEngine } from './wire/engine-server.ts';
 import { LINK_NAMES, LINKS, type LinkName } from './wire/links.ts';
-import { startRemoteServer } from './wire/remote-server.ts';
+import { type RemoteServer, startRemoteServer } from './wire/remote-server.ts';
 
 const SCENARIOS: readonly Scenario[] = [
   operations,
@@ -43,6 +50,8 @@ const SCENARIOS: readonly Scenario[] = [
   databaseSize,
   memory,
   startUp,
+  // Last, for an engine goes on working when nobody asks it anything.
+  ...[operations, reviewSession, contention].map(onEngine),
 ];
 
 const RESULTS = fileURLToPath(new URL('../../benchmarks/results/', import.meta.url));
@@ -53,11 +62,12 @@ interface Options {
   readonly quick: boolean;
   readonly scenarios: readonly Scenario[];
   readonly links: RunRecord['links'];
+  readonly engine: Engine | undefined;
   readonly out: string;
 }
 
 function parse(argv: string[]): Options {
-  let values: { quick?: boolean; only?: string[]; link?: string[]; out?: string };
+  let values: { quick?: boolean; only?: string[]; link?: string[]; engine?: string; out?: string };
   try {
     ({ values } = parseArgs({
       args: argv,
@@ -65,6 +75,7 @@ function parse(argv: string[]): Options {
         quick: { type: 'boolean' },
         only: { type: 'string', multiple: true },
         link: { type: 'string', multiple: true },
+        engine: { type: 'string' },
         out: { type: 'string' },
       },
     }));
@@ -84,18 +95,30 @@ function parse(argv: string[]): Options {
     quick,
     scenarios: SCENARIOS.filter(({ name }) => only.includes(name)),
     links: LINKS.filter(({ name }) => link.includes(name)),
+    engine: values.engine === undefined ? undefined : engineAt(values.engine, process.env),
     out,
   };
 }
 
+function engineAt(endpoint: string, env: NodeJS.ProcessEnv): Engine {
+  if (!/^http:\/\/[^/]+\/?$/.test(endpoint)) {
+    throw new UsageError(`--engine "${endpoint}": a link can stand before http://<host>:<port> only`);
+  }
+  const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey } = env;
+  if (!accessKeyId || !secretAccessKey) {
+    throw new UsageError('--engine needs AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY');
+  }
+  return { title: `the S3 engine at ${endpoint}`, endpoint, credentials: { accessKeyId, secretAccessKey } };
+}
+
 /** Runs the scenarios one after the other; the record is written anew after each. */
-async function run({ quick, scenarios, links, out }: Options): Promise<RunRecord> {
+async function run({ quick, scenarios, links, out }: Options, engine: RunEngine): Promise<RunRecord> {
   mkdirSync(out, { recursive: true });
   const startedAt = new Date();
   const begun = performance.now();
   const file = `${startedAt.toISOString().slice(0, 10)}.json`;
   const environment = await runEnvironment();
-  const kept = keptOf(join(out, file), { quick, scenarios, links });
+  const kept = keptOf(out, { quick, scenarios, links });
   const done: ScenarioRecord[] = [];
   const record = (): RunRecord => {
     const run = { startedAt: startedAt.toISOString(), durationMs: performance.now() - begun, quick, environment };
@@ -108,7 +131,7 @@ async function run({ quick, scenarios, links, out }: Options): Promise<RunRecord
   // Before the work: a directory that cannot be written to is found out now.
   record();
   for (const scenario of scenarios) {
-    done.push(await runOne(scenario, quick, links, environment.commit));
+    done.push(await runOne(scenario, quick, links, environment.commit, engine));
     const plots = plotsOf({ scenarios: inOrder([...kept, ...done]) });
     for (const plot of plots) writeFileSync(join(out, plot.file), plot.svg);
     writeFileSync(join(out, 'README.md'), markdownOf(record(), file, plots));
@@ -116,10 +139,14 @@ async function run({ quick, scenarios, links, out }: Options): Promise<RunRecord
   return record();
 }
 
-/** The scenarios of an earlier run of the day that are not measured now, where it measured as this one does. */
-function keptOf(path: string, now: Pick<Options, 'quick' | 'scenarios' | 'links'>): ScenarioRecord[] {
-  if (!existsSync(path)) return [];
-  const earlier = readRecord(path);
+/** The scenarios of the latest record that are not measured now, where it measured as this run does. */
+function keptOf(out: string, now: Pick<Options, 'quick' | 'scenarios' | 'links'>): ScenarioRecord[] {
+  const latest = readdirSync(out)
+    .filter((name) => /^\d{4}-\d\d-\d\d\.json$/.test(name))
+    .sort()
+    .at(-1);
+  if (latest === undefined) return [];
+  const earlier = readRecord(join(out, latest));
   const alike = earlier.quick === now.quick && isDeepStrictEqual(earlier.links, now.links);
   return alike ? earlier.scenarios.filter((each) => !now.scenarios.some(({ name }) => name === each.name)) : [];
 }
@@ -133,38 +160,54 @@ async function runOne(
   quick: boolean,
   links: RunRecord['links'],
   commit: string | undefined,
+  engine: RunEngine,
 ): Promise<ScenarioRecord> {
   const { name, question, method } = scenario;
-  const begun = performance.now();
   const about = {
     name,
     question,
     method,
     startedAt: new Date().toISOString(),
     loadAverage: loadAverage(),
+    busyShare: await busyShare(),
     ...(commit === undefined ? {} : { commit }),
   };
+  const begun = performance.now();
   const directory = mkdtempSync(join(tmpdir(), 'javumbo-benchmark-'));
-  const server = await startRemoteServer();
   const progress = (text: string): void => {
     const seconds = ((performance.now() - begun) / 1_000).toFixed(0);
     process.stderr.write(`${name} (${seconds} s): ${text}\n`);
   };
+  let server: RemoteServer | undefined;
   try {
-    const findings = await scenario.run({ server, directory, quick, links, progress });
-    return { ...about, durationMs: performance.now() - begun, ...findings };
+    if (scenario.engine === true) {
+      const found = await engine.get();
+      if ('absent' in found) {
+        progress(`not measured: ${found.absent}`);
+        return { ...about, durationMs: performance.now() - begun, skipped: found.absent };
+      }
+      server = await connectEngine(found, directory);
+    } else server = await startRemoteServer();
+    useCredentials(server.credentials);
+    const findings = await scenario.run({ server, directory, quick, half: false, links, progress });
+    return { ...about, engine: server.engine, durationMs: performance.now() - begun, ...findings };
   } catch (error) {
     process.stderr.write(`${name}: ${(error as Error).stack}\n`);
     return { ...about, durationMs: performance.now() - begun, error: (error as Error).message };
   } finally {
-    await server.close();
+    await server?.close();
     rmSync(directory, { recursive: true, force: true });
   }
 }
 
 try {
   const options = parse(process.argv.slice(2));
-  const record = await run(options);
+  const engine = new RunEngine(options.engine);
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    // What was started is no child of this process, and would live on.
+    process.once(signal, () => void engine.stop().finally(() => process.exit(EXIT_CODE.interrupted)));
+  }
+  const record = await run(options, engine).finally(() => engine.stop());
   for (const doubt of record.doubts) process.stderr.write(`doubt: ${doubt}\n`);
   for (const reason of record.failureReasons) process.stderr.write(`missed: ${reason}\n`);
   process.stdout.write(`${join(options.out, 'README.md')}\n`);

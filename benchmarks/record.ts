@@ -1,5 +1,6 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { loadavg, totalmem } from 'node:os';
+import { cpus, loadavg, totalmem } from 'node:os';
+import { systemClock } from '../src/clock.ts';
 import { environmentOf } from '../src/report/environment.ts';
 import type { Findings, MustHold } from './scenarios/scenario.ts';
 import type { NamedLink } from './wire/links.ts';
@@ -29,10 +30,16 @@ export interface ScenarioRecord extends Findings {
   readonly method: string;
   readonly startedAt: string;
   readonly durationMs: number;
-  /** Of the minute before it. */
+  /** Of the minute before it, in which the scenario before was running. */
   readonly loadAverage: number;
+  /** Of the processors, what others used in the second before it: 0 to 1. */
+  readonly busyShare?: number;
   /** The working tree's; absent where there is none. */
   readonly commit?: string;
+  /** What it ran on. */
+  readonly engine?: string;
+  /** Why it was not measured: what it needs is not here. Absent where it was. */
+  readonly skipped?: string;
   /** Why it did not end; absent where it did. */
   readonly error?: string;
 }
@@ -51,8 +58,27 @@ export function loadAverage(): number {
   return loadavg()[0] ?? Number.NaN;
 }
 
-// Of two processors, one is the client's and one the server's.
-const LOAD_MAX = 0.5;
+const WATCH_MS = 1_000;
+
+/** How much of the processors is used while this process waits: 0 to 1. */
+export async function busyShare(): Promise<number> {
+  const before = processorTimes();
+  await systemClock.sleep(WATCH_MS);
+  const after = processorTimes();
+  return 1 - (after.idle - before.idle) / (after.all - before.all);
+}
+
+function processorTimes(): { readonly idle: number; readonly all: number } {
+  const times = cpus().map(({ times: { idle, ...worked } }) => ({
+    idle,
+    all: Object.values(worked).reduce((sum, ms) => sum + ms, idle),
+  }));
+  const sum = (of: 'idle' | 'all'): number => times.reduce((total, each) => total + each[of], 0);
+  return { idle: sum('idle'), all: sum('all') };
+}
+
+// Of two processors, one is the client's and one the server's: a tenth of both is a fifth of either.
+const BUSY_MAX = 0.1;
 
 /** What the record says of the run as a whole. `expected`: the names of the scenarios that were to run. */
 export function concluded(
@@ -84,7 +110,7 @@ export function mustHoldsOf(scenarios: readonly ScenarioRecord[]): MustHold[] {
 }
 
 function doubtsOf({ quick, scenarios }: Pick<RunRecord, 'quick' | 'scenarios'>): string[] {
-  const busy = scenarios.filter((scenario) => scenario.loadAverage > LOAD_MAX);
+  const busy = scenarios.filter(({ busyShare: share = 0 }) => share > BUSY_MAX);
   const opened = scenarios.flatMap(({ name, measurements = [] }) =>
     measurements
       .filter(({ javumbo, weekOne }) => javumbo.connections > 0 || weekOne.connections > 0)
@@ -95,8 +121,8 @@ function doubtsOf({ quick, scenarios }: Pick<RunRecord, 'quick' | 'scenarios'>):
   return [
     ...(quick ? ['a quick run: few samples; leave --quick away'] : []),
     ...busy.map(
-      ({ name, loadAverage: load }) =>
-        `${name}: the machine was busy (load ${load.toFixed(2)}) when it began: measure it again, with --only ${name}, on an idle one`,
+      ({ name, busyShare: share = 0 }) =>
+        `${name}: others used ${Math.round(share * 100)} % of the processors when it began: measure it again, with --only ${name}, on an idle one`,
     ),
     ...new Set(opened),
   ];

@@ -3,7 +3,7 @@ import { PutObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import Database from 'better-sqlite3';
 import type { SqliteDatabase } from '../src/databases/sqlite.ts';
 import { keyOf } from '../src/databases/username.ts';
-import { BUCKET } from './designs.ts';
+import { BUCKET } from './wire/bucket.ts';
 
 /** The size of week 1's databases with a few notes: six pages. */
 export const WEEK_ONE_BYTES = 24_576;

@@ -16,6 +16,16 @@ const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
 const root = fileURLToPath(new URL('..', import.meta.url));
 const blocks = [...readme.matchAll(/```sh\n([\s\S]*?)```/g)].map((match) => match[1] ?? '');
 
+const TERRAFORM_OUTPUTS = Object.fromEntries(
+  Object.entries({
+    s3_bucket_name: 'my-bucket',
+    dynamodb_users_table_name: 'javumbo-users',
+    dynamodb_locks_table_name: 'javumbo-user-locks',
+    lambda_function_name: 'javumbo-api',
+    api_gateway_url: 'https://abc123.execute-api.us-east-1.amazonaws.com',
+  }).map(([name, value]) => [name, { sensitive: false, type: 'string', value }]),
+);
+
 let directory: string;
 let server: S3Server;
 let dynamo: DynamoServer;
@@ -25,6 +35,11 @@ beforeAll(async () => {
   mkdirSync(join(directory, 'bin'));
   // What `npx javumbo` does in this folder, without npm's second of start-up on each line.
   writeFileSync(join(directory, 'bin', 'npx'), `#!/bin/sh\nshift\nexec ${process.execPath} ${SCRIPTS.javumbo} "$@"\n`, {
+    mode: 0o755,
+  });
+  // What Terraform would answer in a folder where infra/ has been applied.
+  mkdirSync(join(directory, 'infra'));
+  writeFileSync(join(directory, 'bin', 'terraform'), `#!/bin/sh\necho '${JSON.stringify(TERRAFORM_OUTPUTS)}'\n`, {
     mode: 0o755,
   });
   server = await startS3Server();

@@ -55,6 +55,8 @@ function sectionOf(scenario: ScenarioRecord, plots: readonly PlotFile[]): string
     durationMs,
     loadAverage,
     commit,
+    engine,
+    skipped,
     error,
     measurements = [],
     figures = [],
@@ -63,6 +65,8 @@ function sectionOf(scenario: ScenarioRecord, plots: readonly PlotFile[]): string
   return [
     `## ${name}`,
     `**${question}** ${method}`,
+    ...(engine === undefined ? [] : [`On ${engine}.`]),
+    ...(skipped === undefined ? [] : [`**Not measured:** ${skipped}.`]),
     ...(error === undefined ? [] : [`It did not end: ${error}`]),
     ...(measurements.length === 0 ? [] : [measurementTable(measurements)]),
     ...(figures.length === 0 ? [] : [figureTable(figures)]),

@@ -23,9 +23,10 @@ const LEFT = 215;
 const RIGHT = 110;
 const BAR = 14;
 
-/** Horizontal bars, in groups. */
+/** Horizontal bars, in groups. `axis`: what the bars measure, in which unit. */
 export function barChart(
   title: string,
+  axis: string,
   series: readonly Series[],
   groups: readonly BarGroup[],
   marked: boolean,
@@ -54,7 +55,13 @@ export function barChart(
     ];
   });
   const named = marked ? [...series, { name: 'floor (black mark)', colour: '#000000' }] : series;
-  return svg(top + groups.length * groupHeight + 8, [heading(title), ...legend(named), ...body]);
+  const bottom = top + groups.length * groupHeight;
+  return svg(bottom + 26, [
+    heading(title),
+    ...legend(named),
+    ...body,
+    text(LEFT, bottom + 12, `${axis}, from 0`, 'start'),
+  ]);
 }
 
 export interface LinePlot extends Series {
@@ -62,16 +69,22 @@ export interface LinePlot extends Series {
   readonly dashed?: boolean;
 }
 
+/** An axis: what it measures, and its values as people write them, with their unit. */
+export interface Axis {
+  readonly name: string;
+  readonly tick: (value: number) => string;
+}
+
 /** Lines over logarithmic axes. */
 export function logLogChart(
   title: string,
   lines: readonly LinePlot[],
-  ticks: { readonly x: (value: number) => string; readonly y: (value: number) => string },
+  axes: { readonly x: Axis; readonly y: Axis },
 ): string {
   const points = lines.flatMap((each) => each.points);
   const [xs, ys] = [points.map(([x]) => x), points.map(([, y]) => y)];
   const height = 420;
-  const [bottom, top, left, right] = [height - 46, 70, 80, WIDTH - 30];
+  const [bottom, top, left, right] = [height - 62, 92, 80, WIDTH - 30];
   const yLow = 10 ** Math.floor(Math.log10(Math.min(...ys)));
   const yHigh = 10 ** Math.ceil(Math.log10(Math.max(...ys)));
   const scale = (value: number, [low, high]: [number, number], [from, to]: [number, number]): number =>
@@ -82,11 +95,13 @@ export function logLogChart(
   return svg(height, [
     heading(title),
     ...legend(lines),
+    text(16, top - 18, `${axes.y.name}, logarithmic`, 'start'),
+    text((left + right) / 2, bottom + 44, `${axes.x.name}, logarithmic`, 'middle'),
     ...rows.flatMap((value) => [
       line(left, y(value), right, y(value), '#dddddd'),
-      text(left - 6, y(value) + 4, ticks.y(value), 'end'),
+      text(left - 6, y(value) + 4, axes.y.tick(value), 'end'),
     ]),
-    ...[...new Set(xs)].map((value) => text(x(value), bottom + 20, ticks.x(value), 'middle')),
+    ...[...new Set(xs)].map((value) => text(x(value), bottom + 20, axes.x.tick(value), 'middle')),
     ...lines.flatMap(({ points: path, colour, dashed }) => [
       `<polyline fill="none" stroke="${colour}" stroke-width="2"${dashed ? ' stroke-dasharray="5 4"' : ''} points="${path
         .map(([px, py]) => `${n(x(px))},${n(y(py))}`)

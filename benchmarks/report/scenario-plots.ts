@@ -1,5 +1,5 @@
 import type { RunRecord } from '../record.ts';
-import { type Measurement, sizeTitle } from '../scenarios/scenario.ts';
+import { type Figure, type Measurement, sizeTitle } from '../scenarios/scenario.ts';
 import { LINKS } from '../wire/links.ts';
 import { count, milliseconds } from './figures.ts';
 import type { PlotFile } from './markdown.ts';
@@ -15,7 +15,13 @@ export function plotsOf({ scenarios }: Pick<RunRecord, 'scenarios'>): PlotFile[]
           const shown = measurements.filter((each) => each.link === link.name && each.sizeBytes === smallest);
           if (shown.length === 0) return [];
           const title = `Operations on ${sizeTitle(smallest)}; link: ${link.title}`;
-          const svg = barChart(title, [JAVUMBO, WEEK_ONE], shown.map(barsOf), link.rttMs > 0);
+          const svg = barChart(
+            title,
+            'median time of one operation',
+            [JAVUMBO, WEEK_ONE],
+            shown.map(barsOf),
+            link.rttMs > 0,
+          );
           return [{ scenario: name, file: `operations-${link.name}.svg`, title, svg }];
         });
       case 'database-size':
@@ -23,26 +29,42 @@ export function plotsOf({ scenarios }: Pick<RunRecord, 'scenarios'>): PlotFile[]
           const shown = measurements.filter((each) => each.operation === operation && each.link === 'near');
           if (shown.length === 0) return [];
           const title = `Time of a ${operation} by the size of the database; 20 ms, 1 Gbit/s`;
-          const svg = logLogChart(title, linesOf(shown), { x: sizeTitle, y: milliseconds });
+          const svg = logLogChart(title, linesOf(shown), {
+            x: { name: 'size of the database', tick: sizeTitle },
+            y: { name: 'median time', tick: milliseconds },
+          });
           return [{ scenario: name, file: `database-size-${operation.replaceAll(' ', '-')}.svg`, title, svg }];
         });
-      case 'contention': {
-        const groups = figures
-          .filter((figure) => figure.name === 'lost' || figure.name === 'wasted uploads')
-          .map(({ name: label, conditions, javumbo, weekOne }): BarGroup => {
-            const bars = [javumbo, weekOne].map((value) => ({ value, text: count(value) }));
-            return { label: `${label}, ${conditions}`, bars };
-          });
-        const title = 'Acknowledged changes that were lost, and uploads that were wasted';
-        if (groups.length === 0) return [];
-        return [
-          { scenario: name, file: 'contention.svg', title, svg: barChart(title, [JAVUMBO, WEEK_ONE], groups, false) },
-        ];
-      }
+      case 'contention':
+        return CONTENTION_PLOTS.flatMap(({ figure, title, axis, file }) => {
+          const groups = figures.filter((each) => each.name === figure).map(countsOf);
+          if (groups.length === 0) return [];
+          return [{ scenario: name, file, title, svg: barChart(title, axis, [JAVUMBO, WEEK_ONE], groups, false) }];
+        });
       default:
         return [];
     }
   });
+}
+
+// Apart, for what is lost is what matters, and beside the uploads it would not be seen.
+const CONTENTION_PLOTS = [
+  {
+    figure: 'lost',
+    file: 'contention-lost.svg',
+    title: 'Changes that were acknowledged and lost',
+    axis: 'changes lost',
+  },
+  {
+    figure: 'wasted uploads',
+    file: 'contention-wasted.svg',
+    title: 'Uploads that were refused or overwritten',
+    axis: 'uploads wasted',
+  },
+] as const;
+
+function countsOf({ conditions, javumbo, weekOne }: Figure): BarGroup {
+  return { label: conditions, bars: [javumbo, weekOne].map((value) => ({ value, text: count(value) })) };
 }
 
 function barsOf({ operation, javumbo, weekOne }: Measurement): BarGroup {

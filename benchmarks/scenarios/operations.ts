@@ -73,7 +73,7 @@ export const operations: Scenario = {
 function timesFor(bench: Bench, link: NamedLink, sizeBytes: number): number {
   if (bench.quick) return 2;
   if (link.name === 'far') return sizeBytes === WEEK_ONE_BYTES ? 12 : 5;
-  return link.name === 'near' ? 20 : 40;
+  return (link.name === 'near' ? 20 : 40) / (bench.half ? 2 : 1);
 }
 
 function usersOf(design: DesignName): Users {

@@ -26,7 +26,7 @@ export const reviewSession: Scenario = {
       const samples = noSamples();
       await withBothDesigns(bench, link, async (designs) => {
         for (const name of DESIGN_NAMES) await designs[name].machine().read('first');
-        await inTurn(bench.quick ? 1 : link.name === 'far' ? 3 : 10, async (name) => {
+        await inTurn(bench.quick ? 1 : link.name === 'far' ? 3 : bench.half ? 5 : 10, async (name) => {
           const machine = designs[name].machine();
           const session = async () => {
             for (let card = 1; card <= CARDS; card++) await machine.write(name, answerCard(card));

@@ -2,11 +2,10 @@ import { join } from 'node:path';
 import { compareMetrics } from '../../src/bench/compare.ts';
 import { metricOf } from '../../src/bench/stats.ts';
 import { systemRandom } from '../../src/random.ts';
-import type { S3Counts } from '../../src/testing/s3-server.ts';
 import { DESIGN_NAMES, type Design, type DesignName, openDesign } from '../designs.ts';
 import { floorMs } from '../wire/lane.ts';
 import type { LinkName, NamedLink } from '../wire/links.ts';
-import type { RemoteServer } from '../wire/remote-server.ts';
+import type { Counts, RemoteServer } from '../wire/remote-server.ts';
 
 /** What a scenario works with. */
 export interface Bench {
@@ -16,6 +15,8 @@ export interface Bench {
   /** A fraction of the samples and sizes, to see that everything runs. */
   readonly quick: boolean;
   readonly links: readonly NamedLink[];
+  /** Half of the samples: for a server that takes its time, in a run of ten minutes. */
+  readonly half: boolean;
   readonly progress: (text: string) => void;
 }
 
@@ -25,6 +26,8 @@ export interface Scenario {
   readonly question: string;
   /** What is done, and what to know before believing it. */
   readonly method: string;
+  /** True where it wants a real S3 engine, which is not everywhere. Default: the loopback server. */
+  readonly engine?: boolean;
   run(bench: Bench): Promise<Findings>;
 }
 
@@ -48,7 +51,7 @@ export interface Measurement {
   readonly timesFasterHigh: number;
 }
 
-/** Requests, bytes and connections are what the server counted, per operation. */
+/** Requests, bytes and connections are what the server counted, per operation; on a real engine, the client. */
 export interface Measured {
   readonly samplesMs: readonly number[];
   readonly p50Ms: number;
@@ -112,8 +115,8 @@ export async function sample(server: RemoteServer, operation: () => Promise<unkn
 }
 
 export function trafficBetween(
-  before: S3Counts,
-  after: S3Counts,
+  before: Counts,
+  after: Counts,
 ): Omit<Sample, 'ms'> & { readonly puts: number; readonly gets: number } {
   return {
     requests: after.requests - before.requests,

@@ -16,14 +16,14 @@ export interface Link {
 // link's own; less than would fill the memory.
 const UNDERWAY_MAX_BYTES = 8 * 1024 * 1024;
 
-/** Opens a link to a port on 127.0.0.1. The caller closes it. */
-export async function openLink(targetPort: number, settings: LinkSettings): Promise<Link> {
+/** Opens a link to a port. The caller closes it. */
+export async function openLink(targetPort: number, settings: LinkSettings, host = '127.0.0.1'): Promise<Link> {
   const up = new Direction(settings);
   const down = new Direction(settings);
   const opening = new Schedule();
   const sockets = new Set<Socket>();
   const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true }, (near) => {
-    const far = connect({ port: targetPort, host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
+    const far = connect({ port: targetPort, host, allowHalfOpen: true, noDelay: true });
     for (const socket of [near, far]) {
       sockets.add(socket);
       socket.on('close', () => sockets.delete(socket));

@@ -1,6 +1,6 @@
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import type { S3Counts } from '../../src/testing/s3-server.ts';
+import { BUCKET } from './bucket.ts';
 import type { LinkSettings } from './lane.ts';
 
 export type ServerCall = { readonly id: number } & (
@@ -14,14 +14,33 @@ export interface ServerReply {
   readonly value: unknown;
 }
 
-/** The S3 server, in another process. It has the bucket `benchmarks`. */
+/** What has gone to and fro since counting began. */
+export interface Counts {
+  readonly requests: number;
+  /** Of the requests' bodies. */
+  readonly bytesUp: number;
+  /** Of the replies' bodies. */
+  readonly bytesDown: number;
+  readonly connections: number;
+  readonly operations: { readonly GetObject: number; readonly PutObject: number };
+}
+
+export interface Credentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+}
+
+/** An S3 server in another process, with a bucket for the benchmarks alone. */
 export interface RemoteServer {
+  /** What it is, as a table has it. */
+  readonly engine: string;
+  readonly credentials: Credentials;
   /** Without a link before it. */
   readonly endpoint: string;
   /** Opens a new link to it, which lives as long as the server, and returns its endpoint. */
   openLink(settings: LinkSettings): Promise<string>;
-  /** What it has seen since it started. A request counts before its reply is sent. */
-  counts(): Promise<S3Counts>;
+  /** A request counts before its reply is there. */
+  counts(): Promise<Counts>;
   /** Removes every object. */
   clear(): Promise<void>;
   close(): Promise<void>;
@@ -29,9 +48,18 @@ export interface RemoteServer {
 
 type Unnumbered<T> = T extends unknown ? Omit<T, 'id'> : never;
 
-/** Starts the compiled server process. The caller closes it. Rejects every call once the process has ended. */
+/** Starts the loopback S3 server, whose own counts are what is counted. The caller closes it. */
 export async function startRemoteServer(): Promise<RemoteServer> {
-  const child = fork(fileURLToPath(new URL('./server-process.js', import.meta.url)), [], {
+  const server = await startServerProcess([]);
+  // It takes whatever keys it is shown.
+  return { ...server, engine: 'loopback S3 server', credentials: { accessKeyId: BUCKET, secretAccessKey: BUCKET } };
+}
+
+/** Starts the compiled server process. The caller closes it. Rejects every call once the process has ended. */
+export async function startServerProcess(
+  argv: readonly string[],
+): Promise<Omit<RemoteServer, 'engine' | 'credentials'>> {
+  const child = fork(fileURLToPath(new URL('./server-process.js', import.meta.url)), argv, {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
   const waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { JavumboError } from '../failure.ts';
 import { ankiSchemaVersion, isNewerSchema, SCHEMA_VERSION } from './schema.ts';
 import type { SqlDatabase } from './sql-database.ts';

@@ -1,9 +1,7 @@
-import type { Clock } from '../clock.ts';
-import type { DatabaseCache } from '../databases/cache.ts';
 import { type RequestCounts, requestsSince } from '../databases/request-counts.ts';
-import type { UserDatabases } from '../databases/user-databases.ts';
+import type { Caching, Requester } from './requester.ts';
 import { type Metric, metricOf } from './stats.ts';
-import { type RequestTimes, timedRead, timedWrite } from './timed-request.ts';
+import type { RequestTimes } from './timed-request.ts';
 
 /** One cold request and the warm ones after it; week 1 made six. */
 export interface CacheSeries {
@@ -20,30 +18,25 @@ export interface CacheResult {
   readonly writes: CacheSeries;
 }
 
+const CACHING = { uncached: 'bypass', cold: 'drop', warm: 'use' } as const;
+
 /** Test 3.1: the same reads and the same writes, cold, warm and uncached, one after the other. */
 export async function measureCache(options: {
-  readonly cached: UserDatabases;
-  readonly uncached: UserDatabases;
-  readonly cache: DatabaseCache;
+  readonly requester: Requester;
   readonly username: string;
-  readonly noteId: number;
   readonly warmCount: number;
-  readonly clock: Clock;
   readonly requests: () => RequestCounts;
   readonly onRequest?: ((text: string) => void) | undefined;
   /** Told the name of the metric that each request belongs to, as `cacheFigures` has it, and how long it took. */
   readonly onMeasured?: ((metric: string, totalMs: number) => unknown) | undefined;
 }): Promise<CacheResult> {
-  const { cached, uncached, cache, username, noteId, warmCount, clock, requests, onRequest, onMeasured } = options;
-  const read = (databases: UserDatabases): Promise<RequestTimes> => timedRead(databases, username, clock);
-  const write = (databases: UserDatabases): Promise<RequestTimes> => timedWrite(databases, username, noteId, clock);
-
+  const { requester, username, warmCount, requests, onRequest, onMeasured } = options;
   const series = async (
     name: 'read' | 'write',
-    made: (databases: UserDatabases) => Promise<RequestTimes>,
+    made: (caching: Caching) => Promise<RequestTimes>,
   ): Promise<CacheSeries> => {
     const request = async (kind: 'uncached' | 'cold' | 'warm'): Promise<RequestTimes> => {
-      const times = await made(kind === 'uncached' ? uncached : cached);
+      const times = await made(CACHING[kind]);
       onMeasured?.(`${kind}${name === 'read' ? 'Read' : 'Write'}Ms`, times.totalMs);
       return times;
     };
@@ -52,7 +45,6 @@ export async function measureCache(options: {
       onRequest?.(`${name} without a cache, ${index + 1} of ${warmCount + 1}`);
       without.push(await request('uncached'));
     }
-    cache.invalidate(username);
     onRequest?.(`cold ${name}`);
     const cold = await request('cold');
     const before = requests();
@@ -63,7 +55,10 @@ export async function measureCache(options: {
     }
     return { cold, warm, uncached: without, warmRequests: requestsSince(before, requests()) };
   };
-  return { reads: await series('read', read), writes: await series('write', write) };
+  return {
+    reads: await series('read', (caching) => requester.read(username, caching)),
+    writes: await series('write', (caching) => requester.write(username, caching)),
+  };
 }
 
 /** What Test 3.1 measures, for whoever must know it beforehand. */

@@ -85,7 +85,7 @@ export async function measureConcurrent(options: {
   signal?.addEventListener('abort', end);
   try {
     for (let index = 0; index < workers; index++) {
-      const noteIds = Array.from({ length: edits }, (_, edit) => FIRST_NOTE_ID + index * edits + edit);
+      const noteIds = noteIdsOf(index, edits);
       const cacheDir = join(directory, `worker-${index}`);
       children.push(new Worker({ config, cacheDir, username, noteIds, retries, leaseTtlMs }, env));
     }
@@ -102,9 +102,7 @@ export async function measureConcurrent(options: {
       }),
     );
     const durationMs = monotonic() - startedAt;
-    const noteIds = await databases.read(username, ({ database }) =>
-      (database.prepare('SELECT id FROM notes ORDER BY id').all() as { id: number }[]).map(({ id }) => id),
-    );
+    const noteIds = await notesIn(databases, username);
     return {
       workers: answers.flatMap(({ results }) => results),
       durationMs,
@@ -116,6 +114,18 @@ export async function measureConcurrent(options: {
     signal?.removeEventListener('abort', end);
     end();
   }
+}
+
+/** The notes that a worker adds, one for each of its edits. */
+export function noteIdsOf(worker: number, edits: number): number[] {
+  return Array.from({ length: edits }, (_, edit) => FIRST_NOTE_ID + worker * edits + edit);
+}
+
+/** Ids of all notes, as `databases` reads them. */
+export function notesIn(databases: UserDatabases, username: string): Promise<number[]> {
+  return databases.read(username, ({ database }) =>
+    (database.prepare('SELECT id FROM notes ORDER BY id').all() as { id: number }[]).map(({ id }) => id),
+  );
 }
 
 /** A worker process, from its start to its answer. Neither promise rejects. */
@@ -218,6 +228,17 @@ export function judgeConcurrent({ workers, noteIds }: ConcurrentResult, notesBef
     missing: notesBefore - noteIds.filter((id) => !workers.some(({ noteId }) => noteId === id)).length,
     notesAtEnd: noteIds.length,
   };
+}
+
+/** Losers are what a race is about: without them the run says little about conflicts. `remedy`: what to try. */
+export function concurrentDoubts(
+  { conflicts }: ConcurrentVerdict,
+  workers: number,
+  retries: number,
+  remedy: string,
+): string[] {
+  if (retries > 0 || conflicts >= workers - 1) return [];
+  return [`only ${conflicts} of ${workers - 1} possible conflicts: the workers hardly met; try ${remedy}`];
 }
 
 /** What Test 4.2 measures, for whoever must know it beforehand. */

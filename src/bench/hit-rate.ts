@@ -1,8 +1,6 @@
-import type { Clock } from '../clock.ts';
 import { type RequestCounts, requestsSince } from '../databases/request-counts.ts';
-import type { UserDatabases } from '../databases/user-databases.ts';
+import type { Requester } from './requester.ts';
 import { type Metric, metricOf } from './stats.ts';
-import { timedRead } from './timed-request.ts';
 
 export interface HitRateRequest {
   /** Told before the request, from the state of the cache, and not from how long it took. */
@@ -13,19 +11,17 @@ export interface HitRateRequest {
 
 /** Test 3.2: reads of one user, one after the other, beginning with an empty cache. */
 export async function measureHitRate(options: {
-  readonly databases: UserDatabases;
+  readonly requester: Requester;
   readonly username: string;
   readonly requests: number;
-  readonly clock: Clock;
   readonly counts: () => RequestCounts;
   readonly onRequest?: ((request: HitRateRequest, index: number) => void) | undefined;
 }): Promise<HitRateRequest[]> {
-  const { databases, username, requests, clock, counts, onRequest } = options;
+  const { requester, username, requests, counts, onRequest } = options;
   const made: HitRateRequest[] = [];
   for (let index = 0; index < requests; index++) {
-    const hit = databases.isCached(username);
     const before = counts();
-    const { totalMs } = await timedRead(databases, username, clock);
+    const { hit, totalMs } = await requester.read(username, 'use');
     const request = { hit, totalMs, gets: requestsSince(before, counts()).get };
     made.push(request);
     onRequest?.(request, index);

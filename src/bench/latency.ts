@@ -3,8 +3,9 @@ import { addNote } from '../anki/note.ts';
 import type { Clock } from '../clock.ts';
 import type { UserDatabases } from '../databases/user-databases.ts';
 import type { Random } from '../random.ts';
+import type { Requester } from './requester.ts';
 import { type Metric, metricOf } from './stats.ts';
-import { type RequestTimes, timedWrite } from './timed-request.ts';
+import type { RequestTimes } from './timed-request.ts';
 
 export interface LatencyResult {
   readonly times: readonly RequestTimes[];
@@ -36,25 +37,22 @@ export async function createWithNotes(
 
 /**
  * Test 2.3: requests one after the other (a closed loop), each reading and changing one row of a database that is
- * fetched and stored every time. `databases` must not cache.
+ * fetched and stored every time.
  */
-export async function measureLatency(
-  databases: UserDatabases,
-  username: string,
-  noteIds: readonly number[],
-  options: {
-    readonly requests: number;
-    readonly clock: Clock;
-    readonly onRequest?: (index: number, times: RequestTimes) => void;
-  },
-): Promise<LatencyResult> {
-  const { clock, requests, onRequest } = options;
+export async function measureLatency(options: {
+  readonly requester: Requester;
+  /** Without a cache, to look at the database at the end. */
+  readonly databases: UserDatabases;
+  readonly username: string;
+  readonly requests: number;
+  readonly onRequest?: (index: number, times: RequestTimes) => void;
+}): Promise<LatencyResult> {
+  const { requester, databases, username, requests, onRequest } = options;
   const times: RequestTimes[] = [];
   const versions: string[] = [];
   let firstSizeBytes = 0;
   for (let index = 0; index < requests; index++) {
-    const noteId = noteIds[index % noteIds.length] ?? 0;
-    const { version, sizeBeforeBytes, ...measured } = await timedWrite(databases, username, noteId, clock);
+    const { version, sizeBeforeBytes, ...measured } = await requester.write(username, 'bypass');
     if (index === 0) firstSizeBytes = sizeBeforeBytes;
     versions.push(version);
     times.push(measured);

@@ -10,7 +10,7 @@ import { systemRandom } from '../random.ts';
 import type { Report } from '../report/document.ts';
 import { runScript, SCRIPTS } from '../testing/child-process.ts';
 import { startDynamoServer } from '../testing/dynamo-server.ts';
-import type { EngineEnvironment } from '../testing/engines/ceph-rgw.ts';
+import type { EngineEnvironment } from '../testing/engines/engine.ts';
 import { CountingDatabaseStore } from './counting-store.ts';
 import { RetryingDatabaseStore } from './retrying-store.ts';
 import { S3DatabaseStore } from './s3-store.ts';

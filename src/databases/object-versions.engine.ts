@@ -16,7 +16,7 @@ import { systemClock } from '../clock.ts';
 import { SILENT } from '../deployment/client-options.ts';
 import { systemRandom } from '../random.ts';
 import { runScript, SCRIPTS } from '../testing/child-process.ts';
-import type { EngineEnvironment } from '../testing/engines/ceph-rgw.ts';
+import type { EngineEnvironment } from '../testing/engines/engine.ts';
 import type { Json } from '../testing/run-command.ts';
 import { listAll } from './object-versions.ts';
 import { describeObjectVersions, type ObjectsUnderTest } from './object-versions-contract.ts';

@@ -1,4 +1,4 @@
-import { createReadStream, createWriteStream } from 'node:fs';
+import { createWriteStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -14,7 +14,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { statusOf } from '../aws-errors.ts';
 import { JavumboError } from '../failure.ts';
-import { digestOf } from './file.ts';
+import { digestOf, readStreamOf } from './file.ts';
 import { asReadFailure, type S3Subject, whatBecameOfDelete, whatBecameOfPut } from './s3-errors.ts';
 import {
   describe,
@@ -205,7 +205,7 @@ export class S3DatabaseStore implements DatabaseStore {
     const checksum = await this.#checksumOf(source);
     // Told where it ends, the stream ends with its last byte. Left to find out, it can be overtaken by the reply, and a
     // request that never ended takes its connection with it.
-    const body = createReadStream(source, size > 0 ? { end: size - 1 } : {});
+    const body = readStreamOf(source, size);
     // The SDK pipes the body without listening for its errors: unheard, one would end the process.
     const request = new AbortController();
     let unreadable: Error | undefined;

@@ -57,7 +57,8 @@ export function describeSqliteEngine(engine: SqliteEngine): void {
   });
 }
 
-const CLAUSES = [
+/** What is tested of every engine. */
+export const CLAUSES = [
   readsBackWhatWasWritten,
   bindsEveryKindOfValue,
   countsTheRowsThatAStatementChanged,

@@ -9,6 +9,7 @@ import { Retries, type RetryPolicy } from '../retry.ts';
 import { addTableRequests, NO_TABLE_REQUESTS, type TableRequests } from '../table-requests.ts';
 import {
   answerSchema,
+  type ContainerIdentity,
   type FunctionAnswer,
   type FunctionFailure,
   type FunctionRequest,
@@ -27,6 +28,12 @@ export interface FunctionClientOptions {
   readonly interruption?: InterruptibleOptions | undefined;
 }
 
+/** Which container answered a call. */
+export interface AnsweredCall {
+  readonly operation: Operation;
+  readonly container: ContainerIdentity;
+}
+
 /** What a write needs: which note, and where. Its guid is made where none is given. */
 export type WriteRequest = Omit<FunctionRequest<'write'>, 'operation' | 'guid'> & {
   readonly guid?: string | undefined;
@@ -42,6 +49,7 @@ export class FunctionClient {
   readonly #retries: Retries;
   readonly #interruption: InterruptibleOptions | undefined;
   #use = NO_FUNCTION_USE;
+  readonly #answers: AnsweredCall[] = [];
   #requests = { store: NO_REQUESTS, tables: NO_TABLE_REQUESTS };
 
   constructor(options: FunctionClientOptions) {
@@ -54,6 +62,11 @@ export class FunctionClient {
   /** Of all calls so far, repeated ones included. */
   use(): FunctionUse {
     return this.#use;
+  }
+
+  /** Every answer so far, in the order in which they came: which container gave it. */
+  answers(): readonly AnsweredCall[] {
+    return this.#answers;
   }
 
   /** What the function asked of the store and of the tables, as far as its answers say. */
@@ -139,7 +152,7 @@ export class FunctionClient {
     try {
       const { result, ...circumstances } = await this.call({ operation: 'read', username, guid, stalenessSeconds: 0 });
       if (result.note != null) {
-        const { version, sizeBytes, fromCache, note } = result;
+        const { version, fromCache, note } = result;
         const written = {
           outcome: 'committed',
           version,
@@ -147,7 +160,6 @@ export class FunctionClient {
           noteId: note.noteId,
           guid,
           fromCache,
-          sizeBytes,
         } as const;
         return { ...circumstances, operation: 'write', result: written };
       }
@@ -174,7 +186,8 @@ export class FunctionClient {
   #answerOf<O extends Operation>(operation: O, payload: string): FunctionAnswer<O> {
     const answer = answerSchema.safeParse(jsonOf(payload));
     if (!answer.success || answer.data.operation !== operation) throw this.#notOurs(payload);
-    const { requests, tableRequests } = answer.data;
+    const { requests, tableRequests, container } = answer.data;
+    this.#answers.push({ operation, container });
     const { store, tables } = this.#requests;
     this.#requests = { store: addRequests(store, requests), tables: addTableRequests(tables, tableRequests) };
     if ('error' in answer.data) throw this.#asOwnFailure(answer.data.error);

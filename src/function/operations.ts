@@ -88,12 +88,12 @@ async function write(request: ParsedRequest<'write'>, context: OperationContext)
   const startedAt = clock.monotonic();
   let begunAt: number | undefined;
   let endedAt = startedAt;
-  let sizeBytes = 0;
+  let sizeBeforeBytes = 0;
   const edit = (database: SqliteDatabase): ReturnType<typeof addNote> => {
     context.onAttempt();
     begunAt ??= clock.monotonic();
+    sizeBeforeBytes = sizeOf(database);
     const added = addNote(database, { fields, deck, tags, noteId, guid }, context);
-    sizeBytes = sizeOf(database);
     endedAt = clock.monotonic();
     return added;
   };
@@ -106,7 +106,7 @@ async function write(request: ParsedRequest<'write'>, context: OperationContext)
       noteId: value.noteId,
       guid: value.guid,
       fromCache,
-      sizeBytes,
+      sizeBeforeBytes,
     },
     // With several attempts: until the first began, from there to the end of the last edit, and what came after.
     phases: {

@@ -3,11 +3,11 @@
  * and a run that is killed leaves the old one; a pipe, a device or a file that is mounted is written where it stands.
  */
 import { constants } from 'node:fs';
-import { access, type FileHandle, open, readlink, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { access, type FileHandle, open, rm, stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import type { Context, Output } from '../cli/context.ts';
+import { partOf, pathBehindLinks, replaceFile } from '../cli/replace-file.ts';
 import { codeOf, JavumboError, messageOf } from '../failure.ts';
-import type { Random } from '../random.ts';
 import type { Report } from './document.ts';
 import { openFifo } from './fifo.ts';
 import { junitOf } from './junit.ts';
@@ -123,7 +123,7 @@ async function openFile(
   if (existing !== undefined && !existing.isFile()) return heldOpen(path, await open(path, 'w'));
   if (appending) return heldOpen(path, await open(path, 'a'), { apart: true });
   if (existing !== undefined) await access(path, constants.W_OK);
-  const write = (text: string): Promise<void> => replaceWhole(path, text, existing?.mode, random);
+  const write = (text: string): Promise<void> => replaceFile(path, text, { mode: existing?.mode, random });
   // An empty file beside it, made and removed, proves that the directory is there and takes files.
   const probe = partOf(path, random);
   try {
@@ -135,18 +135,6 @@ async function openFile(
   }
   await rm(probe);
   return { path, write };
-}
-
-/** Where a file is or will be: a link may point to a file that is still to be made. */
-async function pathBehindLinks(file: string): Promise<string> {
-  try {
-    return await realpath(file);
-  } catch (error) {
-    if (codeOf(error) !== 'ENOENT') throw error;
-  }
-  // Nothing is there, or a link to nothing.
-  const target = await readlink(file).catch(() => undefined);
-  return target === undefined ? resolve(file) : pathBehindLinks(resolve(await realpath(dirname(file)), target));
 }
 
 /** `apart`: with a blank line after what is there, without which a heading may be none. */
@@ -162,31 +150,4 @@ function heldOpen(path: string, handle: FileHandle, { apart = false } = {}): Des
       }
     },
   };
-}
-
-async function replaceWhole(path: string, text: string, mode: number | undefined, random: Random): Promise<void> {
-  const part = partOf(path, random);
-  try {
-    const handle = await open(part, 'wx');
-    try {
-      await handle.writeFile(text);
-      if (mode !== undefined) await handle.chmod(mode & 0o777);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(part, path).catch(async (error: unknown) => {
-      // A file that a container has mounted for itself (-v r.json:/r.json) is in use, and takes bytes all the same.
-      if (codeOf(error) !== 'EBUSY') throw error;
-      await writeFile(path, text);
-      await rm(part);
-    });
-  } catch (error) {
-    await rm(part, { force: true });
-    throw error;
-  }
-}
-
-function partOf(path: string, random: Random): string {
-  return join(dirname(path), `.${basename(path)}.${random.hex(8)}.part`);
 }

@@ -4,7 +4,7 @@
  */
 import { processContext } from '../cli/context.ts';
 import { main } from '../main.ts';
+import { peakMemoryBytes } from './peak-memory.ts';
 
 process.exitCode = await main(process.argv.slice(2), { ...processContext(), stdout: { write: () => true } });
-// Node gives kilobytes on every platform. (https://nodejs.org/api/process.html#processresourceusage)
-process.stdout.write(String(process.resourceUsage().maxRSS * 1024));
+process.stdout.write(String(peakMemoryBytes()));

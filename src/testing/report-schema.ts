@@ -3,6 +3,7 @@ import { CACHE_FIGURES } from '../bench/cache.ts';
 import { CONCURRENT_FIGURES } from '../bench/concurrent.ts';
 import { HIT_RATE_FIGURES } from '../bench/hit-rate.ts';
 import { LATENCY_FIGURES } from '../bench/latency.ts';
+import { planVia } from '../commands/bench/via.ts';
 import type { Report } from '../report/document.ts';
 import { reportJsonSchema } from '../report/schema.ts';
 import type { FigureNames } from '../report/threshold.ts';
@@ -27,10 +28,11 @@ export function reportFindings(document: unknown): string[] {
     );
   }
   // A benchmark measures what it declares, or a threshold on it would be refused.
-  const { kind, name, metrics, derived } = document as Report;
-  const declared = FIGURES[name];
+  const { kind, name, metrics, derived, parameters } = document as Report;
+  const own = FIGURES[name];
   if (kind === 'verify') return [];
-  if (declared === undefined) return [`the figures of bench ${name} are not declared`];
+  if (own === undefined) return [`the figures of bench ${name} are not declared`];
+  const declared = parameters.via === 'function' ? planVia({ parameters, figures: own }, 'function').figures : own;
   return [
     ...Object.keys(metrics).filter((metric) => !declared.metrics.includes(metric)),
     ...Object.keys(derived).filter((figure) => !declared.derived.includes(figure)),

@@ -1,6 +1,7 @@
 import { createCollection } from '../anki/collection.ts';
 import { addNote } from '../anki/note.ts';
 import { createWithNotes, latencyFigures, measureLatency } from '../bench/latency.ts';
+import { ProcessRequester } from '../bench/requester.ts';
 import { withTestUser } from '../bench/test-user.ts';
 import { type RequestCounts, requestsSince } from '../databases/request-counts.ts';
 import { integrityFindings, type SqliteDatabase, tableCounts } from '../databases/sqlite.ts';
@@ -165,9 +166,13 @@ async function latency(
 
     const before = deployment.requests();
     let measured: RequestCounts = before;
-    const result = await measureLatency(databases, username, noteIds, {
+    const { cache } = deployment;
+    const requester = new ProcessRequester({ cached: databases, uncached: databases, cache, clock, noteIds });
+    const result = await measureLatency({
+      requester,
+      databases,
+      username,
       requests: REQUESTS,
-      clock,
       onRequest: () => {
         measured = deployment.requests();
       },

@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs';
 import { cacheFigures, measureCache } from '../bench/cache.ts';
 import { hitRateFigures, measureHitRate } from '../bench/hit-rate.ts';
 import { createWithNotes } from '../bench/latency.ts';
+import { ProcessRequester } from '../bench/requester.ts';
 import { withTestUser } from '../bench/test-user.ts';
 import { requestsSince } from '../databases/request-counts.ts';
 import type { SqliteDatabase } from '../databases/sqlite.ts';
@@ -63,16 +64,12 @@ async function onMachine(
 async function speedup(assert: Assert, deployment: Deployment, sources: Sources, figures: Figures): Promise<void> {
   const uncached = deployment.databases({ cacheTtlDefault: 0, caching: false });
   const removed = await onMachine(deployment, sources, '3-1', async ({ databases, cache }, username) => {
-    const [noteId = 0, ...others] = await createWithNotes(uncached, username, 20, sources);
-    assertEqual(assert, 'the database has 20 notes', others.length + 1, 20);
+    const noteIds = await createWithNotes(uncached, username, 20, sources);
+    assertEqual(assert, 'the database has 20 notes', noteIds.length, 20);
     const result = await measureCache({
-      cached: databases,
-      uncached,
-      cache,
+      requester: new ProcessRequester({ cached: databases, uncached, cache, clock: sources.clock, noteIds }),
       username,
-      noteId,
       warmCount: WARM_REQUESTS,
-      clock: sources.clock,
       requests: () => deployment.requests(),
     });
     const { metrics, derived } = cacheFigures(result);
@@ -94,13 +91,12 @@ async function speedup(assert: Assert, deployment: Deployment, sources: Sources,
 
 async function hitRate(assert: Assert, deployment: Deployment, sources: Sources, figures: Figures): Promise<void> {
   const uncached = deployment.databases({ cacheTtlDefault: 0, caching: false });
-  const removed = await onMachine(deployment, sources, '3-2', async ({ databases }, username) => {
-    await createWithNotes(uncached, username, 10, sources);
+  const removed = await onMachine(deployment, sources, '3-2', async ({ databases, cache }, username) => {
+    const noteIds = await createWithNotes(uncached, username, 10, sources);
     const made = await measureHitRate({
-      databases,
+      requester: new ProcessRequester({ cached: databases, uncached, cache, clock: sources.clock, noteIds }),
       username,
       requests: HIT_RATE_REQUESTS,
-      clock: sources.clock,
       counts: () => deployment.requests(),
     });
     const { metrics, derived } = hitRateFigures(made);

@@ -1,5 +1,5 @@
 import { addNote } from '../anki/note.ts';
-import { type ConcurrentVerdict, concurrentFigures, judgeConcurrent, measureConcurrent } from '../bench/concurrent.ts';
+import { concurrentDoubts, concurrentFigures, judgeConcurrent, measureConcurrent } from '../bench/concurrent.ts';
 import { createWithNotes } from '../bench/latency.ts';
 import { withTestUser } from '../bench/test-user.ts';
 import { conflictFailure } from '../databases/outcome-failures.ts';
@@ -126,14 +126,8 @@ async function concurrentWrites(
     await databases.read(username, ({ database }) => {
       assertEqual(assert, claim('the database is not damaged'), integrityFindings(database).join('; '), '');
     });
-    figures.warnings = [...figures.warnings, ...fewConflicts(verdict, retries)];
+    figures.warnings = [...figures.warnings, ...concurrentDoubts(verdict, WORKERS, retries, 'a longer --rtt')];
     return username;
   });
   await assertCleanedUp(assert, deployment, sources.run, removed, claim);
-}
-
-/** Losers are what a race is about: without them the run says little about conflicts. */
-function fewConflicts({ conflicts }: ConcurrentVerdict, retries: number): string[] {
-  if (retries > 0 || conflicts >= WORKERS - 1) return [];
-  return [`only ${conflicts} of ${WORKERS - 1} possible conflicts: the workers hardly met; try a longer --rtt`];
 }

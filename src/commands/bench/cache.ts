@@ -12,8 +12,9 @@ import {
   reportView,
   runScenario,
 } from './scenario.ts';
+import { functionLines, openRequester, planVia, type ViaFlags, viaOption } from './via.ts';
 
-interface CacheOptions extends ReportFlags {
+interface CacheOptions extends ReportFlags, ViaFlags {
   readonly requests: number;
   readonly notes: number;
 }
@@ -24,56 +25,56 @@ export function registerBenchCache(parent: Command, execute: Execute): void {
     .description('Test 3.1: what a cached request saves, beside the same one uncached')
     .option('--requests <n>', 'how many warm requests after the cold one', parsePositive, 6)
     .addHelpText('after', '\nExample:\n  $ javumbo bench cache --rtt 171ms');
-  benchOptions(notesOption(command, 20)).action((options: CacheOptions) =>
+  benchOptions(viaOption(notesOption(command, 20))).action((options: CacheOptions) =>
     execute(command, (invocation) => benchCache(invocation, options), cacheView),
   );
 }
 
 export async function benchCache(
   invocation: Invocation,
-  { requests, notes, ...output }: CacheOptions,
+  { requests, notes, via, ...output }: CacheOptions,
 ): Promise<BenchResult> {
   const { CACHE_FIGURES, cacheFigures, measureCache } = await import('../../bench/cache.ts');
   const { createWithNotes } = await import('../../bench/latency.ts');
   const { metricsOf } = await import('../../bench/stats.ts');
   const { requestsSince } = await import('../../databases/request-counts.ts');
   const { context } = invocation;
-  const plan = {
-    name: 'cache',
-    parameters: { requests, notes, loop: 'closed' },
-    cacheTtlDefault: FUNCTION_CACHE_TTL,
-    operation: 'one read or write: half of them without a cache, the others cold or warm',
-    figures: CACHE_FIGURES,
-  };
+  const plan = planVia(
+    {
+      name: 'cache',
+      parameters: { requests, notes, loop: 'closed' },
+      cacheTtlDefault: FUNCTION_CACHE_TTL,
+      operation: 'one read or write: half of them without a cache, the others cold or warm',
+      figures: CACHE_FIGURES,
+    },
+    via,
+  );
   return runScenario(
     invocation,
     { rttDefaultMs: DEFAULT_RTT_MS },
     output,
     plan,
     async ({ deployment, username, progress, measuring }) => {
-      const cached = deployment.databases({ cacheTtlDefault: FUNCTION_CACHE_TTL });
       const uncached = deployment.databases({ cacheTtlDefault: 0, caching: false });
-      const [noteId = 0] = await createWithNotes(uncached, username, notes, context);
+      const noteIds = await createWithNotes(uncached, username, notes, context);
+      const { requester, parts, lambda } = await openRequester(via, deployment, context.clock, noteIds);
       const before = deployment.requests();
       const samples: Record<string, number[]> = Object.fromEntries(CACHE_FIGURES.metrics.map((name) => [name, []]));
-      measuring(() => ({ metrics: metricsOf(samples), requests: requestsSince(before, deployment.requests()) }));
+      const requested = () => ({ ...requestsSince(before, deployment.requests()), ...lambda() });
+      measuring(() => ({ metrics: metricsOf(samples), requests: requested() }));
       const result = await measureCache({
-        cached,
-        uncached,
-        cache: deployment.cache,
+        requester,
         username,
-        noteId,
         warmCount: requests,
-        clock: context.clock,
         requests: () => deployment.requests(),
         onRequest: (text) => progress.show(text),
         onMeasured: (metric, totalMs) => samples[metric]?.push(totalMs),
       });
       const { metrics, derived } = cacheFigures(result);
       return {
-        metrics,
-        derived,
-        requests: requestsSince(before, deployment.requests()),
+        metrics: { ...metrics, ...parts().metrics },
+        derived: { ...derived, ...parts().derived },
+        requests: requested(),
         operations: 4 * (requests + 1),
         warnings: cacheDoubts(derived),
       };
@@ -107,7 +108,8 @@ const ROWS = [
   ['query of a write', 'uncachedQueryMs', 'warmQueryMs'],
 ] as const;
 
-export const cacheView = reportView(({ metrics, derived }, paint) => {
+export const cacheView = reportView((report, paint) => {
+  const { metrics, derived } = report;
   const mean = (name: string): number => metrics[name]?.mean ?? Number.NaN;
   const of = (name: string): number => derived[name] ?? Number.NaN;
   return [
@@ -123,5 +125,6 @@ export const cacheView = reportView(({ metrics, derived }, paint) => {
     `a warm read is ${of('readSpeedup').toFixed(1)} times faster than a cold one: ${formatMs(of('readSavedMs'))} (${of('readReductionPercent').toFixed(1)} %) saved`,
     `a warm write is ${of('writeSpeedup').toFixed(1)} times faster than a cold one: ${formatMs(of('writeSavedMs'))} (${of('writeReductionPercent').toFixed(1)} %) saved`,
     `warm reads made ${of('getsOnWarmReads')} GET; warm writes ${of('getsOnWarmWrites')} GET and ${of('putsOnWarmWrites')} PUT`,
+    ...functionLines(report),
   ];
 });

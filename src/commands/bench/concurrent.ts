@@ -1,7 +1,12 @@
 import type { Command } from 'commander';
-import type { ConcurrentVerdict } from '../../bench/concurrent.ts';
+import type { ConcurrentResult, ConcurrentVerdict } from '../../bench/concurrent.ts';
+import type { measureConcurrentFunction } from '../../bench/concurrent-function.ts';
 import type { Execute, Invocation } from '../../cli/execute.ts';
 import { formatMs } from '../../cli/format.ts';
+import type { Deployment } from '../../deployment/deployment.ts';
+import { JavumboError } from '../../failure.ts';
+import type { FunctionUse } from '../../function/use.ts';
+import type { ReportParts } from '../../report/start.ts';
 import { parseCount } from '../db/exec.ts';
 import { type LeaseFlags, leaseOptions } from '../db/lease-options.ts';
 import { benchOptions, type ReportFlags } from '../report-options.ts';
@@ -14,8 +19,9 @@ import {
   reportView,
   runScenario,
 } from './scenario.ts';
+import { functionLines, planVia, type ViaFlags, viaOption } from './via.ts';
 
-interface ConcurrentOptions extends LeaseFlags, ReportFlags {
+interface ConcurrentOptions extends LeaseFlags, ReportFlags, ViaFlags {
   readonly workers: number;
   readonly requests: number;
   readonly notes: number;
@@ -34,35 +40,52 @@ export function registerBenchConcurrent(parent: Command, execute: Execute): void
       parseCount,
     )
     .addHelpText('after', '\nExample:\n  $ javumbo bench concurrent --workers 10 --retries 0');
-  benchOptions(leaseOptions(notesOption(command, 5))).action((options: ConcurrentOptions) =>
+  benchOptions(viaOption(leaseOptions(notesOption(command, 5)))).action((options: ConcurrentOptions) =>
     execute(command, (invocation) => benchConcurrent(invocation, options), concurrentView),
   );
 }
 
 export async function benchConcurrent(
   invocation: Invocation,
-  { workers, requests, notes, retries = workers * requests - 1, lease = false, leaseTtl, ...output }: ConcurrentOptions,
+  {
+    workers,
+    requests,
+    notes,
+    retries = workers * requests - 1,
+    lease = false,
+    leaseTtl,
+    via,
+    ...output
+  }: ConcurrentOptions,
 ): Promise<BenchResult> {
-  const { CONCURRENT_FIGURES, concurrentFigures, judgeConcurrent, measureConcurrent } = await import(
+  const { CONCURRENT_FIGURES, concurrentDoubts, concurrentFigures, judgeConcurrent } = await import(
     '../../bench/concurrent.ts'
   );
   const { createWithNotes } = await import('../../bench/latency.ts');
   const { context } = invocation;
-  const plan = {
-    name: 'concurrent',
-    parameters: {
-      workers,
-      requests,
-      notes,
-      retries,
-      lease,
-      ...(lease ? { leaseTtlMs: leaseTtl } : {}),
-      loop: 'closed',
+  if (lease && via === 'function') {
+    throw new JavumboError('usage', 'the function takes no lease: its writers race', {
+      try: 'one of --lease and --via function',
+    });
+  }
+  const plan = planVia(
+    {
+      name: 'concurrent',
+      parameters: {
+        workers,
+        requests,
+        notes,
+        retries,
+        lease,
+        ...(lease ? { leaseTtlMs: leaseTtl } : {}),
+        loop: 'closed',
+      },
+      cacheTtlDefault: FUNCTION_CACHE_TTL,
+      operation: 'one committed change, with all that the others of the race cost',
+      figures: CONCURRENT_FIGURES,
     },
-    cacheTtlDefault: FUNCTION_CACHE_TTL,
-    operation: 'one committed change, with all that the others of the race cost',
-    figures: CONCURRENT_FIGURES,
-  };
+    via,
+  );
   return runScenario(
     invocation,
     { rttDefaultMs: DEFAULT_RTT_MS },
@@ -73,38 +96,83 @@ export async function benchConcurrent(
       if (lease) await deployment.locks();
       const databases = deployment.databases({ cacheTtlDefault: 0, caching: false });
       await createWithNotes(databases, username, notes, context);
-      // Swept by the next process if this one is killed.
-      const directory = deployment.cache.workDirectory();
-      const result = await measureConcurrent({
-        config: deployment.config,
-        directory: directory.path,
-        env: context.env,
+      const race = {
         databases,
         username,
         workers,
         edits: requests,
         retries,
-        leaseTtlMs: lease ? leaseTtl : undefined,
         monotonic: () => context.clock.monotonic(),
-        onProgress: (text) => progress.show(text),
-        signal: context.signal,
-      }).finally(directory.release);
+        onProgress: (text: string) => progress.show(text),
+      };
+      const { result, more, lambda } =
+        via === 'function'
+          ? await inContainers(deployment, race)
+          : await inProcesses(invocation, deployment, race, lease ? leaseTtl : undefined);
       const verdict = judgeConcurrent(result, notes);
+      const { metrics, derived } = concurrentFigures(result, verdict);
       const failureReasons = reasons(
         verdict,
         result.workers.flatMap(({ error }) => error ?? []),
       );
       return {
-        ...concurrentFigures(result, verdict),
+        metrics: { ...metrics, ...more.metrics },
+        derived: { ...derived, ...more.derived },
         workers: result.workers,
-        requests: { ...result.requests, ...(lease ? { dynamo: result.tableRequests } : {}) },
+        requests: { ...result.requests, ...(lease ? { dynamo: result.tableRequests } : {}), ...lambda },
         operations: verdict.committed,
-        warnings: lease ? [] : concurrentDoubts(verdict, workers, retries),
+        warnings: lease ? [] : concurrentDoubts(verdict, workers, retries, 'a longer --rtt or more --workers'),
         passed: failureReasons.length === 0,
         failureReasons,
       };
     },
   );
+}
+
+type Race = Omit<Parameters<typeof measureConcurrentFunction>[0], 'client'>;
+
+/** How a race ended, with what its report has more. */
+interface Raced {
+  readonly result: ConcurrentResult;
+  readonly more: Required<Pick<ReportParts, 'metrics' | 'derived'>>;
+  readonly lambda: { readonly lambda?: FunctionUse };
+}
+
+async function inProcesses(
+  { context }: Invocation,
+  deployment: Deployment,
+  race: Race,
+  leaseTtlMs: number | undefined,
+): Promise<Raced> {
+  const { measureConcurrent } = await import('../../bench/concurrent.ts');
+  const { env, signal } = context;
+  // Swept by the next process if this one is killed.
+  const directory = deployment.cache.workDirectory();
+  const { config } = deployment;
+  const result = await measureConcurrent({
+    ...race,
+    config,
+    directory: directory.path,
+    env,
+    leaseTtlMs,
+    signal,
+  }).finally(directory.release);
+  return { result, more: { metrics: {}, derived: {} }, lambda: {} };
+}
+
+async function inContainers(deployment: Deployment, race: Race): Promise<Raced> {
+  const { measureConcurrentFunction } = await import('../../bench/concurrent-function.ts');
+  const { functionFigures } = await import('../../bench/function-requester.ts');
+  const { lambdaSince } = await import('../../function/use.ts');
+  const client = await deployment.function();
+  const before = deployment.functionUse();
+  const result = await measureConcurrentFunction({ ...race, client });
+  const invocationMs = result.workers.map(({ durationMs }) => durationMs);
+  return {
+    result,
+    more: functionFigures({ ...result.calls, invocationMs, containers: result.writers }),
+    lambda: lambdaSince(before, deployment.functionUse()),
+  };
 }
 
 function reasons(verdict: ConcurrentVerdict, errors: readonly string[]): string[] {
@@ -118,15 +186,8 @@ function reasons(verdict: ConcurrentVerdict, errors: readonly string[]): string[
   ];
 }
 
-/** Losers are what a race is about: without them the run says little about conflicts. */
-export function concurrentDoubts({ conflicts }: ConcurrentVerdict, workers: number, retries: number): string[] {
-  if (retries > 0 || conflicts >= workers - 1) return [];
-  return [
-    `only ${conflicts} of ${workers - 1} possible conflicts: the workers hardly met; try a longer --rtt or more --workers`,
-  ];
-}
-
-export const concurrentView = reportView(({ workers = [], metrics, derived, parameters }) => {
+export const concurrentView = reportView((report) => {
+  const { workers = [], metrics, derived, parameters } = report;
   const of = (name: string): number => derived[name] ?? Number.NaN;
   const { successMs } = metrics;
   return [
@@ -135,12 +196,13 @@ export const concurrentView = reportView(({ workers = [], metrics, derived, para
         `note ${noteId}  ${outcome.padEnd(9)}  ${String(attempts).padStart(3)} ${attempts === 1 ? 'attempt ' : 'attempts'}  ${formatMs(durationMs).padStart(9)}`,
     ),
     '',
-    `${workers.length} changes by ${parameters.workers} processes: ${of('committed')} committed, ${of('conflicts')} conflicts, ${of('unknown')} unknown, ${of('other')} other`,
+    `${workers.length} changes by ${parameters.workers} ${parameters.via === 'function' ? 'callers' : 'processes'}: ${of('committed')} committed, ${of('conflicts')} conflicts, ${of('unknown')} unknown, ${of('other')} other`,
     ...(successMs === undefined
       ? []
       : [
           `committed after ${formatMs(successMs.min)} to ${formatMs(successMs.max)}, ${formatMs(successMs.mean)} on average; all in after ${formatMs(of('allInMs'))}`,
         ]),
     `the database holds ${of('notesAtEnd')} notes: ${of('lost')} acknowledged ones lost, ${of('unexpected')} refused ones there`,
+    ...functionLines(report),
   ];
 });

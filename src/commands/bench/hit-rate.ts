@@ -12,8 +12,9 @@ import {
   reportView,
   runScenario,
 } from './scenario.ts';
+import { functionLines, openRequester, planVia, type ViaFlags, viaOption } from './via.ts';
 
-interface HitRateOptions extends ReportFlags {
+interface HitRateOptions extends ReportFlags, ViaFlags {
   readonly requests: number;
   readonly notes: number;
 }
@@ -24,45 +25,50 @@ export function registerBenchHitRate(parent: Command, execute: Execute): void {
     .description('Test 3.2: how many reads of one user the cache serves')
     .option('--requests <n>', 'how many reads, one after the other', parsePositive, 50)
     .addHelpText('after', '\nExample:\n  $ javumbo bench hit-rate --rtt 171ms');
-  benchOptions(notesOption(command, 10)).action((options: HitRateOptions) =>
+  benchOptions(viaOption(notesOption(command, 10))).action((options: HitRateOptions) =>
     execute(command, (invocation) => benchHitRate(invocation, options), hitRateView),
   );
 }
 
 export async function benchHitRate(
   invocation: Invocation,
-  { requests, notes, ...output }: HitRateOptions,
+  { requests, notes, via, ...output }: HitRateOptions,
 ): Promise<BenchResult> {
   const { HIT_RATE_FIGURES, hitRateFigures, measureHitRate } = await import('../../bench/hit-rate.ts');
   const { createWithNotes } = await import('../../bench/latency.ts');
   const { requestsSince } = await import('../../databases/request-counts.ts');
   const { context } = invocation;
-  const plan = {
-    name: 'hit-rate',
-    parameters: { requests, notes, loop: 'closed' },
-    cacheTtlDefault: FUNCTION_CACHE_TTL,
-    operation: 'one read of a user who reads again and again',
-    figures: HIT_RATE_FIGURES,
-  };
+  const plan = planVia(
+    {
+      name: 'hit-rate',
+      parameters: { requests, notes, loop: 'closed' },
+      cacheTtlDefault: FUNCTION_CACHE_TTL,
+      operation: 'one read of a user who reads again and again',
+      figures: HIT_RATE_FIGURES,
+    },
+    via,
+  );
   return runScenario(
     invocation,
     { rttDefaultMs: DEFAULT_RTT_MS },
     output,
     plan,
     async ({ deployment, username, progress, measuring }) => {
-      await createWithNotes(deployment.databases({ cacheTtlDefault: 0, caching: false }), username, notes, context);
+      const uncached = deployment.databases({ cacheTtlDefault: 0, caching: false });
+      const noteIds = await createWithNotes(uncached, username, notes, context);
+      const { requester, parts, lambda } = await openRequester(via, deployment, context.clock, noteIds);
       const before = deployment.requests();
+      const requested = () => ({ ...requestsSince(before, deployment.requests()), ...lambda() });
       const soFar: HitRateRequest[] = [];
       measuring(() => ({
         metrics: soFar.length === 0 ? {} : hitRateFigures(soFar).metrics,
         hits: soFar.map(({ hit }) => hit),
-        requests: requestsSince(before, deployment.requests()),
+        requests: requested(),
       }));
       const made = await measureHitRate({
-        databases: deployment.databases({ cacheTtlDefault: FUNCTION_CACHE_TTL }),
+        requester,
         username,
         requests,
-        clock: context.clock,
         counts: () => deployment.requests(),
         onRequest: (request, index) => {
           soFar.push(request);
@@ -71,10 +77,10 @@ export async function benchHitRate(
       });
       const { metrics, derived } = hitRateFigures(made);
       return {
-        metrics,
-        derived,
+        metrics: { ...metrics, ...parts().metrics },
+        derived: { ...derived, ...parts().derived },
         hits: made.map(({ hit }) => hit),
-        requests: requestsSince(before, deployment.requests()),
+        requests: requested(),
         operations: requests,
         warnings: hitRateDoubts(derived),
       };
@@ -88,7 +94,8 @@ function hitRateDoubts({ hits = 0, misses = 0 }: Readonly<Record<string, number>
     : [];
 }
 
-export const hitRateView = reportView(({ metrics, derived, hits = [] }) => {
+export const hitRateView = reportView((report) => {
+  const { metrics, derived, hits = [] } = report;
   const of = (name: string): number => derived[name] ?? Number.NaN;
   const { requestMs, coldMs, warmMs } = metrics;
   const samples = requestMs?.samples ?? [];
@@ -111,5 +118,6 @@ export const hitRateView = reportView(({ metrics, derived, hits = [] }) => {
       : [
           `warm is ${of('speedup').toFixed(1)} times faster: ${formatMs(of('savedMs'))} (${of('reductionPercent').toFixed(1)} %) saved`,
         ]),
+    ...functionLines(report),
   ];
 });

@@ -14,8 +14,9 @@ import {
   reportView,
   runScenario,
 } from './scenario.ts';
+import { functionLines, openRequester, planVia, type ViaFlags, viaOption } from './via.ts';
 
-interface LatencyOptions extends ReportFlags {
+interface LatencyOptions extends ReportFlags, ViaFlags {
   readonly requests: number;
   readonly notes: number;
 }
@@ -26,29 +27,33 @@ export function registerBenchLatency(parent: Command, execute: Execute): void {
     .description('Test 2.3: what one uncached request costs, phase by phase')
     .option('--requests <n>', 'how many requests, one after the other', parsePositive, 10)
     .addHelpText('after', '\nExample:\n  $ javumbo bench latency --rtt 171ms');
-  benchOptions(notesOption(command, 10)).action((options: LatencyOptions) =>
+  benchOptions(viaOption(notesOption(command, 10))).action((options: LatencyOptions) =>
     execute(command, (invocation) => benchLatency(invocation, options), latencyView),
   );
 }
 
 export async function benchLatency(
   invocation: Invocation,
-  { requests, notes, ...output }: LatencyOptions,
+  { requests, notes, via, ...output }: LatencyOptions,
 ): Promise<BenchResult> {
   const { createWithNotes, LATENCY_FIGURES, latencyFigures, measureLatency } = await import('../../bench/latency.ts');
   const { metricsOf } = await import('../../bench/stats.ts');
   const { requestsSince } = await import('../../databases/request-counts.ts');
   const { context } = invocation;
-  const plan = {
-    name: 'latency',
-    parameters: { requests, notes, loop: 'closed', cache: 'off' },
-    operation: 'one request without a cache: GET, SELECT, UPDATE, PUT',
-    figures: LATENCY_FIGURES,
-  };
+  const plan = planVia(
+    {
+      name: 'latency',
+      parameters: { requests, notes, loop: 'closed', cache: 'off' },
+      operation: 'one request without a cache: GET, SELECT, UPDATE, PUT',
+      figures: LATENCY_FIGURES,
+    },
+    via,
+  );
   return runScenario(invocation, {}, output, plan, async ({ deployment, username, progress, measuring }) => {
     const databases = deployment.databases({ cacheTtlDefault: 0, caching: false });
     progress.show(`creating a database of ${notes} notes`);
     const noteIds = await createWithNotes(databases, username, notes, context);
+    const { requester, parts, lambda } = await openRequester(via, deployment, context.clock, noteIds);
     const before = deployment.requests();
     let after = before;
     const made: RequestTimes[] = [];
@@ -56,11 +61,13 @@ export async function benchLatency(
       metrics: metricsOf(
         Object.fromEntries(LATENCY_FIGURES.metrics.map((phase) => [phase, made.map((times) => times[phase])])),
       ),
-      requests: requestsSince(before, after),
+      requests: { ...requestsSince(before, after), ...lambda() },
     }));
-    const result = await measureLatency(databases, username, noteIds, {
+    const result = await measureLatency({
+      requester,
+      databases,
+      username,
       requests,
-      clock: context.clock,
       onRequest: (index, times) => {
         made.push(times);
         after = deployment.requests();
@@ -70,15 +77,16 @@ export async function benchLatency(
     const { metrics, derived } = latencyFigures(result);
     const counts = requestsSince(before, after);
     return {
-      metrics,
+      metrics: { ...metrics, ...parts().metrics },
       derived: {
         ...derived,
+        ...parts().derived,
         getPerRequest: counts.get / requests,
         putPerRequest: counts.put / requests,
         bytesDownPerRequest: counts.bytesDown / requests,
         bytesUpPerRequest: counts.bytesUp / requests,
       },
-      requests: counts,
+      requests: { ...counts, ...lambda() },
       operations: requests,
       warnings: doubtsAboutTheFirst(metrics.totalMs.samples),
     };
@@ -92,7 +100,12 @@ const PHASES = [
   ['totalMs', 'total'],
 ] as const;
 
-export const latencyView = reportView((report, paint) => [...requestLines(report), '', ...summaryLines(report, paint)]);
+export const latencyView = reportView((report, paint) => [
+  ...requestLines(report),
+  '',
+  ...summaryLines(report, paint),
+  ...functionLines(report),
+]);
 
 function requestLines({ metrics }: Report): string[] {
   const samples = PHASES.map(([name, label]) => ({ label, values: metrics[name]?.samples ?? [] }));

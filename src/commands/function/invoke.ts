@@ -1,4 +1,4 @@
-import { Argument, type Command } from 'commander';
+import { Argument, type Command, InvalidArgumentError } from 'commander';
 import type { Execute, Invocation } from '../../cli/execute.ts';
 import { EXIT_CODE } from '../../cli/exit-code.ts';
 import { formatBytes, formatMs, visible } from '../../cli/format.ts';
@@ -43,7 +43,7 @@ export function registerFunctionInvoke(parent: Command, execute: Execute): void 
     .option('--field <text>', 'write: the next field of the note (repeat)', collect)
     .option('--deck <name>', "write: a deck, made if it does not exist (default: the user's current one)")
     .option('--tag <tag>', 'write: a tag (repeat)', collect)
-    .option('--note <id>', 'read: the note to show; write: the id that the new one gets', parseCount)
+    .option('--note <id>', 'read: the note to show; write: the id that the new one gets', parseNoteId)
     .option('--guid <guid>', 'read: the note to show, by the name that a write gave it')
     .option('--retries <n>', 'write: how often to add the note anew after a conflict (default: 20)', parseCount)
     .option('--everything', 'cleanup: all that is cached, whatever its age')
@@ -163,4 +163,10 @@ function circumstanceLines({ container, timings, requests }: FunctionAnswer): st
     `${formatMs(totalMs)}${phases}`,
     `clean-up ${formatMs(cleanupMs)}; ${counts.length === 0 ? 'no request to the store' : counts.join(', ')}`,
   ];
+}
+
+function parseNoteId(text: string): number {
+  const id = /^[1-9]\d*$/.test(text) ? Number(text) : Number.NaN;
+  if (!Number.isSafeInteger(id)) throw new InvalidArgumentError('It must be a whole number from 1.');
+  return id;
 }

@@ -22,6 +22,8 @@ stop() {
     pgrep -f "$directory/ceph.conf" >/dev/null || break
     sleep 0.1
   done
+  # One that was interrupted at its work may wait for another that is gone; there is nothing that it could lose.
+  pgrep -f "$directory/ceph.conf" | xargs -r kill -KILL 2>/dev/null || true
   rm -rf "$directory"
 }
 

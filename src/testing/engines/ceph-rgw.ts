@@ -1,17 +1,11 @@
-import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { TestProject } from 'vitest/node';
-import { startEngine, stopEngine } from './engine.ts';
+import { cephRgwVersion, type EngineEnvironment, startEngine, stopEngine } from './engine.ts';
 
 const SCRIPT = fileURLToPath(new URL('./ceph-rgw.sh', import.meta.url));
 // Another PORT is another engine, so that two checkouts can test at once.
 const PORT = process.env.PORT ?? '7490';
 const DIRECTORY = `/tmp/javumbo-ceph-rgw-${PORT}`;
-
-/** The endpoint and its keys, as environment variables for the SDK and for child processes. */
-export type EngineEnvironment = Readonly<
-  Record<'AWS_ENDPOINT_URL_S3' | 'AWS_ACCESS_KEY_ID' | 'AWS_SECRET_ACCESS_KEY', string>
->;
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -22,7 +16,7 @@ declare module 'vitest' {
 
 /** Vitest's global setup: starts Ceph RGW for the engine tests and stops it after them. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  if (spawnSync('radosgw', ['--version']).error !== undefined) {
+  if (cephRgwVersion() === undefined) {
     process.stderr.write(
       'engine tests skipped: radosgw is not installed (Debian: apt-get install radosgw ceph-mon ceph-osd)\n',
     );

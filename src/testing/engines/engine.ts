@@ -1,7 +1,18 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
+
+/** The endpoint of an S3 engine and its keys, as environment variables for the SDK and for child processes. */
+export type EngineEnvironment = Readonly<
+  Record<'AWS_ENDPOINT_URL_S3' | 'AWS_ACCESS_KEY_ID' | 'AWS_SECRET_ACCESS_KEY', string>
+>;
+
+/** Of what is installed, as 16.2.15; undefined where Ceph's packages are not. */
+export function cephRgwVersion(): string | undefined {
+  const { stdout, error } = spawnSync('radosgw', ['--version'], { encoding: 'utf8' });
+  return error === undefined ? (/\d+(\.\d+)+/.exec(stdout)?.[0] ?? 'of an unknown version') : undefined;
+}
 
 /** Starts an engine by its script, and returns the shell assignments that it printed: its endpoint and its keys. */
 export async function startEngine<Variables>(
@@ -9,7 +20,16 @@ export async function startEngine<Variables>(
   argv: readonly string[],
   port: string,
 ): Promise<Variables> {
-  const { stdout } = await run(script, ['start', ...argv], { env: { ...process.env, PORT: port } });
+  return assignmentsOf(script, ['start', ...argv], { ...process.env, PORT: port });
+}
+
+/** The shell assignments that a script prints. */
+export async function assignmentsOf<Variables>(
+  script: string,
+  argv: readonly string[],
+  env: NodeJS.ProcessEnv,
+): Promise<Variables> {
+  const { stdout } = await run(script, argv, { env });
   const pairs = stdout
     .trim()
     .split(' ')

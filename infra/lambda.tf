@@ -1,0 +1,56 @@
+locals {
+  lambda_package = var.lambda_package != "" ? var.lambda_package : "${path.module}/build/javumbo-function.zip"
+}
+
+resource "aws_lambda_function" "api" {
+  function_name = var.lambda_function_name
+  role          = local.lambda_role_arn
+  handler       = "index.handler"
+  runtime       = var.lambda_runtime
+  architectures = [var.lambda_architecture]
+  memory_size   = var.lambda_memory_mb
+  timeout       = var.lambda_timeout_seconds
+
+  # The package is put in place when its bytes change. Code that `javumbo function deploy` has put there since is no
+  # change of the package, so that it stays.
+  filename         = local.lambda_package
+  source_code_hash = filebase64sha256(local.lambda_package)
+
+  ephemeral_storage {
+    size = var.lambda_ephemeral_storage_mb
+  }
+
+  # AWS_LAMBDA_FUNCTION_NAME is reserved: Lambda sets it, and refuses whoever does.
+  environment {
+    variables = merge(
+      {
+        S3_BUCKET            = aws_s3_bucket.user_databases.id
+        DYNAMODB_USERS_TABLE = aws_dynamodb_table.users.name
+        DYNAMODB_LOCKS_TABLE = aws_dynamodb_table.locks.name
+        SECRET_KEY           = var.secret_key
+      },
+      var.db_cache_ttl_seconds == null ? {} : { DB_CACHE_TTL = tostring(var.db_cache_ttl_seconds) },
+    )
+  }
+
+  lifecycle {
+    precondition {
+      condition     = fileexists(local.lambda_package)
+      error_message = "The function's code is not there. Make it: javumbo function package --out infra/build/javumbo-function.zip"
+    }
+
+    # Here, for the validation of a variable would print the value that it refuses.
+    precondition {
+      condition     = length(var.secret_key) >= 32
+      error_message = "The secret key has at least 32 characters: openssl rand -hex 32."
+    }
+  }
+
+  # A function that runs before them logs where nothing expires, or nowhere.
+  depends_on = [aws_cloudwatch_log_group.lambda, aws_iam_role_policy.lambda]
+}
+
+resource "aws_cloudwatch_log_group" "lambda" {
+  name              = "/aws/lambda/${var.lambda_function_name}"
+  retention_in_days = var.log_retention_days
+}

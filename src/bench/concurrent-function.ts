@@ -1,0 +1,86 @@
+import { requestsSince } from '../databases/request-counts.ts';
+import type { UserDatabases } from '../databases/user-databases.ts';
+import { JavumboError, messageOf } from '../failure.ts';
+import type { FunctionClient } from '../function/client.ts';
+import { NO_TABLE_REQUESTS } from '../table-requests.ts';
+import { type ConcurrentResult, noteIdsOf, notesIn, type WorkerResult } from './concurrent.ts';
+import { type ContainerFigures, containerFigures } from './function-requester.ts';
+
+/** For how long a container is kept busy, so that the others are started meanwhile, in milliseconds. */
+const HOLD_MS = 1_000;
+
+export interface ConcurrentFunctionResult extends ConcurrentResult {
+  /** Of the calls that wrote, and of those that started the containers. */
+  readonly calls: ContainerFigures;
+  /** How many containers wrote. */
+  readonly writers: number;
+}
+
+/**
+ * Test 4.2 by way of the function: as many callers as workers, each with one call at a time, so that each call is in a
+ * container of its own. The containers are started first; then all callers begin at once.
+ */
+export async function measureConcurrentFunction(options: {
+  readonly client: FunctionClient;
+  readonly databases: UserDatabases;
+  readonly username: string;
+  readonly workers: number;
+  readonly edits: number;
+  readonly retries: number;
+  readonly monotonic: () => number;
+  readonly onProgress?: ((text: string) => void) | undefined;
+}): Promise<ConcurrentFunctionResult> {
+  const { client, databases, username, workers, edits, retries, monotonic, onProgress } = options;
+  const answeredBefore = client.answers().length;
+  onProgress?.(`starting ${workers} containers`);
+  await Promise.all(Array.from({ length: workers }, () => client.call({ operation: 'ping', holdMs: HOLD_MS })));
+  const before = client.requests().store;
+  const startedAt = monotonic();
+  let done = 0;
+  const results = await Promise.all(
+    Array.from({ length: workers }, async (_, worker) => {
+      const ended: WorkerResult[] = [];
+      for (const noteId of noteIdsOf(worker, edits))
+        ended.push(await write(client, username, noteId, retries, monotonic));
+      onProgress?.(`${++done} of ${workers} workers done`);
+      return ended;
+    }),
+  );
+  const durationMs = monotonic() - startedAt;
+  const requests = requestsSince(before, client.requests().store);
+  const answers = client.answers().slice(answeredBefore);
+  return {
+    workers: results.flat(),
+    durationMs,
+    requests,
+    tableRequests: NO_TABLE_REQUESTS,
+    noteIds: await notesIn(databases, username),
+    calls: containerFigures(answers),
+    writers: containerFigures(answers.filter(({ operation }) => operation === 'write')).containers,
+  };
+}
+
+async function write(
+  client: FunctionClient,
+  username: string,
+  noteId: number,
+  retries: number,
+  monotonic: () => number,
+): Promise<WorkerResult> {
+  const startedAt = monotonic();
+  const ended = (outcome: WorkerResult['outcome'], attempts: number, error?: string): WorkerResult => {
+    const durationMs = monotonic() - startedAt;
+    return { outcome, noteId, attempts, durationMs, ...(error === undefined ? {} : { error }) };
+  };
+  try {
+    const fields = [`Worker ${noteId}`, `Note ${noteId}`];
+    const { result } = await client.write({ username, fields, noteId, retries });
+    return ended('committed', result.attempts);
+  } catch (error) {
+    const kind = error instanceof JavumboError ? error.kind : 'internal';
+    // A conflict is told when the retries are used up; of the others nobody said how often the edit had run.
+    if (kind === 'conflict') return ended(kind, retries + 1);
+    if (kind === 'unknown') return ended(kind, 0);
+    return ended('other', 0, `${kind}: ${messageOf(error)}`);
+  }
+}

@@ -1,0 +1,93 @@
+import type { Clock } from '../clock.ts';
+import type { AnsweredCall, FunctionClient } from '../function/client.ts';
+import type { FunctionTimings } from '../function/protocol.ts';
+import type { Caching, Requester, TimedRead, TimedWrite } from './requester.ts';
+import { type Metric, metricOf } from './stats.ts';
+import type { RequestTimes } from './timed-request.ts';
+
+export interface FunctionRequesterOptions {
+  readonly client: FunctionClient;
+  readonly clock: Clock;
+  /** The allowed staleness in seconds, where somebody said one; undefined: the function's own. */
+  readonly stalenessSeconds: number | undefined;
+}
+
+/** The function: requests are invocations, and their phases are measured in the container. */
+export class FunctionRequester implements Requester {
+  readonly #options: FunctionRequesterOptions;
+  readonly #invocationMs: number[] = [];
+  #writes = 0;
+
+  constructor(options: FunctionRequesterOptions) {
+    this.#options = options;
+  }
+
+  async read(username: string, caching: Caching): Promise<TimedRead> {
+    const { client, stalenessSeconds } = this.#options;
+    const request = { operation: 'read', username, cache: caching, stalenessSeconds } as const;
+    const { result, timings } = await this.#timed(() => client.call(request));
+    return { hit: result.fromCache, ...phasesOf(timings) };
+  }
+
+  async write(username: string, caching: Caching): Promise<TimedWrite> {
+    const fields = [`Front ${++this.#writes}`, 'added by a benchmark'];
+    const request = { username, cache: caching, fields, retries: 0 };
+    const { result, timings } = await this.#timed(() => this.#options.client.write(request));
+    const { version, sizeBeforeBytes = 0 } = result;
+    return { version, sizeBeforeBytes, ...phasesOf(timings) };
+  }
+
+  /** What the calls took as whoever called saw it, and in which containers they were. */
+  figures(): FunctionFigures {
+    return { ...containerFigures(this.#options.client.answers()), invocationMs: [...this.#invocationMs] };
+  }
+
+  async #timed<T>(call: () => Promise<T>): Promise<T> {
+    const startedAt = this.#options.clock.monotonic();
+    const answer = await call();
+    this.#invocationMs.push(this.#options.clock.monotonic() - startedAt);
+    return answer;
+  }
+}
+
+export interface ContainerFigures {
+  readonly containers: number;
+  /** Calls that were the first of their container. */
+  readonly coldStarts: number;
+  readonly warmCalls: number;
+  /** How long the cold ones took to take their first call. */
+  readonly initMs: readonly number[];
+}
+
+export interface FunctionFigures extends ContainerFigures {
+  readonly invocationMs: readonly number[];
+}
+
+/** In which containers calls were answered. */
+export function containerFigures(answers: readonly AnsweredCall[]): ContainerFigures {
+  const cold = answers.filter(({ container }) => !container.warm);
+  return {
+    containers: new Set(answers.map(({ container }) => container.id)).size,
+    coldStarts: cold.length,
+    warmCalls: answers.length - cold.length,
+    initMs: cold.map(({ container }) => container.initMs),
+  };
+}
+
+/** The figures that `commands/bench/via.ts` announces beforehand. */
+export function functionFigures({ invocationMs, initMs, ...derived }: FunctionFigures): {
+  readonly metrics: Readonly<Record<string, Metric>>;
+  readonly derived: Readonly<Record<string, number>>;
+} {
+  return {
+    metrics: {
+      ...(invocationMs.length === 0 ? {} : { invocationMs: metricOf(invocationMs) }),
+      ...(initMs.length === 0 ? {} : { initMs: metricOf(initMs) }),
+    },
+    derived,
+  };
+}
+
+function phasesOf({ downloadMs = 0, queryMs = 0, uploadMs = 0 }: FunctionTimings): RequestTimes {
+  return { downloadMs, queryMs, uploadMs, totalMs: downloadMs + queryMs + uploadMs };
+}
