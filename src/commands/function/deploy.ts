@@ -42,7 +42,7 @@ export async function functionDeploy(
   const client = await (await invocation.deployment()).function();
   const { name, code } = client.function;
   if (code === undefined) throw new JavumboError('internal', `function "${name}" is in Lambda, and has no code`);
-  const progress = progressOn(context, flags.quiet);
+  let progress = progressOn(context, flags.quiet);
   try {
     return await deployFunction(zip, {
       client,
@@ -50,16 +50,17 @@ export async function functionDeploy(
       clock: context.clock,
       signal: context.signal,
       onStep: (step) => progress.show(step),
-      confirmForeign: (reason) => {
-        // The line would be written over the question.
+      confirmForeign: async (reason) => {
+        // The line would be written over the question, and should not count how long somebody thinks.
         progress.done();
-        return confirm(context, {
+        await confirm(context, {
           what: `${reason}; this replaces its code`,
           word: name,
           yes,
           look: 'javumbo function describe, to see what is there',
           spared: 'nothing was deployed',
         });
+        progress = progressOn(context, flags.quiet);
       },
     });
   } finally {
