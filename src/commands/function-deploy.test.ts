@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import type { LocalFunction } from '../function/local-function.ts';
+import { buildPackage } from '../function/package.ts';
 import { packageVersion } from '../package-information.ts';
 import { SCRIPTS } from '../testing/child-process.ts';
 import { expectFailure } from '../testing/expect-failure.ts';
@@ -31,9 +32,10 @@ function zip(runs: Behaviour | 'javumbo' | 'javumbo, other'): Buffer {
 
 function open(code: Buffer): LocalFunction {
   const runs = code.toString().slice(4);
-  const isOurs = runs.startsWith('javumbo');
+  // A real package is no text.
+  const isOurs = runs.startsWith('javumbo') || code.length > 100;
   return openLocalFunction({
-    env: { ...SECRETS, BEHAVIOUR: runs },
+    env: isOurs ? SECRETS : { ...SECRETS, BEHAVIOUR: runs },
     version: runs === 'javumbo, other' ? '9.9.9' : packageVersion(),
     ...(isOurs ? { program: SCRIPTS.container } : { timeoutMs: 1_000 }),
   });
@@ -45,7 +47,7 @@ async function deployed(
   options: Partial<LambdaServerOptions> = {},
 ): Promise<{
   server: LambdaServer;
-  deploy: (after: Buffer | string, argv?: string[], run?: RunOptions) => Promise<CommandResult>;
+  deploy: (after: Buffer | string | undefined, argv?: string[], run?: RunOptions) => Promise<CommandResult>;
 }> {
   const server = await startLambdaServer({
     name: 'javumbo-api',
@@ -67,9 +69,12 @@ async function deployed(
   return {
     server,
     deploy: async (after, argv = [], run = {}) => {
-      const file = typeof after === 'string' ? after : join(temporaryDirectory(), 'package.zip');
-      if (typeof after !== 'string') writeFileSync(file, after);
-      return runCommand(['function', 'deploy', '--package', file, ...argv], { env, ...run });
+      const file = typeof after === 'object' ? join(temporaryDirectory(), 'package.zip') : after;
+      if (typeof after === 'object') writeFileSync(file ?? '', after);
+      return runCommand(['function', 'deploy', ...(file === undefined ? [] : ['--package', file]), ...argv], {
+        env,
+        ...run,
+      });
     },
   };
 }
@@ -97,6 +102,14 @@ test('code that answers as ours is replaced, and the new code is asked', async (
     architectures: [['arm64']],
     codeSha256: hash(zip('javumbo')),
   });
+});
+
+test('without --package, what is deployed is what function package makes', async () => {
+  const { server, deploy } = await deployed(zip('javumbo, other'));
+  const { codeSha256 } = await buildPackage();
+  expect((await deploy(undefined, ['--json'])).json()).toMatchObject({ outcome: 'updated', codeSha256 });
+  expect(server.codeSha256).toBe(codeSha256);
+  expect((await deploy(undefined, ['--json'])).json()).toMatchObject({ outcome: 'unchanged', codeSha256 });
 });
 
 test('the same code is not replaced, and is asked', async () => {

@@ -21,9 +21,9 @@ export function registerFunctionDeploy(parent: Command, execute: Execute): void 
   const command = parent
     .command('deploy')
     .description("replace the function's code in Lambda, and call it to see that it answers")
-    .option('--package <zip>', 'the zip that becomes its code (default: what function package writes)')
+    .option('--package <zip>', 'what becomes its code (default: what function package makes)')
     .option('--yes', 'replace code that does not answer as javumbo, without asking')
-    .addHelpText('after', '\nExample:\n  $ javumbo function deploy --terraform infra');
+    .addHelpText('after', '\nExample:\n  $ javumbo function deploy --function javumbo-api');
   command.action((options: DeployCommandOptions) =>
     execute(command, (invocation) => functionDeploy(invocation, options), deployView),
   );
