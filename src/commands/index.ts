@@ -73,6 +73,7 @@ const NOUNS: readonly {
     verbs: {
       describe: async () => (await import('./function/describe.ts')).registerFunctionDescribe,
       invoke: async () => (await import('./function/invoke.ts')).registerFunctionInvoke,
+      package: async () => (await import('./function/package.ts')).registerFunctionPackage,
       deploy: async () => (await import('./function/deploy.ts')).registerFunctionDeploy,
     },
   },
@@ -82,13 +83,6 @@ const NOUNS: readonly {
     verbs: {
       create: async () => (await import('./deployment/create.ts')).registerDeploymentCreate,
       describe: async () => (await import('./deployment/describe.ts')).registerDeploymentDescribe,
-    },
-  },
-  {
-    name: 'function',
-    description: 'call and deploy the function',
-    verbs: {
-      package: async () => (await import('./function/package.ts')).registerFunctionPackage,
     },
   },
   {
