@@ -80,11 +80,17 @@ export class FunctionClient {
    * answers what is no answer of this program.
    */
   async call<O extends Exclude<Operation, 'write'>>(request: FunctionRequest<O>): Promise<FunctionAnswer<O>> {
-    const repeated = (): Promise<FunctionReply> =>
-      this.#retries.repeated(() => this.#invoke(JSON.stringify(request)).catch(asRepeatable));
-    const reply = await (this.#interruption === undefined
-      ? repeated()
-      : interruptibleRead(this.#interruption, repeated));
+    const interruption = this.#interruption;
+    if (interruption === undefined) return this.#call(request);
+    return interruptibleRead(interruption, () => this.#call(request, interruption.signal));
+  }
+
+  async #call<O extends Exclude<Operation, 'write'>>(
+    request: FunctionRequest<O>,
+    signal?: AbortSignal,
+  ): Promise<FunctionAnswer<O>> {
+    const payload = JSON.stringify(request);
+    const reply = await this.#retries.repeated(() => this.#invoke(payload, signal).catch(asRepeatable));
     if (reply.fault !== undefined) throw this.#asFailure(reply.fault);
     const { operation } = request as { readonly operation: O };
     return this.#answerOf(operation, reply.payload);
@@ -112,9 +118,10 @@ export class FunctionClient {
   }
 
   async #write(request: FunctionRequest<'write'>): Promise<FunctionAnswer<'write'>> {
+    const payload = JSON.stringify(request);
     let reply: FunctionReply;
     try {
-      reply = await this.#retries.repeated(() => this.#invoke(JSON.stringify(request)));
+      reply = await this.#retries.repeated(() => this.#invoke(payload, this.#interruption?.signal));
     } catch (error) {
       if (error instanceof JavumboError && error.kind === 'unknown') return this.#settle(request, error);
       throw error;
@@ -139,8 +146,7 @@ export class FunctionClient {
 
   /** Calls the function once with any document: what becomes of it is for the caller to judge. */
   async invoke(payload: string): Promise<FunctionReply> {
-    this.#interruption?.signal.throwIfAborted();
-    return this.#invoke(payload);
+    return this.#invoke(payload, this.#interruption?.signal);
   }
 
   close(): void {
@@ -150,7 +156,8 @@ export class FunctionClient {
   async #settle(request: FunctionRequest<'write'>, doubt: Error): Promise<FunctionAnswer<'write'>> {
     const { username, guid } = request;
     try {
-      const { result, ...circumstances } = await this.call({ operation: 'read', username, guid, stalenessSeconds: 0 });
+      // Also where the work is interrupted: how the write ended is what whoever waits for it must know.
+      const { result, ...circumstances } = await this.#call({ operation: 'read', username, guid, stalenessSeconds: 0 });
       if (result.note != null) {
         const { version, fromCache, note } = result;
         const written = {
@@ -173,7 +180,9 @@ export class FunctionClient {
     });
   }
 
-  async #invoke(payload: string): Promise<FunctionReply> {
+  /** Begins nothing once `signal` is aborted. */
+  async #invoke(payload: string, signal: AbortSignal | undefined): Promise<FunctionReply> {
+    signal?.throwIfAborted();
     const { invocations, gbSeconds } = this.#use;
     this.#use = { invocations: invocations + 1, gbSeconds };
     const reply = await this.function.invoke(payload);

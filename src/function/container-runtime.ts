@@ -28,8 +28,6 @@ export function serveCalls(start: (order: StartOrder) => Promise<Handler> | Hand
       send({ kind: 'threw', message: error instanceof Error ? error.name : typeof error });
     }
   };
-  // Ctrl-C reaches every process of the terminal; what becomes of a call then is for whoever made it to say.
-  process.on('SIGINT', () => {});
   process.on('message', (order: ContainerOrder) => void answer(order));
   process.once('disconnect', () => {
     if (directory !== undefined) rmSync(directory, { recursive: true, force: true });

@@ -70,7 +70,13 @@ export class LocalFunction implements RemoteFunction {
     if (this.#closed) throw new JavumboError('internal', 'the local function was called after its end');
     const { clock } = this.#options;
     const container = this.#take();
-    await container.ready;
+    const failed = await container.ready;
+    if (failed !== undefined) {
+      this.#end(container);
+      throw new JavumboError('unavailable', `call function "local": its container did not start: ${failed.message}`, {
+        try: 'the same command again, when this machine has less to do',
+      });
+    }
     const startedAt = clock.monotonic();
     const ended = await container.call(payload, this.#timeoutMs);
     const billed = { billedMs: Math.ceil(clock.monotonic() - startedAt), memoryMb: MEMORY_MB };
@@ -83,7 +89,7 @@ export class LocalFunction implements RemoteFunction {
     return { payload: '', fault: ended, ...billed };
   }
 
-  /** Ends every container, whatever it is doing. */
+  /** Ends every container, whatever it is doing. Never throws. */
   close(): void {
     this.#closed = true;
     for (const { stopWaiting } of this.#idle.splice(0)) stopWaiting();
@@ -128,8 +134,8 @@ type Ended = Extract<ContainerMessage, { kind: 'returned' }> | FunctionFault;
 
 /** One container, from its start to its end. No promise of it rejects. */
 class Container {
-  /** That it takes calls, or that it never will. */
-  readonly ready: Promise<void>;
+  /** Resolves when it takes calls, or with why it never will. */
+  readonly ready: Promise<FunctionFault | undefined>;
   readonly #child: ChildProcess;
   readonly #directory: string;
   readonly #clock: Clock;
@@ -145,6 +151,8 @@ class Container {
     // What a function writes to its log may be anybody's secret, and here nobody keeps it.
     this.#child = fork(program, [], {
       env: { ...env, TMPDIR: temporary },
+      // In a session of its own, which no Ctrl-C reaches: what becomes of a call then is for whoever made it to say.
+      detached: true,
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     });
     this.ready = new Promise((resolve) => {
@@ -153,13 +161,13 @@ class Container {
         if (message.kind === 'loaded') this.#send({ kind: 'start', config, version, directory: temporary });
         else if (message.kind === 'ready') {
           waiting.abort();
-          resolve();
+          resolve(undefined);
         } else this.#finish?.(message);
       });
       const gone = (message: string): void => {
         this.#gone ??= { kind: 'crashed', message };
         waiting.abort();
-        resolve();
+        resolve(this.#gone);
         this.#finish?.(this.#gone);
       };
       this.#child.on('error', (error) => gone(error.message));
@@ -202,8 +210,12 @@ class Container {
   end(): void {
     this.#gone ??= { kind: 'crashed', message: 'it was ended' };
     this.#child.kill('SIGKILL');
-    // What it was writing at that moment may still appear.
-    rmSync(this.#directory, { recursive: true, force: true, maxRetries: 5 });
+    try {
+      // What it was writing at that moment may still appear.
+      rmSync(this.#directory, { recursive: true, force: true, maxRetries: 5 });
+    } catch {
+      // It comes after an outcome that stands; whoever made the directory around it removes what is left.
+    }
   }
 
   #send(order: ContainerOrder): void {

@@ -1,0 +1,85 @@
+/** What becomes of calls when the work is interrupted. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, describe, expect, test } from 'vitest';
+import { systemClock } from '../clock.ts';
+import { resolveConfig } from '../config.ts';
+import { systemRandom } from '../random.ts';
+import { interrupted } from '../supervision/announcements.ts';
+import { SCRIPTS } from '../testing/child-process.ts';
+import { type LambdaServer, type LambdaServerFault, startLambdaServer } from '../testing/lambda-server.ts';
+import { freshMachine, runCommand, temporaryDirectory } from '../testing/run-command.ts';
+import { FunctionClient } from './client.ts';
+import { LocalFunction } from './local-function.ts';
+
+const POLICY = { attemptsMax: 5, backoffMs: 1, backoffMaxMs: 1 };
+const WRITE = { username: 'alice', fields: ['der Hund', 'the dog'], guid: 'guid-of-test' };
+
+const servers: LambdaServer[] = [];
+
+afterEach(async () => {
+  for (const server of servers.splice(0)) await server.close();
+});
+
+interface Interrupted {
+  readonly client: FunctionClient;
+  readonly server: LambdaServer;
+  readonly interrupt: () => void;
+}
+
+/** A client of a function in Lambda, whose first call meets `fault` while Ctrl-C is pressed. */
+async function interruptedDuring(fault: LambdaServerFault['fault']): Promise<Interrupted> {
+  const env = freshMachine();
+  expect((await runCommand(['--deployment', 'local', 'db', 'create', 'alice'], { env })).code).toBe(0);
+  const containers = new LocalFunction({
+    config: resolveConfig({ deployment: 'local' }, env),
+    env: { ...env, PATH: process.env.PATH },
+    clock: systemClock,
+    version: '1.2.3',
+    directory: temporaryDirectory(),
+    program: SCRIPTS.container,
+  });
+  const server = await startLambdaServer({ name: 'javumbo-api', open: () => containers });
+  servers.push(server);
+  const stopping = new AbortController();
+  const interrupt = (): void => stopping.abort(interrupted());
+  server.inject({ operation: 'Invoke', fault, meanwhile: interrupt });
+  const client = new FunctionClient({
+    function: server.client(),
+    clock: systemClock,
+    random: systemRandom,
+    policy: POLICY,
+    interruption: { signal: stopping.signal },
+  });
+  return { client, server, interrupt };
+}
+
+const THROTTLED = { kind: 'refuse', status: 429, code: 'TooManyRequestsException' } as const;
+
+describe('a client that is interrupted during a call', () => {
+  test.each([
+    { fault: { kind: 'silent' } as const },
+    { fault: { kind: 'lost-request' } as const },
+    { fault: THROTTLED },
+  ])('that reads waits for nothing, and calls no more: $fault.kind', async ({ fault }) => {
+    const { client, server } = await interruptedDuring(fault);
+    await expect(client.call({ operation: 'read', username: 'alice' })).rejects.toMatchObject({ kind: 'interrupted' });
+    // Breaks off what is still under way, which then looks like a call to repeat.
+    client.close();
+    await sleep(200);
+    expect(server.counts.Invoke).toBe(1);
+  });
+
+  test('that writes, and certainly did not run, does not send it again', async () => {
+    const { client, server } = await interruptedDuring(THROTTLED);
+    await expect(client.write(WRITE)).rejects.toMatchObject({ kind: 'interrupted' });
+    expect(server.counts.Invoke).toBe(1);
+    client.close();
+  });
+
+  test('that writes, and whose reply is lost, looks whether the note is there', async () => {
+    const { client, server } = await interruptedDuring({ kind: 'lost-reply' });
+    expect((await client.write(WRITE)).result).toMatchObject({ outcome: 'committed', guid: WRITE.guid });
+    expect(server.counts.Invoke).toBe(2);
+    client.close();
+  });
+});
