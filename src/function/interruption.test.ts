@@ -42,7 +42,7 @@ async function interruptedDuring(fault: LambdaServerFault['fault']): Promise<Int
   servers.push(server);
   const stopping = new AbortController();
   const interrupt = (): void => stopping.abort(interrupted());
-  server.inject({ operation: 'Invoke', fault, meanwhile: interrupt });
+  server.inject({ operation: 'Invoke', ...(fault === undefined ? {} : { fault }), meanwhile: interrupt });
   const client = new FunctionClient({
     function: server.client(),
     clock: systemClock,
