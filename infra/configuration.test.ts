@@ -243,7 +243,11 @@ const PROPERTIES: readonly Property[] = [
   }),
   ...attributes('the function’s rights', 'data.aws_iam_policy_document.lambda', {
     statement: [
-      { sid: 'UserDatabases', actions: ['s3:GetObject', 's3:PutObject', 's3:DeleteObject'], resources: OBJECTS },
+      {
+        sid: 'UserDatabases',
+        actions: ['s3:GetObject', 's3:PutObject', 's3:DeleteObject'],
+        resources: [`${BUCKET_ARN}/user_dbs/*`],
+      },
       { sid: 'MissingUserDatabases', actions: ['s3:ListBucket'], resources: [BUCKET_ARN] },
       {
         sid: 'AccountsAndLeases',
@@ -320,6 +324,7 @@ const PROPERTIES: readonly Property[] = [
       DYNAMODB_USERS_TABLE: 'aws_dynamodb_table.users.name',
       DYNAMODB_LOCKS_TABLE: 'aws_dynamodb_table.locks.name',
       SECRET_KEY: 'var.secret_key',
+      NODE_OPTIONS: expect.stringContaining('--disable-warning=ExperimentalWarning'),
       DB_CACHE_TTL: 'tostring(var.db_cache_ttl_seconds)',
     },
   },

@@ -24,12 +24,9 @@ data "aws_iam_policy_document" "assume_lambda_role" {
 # What the function does, and no more.
 data "aws_iam_policy_document" "lambda" {
   statement {
-    sid     = "UserDatabases"
-    actions = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]
-    resources = [
-      "${aws_s3_bucket.user_databases.arn}/user_dbs/*",
-      "${aws_s3_bucket.user_databases.arn}/test/*",
-    ]
+    sid       = "UserDatabases"
+    actions   = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]
+    resources = ["${aws_s3_bucket.user_databases.arn}/user_dbs/*"]
   }
 
   # Without it S3 answers 403 for a database that is not there, where it is a 404 that says so.

@@ -28,6 +28,8 @@ resource "aws_lambda_function" "api" {
         DYNAMODB_USERS_TABLE = aws_dynamodb_table.users.name
         DYNAMODB_LOCKS_TABLE = aws_dynamodb_table.locks.name
         SECRET_KEY           = var.secret_key
+        # Node 22 warns in the log of node:sqlite, which the function works with.
+        NODE_OPTIONS = "--disable-warning=ExperimentalWarning"
       },
       var.db_cache_ttl_seconds == null ? {} : { DB_CACHE_TTL = tostring(var.db_cache_ttl_seconds) },
     )

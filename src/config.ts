@@ -24,6 +24,7 @@ export interface GlobalFlags extends DeploymentFlags {
   readonly function?: string | undefined;
   readonly apiUrl?: string | undefined;
   readonly cacheDir?: string | undefined;
+  readonly allowUnsafeStore?: boolean | undefined;
   readonly cacheTtl?: string | undefined;
   readonly rtt?: string | undefined;
   readonly timeout?: string | undefined;
@@ -51,6 +52,8 @@ export interface Config {
   readonly terraform: Setting<string | undefined>;
   readonly home: Setting<string>;
   readonly cacheDir: Setting<string>;
+  /** Whether to write to a store that `doctor` found to lose updates. */
+  readonly allowUnsafeStore: Setting<boolean>;
   /** Seconds; undefined where nobody said anything and each command has its own default. */
   readonly cacheTtl: Setting<number | undefined>;
   /** A simulated round trip in milliseconds; undefined for none. */
@@ -148,6 +151,7 @@ export function resolveConfig(
       given('environment', 'JAVUMBO_HOME', absolute(env.JAVUMBO_HOME)),
       fallback(join(env.XDG_DATA_HOME || join(env.HOME || homedir(), '.local', 'share'), 'javumbo')),
     ),
+    allowUnsafeStore: first(given('flag', '--allow-unsafe-store', flags.allowUnsafeStore), fallback(false)),
     cacheDir: first(
       given('flag', '--cache-dir', absolute(flags.cacheDir)),
       given('environment', 'JAVUMBO_CACHE_DIR', absolute(env.JAVUMBO_CACHE_DIR)),

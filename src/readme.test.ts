@@ -99,10 +99,21 @@ test('the two lines for a fresh clone install, and run the main job and the test
 
 test('every command that there is stands in the table of commands, and no other', async () => {
   const named = [
-    ...readme.matchAll(/`((?:user|db|bench|verify|deployment|report|cache|clean|config) [a-z0-9-]+)[^`]*`/g),
+    ...readme.matchAll(/`((?:user|db|bench|verify|function|deployment|report|cache|clean|config) [a-z0-9-]+)[^`]*`/g),
   ].map((match) => match[1]);
   const listed = new Set<string>();
-  for (const noun of ['user', 'db', 'bench', 'verify', 'deployment', 'report', 'cache', 'clean', 'config']) {
+  for (const noun of [
+    'user',
+    'db',
+    'bench',
+    'verify',
+    'function',
+    'deployment',
+    'report',
+    'cache',
+    'clean',
+    'config',
+  ]) {
     const help = await shell(`npx javumbo ${noun} --help`);
     for (const match of help.slice(help.indexOf('Commands:')).matchAll(/^ {2}([a-z0-9-]+) /gm)) {
       if (match[1] !== 'help') listed.add(`${noun} ${match[1]}`);

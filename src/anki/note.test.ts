@@ -11,7 +11,7 @@ describe('a note', () => {
     const database = newCollection();
     const added = addNote(database, { fields: ['<b>test</b>', 'back'], tags: ['b', 'a'] }, sources);
     const time = CREATED_AT + 10_000;
-    expect(added).toEqual({ noteId: time, cardIds: [time], deckId: 1 });
+    expect(added).toEqual({ noteId: time, guid: expect.any(String), cardIds: [time], deckId: 1 });
     const [note] = database.prepare('SELECT * FROM notes').all() as Json[];
     expect(note).toEqual({
       id: time,
@@ -90,7 +90,12 @@ describe('a note', () => {
     const database = newCollection();
     const first = addNote(database, { fields: ['a'] }, sourcesAt(CREATED_AT, 5));
     const second = addNote(database, { fields: ['a'] }, sourcesAt(CREATED_AT, 5));
-    expect(second).toEqual({ noteId: first.noteId + 1, cardIds: [CREATED_AT + 1], deckId: 1 });
+    expect(second).toEqual({
+      noteId: first.noteId + 1,
+      guid: expect.not.stringMatching(`^${first.guid.replaceAll(/[^A-Za-z0-9]/g, '\\$&')}$`),
+      cardIds: [CREATED_AT + 1],
+      deckId: 1,
+    });
     expect(database.prepare('SELECT count(DISTINCT guid) FROM notes').pluck().get()).toBe(2);
     expect(database.prepare('SELECT due FROM cards ORDER BY id').pluck().all()).toEqual([1, 2]);
     expect(database.prepare('SELECT mod FROM col').pluck().get()).toBe(CREATED_AT + 2);

@@ -36,6 +36,8 @@ export interface Invocation {
 export interface DeploymentOptions {
   /** The round trip to simulate on the local deployment where --rtt does not say one: without it nothing takes time. */
   readonly rttDefaultMs?: number;
+  /** Lets writes through to a store that was found unsafe, whatever the configuration says. */
+  readonly allowUnsafeStore?: boolean;
 }
 
 export type Run<T> = (invocation: Invocation) => Promise<T>;
@@ -97,14 +99,17 @@ export function executeIn(context: Context, finished: (code: ExitCode) => void):
         },
         requireMeantDeployment,
         deploymentKind: meantDeployment(command.optsWithGlobals<GlobalFlags>(), context.env),
-        deployment: async ({ rttDefaultMs } = {}) => {
+        deployment: async ({ rttDefaultMs, allowUnsafeStore = false } = {}) => {
           if (opened[0] !== undefined) return opened[0];
           requireMeantDeployment();
           const config = configured();
           const simulated = withDefaultRoundTrip(config, rttDefaultMs);
+          const meant: Config = allowUnsafeStore
+            ? { ...simulated, allowUnsafeStore: { value: true, source: 'default' } }
+            : simulated;
           const { openDeployment } = await import('../deployment/open.ts');
           if (simulated !== config) note(`note: simulating a round trip of ${rttDefaultMs} ms (--rtt 0 for none)`);
-          const deployment = await openDeployment(simulated, context);
+          const deployment = await openDeployment(meant, context);
           opened.push(deployment);
           closing.push(deployment);
           return deployment;

@@ -2,13 +2,13 @@ import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
-import { systemClock } from '../clock.ts';
-import { resolveConfig } from '../config.ts';
-import { LocalFunction } from '../function/local-function.ts';
+import type { LocalFunction } from '../function/local-function.ts';
+import { buildPackage } from '../function/package.ts';
 import { packageVersion } from '../package-information.ts';
 import { SCRIPTS } from '../testing/child-process.ts';
 import { expectFailure } from '../testing/expect-failure.ts';
 import { type LambdaServer, type LambdaServerOptions, startLambdaServer } from '../testing/lambda-server.ts';
+import { openLocalFunction } from '../testing/local-function.ts';
 import {
   type CommandResult,
   freshMachine,
@@ -32,15 +32,12 @@ function zip(runs: Behaviour | 'javumbo' | 'javumbo, other'): Buffer {
 
 function open(code: Buffer): LocalFunction {
   const runs = code.toString().slice(4);
-  const env = { ...freshMachine(), PATH: process.env.PATH, ...SECRETS, BEHAVIOUR: runs };
-  return new LocalFunction({
-    config: resolveConfig({ deployment: 'local' }, env),
-    env,
-    clock: systemClock,
+  // A real package is no text.
+  const isOurs = runs.startsWith('javumbo') || code.length > 100;
+  return openLocalFunction({
+    env: isOurs ? SECRETS : { ...SECRETS, BEHAVIOUR: runs },
     version: runs === 'javumbo, other' ? '9.9.9' : packageVersion(),
-    directory: temporaryDirectory(),
-    timeoutMs: runs.startsWith('javumbo') ? 60_000 : 1_000,
-    program: runs.startsWith('javumbo') ? SCRIPTS.container : SCRIPTS.scriptedFunction,
+    ...(isOurs ? { program: SCRIPTS.container } : { timeoutMs: 1_000 }),
   });
 }
 
@@ -50,7 +47,7 @@ async function deployed(
   options: Partial<LambdaServerOptions> = {},
 ): Promise<{
   server: LambdaServer;
-  deploy: (after: Buffer | string, argv?: string[], run?: RunOptions) => Promise<CommandResult>;
+  deploy: (after: Buffer | string | undefined, argv?: string[], run?: RunOptions) => Promise<CommandResult>;
 }> {
   const server = await startLambdaServer({
     name: 'javumbo-api',
@@ -72,9 +69,12 @@ async function deployed(
   return {
     server,
     deploy: async (after, argv = [], run = {}) => {
-      const file = typeof after === 'string' ? after : join(temporaryDirectory(), 'package.zip');
-      if (typeof after !== 'string') writeFileSync(file, after);
-      return runCommand(['function', 'deploy', '--package', file, ...argv], { env, ...run });
+      const file = typeof after === 'object' ? join(temporaryDirectory(), 'package.zip') : after;
+      if (typeof after === 'object') writeFileSync(file ?? '', after);
+      return runCommand(['function', 'deploy', ...(file === undefined ? [] : ['--package', file]), ...argv], {
+        env,
+        ...run,
+      });
     },
   };
 }
@@ -102,6 +102,14 @@ test('code that answers as ours is replaced, and the new code is asked', async (
     architectures: [['arm64']],
     codeSha256: hash(zip('javumbo')),
   });
+});
+
+test('without --package, what is deployed is what function package makes', async () => {
+  const { server, deploy } = await deployed(zip('javumbo, other'));
+  const { codeSha256 } = await buildPackage();
+  expect((await deploy(undefined, ['--json'])).json()).toMatchObject({ outcome: 'updated', codeSha256 });
+  expect(server.codeSha256).toBe(codeSha256);
+  expect((await deploy(undefined, ['--json'])).json()).toMatchObject({ outcome: 'unchanged', codeSha256 });
 });
 
 test('the same code is not replaced, and is asked', async () => {
@@ -172,7 +180,6 @@ test('what somebody else deploys meanwhile stays', async () => {
   const { server, deploy } = await deployed(zip('javumbo'));
   server.inject({
     operation: 'UpdateFunctionCode',
-    fault: { kind: 'refuse', status: 412, code: 'PreconditionFailedException' },
     meanwhile: () => server.deploy(zip('foreign')),
   });
   expectFailure(await deploy(zip('javumbo, other')), {
@@ -186,7 +193,6 @@ test('what somebody else deploys while the old code is asked stays', async () =>
   const { server, deploy } = await deployed(zip('javumbo'));
   server.inject({
     operation: 'Invoke',
-    fault: { kind: 'lost-request' },
     meanwhile: () => server.deploy(zip('foreign')),
   });
   expectFailure(await deploy(zip('javumbo, other')), { code: 4, error: /somebody else deployed other code/ });
@@ -198,7 +204,6 @@ test('what somebody else deploys just afterwards is told', async () => {
   server.inject({
     operation: 'GetFunctionConfiguration',
     after: 2,
-    fault: { kind: 'lost-reply' },
     meanwhile: () => server.deploy(zip('foreign')),
   });
   expectFailure(await deploy(zip('javumbo, other')), { code: 4, error: /somebody else deployed other code/ });

@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ExitCode } from '../cli/exit-code.ts';
-import { systemClock } from '../clock.ts';
-import { resolveConfig } from '../config.ts';
-import { LocalFunction } from '../function/local-function.ts';
-import { SCRIPTS } from '../testing/child-process.ts';
+import type { LocalFunction } from '../function/local-function.ts';
 import { expectFailure } from '../testing/expect-failure.ts';
 import { type LambdaServer, type LambdaServerFault, startLambdaServer } from '../testing/lambda-server.ts';
-import { type CommandResult, freshMachine, runCommand, temporaryDirectory } from '../testing/run-command.ts';
+import { openLocalFunction } from '../testing/local-function.ts';
+import { type CommandResult, freshMachine, runCommand } from '../testing/run-command.ts';
 import type { Behaviour } from '../testing/scripted-function.ts';
+
+type Fault = NonNullable<LambdaServerFault['fault']>;
 
 const SECRETS = ['kept-in-the-environment', 'kept-in-the-credentials', 'kept-in-the-session', 'Geheimnisträger'];
 const [ENVIRONMENT = '', CREDENTIALS, SESSION, FIELD = ''] = SECRETS;
@@ -16,21 +16,12 @@ let server: LambdaServer;
 let behaviour: Behaviour = 'foreign';
 
 beforeAll(async () => {
-  const env = { PATH: process.env.PATH, SECRET_KEY: ENVIRONMENT };
-  const config = resolveConfig({ deployment: 'local' }, freshMachine());
   const opened = new Map<Behaviour, LocalFunction>();
   const containers = (): LocalFunction => {
     const known = opened.get(behaviour);
     if (known !== undefined) return known;
-    const made = new LocalFunction({
-      config,
-      env: { ...env, BEHAVIOUR: behaviour },
-      clock: systemClock,
-      version: '1.2.3',
-      directory: temporaryDirectory(),
-      timeoutMs: 1_000,
-      program: SCRIPTS.scriptedFunction,
-    });
+    const env = { SECRET_KEY: ENVIRONMENT, BEHAVIOUR: behaviour };
+    const made = openLocalFunction({ env, timeoutMs: 1_000 });
     opened.set(behaviour, made);
     return made;
   };
@@ -65,12 +56,12 @@ function javumbo(...argv: readonly string[]): Promise<CommandResult> {
   });
 }
 
-const refused = (status: number, code: string): LambdaServerFault['fault'] => ({ kind: 'refuse', status, code });
+const refused = (status: number, code: string): Fault => ({ kind: 'refuse', status, code });
 
 const FAILURES: readonly {
   readonly name: string;
   readonly behaviour?: Behaviour;
-  readonly fault?: LambdaServerFault['fault'];
+  readonly fault?: Fault;
   readonly read: ExitCode;
   readonly write: ExitCode;
 }[] = [

@@ -120,6 +120,19 @@ const NOUNS: readonly {
   },
 ];
 
+// A command of one word.
+const WORDS: readonly {
+  readonly name: string;
+  readonly description: string;
+  readonly load: () => Promise<Register>;
+}[] = [
+  {
+    name: 'doctor',
+    description: 'look for what endangers data',
+    load: async () => (await import('./doctor.ts')).registerDoctor,
+  },
+];
+
 /**
  * Adds every noun to the program, and of its verbs those that are among `words`, all of them where the noun is and none
  * of its verbs, or help is asked for; without words, every verb. Only a verb that is among the words can be called, and only the help of a noun
@@ -135,6 +148,10 @@ export async function registerCommands(program: Command, execute: Execute, words
     const loads = named.length > 0 ? named.map(([, load]) => load) : Object.values(verbs);
     for (const register of await Promise.all(loads.map((load) => load()))) register(noun, execute);
     if (each !== undefined) noun.commands.forEach(each);
+  }
+  for (const { name, description, load } of WORDS) {
+    if (words === undefined || words.includes(name)) (await load())(program, execute);
+    else program.command(name).description(description);
   }
 }
 

@@ -2,23 +2,26 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { JavumboError, messageOf } from '../failure.ts';
 import type { Random } from '../random.ts';
-import { newRunId, testUser } from '../test-data.ts';
+import { newRunId, type TestRun, testUser } from '../test-data.ts';
 import type { DatabaseStore, PutCondition, PutOutcome } from './store.ts';
 
 const RACERS = 8;
 
+/** The test users that a probe leaves databases of. */
+export const PROBE_PURPOSES = ['probe', 'race'] as const;
+
 /**
  * Whether a store compares as it must: puts that have to be refused are tried, one after the other and at once. Returns a
- * sentence for each promise that it broke; none: it is safe as far as that shows. Leaves two test databases in the store.
+ * sentence for each promise that it broke; none: it is safe as far as that shows. Leaves the databases of PROBE_PURPOSES in the store.
  * `directory` is where the files to put may be written. Throws `unavailable` when the store gave no clear answer.
  */
 export async function probeConditionalWrites(
   store: DatabaseStore,
   directory: string,
   random: Random,
+  run: Pick<TestRun, 'id'> = { id: newRunId(random) },
 ): Promise<string[]> {
-  const run = { id: newRunId(random) };
-  const sequential = testUser(run, 'probe');
+  const sequential = testUser(run, PROBE_PURPOSES[0]);
   let files = 0;
   const put = async (username: string, condition: PutCondition): Promise<PutOutcome> => {
     const file = join(directory, `probe-${files++}`);
@@ -42,7 +45,7 @@ export async function probeConditionalWrites(
     findings.push('an update over an old version is accepted');
   }
 
-  const contended = testUser(run, 'race');
+  const contended = testUser(run, PROBE_PURPOSES[1]);
   const race = async (condition: PutCondition): Promise<number> => {
     const outcomes = await Promise.all(Array.from({ length: RACERS }, () => put(contended, condition)));
     return outcomes.filter(committed).length;

@@ -54,6 +54,7 @@ export async function assembleDeployment(
       });
     return {
       description: describeDeployment(config),
+      identity: backend.identity,
       engine: backend.engine,
       config,
       store,

@@ -22,6 +22,8 @@ export interface Deployment extends DeploymentData {
 /** What the deployment keeps: all of it that the function itself works with. */
 export interface DeploymentData {
   readonly description: DeploymentDescription;
+  /** Tells the store apart from every other, in the cache and in doctor's records. */
+  readonly identity: string;
   /** What answers: `AWS`, `local files`, or the name that a server at an endpoint gave itself; `unknown` before it did. */
   engine(): string;
   /** What it was put together from, for processes that work on the same one. */

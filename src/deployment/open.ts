@@ -1,5 +1,6 @@
 import type { Context } from '../cli/context.ts';
 import type { Config } from '../config.ts';
+import { RefusingDatabaseStore } from '../databases/refusing-store.ts';
 import { addRequests, NO_REQUESTS } from '../databases/request-counts.ts';
 import type { WorkDirectory } from '../databases/work-directory.ts';
 import type { FunctionClient } from '../function/client.ts';
@@ -9,10 +10,11 @@ import { assembleDeployment } from './assemble.ts';
 import type { OpenBackend } from './backend.ts';
 import type { Deployment } from './deployment.ts';
 import { once } from './tables.ts';
+import { UnsafeStores } from './unsafe-stores.ts';
 
 /** Puts the configured deployment together. Makes no request; the local deployment's directory is made if missing. */
 export async function openDeployment(config: Config, context: Context): Promise<Deployment> {
-  const data = await assembleDeployment(config, context, await backendOf(config));
+  const data = await assembleDeployment(config, context, guarded(await backendOf(config)));
   let client: FunctionClient | undefined;
   let containers: WorkDirectory | undefined;
   return {
@@ -42,4 +44,14 @@ async function backendOf({ deployment }: Config): Promise<OpenBackend> {
   const { awsBackend } = await import('./aws-backend.ts');
   const { betterSqlite } = await import('../databases/better-sqlite.ts');
   return awsBackend(betterSqlite);
+}
+
+/** The same backend, whose store refuses every write where `doctor` found that it loses updates. */
+function guarded(openBackend: OpenBackend): OpenBackend {
+  return async (config, context, counters) => {
+    const backend = await openBackend(config, context, counters);
+    if (config.allowUnsafeStore.value) return backend;
+    const verdict = new UnsafeStores(config.home.value).find(backend.identity);
+    return verdict === undefined ? backend : { ...backend, store: new RefusingDatabaseStore(backend.store, verdict) };
+  };
 }

@@ -44,21 +44,50 @@ function localResources({ home }: Config, context: Context): Resources {
   return { resources: [directory], close: () => {} };
 }
 
-async function awsResources(config: Config, { clock, random }: Context, scratch: string): Promise<Resources> {
+/** Both parts on AWS. Throws `usage` where S3 is a custom endpoint and nothing says where DynamoDB is. */
+async function awsResources(config: Config, context: Context, scratch: string): Promise<Resources> {
+  const tables = await openTableResources(config, context);
+  const bucket = await openBucketResource(config, context, scratch);
+  return {
+    resources: [...bucket.resources, ...tables.resources],
+    close: () => {
+      tables.close();
+      bucket.close();
+    },
+  };
+}
+
+/** The tables alone. Throws as `awsResources`. Makes no request. */
+export async function openTableResources(config: Config, { clock }: Context): Promise<Resources> {
+  const [{ openDynamo }, tables] = await Promise.all([import('./dynamo-client.ts'), import('./dynamo-tables.ts')]);
+  const dynamo = openDynamo(config, ATTEMPTS);
+  const endpoint = config.dynamodbEndpointUrl.value;
+  return {
+    resources: [
+      tables.usersTableResource(dynamo, { table: config.usersTable.value, endpoint, clock }),
+      tables.locksTableResource(dynamo, { table: config.locksTable.value, endpoint, clock }),
+    ],
+    close: () => dynamo.destroy(),
+  };
+}
+
+/** The bucket alone. `scratch` is a directory for the files of the probe. Makes no request. */
+export async function openBucketResource(
+  config: Config,
+  { clock, random }: Context,
+  scratch: string,
+): Promise<Resources> {
   const bucket = config.bucket.value;
   if (bucket === undefined) throw new JavumboError('internal', 'a deployment on AWS was opened without a bucket');
-  const [{ bucketResource }, { withScratchBucket }, { openS3 }, { openDynamo }, tables] = await Promise.all([
+  const [{ bucketResource }, { withScratchBucket }, { openS3 }] = await Promise.all([
     import('./s3-bucket.ts'),
     import('./s3-scratch-bucket.ts'),
     import('./s3-client.ts'),
-    import('./dynamo-client.ts'),
-    import('./dynamo-tables.ts'),
   ]);
   const { S3DatabaseStore } = await import('../databases/s3-store.ts');
   const { probeConditionalWrites } = await import('../databases/conditional-write-probe.ts');
   const { RetryingDatabaseStore } = await import('../databases/retrying-store.ts');
   const [endpoint, region] = [config.endpointUrl.value, config.region.value];
-  const dynamo = openDynamo(config, ATTEMPTS);
   const s3 = openS3(config, ATTEMPTS);
   // The probe's puts are conditional, and must be sent once.
   const once = openS3(config);
@@ -70,15 +99,11 @@ async function awsResources(config: Config, { clock, random }: Context, scratch:
       return probeConditionalWrites(new RetryingDatabaseStore(store, { clock, random }), scratch, random);
     });
   };
-  const dynamoEndpoint = config.dynamodbEndpointUrl.value;
   return {
-    resources: [
-      bucketResource(s3, { bucket, region, endpoint, probe }),
-      tables.usersTableResource(dynamo, { table: config.usersTable.value, endpoint: dynamoEndpoint, clock }),
-      tables.locksTableResource(dynamo, { table: config.locksTable.value, endpoint: dynamoEndpoint, clock }),
-    ],
+    resources: [bucketResource(s3, { bucket, region, endpoint, probe })],
     close: () => {
-      for (const client of [dynamo, s3, once]) client.destroy();
+      s3.destroy();
+      once.destroy();
     },
   };
 }

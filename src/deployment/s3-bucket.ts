@@ -274,11 +274,11 @@ function expiryIsOn(rules: readonly LifecycleRule[]): boolean | string {
   if (rules.some(({ ID, Status }) => ID === EXPIRY_RULE.ID && Status === 'Disabled')) {
     return `rule "${EXPIRY_RULE.ID}" is disabled`;
   }
-  const days = rules
-    .filter((rule) => rule.Status === 'Enabled' && isAboutEverything(rule))
-    .flatMap(({ NoncurrentVersionExpiration: expiry }) => expiry?.NoncurrentDays ?? []);
-  if (days.includes(EXPIRY_DAYS)) return true;
-  return days.length === 0 ? false : `they expire after ${Math.min(...days)} days`;
+  const enabled = rules.filter((rule) => rule.Status === 'Enabled' && isAboutEverything(rule));
+  const days = enabled.flatMap(({ NoncurrentVersionExpiration: expiry }) => expiry?.NoncurrentDays ?? []);
+  if (days.length > 0 && !days.includes(EXPIRY_DAYS)) return `they expire after ${Math.min(...days)} days`;
+  // Whatever number of days somebody chose, unfinished uploads are removed then.
+  return days.length > 0 && enabled.some((rule) => rule.AbortIncompleteMultipartUpload !== undefined);
 }
 
 function isAboutEverything({ Filter, Prefix = '' }: LifecycleRule): boolean {

@@ -1,17 +1,19 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { EXIT_CODE, type ExitCode } from '../cli/exit-code.ts';
 import { systemClock } from '../clock.ts';
-import { resolveConfig } from '../config.ts';
 import { JavumboError } from '../failure.ts';
 import { systemRandom } from '../random.ts';
 import { SCRIPTS } from '../testing/child-process.ts';
 import { type LambdaServer, type LambdaServerFault, startLambdaServer } from '../testing/lambda-server.ts';
-import { freshMachine, runCommand, temporaryDirectory } from '../testing/run-command.ts';
+import { openLocalFunction } from '../testing/local-function.ts';
+import { freshMachine, runCommand } from '../testing/run-command.ts';
 import type { Behaviour } from '../testing/scripted-function.ts';
 import { FunctionClient } from './client.ts';
 import { LambdaFunction, PAYLOAD_BYTES_MAX } from './lambda-function.ts';
-import { LocalFunction } from './local-function.ts';
+import type { LocalFunction } from './local-function.ts';
 import type { RemoteFunction } from './remote-function.ts';
+
+type Fault = NonNullable<LambdaServerFault['fault']>;
 
 const POLICY = { attemptsMax: 5, backoffMs: 1, backoffMaxMs: 1 };
 const SECRETS = { SECRET_KEY: 'kept-in-the-environment' };
@@ -33,18 +35,13 @@ interface Conditions {
 
 /** A container's own deployment is on this machine, wherever the function seems to be. */
 async function localFunction({ behaviour, timeoutMs = 60_000 }: Conditions): Promise<LocalFunction> {
-  const env = { ...freshMachine(), PATH: process.env.PATH, ...SECRETS };
-  const config = resolveConfig({ deployment: 'local' }, env);
+  const env = { ...freshMachine(), ...SECRETS };
   if (behaviour === undefined) {
     const { code } = await runCommand(['--deployment', 'local', 'db', 'create', 'alice'], { env });
     expect(code).toBe(0);
   }
-  return new LocalFunction({
-    config,
+  return openLocalFunction({
     env: behaviour === undefined ? env : { ...env, BEHAVIOUR: behaviour },
-    clock: systemClock,
-    version: '1.2.3',
-    directory: temporaryDirectory(),
     timeoutMs,
     program: behaviour === undefined ? SCRIPTS.container : SCRIPTS.scriptedFunction,
   });
@@ -152,7 +149,7 @@ describe.each([
   });
 });
 
-const refuse = (status: number, code: string, reason?: string): LambdaServerFault['fault'] => ({
+const refuse = (status: number, code: string, reason?: string): Fault => ({
   kind: 'refuse',
   status,
   code,
@@ -160,7 +157,7 @@ const refuse = (status: number, code: string, reason?: string): LambdaServerFaul
 });
 
 const REFUSALS: readonly {
-  readonly fault: LambdaServerFault['fault'];
+  readonly fault: Fault;
   readonly code: ExitCode;
   readonly message: RegExp;
   readonly hint?: RegExp;
@@ -265,7 +262,7 @@ describe('a call that Lambda refuses', () => {
   });
 });
 
-const DOUBTS: readonly LambdaServerFault['fault'][] = [
+const DOUBTS: readonly Fault[] = [
   { kind: 'lost-request' },
   { kind: 'lost-reply' },
   { kind: 'error-after' },
@@ -276,7 +273,7 @@ const DOUBTS: readonly LambdaServerFault['fault'][] = [
 ];
 
 /** Long enough for a container to start, where nothing but silence ends the call. */
-function silentMsOf({ kind }: LambdaServerFault['fault']): number | undefined {
+function silentMsOf({ kind }: Fault): number | undefined {
   return kind === 'silent' ? 5_000 : undefined;
 }
 

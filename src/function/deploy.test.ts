@@ -1,15 +1,11 @@
 import { afterEach, expect, test } from 'vitest';
-import { systemClock } from '../clock.ts';
-import { resolveConfig } from '../config.ts';
 import { systemRandom } from '../random.ts';
 import { interrupted } from '../supervision/announcements.ts';
-import { SCRIPTS } from '../testing/child-process.ts';
 import { type LambdaServer, startLambdaServer } from '../testing/lambda-server.ts';
-import { freshMachine, temporaryDirectory } from '../testing/run-command.ts';
+import { openLocalFunction } from '../testing/local-function.ts';
 import { SteppedClock } from '../testing/stepped-clock.ts';
 import { FunctionClient } from './client.ts';
 import { type DeployedFunction, deployFunction } from './deploy.ts';
-import { LocalFunction } from './local-function.ts';
 
 let server: LambdaServer;
 
@@ -20,15 +16,7 @@ async function deploying(
   script: (server: LambdaServer) => void,
   { clock, signal, onStep = () => {} }: { clock: SteppedClock; signal?: AbortSignal; onStep?: (step: string) => void },
 ): Promise<DeployedFunction> {
-  const containers = new LocalFunction({
-    config: resolveConfig({ deployment: 'local' }, freshMachine()),
-    env: { PATH: process.env.PATH },
-    clock: systemClock,
-    version: '1.2.3',
-    directory: temporaryDirectory(),
-    program: SCRIPTS.scriptedFunction,
-  });
-  server = await startLambdaServer({ name: 'javumbo-api', open: () => containers });
+  server = await startLambdaServer({ name: 'javumbo-api', open: () => openLocalFunction() });
   script(server);
   const remote = server.client();
   const { code } = remote;

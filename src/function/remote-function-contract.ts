@@ -61,6 +61,7 @@ const PROPERTIES = [
   repliesThatItsProcessEnded,
   givesTheNextCallANewContainerAfterOneThatDidNotEnd,
   givesTheNextCallANewContainerAfterOneThatCrashed,
+  passesOverAContainerWhoseProcessEndedWhileItWasIdle,
   endsWhatIsUnderWayWhenItIsClosed,
 ] as const;
 
@@ -223,6 +224,17 @@ async function givesTheNextCallANewContainerAfterOneThatCrashed(oath: Oath): Pro
   await invoke(made, 'exit');
   expect(await identify(made)).toMatchObject({ calls: 1, files: [] });
   expect(existsSync(first.temporaryDirectory)).toBe(false);
+}
+
+async function passesOverAContainerWhoseProcessEndedWhileItWasIdle(oath: Oath): Promise<void> {
+  const made = await oath.open();
+  const [one, other] = await identifyTogether(made, 2, 1_000);
+  const last = await identify(made);
+  process.kill(last.pid, 'SIGKILL');
+  await gone([last]);
+  const living = [one, other].find((container) => container?.pid !== last.pid);
+  expect(await identify(made)).toMatchObject({ pid: living?.pid, calls: 2 });
+  expect(existsSync(last.temporaryDirectory)).toBe(false);
 }
 
 async function endsWhatIsUnderWayWhenItIsClosed(oath: Oath): Promise<void> {

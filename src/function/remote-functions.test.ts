@@ -2,43 +2,29 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { systemClock } from '../clock.ts';
-import { resolveConfig } from '../config.ts';
-import { SCRIPTS } from '../testing/child-process.ts';
 import { startLambdaServer } from '../testing/lambda-server.ts';
-import { freshMachine, temporaryDirectory } from '../testing/run-command.ts';
+import { openLocalFunction } from '../testing/local-function.ts';
+import { temporaryDirectory } from '../testing/run-command.ts';
 import type { Identity } from '../testing/scripted-function.ts';
-import { LocalFunction } from './local-function.ts';
-import { describeRemoteFunction, type FunctionConditions } from './remote-function-contract.ts';
-
-function localFunction(
-  directory: string,
-  conditions: FunctionConditions & { readonly program?: string },
-): LocalFunction {
-  return new LocalFunction({
-    program: SCRIPTS.scriptedFunction,
-    ...conditions,
-    config: resolveConfig({ deployment: 'local' }, freshMachine()),
-    env: { PATH: process.env.PATH, SECRET_KEY: 'geheim' },
-    version: '1.2.3',
-    directory,
-  });
-}
+import { describeRemoteFunction } from './remote-function-contract.ts';
 
 describeRemoteFunction('local', (conditions) => {
   const directory = temporaryDirectory();
-  const made = localFunction(directory, conditions);
+  const made = openLocalFunction({ ...conditions, directory });
   return { function: made, directory, cleanup: () => made.close() };
 });
 
 describeRemoteFunction('Lambda', async (conditions) => {
   const directory = temporaryDirectory();
-  const server = await startLambdaServer({ name: 'javumbo-api', open: () => localFunction(directory, conditions) });
+  const server = await startLambdaServer({
+    name: 'javumbo-api',
+    open: () => openLocalFunction({ ...conditions, directory }),
+  });
   return { function: server.client(), directory, cleanup: () => server.close() };
 });
 
 test('a local function is not called after its end, where nobody would end its containers', async () => {
-  const made = localFunction(temporaryDirectory(), { clock: systemClock, timeoutMs: 1, idleMs: 1 });
+  const made = openLocalFunction();
   made.close();
   await expect(made.invoke('{}')).rejects.toMatchObject({ kind: 'internal' });
 });
@@ -47,7 +33,7 @@ test('a local function whose container does not start certainly did not run', as
   const directory = temporaryDirectory();
   const program = join(directory, 'ends-at-once.mjs');
   writeFileSync(program, 'process.exit(3);');
-  const made = localFunction(directory, { clock: systemClock, timeoutMs: 60_000, idleMs: 1, program });
+  const made = openLocalFunction({ directory, timeoutMs: 60_000, idleMs: 1, program });
   await expect(made.invoke('{}')).rejects.toMatchObject({
     kind: 'unavailable',
     message: expect.stringMatching(/did not start: its process ended with exit code 3$/),
@@ -57,7 +43,7 @@ test('a local function whose container does not start certainly did not run', as
 });
 
 test('a container of a local function is in a session of its own, which no Ctrl-C reaches', async () => {
-  const made = localFunction(temporaryDirectory(), { clock: systemClock, timeoutMs: 60_000, idleMs: 60_000 });
+  const made = openLocalFunction({ timeoutMs: 60_000, idleMs: 60_000 });
   try {
     const { pid } = JSON.parse((await made.invoke('{}')).payload) as Identity;
     const group = execFileSync('ps', ['-o', 'pgid=', '-p', String(pid)], { encoding: 'utf8' });

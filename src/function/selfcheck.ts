@@ -68,7 +68,10 @@ async function checkObjects(
   const put = await check('S3 put_object', async () => {
     const outcome = await store.put(username, sent, { condition: { kind: 'absent' }, writes: [random.hex(16)] });
     if (outcome.kind === 'committed') return outcome;
-    throw new JavumboError('violation', `the put ended in ${outcome.kind}`);
+    if (outcome.kind === 'conflict') throw new JavumboError('violation', 'something of that name is there already');
+    // Nobody but this run uses the name, so whatever may have landed there can go.
+    await store.delete(username).catch(() => {});
+    throw outcome.cause;
   });
   if (put !== undefined) {
     await check('S3 get_object', async () => {
@@ -89,9 +92,11 @@ async function checkObjects(
 async function checkAccounts(check: RunCheck, users: UserTable, username: string, clock: Clock): Promise<void> {
   const item = { username, name: 'Selfcheck', createdAt: new Date(clock.now()).toISOString() };
   const put = await check('DynamoDB put_item', async () => {
-    const { kind } = await users.putIfAbsent(item);
-    if (kind !== 'created') throw new JavumboError('violation', `the put ended in ${kind}`);
-    return kind;
+    const outcome = await users.putIfAbsent(item);
+    if (outcome.kind === 'created') return outcome;
+    if (outcome.kind !== 'unknown') throw new JavumboError('violation', 'an account of that name is there already');
+    await users.delete(item).catch(() => {});
+    throw outcome.cause;
   });
   if (put === undefined) return;
   const found = await check('DynamoDB get_item', async () => {

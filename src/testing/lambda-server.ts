@@ -14,7 +14,8 @@ export interface LambdaServerFault {
   readonly times?: number;
   /** Let that many requests of the operation pass first. */
   readonly after?: number;
-  readonly fault: /** Answer with that error; nothing was done. */
+  /** Undefined: nothing. */
+  readonly fault?: /** Answer with that error; nothing was done. */
     | { readonly kind: 'refuse'; readonly status: number; readonly code: string; readonly reason?: string }
     /** Reset the connection; nothing was done. */
     | { readonly kind: 'lost-request' }

@@ -10,7 +10,7 @@ import { JavumboError, messageOf } from '../../failure.ts';
 import type { DeployedFunction } from '../../function/deploy.ts';
 
 interface DeployCommandOptions {
-  readonly package: string;
+  readonly package?: string;
   readonly yes?: boolean;
 }
 
@@ -21,9 +21,9 @@ export function registerFunctionDeploy(parent: Command, execute: Execute): void 
   const command = parent
     .command('deploy')
     .description("replace the function's code in Lambda, and call it to see that it answers")
-    .requiredOption('--package <zip>', 'the zip that becomes its code')
+    .option('--package <zip>', 'what becomes its code (default: what function package makes)')
     .option('--yes', 'replace code that does not answer as javumbo, without asking')
-    .addHelpText('after', '\nExample:\n  $ javumbo function deploy --package javumbo-function.zip');
+    .addHelpText('after', '\nExample:\n  $ javumbo function deploy --function javumbo-api');
   command.action((options: DeployCommandOptions) =>
     execute(command, (invocation) => functionDeploy(invocation, options), deployView),
   );
@@ -37,12 +37,12 @@ export async function functionDeploy(
   const { context, flags, config } = invocation;
   invocation.requireMeantDeployment();
   refuseWhatIsNotDeployed(config.function.value);
-  const zip = readPackage(file);
+  const zip = file === undefined ? await ownPackage() : readPackage(file);
   const { deployFunction } = await import('../../function/deploy.ts');
   const client = await (await invocation.deployment()).function();
   const { name, code } = client.function;
   if (code === undefined) throw new JavumboError('internal', `function "${name}" is in Lambda, and has no code`);
-  const progress = progressOn(context, flags.quiet);
+  let progress = progressOn(context, flags.quiet);
   try {
     return await deployFunction(zip, {
       client,
@@ -50,16 +50,17 @@ export async function functionDeploy(
       clock: context.clock,
       signal: context.signal,
       onStep: (step) => progress.show(step),
-      confirmForeign: (reason) => {
-        // The line would be written over the question.
+      confirmForeign: async (reason) => {
+        // The line would be written over the question, and should not count how long somebody thinks.
         progress.done();
-        return confirm(context, {
+        await confirm(context, {
           what: `${reason}; this replaces its code`,
           word: name,
           yes,
           look: 'javumbo function describe, to see what is there',
           spared: 'nothing was deployed',
         });
+        progress = progressOn(context, flags.quiet);
       },
     });
   } finally {
@@ -79,6 +80,11 @@ function refuseWhatIsNotDeployed(name: string): void {
   throw new JavumboError('usage', `"${name}" is a published version, whose code never changes`, {
     try: `the function's name without :${qualifier}`,
   });
+}
+
+async function ownPackage(): Promise<Uint8Array> {
+  const { buildPackage } = await import('../../function/package.ts');
+  return (await buildPackage()).bytes;
 }
 
 function readPackage(file: string): Uint8Array {

@@ -13,7 +13,7 @@ for version in 22 24; do
   if ! "$node" --version >/dev/null 2>&1; then
     download=$(mktemp -d "$directory/download.XXXXXX")
     trap 'rm -rf "$download"' EXIT
-    npm install --prefix "$download" --no-save --no-audit --no-fund --silent "node@$version" >&2
+    npm install --prefix "$download" --no-save --no-audit --no-fund --loglevel=error "node@$version" >&2
     "$download/node_modules/node/bin/node" --version >/dev/null
     # Two that fetch at once both install, and one of them is renamed into place.
     mv -T "$download" "$directory/$version" 2>/dev/null || "$node" --version >/dev/null

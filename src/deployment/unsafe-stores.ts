@@ -1,0 +1,53 @@
+import { createHash } from 'node:crypto';
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { UnsafeVerdict } from '../databases/refusing-store.ts';
+import { codeOf } from '../failure.ts';
+import type { Random } from '../random.ts';
+
+/**
+ * The stores that `doctor` saw losing updates from this machine: a file for each in JAVUMBO_HOME, where neither `cache
+ * clear` nor a restart takes it away.
+ */
+export class UnsafeStores {
+  readonly #directory: string;
+
+  constructor(home: string) {
+    this.#directory = join(home, 'unsafe-stores');
+  }
+
+  /** The verdict on a store; undefined where none was recorded, or what is there cannot be read as one. */
+  find(identity: string): UnsafeVerdict | undefined {
+    let text: string;
+    try {
+      text = readFileSync(this.#pathOf(identity), 'utf8');
+    } catch (error) {
+      if (['ENOENT', 'ENOTDIR'].includes(codeOf(error) ?? '')) return undefined;
+      throw error;
+    }
+    try {
+      const { store, foundAt, findings } = JSON.parse(text) as Partial<UnsafeVerdict>;
+      if (typeof store === 'string' && typeof foundAt === 'string' && Array.isArray(findings)) {
+        return { store, foundAt, findings: findings.map(String) };
+      }
+    } catch {}
+    // A file that somebody has damaged is a reason to be careful, not to be careless.
+    return { store: identity, foundAt: 'an unknown day', findings: ['its record cannot be read'] };
+  }
+
+  record(identity: string, verdict: UnsafeVerdict, random: Random): void {
+    mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
+    const beside = `${this.#pathOf(identity)}.${random.hex(8)}`;
+    writeFileSync(beside, JSON.stringify(verdict), { mode: 0o600 });
+    renameSync(beside, this.#pathOf(identity));
+  }
+
+  /** Takes a verdict back: the store was found sound. */
+  forget(identity: string): void {
+    rmSync(this.#pathOf(identity), { force: true });
+  }
+
+  #pathOf(identity: string): string {
+    return join(this.#directory, `${createHash('sha256').update(identity).digest('hex').slice(0, 16)}.json`);
+  }
+}

@@ -1,0 +1,99 @@
+import type { Deployment } from '../deployment/deployment.ts';
+import { JavumboError, messageOf } from '../failure.ts';
+import { askApi, healthyVersion } from '../function/health.ts';
+import type { FunctionDescription } from '../function/remote-function.ts';
+import { packageVersion } from '../package-information.ts';
+import { examined, type Finding, ok, unsafe, warning } from './finding.ts';
+
+/** What Day 1 gives the function, at the least. */
+const DAY_1 = { memoryMb: 512, timeoutSeconds: 30, temporaryStorageMb: 2_048 } as const;
+/** What of its environment it cannot do without. */
+const NEEDED = ['S3_BUCKET', 'DYNAMODB_USERS_TABLE', 'DYNAMODB_LOCKS_TABLE'];
+const RUNTIME = /^nodejs(2[2-9]|[3-9]\d)\.x$/;
+const MEND = 'terraform -chdir=infra apply';
+
+/** Whether the function is there, has what Day 1 gives it, and answers as this command's does. */
+export function examineFunction(deployment: Deployment): Promise<Finding[]> {
+  return examined('function', async () => {
+    const client = await deployment.function();
+    let description: FunctionDescription;
+    try {
+      description = await client.function.describe();
+    } catch (error) {
+      if (!(error instanceof JavumboError) || error.kind !== 'not-found') throw error;
+      return [unsafe('function', error.message, error.try ?? MEND)];
+    }
+    const found = description.kind === 'local' ? [localFinding()] : limitsOf(description);
+    return [...found, ...(await examined('function.code', () => examineCode(deployment)))];
+  });
+}
+
+function localFinding(): Finding {
+  return ok('function', 'it is child processes on this machine, which are held to no limits');
+}
+
+function limitsOf(description: FunctionDescription): Finding[] {
+  const { name, runtime, architecture, state, lastUpdateStatus, environment } = description;
+  const atLeast = (id: string, what: string, actual: number, needed: number, unit: string): Finding =>
+    actual >= needed
+      ? ok(`function.${id}`, `${what}: ${actual} ${unit}`)
+      : warning(`function.${id}`, `${what}: ${actual} ${unit}, and Day 1 has ${needed} ${unit}`, MEND);
+  const missing = NEEDED.filter((variable) => !environment.includes(variable));
+  return [
+    state === 'Active' || state === 'Inactive'
+      ? ok(
+          'function',
+          `"${name}" is there, ${architecture}, ${state}${lastUpdateStatus === undefined ? '' : `, last update ${lastUpdateStatus}`}`,
+        )
+      : unsafe('function', `"${name}" is ${state}`, 'javumbo function describe'),
+    RUNTIME.test(runtime)
+      ? ok('function.runtime', runtime)
+      : warning('function.runtime', `${runtime}, and the function needs nodejs22.x or later`, MEND),
+    atLeast('memory', 'memory', description.memoryMb, DAY_1.memoryMb, 'MB'),
+    atLeast('time-limit', 'time limit', description.timeoutSeconds, DAY_1.timeoutSeconds, 's'),
+    atLeast('temporary-storage', '/tmp', description.temporaryStorageMb, DAY_1.temporaryStorageMb, 'MB'),
+    missing.length === 0
+      ? ok('function.environment', `it names bucket and tables`)
+      : warning('function.environment', `${missing.join(', ')} is not in its environment`, MEND),
+  ];
+}
+
+async function examineCode(deployment: Deployment): Promise<Finding[]> {
+  const client = await deployment.function();
+  try {
+    const { version } = await client.call({ operation: 'ping' });
+    const own = packageVersion();
+    return version === own
+      ? [ok('function.code', `it answers as javumbo ${version}`)]
+      : [warning('function.code', `it answers as javumbo ${version}, and this is ${own}`, 'javumbo function deploy')];
+  } catch (error) {
+    if (!(error instanceof JavumboError) || error.kind !== 'violation') throw error;
+    return [unsafe('function.code', error.message, error.try ?? 'javumbo function deploy')];
+  }
+}
+
+/** Whether the HTTP API passes requests on to the function. */
+export function examineApi({ config }: Deployment, signal: AbortSignal | undefined): Promise<Finding[]> {
+  const url = config.apiUrl.value;
+  return examined('api', async () => {
+    if (url === undefined) {
+      if (config.function.value === 'local') return [];
+      return [warning('api', 'nothing says where the HTTP API is', '--api-url, JAVUMBO_API_URL, or --terraform infra')];
+    }
+    try {
+      const answer = await askApi(url, signal);
+      const version = healthyVersion(answer);
+      if (version === undefined) {
+        return [
+          unsafe('api', `${url} does not answer as the function does (status ${answer.status})`, 'javumbo verify day1'),
+        ];
+      }
+      const secure = new URL(url).protocol === 'https:';
+      const message = `${url} answers as javumbo ${version}`;
+      return [secure ? ok('api', message) : warning('api', `${message}, and not over HTTPS`, 'the https:// address')];
+    } catch (error) {
+      if (!(error instanceof JavumboError) || error.kind !== 'unavailable') throw error;
+      return [unsafe('api', messageOf(error), error.try ?? '--api-url')];
+    }
+  });
+}
