@@ -23,7 +23,7 @@ interface Interrupted {
 }
 
 /** A client of a function in Lambda, whose first call meets `fault` while Ctrl-C is pressed. */
-async function interruptedDuring(fault: LambdaServerFault['fault']): Promise<Interrupted> {
+async function interruptedDuring(fault: NonNullable<LambdaServerFault['fault']>): Promise<Interrupted> {
   const server = await startFunctionServer();
   servers.push(server);
   const stopping = new AbortController();
