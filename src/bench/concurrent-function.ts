@@ -2,6 +2,7 @@ import { requestsSince } from '../databases/request-counts.ts';
 import type { UserDatabases } from '../databases/user-databases.ts';
 import { JavumboError, messageOf } from '../failure.ts';
 import type { FunctionClient } from '../function/client.ts';
+import { type FunctionUse, lambdaSince } from '../function/use.ts';
 import { NO_TABLE_REQUESTS } from '../table-requests.ts';
 import { type ConcurrentResult, noteIdsOf, notesIn, type WorkerResult } from './concurrent.ts';
 import { type ContainerFigures, containerFigures } from './function-requester.ts';
@@ -14,6 +15,8 @@ export interface ConcurrentFunctionResult extends ConcurrentResult {
   readonly calls: ContainerFigures;
   /** How many containers wrote. */
   readonly writers: number;
+  /** Calls that wrote, and what they are billed for; starting the containers is no part of the race. */
+  readonly lambda?: FunctionUse;
 }
 
 /**
@@ -35,6 +38,7 @@ export async function measureConcurrentFunction(options: {
   onProgress?.(`starting ${workers} containers`);
   await Promise.all(Array.from({ length: workers }, () => client.call({ operation: 'ping', holdMs: HOLD_MS })));
   const before = client.requests().store;
+  const usedBefore = client.use();
   const startedAt = monotonic();
   let done = 0;
   const results = await Promise.all(
@@ -48,12 +52,14 @@ export async function measureConcurrentFunction(options: {
   );
   const durationMs = monotonic() - startedAt;
   const requests = requestsSince(before, client.requests().store);
+  const use = lambdaSince(usedBefore, client.use());
   const answers = client.answers().slice(answeredBefore);
   return {
     workers: results.flat(),
     durationMs,
     requests,
     tableRequests: NO_TABLE_REQUESTS,
+    ...use,
     noteIds: await notesIn(databases, username),
     calls: containerFigures(answers),
     writers: containerFigures(answers.filter(({ operation }) => operation === 'write')).containers,

@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts';
+import { JavumboError } from '../failure.ts';
 import type { AnsweredCall, FunctionClient } from '../function/client.ts';
 import type { FunctionTimings } from '../function/protocol.ts';
 import type { Caching, Requester, TimedRead, TimedWrite } from './requester.ts';
@@ -12,7 +13,10 @@ export interface FunctionRequesterOptions {
   readonly stalenessSeconds: number | undefined;
 }
 
-/** The function: requests are invocations, and their phases are measured in the container. */
+/**
+ * The function: requests are invocations, and their phases are measured in the container. A write adds a note. Throws
+ * `unavailable` for a write that was found stored after its answer had got lost, since it has no phases to report.
+ */
 export class FunctionRequester implements Requester {
   readonly #options: FunctionRequesterOptions;
   readonly #invocationMs: number[] = [];
@@ -33,7 +37,14 @@ export class FunctionRequester implements Requester {
     const fields = [`Front ${++this.#writes}`, 'added by a benchmark'];
     const request = { username, cache: caching, fields, retries: 0 };
     const { result, timings } = await this.#timed(() => this.#options.client.write(request));
-    const { version, sizeBeforeBytes = 0 } = result;
+    const { version, sizeBeforeBytes } = result;
+    if (sizeBeforeBytes === undefined) {
+      throw new JavumboError(
+        'unavailable',
+        `the answer to a write of "${username}" got lost: it is stored, and nobody knows how long it took`,
+        { try: 'the same benchmark again', username },
+      );
+    }
     return { version, sizeBeforeBytes, ...phasesOf(timings) };
   }
 

@@ -3,7 +3,7 @@ import type { Requester } from './requester.ts';
 import { type Metric, metricOf } from './stats.ts';
 
 export interface HitRateRequest {
-  /** Told before the request, from the state of the cache, and not from how long it took. */
+  /** Told from the state of the cache, and not from how long it took. */
   readonly hit: boolean;
   readonly totalMs: number;
   readonly gets: number;

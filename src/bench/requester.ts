@@ -7,7 +7,7 @@ import { type RequestTimes, timedRead, timedWrite } from './timed-request.ts';
 export type Caching = 'use' | 'bypass' | 'drop';
 
 export interface TimedRead extends RequestTimes {
-  /** That the cache would serve it: told before, from its state, and not from how long it took. */
+  /** That the cache served it: told from its state, and not from how long it took. */
   readonly hit: boolean;
 }
 

@@ -7,9 +7,9 @@ import type { UserDatabases } from '../databases/user-databases.ts';
 export interface RequestTimes {
   /** GET, where one was needed, and open. */
   readonly downloadMs: number;
-  /** SELECT. */
+  /** SELECT; in the function, whose edit is one, all the work in SQLite but COMMIT. */
   readonly queryMs: number;
-  /** UPDATE, COMMIT and PUT; 0 for a read. */
+  /** What comes after it: UPDATE in this process, COMMIT and PUT; 0 for a read. */
   readonly uploadMs: number;
   readonly totalMs: number;
 }

@@ -42,7 +42,9 @@ describe.each(ACCOUNT_DEPLOYMENTS)('on $name', ({ open }) => {
     expect(report.passed).toBe(true);
     expect(report.derived).toMatchObject({ containers: 10, coldStarts: 10, committed: 10, lost: 0, notesAtEnd: 15 });
     expect(report.workers).toHaveLength(10);
-    expect(report.requests.lambda?.invocations).toBe(20);
+    // Of the race: what started the containers before it is no part of what a change costs.
+    expect(report.requests.lambda?.invocations).toBe(10);
+    expect(report.derived).toMatchObject({ warmCalls: 10 });
   });
 
   test('bench concurrent without retries: each change is committed or a conflict, and the store agrees', async () => {

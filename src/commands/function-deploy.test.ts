@@ -5,7 +5,7 @@ import { afterEach, expect, test } from 'vitest';
 import type { LocalFunction } from '../function/local-function.ts';
 import { buildPackage } from '../function/package.ts';
 import { packageVersion } from '../package-information.ts';
-import { SCRIPTS } from '../testing/child-process.ts';
+import { killGroup, SCRIPTS, startScript } from '../testing/child-process.ts';
 import { expectFailure } from '../testing/expect-failure.ts';
 import { type LambdaServer, type LambdaServerOptions, startLambdaServer } from '../testing/lambda-server.ts';
 import { openLocalFunction } from '../testing/local-function.ts';
@@ -47,6 +47,7 @@ async function deployed(
   options: Partial<LambdaServerOptions> = {},
 ): Promise<{
   server: LambdaServer;
+  env: Readonly<Record<string, string>>;
   deploy: (after: Buffer | string | undefined, argv?: string[], run?: RunOptions) => Promise<CommandResult>;
 }> {
   const server = await startLambdaServer({
@@ -68,6 +69,7 @@ async function deployed(
   };
   return {
     server,
+    env,
     deploy: async (after, argv = [], run = {}) => {
       const file = typeof after === 'object' ? join(temporaryDirectory(), 'package.zip') : after;
       if (typeof after === 'object') writeFileSync(file ?? '', after);
@@ -279,4 +281,25 @@ test('what is no package is refused before anything is asked', async () => {
 test('where nothing is configured the function is local', async () => {
   const { code, stderr } = await runCommand(['function', 'deploy', '--package', 'any.zip']);
   expect({ code, stderr }).toMatchObject({ code: 2, stderr: expect.stringMatching(/error: the function is local/) });
+});
+
+test('Ctrl-C while Lambda does not say whether it takes the code does not say that nothing happened', async () => {
+  const { server, env } = await deployed(zip('javumbo, other'));
+  const arrived = new Promise<void>((resolve) => {
+    server.inject({ operation: 'UpdateFunctionCode', fault: { kind: 'silent' }, meanwhile: resolve });
+  });
+  const file = join(temporaryDirectory(), 'package.zip');
+  writeFileSync(file, zip('javumbo'));
+  const running = startScript(SCRIPTS.javumbo, ['function', 'deploy', '--package', file, '--quiet'], env);
+  closing.push(() => killGroup(running));
+  await arrived;
+  running.signal('SIGINT');
+  const { code, stderr } = await running.ended;
+  expect({ code, stderr }).toEqual({
+    code: 6,
+    stderr: expect.stringMatching(
+      /^error: function "javumbo-api": interrupted while .*\ntry: +javumbo function describe\n$/,
+    ),
+  });
+  expect(server.codeSha256).toBe(hash(zip('javumbo')));
 });

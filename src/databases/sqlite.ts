@@ -10,8 +10,9 @@ export interface SqliteDatabase extends SqlDatabase {
 }
 
 /**
- * A library that opens SQLite files. What fails in SQLite throws an error whose `code` is SQLite's own name for it
- * (`SQLITE_CORRUPT`, `SQLITE_CONSTRAINT_UNIQUE`). Foreign keys are enforced, and text in double quotes is no string.
+ * A library that opens SQLite files. What fails in SQLite throws an error whose `code` is SQLite's own name for it, or for
+ * the error that it extends (`SQLITE_CORRUPT`; `SQLITE_CONSTRAINT_UNIQUE` or `SQLITE_CONSTRAINT`). Foreign keys are
+ * enforced, and text in double quotes is no string.
  */
 export interface SqliteEngine {
   readonly name: string;

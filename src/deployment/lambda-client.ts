@@ -11,15 +11,20 @@ const CONTROL_ATTEMPTS = 5;
 // comes on top. (Lambda quotas)
 const CALL_TIMEOUT_MS = 930_000;
 
+// The SDK's 50 would let the 51st caller wait for the first, and call a container that should have been another.
+const ANY_NUMBER = { keepAlive: true, maxSockets: Number.POSITIVE_INFINITY };
+
 /** The function in Lambda as the configuration names it. Makes no request. */
 export function openLambdaFunction(config: Config): RemoteFunction {
   const endpoint = config.lambdaEndpointUrl.value;
   const open = (options: ReturnType<typeof clientOptions>): LambdaClient =>
     new LambdaClient({ ...options, ...(endpoint === undefined ? {} : { endpoint }) });
+  const { requestHandler, ...options } = clientOptions({ ...config, timeout: callTimeout(config) });
+  const calls = { ...options, requestHandler: { ...requestHandler, httpAgent: ANY_NUMBER, httpsAgent: ANY_NUMBER } };
   return new LambdaFunction({
     name: config.function.value,
     endpoint,
-    calls: open(clientOptions({ ...config, timeout: callTimeout(config) })),
+    calls: open(calls),
     control: open(clientOptions(config, CONTROL_ATTEMPTS)),
   });
 }

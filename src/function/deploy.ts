@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import { JavumboError } from '../failure.ts';
+import type { Announcements } from '../supervision/announcements.ts';
 import type { FunctionClient } from './client.ts';
 import type { FunctionAnswer } from './protocol.ts';
 import type { FunctionCode, FunctionDescription } from './remote-function.ts';
@@ -10,6 +11,8 @@ export interface DeployOptions {
   readonly code: FunctionCode;
   readonly clock: Clock;
   readonly signal?: AbortSignal | undefined;
+  /** Told that the code is being replaced, in case nobody lives to see what becomes of it. */
+  readonly announcements?: Announcements | undefined;
   /** Told what is waited for. */
   readonly onStep: (step: string) => void;
   /** Asked before code is replaced that does not answer as ours, with the reason. Throws where it must stay. */
@@ -41,7 +44,7 @@ const SETTLED_MAX_MS = 300_000;
  * the update was accepted and has not ended in time.
  */
 export async function deployFunction(zip: Uint8Array, options: DeployOptions): Promise<DeployedFunction> {
-  const { client, onStep, confirmForeign, signal } = options;
+  const { client, onStep, confirmForeign, signal, announcements } = options;
   const { name } = client.function;
   const codeSha256 = createHash('sha256').update(zip).digest('base64');
   const deployed = { name, codeSha256, codeSizeBytes: zip.length };
@@ -63,8 +66,9 @@ export async function deployFunction(zip: Uint8Array, options: DeployOptions): P
   if (asking instanceof JavumboError) await confirmForeign(asking.message);
   signal?.throwIfAborted();
   onStep(`sending the package to function "${name}"`);
-  await replaced(zip, before, codeSha256, options);
+  await announcements?.writing('function', name);
   try {
+    await replaced(zip, before, codeSha256, options);
     return { ...deployed, outcome: 'updated', previous, answer: await updated(before, codeSha256, options) };
   } catch (error) {
     if (!(error instanceof JavumboError) || error.kind !== 'interrupted') throw error;
@@ -72,6 +76,8 @@ export async function deployFunction(zip: Uint8Array, options: DeployOptions): P
       try: 'javumbo function describe',
       cause: error,
     });
+  } finally {
+    await announcements?.written('function', name);
   }
 }
 

@@ -2,14 +2,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../clock.ts';
-import { resolveConfig } from '../config.ts';
 import { systemRandom } from '../random.ts';
 import { interrupted } from '../supervision/announcements.ts';
-import { SCRIPTS } from '../testing/child-process.ts';
-import { type LambdaServer, type LambdaServerFault, startLambdaServer } from '../testing/lambda-server.ts';
-import { freshMachine, runCommand, temporaryDirectory } from '../testing/run-command.ts';
+import { startFunctionServer } from '../testing/function-server.ts';
+import type { LambdaServer, LambdaServerFault } from '../testing/lambda-server.ts';
 import { FunctionClient } from './client.ts';
-import { LocalFunction } from './local-function.ts';
 
 const POLICY = { attemptsMax: 5, backoffMs: 1, backoffMaxMs: 1 };
 const WRITE = { username: 'alice', fields: ['der Hund', 'the dog'], guid: 'guid-of-test' };
@@ -23,26 +20,14 @@ afterEach(async () => {
 interface Interrupted {
   readonly client: FunctionClient;
   readonly server: LambdaServer;
-  readonly interrupt: () => void;
 }
 
 /** A client of a function in Lambda, whose first call meets `fault` while Ctrl-C is pressed. */
-async function interruptedDuring(fault: LambdaServerFault['fault']): Promise<Interrupted> {
-  const env = freshMachine();
-  expect((await runCommand(['--deployment', 'local', 'db', 'create', 'alice'], { env })).code).toBe(0);
-  const containers = new LocalFunction({
-    config: resolveConfig({ deployment: 'local' }, env),
-    env: { ...env, PATH: process.env.PATH },
-    clock: systemClock,
-    version: '1.2.3',
-    directory: temporaryDirectory(),
-    program: SCRIPTS.container,
-  });
-  const server = await startLambdaServer({ name: 'javumbo-api', open: () => containers });
+async function interruptedDuring(fault: NonNullable<LambdaServerFault['fault']>): Promise<Interrupted> {
+  const server = await startFunctionServer();
   servers.push(server);
   const stopping = new AbortController();
-  const interrupt = (): void => stopping.abort(interrupted());
-  server.inject({ operation: 'Invoke', ...(fault === undefined ? {} : { fault }), meanwhile: interrupt });
+  server.inject({ operation: 'Invoke', fault, meanwhile: () => stopping.abort(interrupted()) });
   const client = new FunctionClient({
     function: server.client(),
     clock: systemClock,
@@ -50,7 +35,7 @@ async function interruptedDuring(fault: LambdaServerFault['fault']): Promise<Int
     policy: POLICY,
     interruption: { signal: stopping.signal },
   });
-  return { client, server, interrupt };
+  return { client, server };
 }
 
 const THROTTLED = { kind: 'refuse', status: 429, code: 'TooManyRequestsException' } as const;

@@ -58,6 +58,13 @@ function makesReport(command: Command | undefined): boolean {
 // Nothing in the process itself sends that.
 const MEMORY_HINT = 'more memory, if the system’s log says that there was too little';
 
+/** Where one sees what became of a write. */
+const LOOK: Readonly<Record<Subject, (name: string) => string>> = {
+  database: (username) => `javumbo db info ${username}`,
+  account: (username) => `javumbo user get ${username}`,
+  function: () => 'javumbo function describe',
+};
+
 /** What can be said of work that cannot speak for itself. */
 export function truthAbout({ known, killedBy }: Pick<Ended, 'known' | 'killedBy'>): JavumboError {
   const { stored, ended } = known;
@@ -70,7 +77,7 @@ export function truthAbout({ known, killedBy }: Pick<Ended, 'known' | 'killedBy'
     return new JavumboError(
       'unknown',
       `${open.map(nameOf).join(', ')}: ${cause} while ${were} being written: nobody can tell whether ${those} stored`,
-      { try: subject === 'database' ? `javumbo db info ${username}` : `javumbo user get ${username}`, username },
+      { try: LOOK[subject](username), ...(subject === 'function' ? {} : { username }) },
     );
   }
   const kind = killedBy === undefined ? 'interrupted' : 'internal';

@@ -11,7 +11,11 @@ export class Knowledge {
   /** The last write that was stored. */
   stored: { readonly username: string; readonly version: string } | undefined;
   /** Everybody whose database was written, or may have been, and likewise whose account. */
-  readonly usernames: Readonly<Record<Subject, Set<string>>> = { database: new Set(), account: new Set() };
+  readonly usernames: Readonly<Record<Subject, Set<string>>> = {
+    database: new Set(),
+    account: new Set(),
+    function: new Set(),
+  };
   /** Leases that are held, or may be. */
   readonly leases = new Map<string, { readonly username: string; readonly owner: string }>();
 

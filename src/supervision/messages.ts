@@ -21,8 +21,8 @@ export type SupervisedMessage =
   /** All of that is with the system, so that nothing of it is lost with the process. */
   | { readonly kind: 'printed'; readonly code: number };
 
-/** What of a user is written. */
-export type Subject = 'database' | 'account';
+/** What is written: of a user, or the code of a function, whose name then stands for the user's. */
+export type Subject = 'database' | 'account' | 'function';
 
 /** What a supervisor tells the process that it has started. `interrupt`: stop in order. */
 export interface SupervisorMessage {

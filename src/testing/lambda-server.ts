@@ -92,7 +92,10 @@ class LoopbackLambdaServer implements LambdaServer {
   readonly #armed: { readonly fault: LambdaServerFault; passed: number; fired: number }[] = [];
   readonly #clients: LambdaClient[] = [];
   readonly #opened: RemoteFunction[] = [];
-  readonly #http = createServer((request, response) => void this.#exchange(request, response));
+  readonly #http = createServer((request, response) => {
+    // A container that did not start, or was ended meanwhile.
+    this.#exchange(request, response).catch(() => request.socket.resetAndDestroy());
+  });
   #running: RemoteFunction;
   #codeSize: number;
   #revision = 1;

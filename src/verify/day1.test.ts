@@ -50,6 +50,13 @@ describe.each(ACCOUNT_DEPLOYMENTS)('on $name', ({ open }) => {
     expect(await deployment.json('user', 'list')).toEqual({ users: [], next: null });
   });
 
+  test('with --keep what the function tries is removed, and nothing else is said', async () => {
+    const { code, stderr } = await runBuilt(deployment, ['verify', 'day1', '--keep', '--only', '1.5', '--json']);
+    expect({ code, kept: stderr.match(/kept.*/g) }).toEqual({ code: 0, kept: null });
+    expect(await deployment.json('db', 'list')).toEqual({ databases: [] });
+    expect(await deployment.json('user', 'list')).toEqual({ users: [], next: null });
+  });
+
   test('with --keep what it made stays, and clean all removes it', async () => {
     expect((await day1('--keep', '--only', '1.1,1.2')).code).toBe(0);
     expect((await deployment.json<{ databases: unknown[] }>('db', 'list')).databases).toHaveLength(1);

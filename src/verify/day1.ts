@@ -112,9 +112,8 @@ async function invocation(assert: Assert, deployment: Deployment, expectBody: st
     return;
   }
   const answer = await client.call({ operation: 'ping' });
-  assertEqual(assert, 'the function answers', answer.operation, 'ping');
-  assertEqual(assert, "it is javumbo's", answer.service, 'javumbo');
-  assert('it names its container', answer.container.id !== '' && answer.container.invocations >= 1);
+  // What does not answer as javumbo's does has thrown.
+  assert("javumbo's function answers, and names its container", answer.container.id !== '');
 }
 
 async function throughTheApi(assert: Assert, deployment: Deployment, sources: Sources): Promise<void> {
@@ -151,19 +150,31 @@ async function withApi(deployment: Deployment, sources: Sources, use: (url: stri
 
 async function ownRights(assert: Assert, deployment: Deployment, sources: Sources): Promise<void> {
   const client: FunctionClient = await deployment.function();
-  const removed = await withTestUser(deployment, sources.run, 'selfcheck', async (username) => {
-    const { result } = await client.call({ operation: 'selfcheck', run: sources.run.id });
-    for (const { name, passed, reason } of result.checks) {
-      assert(`${name} succeeds`, passed, reason === undefined ? {} : { expected: 'no error', actual: reason });
-    }
-    assertEqual(assert, 'all of it was tried', result.checks.length, 6);
-    return username;
-  });
-  // The function's own clean-up may have failed for the very right that is missing.
-  const accounts = await deployment.accounts();
-  const left = await accounts.get(testUser(sources.run, 'selfcheck'));
-  if (left !== undefined) await accounts.delete(left);
-  await assertCleanedUp(assert, deployment, sources.run, removed);
+  // The function removes its own test data, whatever --keep says, so here is nothing to keep.
+  const run = { ...sources.run, keep: false };
+  // That may have failed for the very right that is missing, or have been cut short.
+  const removeAccount = async (): Promise<void> => {
+    const accounts = await deployment.accounts();
+    const left = await accounts.get(testUser(run, 'selfcheck'));
+    if (left !== undefined) await accounts.delete(left);
+  };
+  let removed: string;
+  try {
+    removed = await withTestUser(deployment, run, 'selfcheck', async (username) => {
+      const { result } = await client.call({ operation: 'selfcheck', run: run.id });
+      for (const { name, passed, reason } of result.checks) {
+        assert(`${name} succeeds`, passed, reason === undefined ? {} : { expected: 'no error', actual: reason });
+      }
+      assertEqual(assert, 'all of it was tried', result.checks.length, 6);
+      return username;
+    });
+  } catch (error) {
+    // What the work threw matters more than what its clean-up may throw, which is told all the same.
+    await removeAccount().catch((left) => run.onLeft?.(left));
+    throw error;
+  }
+  await removeAccount();
+  await assertCleanedUp(assert, deployment, run, removed);
 }
 
 /** What a function returned that may be anybody's: of an HTTP answer status and body, else the whole as the body. */

@@ -163,15 +163,13 @@ async function inProcesses(
 async function inContainers(deployment: Deployment, race: Race): Promise<Raced> {
   const { measureConcurrentFunction } = await import('../../bench/concurrent-function.ts');
   const { functionFigures } = await import('../../bench/function-requester.ts');
-  const { lambdaSince } = await import('../../function/use.ts');
   const client = await deployment.function();
-  const before = deployment.functionUse();
-  const result = await measureConcurrentFunction({ ...race, client });
+  const { lambda, ...result } = await measureConcurrentFunction({ ...race, client });
   const invocationMs = result.workers.map(({ durationMs }) => durationMs);
   return {
     result,
     more: functionFigures({ ...result.calls, invocationMs, containers: result.writers }),
-    lambda: lambdaSince(before, deployment.functionUse()),
+    lambda: lambda === undefined ? {} : { lambda },
   };
 }
 

@@ -49,6 +49,7 @@ export async function functionDeploy(
       code,
       clock: context.clock,
       signal: context.signal,
+      announcements: context.announcements,
       onStep: (step) => progress.show(step),
       confirmForeign: async (reason) => {
         // The line would be written over the question, and should not count how long somebody thinks.
