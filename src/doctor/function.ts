@@ -1,3 +1,4 @@
+import { isAccessDenied } from '../aws-errors.ts';
 import type { Deployment } from '../deployment/deployment.ts';
 import { JavumboError, messageOf } from '../failure.ts';
 import { askApi, healthyVersion } from '../function/health.ts';
@@ -67,7 +68,9 @@ async function examineCode(deployment: Deployment): Promise<Finding[]> {
       ? [ok('function.code', `it answers as javumbo ${version}`)]
       : [warning('function.code', `it answers as javumbo ${version}, and this is ${own}`, 'javumbo function deploy')];
   } catch (error) {
-    if (!(error instanceof JavumboError) || error.kind !== 'violation') throw error;
+    if (!(error instanceof JavumboError) || error.retryable || isAccessDenied(error)) throw error;
+    // It throws, is not ours, does not end in time, or cannot even be started.
+    if (error.kind !== 'violation' && error.kind !== 'unavailable') throw error;
     return [unsafe('function.code', error.message, error.try ?? 'javumbo function deploy')];
   }
 }
