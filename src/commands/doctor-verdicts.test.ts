@@ -3,9 +3,16 @@ import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:
 import { join } from 'node:path';
 import { CreateTableCommand } from '@aws-sdk/client-dynamodb';
 import { afterEach, expect, test } from 'vitest';
+import { systemClock } from '../clock.ts';
+import { resolveConfig } from '../config.ts';
 import type { Finding } from '../doctor/finding.ts';
+import { LocalFunction } from '../function/local-function.ts';
+import { packageVersion } from '../package-information.ts';
 import { runBuilt } from '../testing/built-command.ts';
+import { SCRIPTS } from '../testing/child-process.ts';
 import { BUCKET, type CommandDeployment, openOnAws, openOnS3 } from '../testing/command-deployments.ts';
+import { type LambdaServer, startLambdaServer } from '../testing/lambda-server.ts';
+import { freshMachine, temporaryDirectory } from '../testing/run-command.ts';
 
 let deployment: CommandDeployment;
 
@@ -99,4 +106,72 @@ test('a table with another key than ours is unsafe: no account can be kept there
   const table = findings.find(({ id }) => id === 'users-table');
   expect({ severity: table?.severity, code }).toEqual({ severity: 'unsafe', code: 7 });
   expect(deployment.server?.keys(BUCKET)).toEqual([]);
+});
+
+/** A function in Lambda whose code never ends. */
+function neverEnding(): Promise<LambdaServer> {
+  const env = { ...freshMachine(), PATH: process.env.PATH, BEHAVIOUR: 'never-end' };
+  const config = resolveConfig({ deployment: 'local' }, env);
+  return startLambdaServer({
+    name: 'javumbo-api',
+    environment: { SECRET_KEY: 'kept-in-the-environment' },
+    open: () =>
+      new LocalFunction({
+        config,
+        env,
+        clock: systemClock,
+        version: packageVersion(),
+        directory: temporaryDirectory(),
+        timeoutMs: 500,
+        program: SCRIPTS.scriptedFunction,
+      }),
+  });
+}
+
+test('a function that does not end is unsafe, one whose update failed a warning, and no value of its is printed', async () => {
+  ({ deployment } = await openOnAws());
+  const lambda = await neverEnding();
+  try {
+    lambda.nextUpdate = { descriptions: 0, failure: 'InvalidImage' };
+    lambda.deploy(Buffer.from('broken'));
+    const argv = ['--function', 'javumbo-api', '--lambda-endpoint-url', lambda.endpoint];
+    const { code, findings, stderr } = await doctor(...argv);
+    const severities = Object.fromEntries(findings.map(({ id, severity }) => [id, severity]));
+    expect({ code, severities }).toMatchObject({
+      code: 7,
+      severities: {
+        function: 'ok',
+        'function.update': 'warning',
+        'function.code': 'unsafe',
+        'conditional-writes': 'ok',
+      },
+    });
+    expect(JSON.stringify(findings) + stderr).not.toContain('kept-in-the-environment');
+  } finally {
+    await lambda.close();
+  }
+});
+
+test('a function that may not be called is a warning', async () => {
+  ({ deployment } = await openOnAws());
+  const lambda = await neverEnding();
+  try {
+    lambda.inject({ operation: 'Invoke', fault: { kind: 'refuse', status: 403, code: 'AccessDeniedException' } });
+    const argv = ['--function', 'javumbo-api', '--lambda-endpoint-url', lambda.endpoint];
+    const { findings } = await doctor(...argv);
+    expect(findings.find(({ id }) => id === 'function.code')).toMatchObject({
+      severity: 'warning',
+      message: expect.stringMatching(/could not be looked at: .*AccessDeniedException/),
+    });
+  } finally {
+    await lambda.close();
+  }
+});
+
+test('who has no credentials at all learns nothing: exit code 5', async () => {
+  deployment = await openOnS3();
+  const { AWS_ACCESS_KEY_ID: _, AWS_SECRET_ACCESS_KEY: __, ...env } = deployment.env;
+  deployment = { ...deployment, env: { ...env, AWS_EC2_METADATA_DISABLED: 'true' } };
+  const { code, safe } = await doctor();
+  expect({ code, safe }).toEqual({ code: 5, safe: undefined });
 });

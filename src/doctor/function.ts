@@ -42,11 +42,9 @@ function limitsOf(description: FunctionDescription): Finding[] {
   const missing = NEEDED.filter((variable) => !environment.includes(variable));
   return [
     state === 'Active' || state === 'Inactive'
-      ? ok(
-          'function',
-          `"${name}" is there, ${architecture}, ${state}${lastUpdateStatus === undefined ? '' : `, last update ${lastUpdateStatus}`}`,
-        )
+      ? ok('function', `"${name}" is there, ${architecture}, ${state}`)
       : unsafe('function', `"${name}" is ${state}`, 'javumbo function describe'),
+    ...(lastUpdateStatus === undefined ? [] : [updateFinding(lastUpdateStatus)]),
     RUNTIME.test(runtime)
       ? ok('function.runtime', runtime)
       : warning('function.runtime', `${runtime}, and the function needs nodejs22.x or later`, MEND),
@@ -57,6 +55,13 @@ function limitsOf(description: FunctionDescription): Finding[] {
       ? ok('function.environment', `it names bucket and tables`)
       : warning('function.environment', `${missing.join(', ')} is not in its environment`, MEND),
   ];
+}
+
+/** Until an update has succeeded, calls meet what was there before it. */
+function updateFinding(status: string): Finding {
+  const message = `last update: ${status}`;
+  if (status === 'Successful') return ok('function.update', message);
+  return warning('function.update', message, 'javumbo function describe, and javumbo function deploy where it failed');
 }
 
 async function examineCode(deployment: Deployment): Promise<Finding[]> {
