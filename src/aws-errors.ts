@@ -95,6 +95,17 @@ function detailOf(error: unknown): string {
   return /^Unknown/.test(messageOf(error)) ? name : `${name}: ${messageOf(error)}`;
 }
 
+/**
+ * The service knows who asks, and does not let them; also of a failure that was made of such an error. Unlike a wrong or an
+ * expired key, with which nothing is to be had anywhere.
+ */
+export function isAccessDenied(error: unknown): boolean {
+  const cause = error instanceof JavumboError ? error.cause : error;
+  if (nameOf(cause).startsWith('AccessDenied')) return true;
+  // The reply to a HEAD has no body that could say more than its status.
+  return statusOf(cause) === 403 && /^(Forbidden|Unknown|403)/.test(nameOf(cause));
+}
+
 /** What a request was about, for its error message. */
 export interface AwsRequest {
   /** Verb and object: `get database "alice"`. */

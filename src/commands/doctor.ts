@@ -71,12 +71,15 @@ export async function doctor(invocation: Invocation): Promise<DoctorReport> {
               openTableResources(config, context),
             ),
           ];
-    const findings = await Promise.all([
+    const looks = [
       examined('conditional-writes', () => examineStore(deployment, context, invocation.run())),
       ...parts,
       examineFunction(deployment),
       examineApi(deployment, context.signal),
-    ]);
+    ];
+    // One that throws ends the command; what the others have opened by then, or are about to, must be closed with it.
+    await Promise.allSettled(looks);
+    const findings = await Promise.all(looks);
     if (config.allowUnsafeStore.value && config.allowUnsafeStore.source === 'flag') {
       findings.push([warning('unsafe-store', '--allow-unsafe-store: writes are let through', 'without it')]);
     }

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { JavumboError, messageOf } from '../failure.ts';
+import { JavumboError } from '../failure.ts';
 import type { Random } from '../random.ts';
 import { newRunId, type TestRun, testUser } from '../test-data.ts';
 import type { DatabaseStore, PutCondition, PutOutcome } from './store.ts';
@@ -10,9 +10,14 @@ const RACERS = 8;
 /** The test users that a probe leaves databases of. */
 export const PROBE_PURPOSES = ['probe', 'race'] as const;
 
+/** `refused`: for good, and before anything could be tried, so that it says nothing about what the store compares. */
+export type ProbeResult =
+  | { readonly kind: 'refused'; readonly failure: JavumboError }
+  /** A sentence for each promise that it broke; none: it is safe as far as that shows. */
+  | { readonly kind: 'tried'; readonly broken: readonly string[] };
+
 /**
- * Whether a store compares as it must: puts that have to be refused are tried, one after the other and at once. Returns a
- * sentence for each promise that it broke; none: it is safe as far as that shows. Leaves the databases of PROBE_PURPOSES in the store.
+ * Whether a store compares as it must: puts that have to be refused are tried, one after the other and at once. Leaves the databases of PROBE_PURPOSES in the store.
  * `directory` is where the files to put may be written. Throws `unavailable` when the store gave no clear answer.
  */
 export async function probeConditionalWrites(
@@ -20,7 +25,7 @@ export async function probeConditionalWrites(
   directory: string,
   random: Random,
   run: Pick<TestRun, 'id'> = { id: newRunId(random) },
-): Promise<string[]> {
+): Promise<ProbeResult> {
   const sequential = testUser(run, PROBE_PURPOSES[0]);
   let files = 0;
   const put = async (username: string, condition: PutCondition): Promise<PutOutcome> => {
@@ -35,7 +40,7 @@ export async function probeConditionalWrites(
     if (error instanceof JavumboError && error.kind === 'unavailable' && !error.retryable) return error;
     throw error;
   });
-  if (first instanceof JavumboError) return [`a create is refused (${messageOf(first)})`];
+  if (first instanceof JavumboError) return { kind: 'refused', failure: first };
   const findings: string[] = [];
   if (committed(await put(sequential, { kind: 'absent' }))) findings.push('a create over what exists is accepted');
   const base = (await store.head(sequential))?.version ?? versionOf(first);
@@ -57,7 +62,7 @@ export async function probeConditionalWrites(
     const writers = await race({ kind: 'version', version: current.version });
     if (writers > 1) findings.push(`${writers} of ${RACERS} updates at once over one version are accepted`);
   }
-  return findings;
+  return { kind: 'tried', broken: findings };
 }
 
 function committed(outcome: PutOutcome): boolean {

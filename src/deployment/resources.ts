@@ -96,7 +96,10 @@ export async function openBucketResource(
     return withScratchBucket(s3, { name, region, endpoint }, async () => {
       await prepare(name);
       const store = new S3DatabaseStore(once, { bucket: name, endpoint });
-      return probeConditionalWrites(new RetryingDatabaseStore(store, { clock, random }), scratch, random);
+      const retrying = new RetryingDatabaseStore(store, { clock, random });
+      const probed = await probeConditionalWrites(retrying, scratch, random);
+      // On a bucket of one's own, what refuses is what was set there.
+      return probed.kind === 'tried' ? probed.broken : [`a create is refused (${probed.failure.message})`];
     });
   };
   return {

@@ -16,22 +16,18 @@ export class UnsafeStores {
     this.#directory = join(home, 'unsafe-stores');
   }
 
-  /** The verdict on a store; undefined where none was recorded, or what is there cannot be read as one. */
+  /** The verdict on a store; undefined where none was recorded. */
   find(identity: string): UnsafeVerdict | undefined {
-    let text: string;
     try {
-      text = readFileSync(this.#pathOf(identity), 'utf8');
-    } catch (error) {
-      if (['ENOENT', 'ENOTDIR'].includes(codeOf(error) ?? '')) return undefined;
-      throw error;
-    }
-    try {
+      const text = readFileSync(this.#pathOf(identity), 'utf8');
       const { store, foundAt, findings } = JSON.parse(text) as Partial<UnsafeVerdict>;
       if (typeof store === 'string' && typeof foundAt === 'string' && Array.isArray(findings)) {
         return { store, foundAt, findings: findings.map(String) };
       }
-    } catch {}
-    // A file that somebody has damaged is a reason to be careful, not to be careless.
+    } catch (error) {
+      if (['ENOENT', 'ENOTDIR'].includes(codeOf(error) ?? '')) return undefined;
+    }
+    // A file that somebody has damaged, or that may not be read, is a reason to be careful, not to be careless.
     return { store: identity, foundAt: 'an unknown day', findings: ['its record cannot be read'] };
   }
 

@@ -1,3 +1,4 @@
+import { isAccessDenied } from '../aws-errors.ts';
 import type { Deployment } from '../deployment/deployment.ts';
 import { JavumboError, messageOf } from '../failure.ts';
 import { askApi, healthyVersion } from '../function/health.ts';
@@ -41,11 +42,9 @@ function limitsOf(description: FunctionDescription): Finding[] {
   const missing = NEEDED.filter((variable) => !environment.includes(variable));
   return [
     state === 'Active' || state === 'Inactive'
-      ? ok(
-          'function',
-          `"${name}" is there, ${architecture}, ${state}${lastUpdateStatus === undefined ? '' : `, last update ${lastUpdateStatus}`}`,
-        )
+      ? ok('function', `"${name}" is there, ${architecture}, ${state}`)
       : unsafe('function', `"${name}" is ${state}`, 'javumbo function describe'),
+    ...(lastUpdateStatus === undefined ? [] : [updateFinding(lastUpdateStatus)]),
     RUNTIME.test(runtime)
       ? ok('function.runtime', runtime)
       : warning('function.runtime', `${runtime}, and the function needs nodejs22.x or later`, MEND),
@@ -58,6 +57,13 @@ function limitsOf(description: FunctionDescription): Finding[] {
   ];
 }
 
+/** Until an update has succeeded, calls meet what was there before it. */
+function updateFinding(status: string): Finding {
+  const message = `last update: ${status}`;
+  if (status === 'Successful') return ok('function.update', message);
+  return warning('function.update', message, 'javumbo function describe, and javumbo function deploy where it failed');
+}
+
 async function examineCode(deployment: Deployment): Promise<Finding[]> {
   const client = await deployment.function();
   try {
@@ -67,7 +73,9 @@ async function examineCode(deployment: Deployment): Promise<Finding[]> {
       ? [ok('function.code', `it answers as javumbo ${version}`)]
       : [warning('function.code', `it answers as javumbo ${version}, and this is ${own}`, 'javumbo function deploy')];
   } catch (error) {
-    if (!(error instanceof JavumboError) || error.kind !== 'violation') throw error;
+    if (!(error instanceof JavumboError) || error.retryable || isAccessDenied(error)) throw error;
+    // It throws, is not ours, does not end in time, or cannot even be started.
+    if (error.kind !== 'violation' && error.kind !== 'unavailable') throw error;
     return [unsafe('function.code', error.message, error.try ?? 'javumbo function deploy')];
   }
 }

@@ -1,12 +1,15 @@
+import { isAccessDenied } from '../aws-errors.ts';
 import { withTestUser } from '../bench/test-user.ts';
 import type { Context } from '../cli/context.ts';
-import { PROBE_PURPOSES, probeConditionalWrites } from '../databases/conditional-write-probe.ts';
+import { PROBE_PURPOSES, type ProbeResult, probeConditionalWrites } from '../databases/conditional-write-probe.ts';
 import type { Deployment } from '../deployment/deployment.ts';
 import { UnsafeStores } from '../deployment/unsafe-stores.ts';
+import { JavumboError, messageOf } from '../failure.ts';
 import { type TestRun, testUser } from '../test-data.ts';
-import { type Finding, ok, unsafe } from './finding.ts';
+import { type Finding, ok, unsafe, warning } from './finding.ts';
 
 const ID = 'conditional-writes';
+const OTHER_HOME = 'a directory that you can write to, in JAVUMBO_HOME';
 
 /**
  * Whether the real store compares as it must, tried on two test databases that are removed. The verdict is recorded on
@@ -14,29 +17,88 @@ const ID = 'conditional-writes';
  */
 export async function examineStore(
   deployment: Deployment,
-  { clock, random }: Pick<Context, 'clock' | 'random'>,
+  sources: Pick<Context, 'clock' | 'random'>,
   run: TestRun,
 ): Promise<Finding[]> {
-  const { store, cache, config, identity } = deployment;
-  const [first, second] = PROBE_PURPOSES;
-  // A store that is not there, or may not be read, is said before any data is made.
-  await store.head(testUser(run, first));
-  const work = cache.workDirectory();
-  const findings = await withTestUser(deployment, run, first, () =>
-    withTestUser(deployment, run, second, () => probeConditionalWrites(store, work.path, random, run)),
-  ).finally(work.release);
-  const records = new UnsafeStores(config.home.value);
-  if (findings.length === 0) {
-    records.forget(identity);
-    return [ok(ID, 'a create over what exists and an update over an old version are refused, also in a race')];
+  const records = new UnsafeStores(deployment.config.home.value);
+  const before = records.find(deployment.identity);
+  let tried: Tried;
+  try {
+    tried = await tryStore(deployment, sources, run);
+  } catch (error) {
+    // Nothing was found out, so what was found before still holds, and writes are still refused.
+    if (before === undefined || !isAccessDenied(error)) throw error;
+    const message = `${messageOf(error)}; it lost updates on ${before.foundAt.slice(0, 10)}: ${before.findings.join('; ')}`;
+    return [unsafe(ID, message, 'credentials that may put, get, list and delete objects, and javumbo doctor again')];
   }
-  const foundAt = new Date(clock.now()).toISOString();
-  records.record(identity, { store: identity, foundAt, findings }, random);
-  return [
-    unsafe(
-      ID,
-      `updates get lost here: ${findings.join('; ')}; from now on this machine writes nothing there`,
-      'another store, or on Ceph 16 a bucket without versioning; then javumbo doctor again',
-    ),
-  ];
+  return [verdictOn(deployment, sources, records, tried.broken), ...leftBehind(run, tried.left)];
+}
+
+/** What the probe showed, and why its test data is still there; undefined where it is gone. */
+interface Tried {
+  readonly broken: readonly string[];
+  readonly left?: unknown;
+}
+
+async function tryStore(deployment: Deployment, { random }: Pick<Context, 'random'>, run: TestRun): Promise<Tried> {
+  const { store, cache } = deployment;
+  const [first, second] = PROBE_PURPOSES;
+  // A store that is not there is said before any data is made. One that may not be read is tried: only the reply to a put
+  // says whether the credentials lack a right or are no good at all.
+  await store.head(testUser(run, first)).catch((error: unknown) => {
+    if (!isAccessDenied(error)) throw error;
+  });
+  const work = cache.workDirectory();
+  const seen: { result?: ProbeResult } = {};
+  let left: unknown;
+  try {
+    await withTestUser(deployment, run, first, () =>
+      withTestUser(deployment, run, second, async () => {
+        seen.result = await probeConditionalWrites(store, work.path, random, run);
+      }),
+    );
+  } catch (error) {
+    // What was seen counts, whatever becomes of the test data.
+    if (seen.result === undefined) throw error;
+    left = error;
+  } finally {
+    work.release();
+  }
+  const { result } = seen;
+  if (result === undefined) throw new JavumboError('internal', 'the probe ended without a result');
+  if (result.kind === 'refused') throw result.failure;
+  return { broken: result.broken, left };
+}
+
+function verdictOn(
+  { identity }: Deployment,
+  { clock, random }: Pick<Context, 'clock' | 'random'>,
+  records: UnsafeStores,
+  findings: readonly string[],
+): Finding {
+  let unrecorded: string | undefined;
+  try {
+    if (findings.length === 0) records.forget(identity);
+    else records.record(identity, { store: identity, foundAt: new Date(clock.now()).toISOString(), findings }, random);
+  } catch (error) {
+    unrecorded = `that could not be recorded: ${messageOf(error)}`;
+  }
+  if (findings.length === 0) {
+    const sound = 'a create over what exists and an update over an old version are refused, also in a race';
+    return unrecorded === undefined ? ok(ID, sound) : warning(ID, `${sound}; ${unrecorded}`, OTHER_HOME);
+  }
+  const lost = `updates get lost here: ${findings.join('; ')}`;
+  return unrecorded === undefined
+    ? unsafe(
+        ID,
+        `${lost}; from now on this machine writes nothing there`,
+        'another store, or on Ceph 16 a bucket without versioning; then javumbo doctor again',
+      )
+    : unsafe(ID, `${lost}; ${unrecorded}`, OTHER_HOME);
+}
+
+function leftBehind({ id }: TestRun, left: unknown): Finding[] {
+  if (left === undefined) return [];
+  const message = `test data of run ${id} may be left: ${messageOf(left)}`;
+  return [warning('test-data', message, 'javumbo clean s3 --versions, with credentials that may delete objects')];
 }
