@@ -319,6 +319,14 @@ describe('flags go before the environment before Terraform before the profile be
     { setting: 'cacheDir', env: { JAVUMBO_CACHE_DIR: '/e' }, is: '/e', from: 'environment JAVUMBO_CACHE_DIR' },
     { setting: 'cacheDir', is: join(tmpdir(), `javumbo-${process.getuid?.() ?? 'cache'}`), from: 'default' },
 
+    {
+      setting: 'allowUnsafeStore',
+      flags: { allowUnsafeStore: true },
+      is: true,
+      from: 'flag --allow-unsafe-store',
+    },
+    { setting: 'allowUnsafeStore', is: false, from: 'default' },
+
     { setting: 'cacheTtl', flags: { cacheTtl: '0' }, env: { DB_CACHE_TTL: '60' }, is: 0, from: 'flag --cache-ttl' },
     { setting: 'cacheTtl', env: { DB_CACHE_TTL: '0.5' }, is: 0.5, from: 'environment DB_CACHE_TTL' },
     { setting: 'cacheTtl', env: { DB_CACHE_TTL: '' }, is: undefined, from: 'default' },

@@ -246,9 +246,14 @@ describe('help', async () => {
 
   test.each(commands)('javumbo %s is called by its own words, with nothing else loaded', async (path) => {
     const [noun = '', verb] = path.split(' ');
-    const { commands: nouns } = await buildProgram(context, () => Promise.reject(new Error('ran')), [noun, verb ?? '']);
+    const { commands: nouns } = await buildProgram(
+      context,
+      () => Promise.reject(new Error('ran')),
+      verb === undefined ? [noun] : [noun, verb],
+    );
     const verbsOf = (name: string) => nouns.find((each) => each.name() === name)?.commands.map((leaf) => leaf.name());
-    expect(verbsOf(noun)).toEqual([verb]);
+    // `doctor` is a command of one word.
+    expect(verbsOf(noun)).toEqual(verb === undefined ? [] : [verb]);
     for (const other of nouns.map((each) => each.name())) {
       // `bench cache`: a word may be both.
       if (other !== noun && other !== verb) expect(verbsOf(other)).toEqual([]);
@@ -271,7 +276,8 @@ describe('help', async () => {
     );
   });
 
-  test.each(program.commands.map((noun) => noun.name()))('of %s names its verbs', async (noun) => {
+  const nouns = program.commands.map((noun) => noun.name()).filter((name) => !commands.includes(name));
+  test.each(nouns)('of %s names its verbs', async (noun) => {
     const { code, stdout } = await runCommand([noun, '--help']);
     expect(code).toBe(0);
     const verbs = program.commands.find((command) => command.name() === noun)?.commands ?? [];

@@ -2,6 +2,7 @@
 import { PutBucketVersioningCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { NO_REQUESTS } from '../databases/request-counts.ts';
+import { NO_FUNCTION_USE } from '../function/use.ts';
 import type { Report } from '../report/document.ts';
 import { TableRequestCounter } from '../table-requests.ts';
 import { TEST_USER_PREFIX } from '../test-data.ts';
@@ -72,7 +73,11 @@ async function run(tests: readonly Partial<Test>[], options: Partial<VerifyOptio
   });
   const context = { clock: { monotonic: () => 0 }, signal: options.signal } as Json;
   const tables = new TableRequestCounter();
-  const deployment = { requests: () => NO_REQUESTS, tableRequests: () => tables.counts() } as Json;
+  const deployment = {
+    requests: () => NO_REQUESTS,
+    tableRequests: () => tables.counts(),
+    functionUse: () => NO_FUNCTION_USE,
+  } as Json;
   const result: VerifyResult = await runDays(
     { finish: (parts) => parts as Json },
     [day('one', tests), day('two', [{ id: '2.1' }])],
