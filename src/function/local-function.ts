@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config.ts';
 import { JavumboError } from '../failure.ts';
+import { endOrphan } from '../supervision/orphan.ts';
 import type { ContainerMessage, ContainerOrder } from './container-messages.ts';
 import type { FunctionDescription, FunctionFault, FunctionReply, RemoteFunction } from './remote-function.ts';
 
@@ -139,6 +140,8 @@ class Container {
   readonly #child: ChildProcess;
   readonly #directory: string;
   readonly #clock: Clock;
+  /** Without it a container in a long statement, which learns nothing meanwhile, would outlive this process. */
+  readonly #endNoOrphan: () => void;
   #finish: ((ended: Ended) => void) | undefined;
   /** How its process ended; undefined: it lives. */
   #gone: FunctionFault | undefined;
@@ -155,6 +158,8 @@ class Container {
       detached: true,
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     });
+    const { pid } = this.#child;
+    this.#endNoOrphan = pid === undefined ? () => {} : endOrphan(pid);
     this.ready = new Promise((resolve) => {
       const waiting = new AbortController();
       this.#child.on('message', (message: ContainerMessage) => {
@@ -167,6 +172,7 @@ class Container {
       const gone = (message: string): void => {
         this.#gone ??= { kind: 'crashed', message };
         waiting.abort();
+        this.#endNoOrphan();
         resolve(this.#gone);
         this.#finish?.(this.#gone);
       };
@@ -210,6 +216,7 @@ class Container {
   end(): void {
     this.#gone ??= { kind: 'crashed', message: 'it was ended' };
     this.#child.kill('SIGKILL');
+    this.#endNoOrphan();
     try {
       // What it was writing at that moment may still appear.
       rmSync(this.#directory, { recursive: true, force: true, maxRetries: 5 });

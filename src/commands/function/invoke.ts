@@ -77,8 +77,14 @@ export async function functionInvoke(
     case 'ping':
     case 'cacheStats':
       return client.call({ operation });
-    case 'selfcheck':
-      return client.call({ operation, run: invocation.run().id });
+    case 'selfcheck': {
+      const run = invocation.run();
+      return client.call({ operation, run: run.id }).catch((error) => {
+        // The function removes its test data at the end, which nobody has seen.
+        if (mayHaveRun(error)) run.onLeft?.(error);
+        throw error;
+      });
+    }
     case 'cleanup':
       return client.call({ operation, everything: options.everything ?? false });
     case 'read':
@@ -95,6 +101,10 @@ export async function functionInvoke(
       });
     }
   }
+}
+
+function mayHaveRun(error: unknown): boolean {
+  return !(error instanceof JavumboError) || !['usage', 'not-found'].includes(error.kind);
 }
 
 export const invokeView: View<FunctionAnswer> = {
