@@ -130,8 +130,9 @@ export class FunctionClient {
     try {
       return this.#answerOf('write', reply.payload);
     } catch (error) {
-      // Any other failure that the operation answered with is no doubt.
-      const isDoubt = error instanceof JavumboError && (error.kind === 'unknown' || error.cause instanceof NoAnswer);
+      // What the operation failed with is no doubt, unless it does not know itself, or broke where nobody foresaw it.
+      if (!(error instanceof JavumboError)) throw error;
+      const isDoubt = ['unknown', 'internal'].includes(error.kind) || error.cause instanceof NoAnswer;
       if (isDoubt) return this.#settle(request, error);
       throw error;
     }
