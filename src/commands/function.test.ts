@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { runBuilt } from '../testing/built-command.ts';
 import { ACCOUNT_DEPLOYMENTS, type CommandDeployment } from '../testing/command-deployments.ts';
 import type { Json } from '../testing/run-command.ts';
+import { invokeView } from './function/invoke.ts';
 
 let deployment: CommandDeployment;
 
@@ -131,4 +132,26 @@ describe.each(ACCOUNT_DEPLOYMENTS)('on $name', ({ open }) => {
     }
     expect(stdout).not.toContain('\u001b');
   });
+});
+
+test('the lines about a call are painted one by one', async () => {
+  // As chalk does with all that it is given.
+  const joined = (...texts: unknown[]): string => `<${texts.join(' ')}>`;
+  const paint = { good: joined, bad: joined, warn: joined, strong: joined, faint: joined };
+  const answer = {
+    service: 'javumbo',
+    version: '1.2.3',
+    operation: 'cleanup',
+    result: { deletedCount: 1, deletedBytes: 1000 },
+    container: { id: 'c', warm: true, invocations: 2, initMs: 1 },
+    timings: { totalMs: 1, cleanupMs: 1 },
+    requests: { get: 0, put: 0, head: 0, delete: 0, list: 0, bytesUp: 0, bytesDown: 0 },
+    tableRequests: { read: 0, write: 0 },
+  } as const;
+  expect(invokeView.text?.(answer, paint)?.split('\n')).toEqual([
+    '1 removed, 1.0 kB',
+    '<container c, warm; call 2>',
+    '<1.00 ms>',
+    '<clean-up 1.00 ms; no request to the store>',
+  ]);
 });

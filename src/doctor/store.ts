@@ -84,7 +84,7 @@ function verdictOn(
     unrecorded = `that could not be recorded: ${messageOf(error)}`;
   }
   if (findings.length === 0) {
-    const sound = 'a create over what exists and an update over an old version are refused, also in a race';
+    const sound = 'writes that conflict are refused, also eight at once';
     return unrecorded === undefined ? ok(ID, sound) : warning(ID, `${sound}; ${unrecorded}`, OTHER_HOME);
   }
   const lost = `updates get lost here: ${findings.join('; ')}`;

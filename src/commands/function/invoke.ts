@@ -108,7 +108,8 @@ function mayHaveRun(error: unknown): boolean {
 }
 
 export const invokeView: View<FunctionAnswer> = {
-  text: (answer, paint) => [...resultLines(answer, paint), ...circumstanceLines(answer).map(paint.faint)].join('\n'),
+  text: (answer, paint) =>
+    [...resultLines(answer, paint), ...circumstanceLines(answer).map((line) => paint.faint(line))].join('\n'),
   exitCode: (answer) => (isOf('selfcheck', answer) && !answer.result.passed ? EXIT_CODE.violation : EXIT_CODE.ok),
 };
 
