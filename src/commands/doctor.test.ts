@@ -4,8 +4,11 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { PutBucketVersioningCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { resolveConfig } from '../config.ts';
 import type { Finding } from '../doctor/finding.ts';
+import { packageVersion } from '../package-information.ts';
 import { type BuiltResult, runBuilt } from '../testing/built-command.ts';
+import { SCRIPTS } from '../testing/child-process.ts';
 import {
   BUCKET,
   COMMAND_DEPLOYMENTS,
@@ -13,6 +16,8 @@ import {
   openOnAws,
   openOnS3,
 } from '../testing/command-deployments.ts';
+import { type LambdaServer, startLambdaServer } from '../testing/lambda-server.ts';
+import { openLocalFunction } from '../testing/local-function.ts';
 import type { S3ServerOptions } from '../testing/s3-server.ts';
 
 let deployment: CommandDeployment;
@@ -82,6 +87,7 @@ describe('on S3 with DynamoDB', () => {
       'locks-table.ttl': 'warning',
       function: 'ok',
       'function.code': 'ok',
+      'function.deployment': 'ok',
     });
     const encryption = findings.find(({ id }) => id === 'bucket.encryption');
     expect(encryption?.message).toMatch(/does not know it/);
@@ -281,5 +287,50 @@ describe('an HTTP API', () => {
 
   test('that is not there is unsafe', async () => {
     expect((await doctor('--api-url', 'http://127.0.0.1:1')).severities.api).toBe('unsafe');
+  });
+});
+
+describe('a function in Lambda', () => {
+  /** The real handler behind Lambda's API, in containers that work on `bucket`. */
+  async function deployedOn(bucket: string): Promise<LambdaServer> {
+    ({ deployment } = await openOnAws());
+    const { env, close } = deployment;
+    const endpointUrl = deployment.server?.endpoint;
+    const config = resolveConfig({ bucket, endpointUrl }, env);
+    const open = () => openLocalFunction({ config, env, program: SCRIPTS.container, version: packageVersion() });
+    const server = await startLambdaServer({ name: 'javumbo-api', open, environment: { S3_BUCKET: bucket } });
+    deployment = {
+      ...deployment,
+      env: { ...env, AWS_ENDPOINT_URL_LAMBDA: server.endpoint },
+      close: async () => {
+        await server.close();
+        await close();
+      },
+    };
+    return server;
+  }
+
+  test('that works on the same bucket and tables is well, and what it lacks is told', async () => {
+    await deployedOn(BUCKET);
+    const { severities, findings } = await doctor();
+    expect(severities).toMatchObject({ function: 'ok', 'function.code': 'ok', 'function.deployment': 'ok' });
+    const environment = findings.find(({ id }) => id === 'function.environment');
+    expect(environment).toMatchObject({ severity: 'warning', message: expect.stringMatching(/^DYNAMODB_USERS_TABLE/) });
+  });
+
+  test('that works on another bucket is unsafe', async () => {
+    await deployedOn('another');
+    const { code, findings } = await doctor();
+    expect(code).toBe(7);
+    expect(findings.find(({ id }) => id === 'function.deployment')).toMatchObject({
+      severity: 'unsafe',
+      message: `it works on another deployment: bucket "another", and here "${BUCKET}"`,
+    });
+  });
+
+  test('that is not there is unsafe', async () => {
+    await deployedOn(BUCKET);
+    const { code, severities } = await doctor('--function', 'nobody');
+    expect({ code, function: severities.function }).toEqual({ code: 7, function: 'unsafe' });
   });
 });

@@ -1,7 +1,9 @@
 import { isAccessDenied } from '../aws-errors.ts';
+import type { Config } from '../config.ts';
 import type { Deployment } from '../deployment/deployment.ts';
 import { JavumboError, messageOf } from '../failure.ts';
 import { askApi, healthyVersion } from '../function/health.ts';
+import type { ResultOf } from '../function/protocol.ts';
 import type { FunctionDescription } from '../function/remote-function.ts';
 import { packageVersion } from '../package-information.ts';
 import { examined, type Finding, ok, unsafe, warning } from './finding.ts';
@@ -67,17 +69,41 @@ function updateFinding(status: string): Finding {
 async function examineCode(deployment: Deployment): Promise<Finding[]> {
   const client = await deployment.function();
   try {
-    const { version } = await client.call({ operation: 'ping' });
+    const { version, result } = await client.call({ operation: 'ping' });
     const own = packageVersion();
-    return version === own
-      ? [ok('function.code', `it answers as javumbo ${version}`)]
-      : [warning('function.code', `it answers as javumbo ${version}, and this is ${own}`, 'javumbo function deploy')];
+    const code =
+      version === own
+        ? ok('function.code', `it answers as javumbo ${version}`)
+        : warning('function.code', `it answers as javumbo ${version}, and this is ${own}`, 'javumbo function deploy');
+    return [code, ...(result.deployment === undefined ? [] : [placeFinding(result.deployment, deployment.config)])];
   } catch (error) {
     if (!(error instanceof JavumboError) || error.retryable || isAccessDenied(error)) throw error;
     // It throws, is not ours, does not end in time, or cannot even be started.
     if (error.kind !== 'violation' && error.kind !== 'unavailable') throw error;
     return [unsafe('function.code', error.message, error.try ?? 'javumbo function deploy')];
   }
+}
+
+/** Whether the function works on what this command works on. */
+function placeFinding(
+  its: NonNullable<ResultOf<'ping'>['deployment']>,
+  { bucket, usersTable, locksTable }: Config,
+): Finding {
+  const pairs = [
+    ['bucket', its.bucket ?? '', bucket.value ?? ''],
+    ['users table', its.usersTable, usersTable.value],
+    ['locks table', its.locksTable, locksTable.value],
+  ] as const;
+  const other = pairs.filter(([, theirs, ours]) => !isSame(theirs, ours));
+  if (other.length === 0) return ok('function.deployment', 'it works on the same bucket and tables');
+  const differences = other.map(([what, theirs, ours]) => `${what} "${theirs}", and here "${ours}"`);
+  return unsafe('function.deployment', `it works on another deployment: ${differences.join('; ')}`, MEND);
+}
+
+/** One may be the name and the other its ARN. */
+function isSame(left: string, right: string): boolean {
+  const name = (text: string): string => (text.startsWith('arn:') ? (text.split(/[:/]/).at(-1) ?? '') : text);
+  return name(left) === name(right);
 }
 
 /** Whether the HTTP API passes requests on to the function. */

@@ -50,10 +50,12 @@ export function runOperation<O extends Operation>(
 
 async function ping(
   { holdMs }: ParsedRequest<'ping'>,
-  { clock, description }: OperationContext,
+  { clock, description, deployment }: OperationContext,
 ): Promise<Done<'ping'>> {
   if (holdMs > 0) await clock.sleep(holdMs);
-  return { result: description };
+  const { bucket, usersTable, locksTable } = deployment.config;
+  const names = { bucket: bucket.value ?? null, usersTable: usersTable.value, locksTable: locksTable.value };
+  return { result: { ...description, deployment: names } };
 }
 
 async function checkItself({ run }: ParsedRequest<'selfcheck'>, context: OperationContext): Promise<Done<'selfcheck'>> {

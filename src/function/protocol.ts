@@ -115,6 +115,8 @@ export const RESULTS = {
     architecture: z.string(),
     memoryMb: count.optional(),
     sqlite: z.string(),
+    /** What it works on, by name; no bucket on the local deployment. */
+    deployment: z.object({ bucket: z.string().nullable(), usersTable: z.string(), locksTable: z.string() }).optional(),
   }),
   selfcheck: z.object({
     checks: z.array(
