@@ -29,7 +29,7 @@ export function registerFunctionPackage(parent: Command, execute: Execute): void
     .description('write the function as a zip that Lambda takes: the same bytes for the same version')
     .option('--out <file>', 'where to; an older package there is replaced', DEFAULT_FILE)
     .option('-y, --yes', 'replace any other file, too')
-    .addHelpText('after', '\nExample:\n  $ javumbo function package --out infra/javumbo-function.zip');
+    .addHelpText('after', '\nExample:\n  $ javumbo function package --out infra/build/javumbo-function.zip');
   command.action((options: Options) =>
     execute(command, (invocation) => functionPackage(invocation, options), packageView),
   );
@@ -42,8 +42,8 @@ export async function functionPackage(
   if (out === '') throw new JavumboError('usage', '--out is empty', { try: `--out ${DEFAULT_FILE}` });
   const { buildPackage, isPackage, PACKAGE_BYTES_MAX } = await import('../../function/package.ts');
   const { bytes, ...about } = await buildPackage();
-  const cannotBeWritten = (reason: string, cause?: unknown): JavumboError =>
-    new JavumboError('usage', `${out} cannot be written: ${reason}`, { try: 'another --out', cause });
+  const cannotBeWritten = (reason: string, cause?: unknown, hint = 'another --out'): JavumboError =>
+    new JavumboError('usage', `${out} cannot be written: ${reason}`, { try: hint, cause });
   try {
     const file = await pathBehindLinks(out);
     const existing = await statOf(file);
@@ -61,8 +61,8 @@ export async function functionPackage(
     return { file, sizeBytes: bytes.length, ...about };
   } catch (error) {
     if (error instanceof JavumboError) throw error;
-    const reason = codeOf(error) === 'ENOENT' ? `there is no directory ${dirname(out)}` : messageOf(error);
-    throw cannotBeWritten(reason, error);
+    if (codeOf(error) !== 'ENOENT') throw cannotBeWritten(messageOf(error), error);
+    throw cannotBeWritten(`there is no directory ${dirname(out)}`, error, `mkdir -p ${dirname(out)}`);
   }
 }
 
