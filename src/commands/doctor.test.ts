@@ -60,6 +60,10 @@ describe.each(COMMAND_DEPLOYMENTS)('on $name', ({ open }) => {
     expect(await deployment.json('db', 'list')).toEqual({ databases: [] });
   });
 
+  test('that writes are let through whatever was found is a warning', async () => {
+    expect((await doctor('--allow-unsafe-store')).severities['unsafe-store']).toBe('warning');
+  });
+
   test('people see a line for each finding, and one for the whole', async () => {
     const { stdout } = await runBuilt(deployment, ['doctor']);
     expect(stdout).toMatch(/^✓ conditional-writes: /m);

@@ -80,7 +80,7 @@ export async function doctor(invocation: Invocation): Promise<DoctorReport> {
     // One that throws ends the command; what the others have opened by then, or are about to, must be closed with it.
     await Promise.allSettled(looks);
     const findings = await Promise.all(looks);
-    if (config.allowUnsafeStore.value && config.allowUnsafeStore.source === 'flag') {
+    if (invocation.config.allowUnsafeStore.value) {
       findings.push([warning('unsafe-store', '--allow-unsafe-store: writes are let through', 'without it')]);
     }
     const all = findings.flat();
