@@ -156,13 +156,18 @@ describe('function package', () => {
   });
 
   test.each([
-    { name: 'a directory that is not there', file: 'none/function.zip', error: /there is no directory/ },
-    { name: 'a directory', file: '.', error: /not an ordinary file/ },
-    { name: 'a place below a file', file: 'file/function.zip', error: /cannot be written/ },
-  ])('refuses $name', async ({ file, error }) => {
+    {
+      name: 'a directory that is not there',
+      file: 'none/function.zip',
+      error: /there is no directory/,
+      hint: /mkdir -p \S+none$/m,
+    },
+    { name: 'a directory', file: '.', error: /not an ordinary file/, hint: /another --out/ },
+    { name: 'a place below a file', file: 'file/function.zip', error: /cannot be written/, hint: /another --out/ },
+  ])('refuses $name', async ({ file, error, hint }) => {
     writeFileSync(join(directory, 'file'), '');
     const result = await runCommand(['function', 'package', '--out', join(directory, file)]);
-    expectFailure(result, { code: 2, error, hint: /another --out/ });
+    expectFailure(result, { code: 2, error, hint });
     expect(readdirSync(directory)).toEqual(['file']);
   });
 
