@@ -1,10 +1,9 @@
 import { requestsSince } from '../databases/request-counts.ts';
 import type { UserDatabases } from '../databases/user-databases.ts';
-import { JavumboError, messageOf } from '../failure.ts';
 import type { FunctionClient } from '../function/client.ts';
 import { type FunctionUse, lambdaSince } from '../function/use.ts';
 import { NO_TABLE_REQUESTS } from '../table-requests.ts';
-import { type ConcurrentResult, noteIdsOf, notesIn, type WorkerResult } from './concurrent.ts';
+import { type ConcurrentResult, noteIdsOf, notesIn, outcomeOf, type WorkerResult } from './concurrent.ts';
 import { type ContainerFigures, containerFigures } from './function-requester.ts';
 
 /** For how long a container is kept busy, so that the others are started meanwhile, in milliseconds. */
@@ -74,19 +73,16 @@ async function write(
   monotonic: () => number,
 ): Promise<WorkerResult> {
   const startedAt = monotonic();
-  const ended = (outcome: WorkerResult['outcome'], attempts: number, error?: string): WorkerResult => {
-    const durationMs = monotonic() - startedAt;
-    return { outcome, noteId, attempts, durationMs, ...(error === undefined ? {} : { error }) };
+  const ended = (how: Pick<WorkerResult, 'outcome' | 'error'>, attempts: number): WorkerResult => {
+    return { ...how, noteId, attempts, durationMs: monotonic() - startedAt };
   };
   try {
     const fields = [`Worker ${noteId}`, `Note ${noteId}`];
     const { result } = await client.write({ username, fields, noteId, retries });
-    return ended('committed', result.attempts);
+    return ended({ outcome: 'committed' }, result.attempts);
   } catch (error) {
-    const kind = error instanceof JavumboError ? error.kind : 'internal';
+    const how = outcomeOf(error);
     // A conflict is told when the retries are used up; of the others nobody said how often the edit had run.
-    if (kind === 'conflict') return ended(kind, retries + 1);
-    if (kind === 'unknown') return ended(kind, 0);
-    return ended('other', 0, `${kind}: ${messageOf(error)}`);
+    return ended(how, how.outcome === 'conflict' ? retries + 1 : 0);
   }
 }

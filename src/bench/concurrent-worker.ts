@@ -8,9 +8,15 @@ import { processContext } from '../cli/context.ts';
 import type { Config } from '../config.ts';
 import type { SqliteDatabase } from '../databases/sqlite.ts';
 import { openDeployment } from '../deployment/open.ts';
-import { JavumboError, messageOf } from '../failure.ts';
+import { messageOf } from '../failure.ts';
 import { leasedUpdate } from '../locks/leased-update.ts';
-import type { WorkerAnswer, WorkerMessage, WorkerOrders, WorkerResult } from './concurrent.ts';
+import {
+  outcomeOf,
+  type WorkerAnswer,
+  type WorkerMessage,
+  type WorkerOrders,
+  type WorkerResult,
+} from './concurrent.ts';
 
 // A worker waits as long as the race lasts: what is measured is the queue, not its patience.
 const WAIT_MAX_MS = 600_000;
@@ -38,9 +44,8 @@ async function write(orders: WorkerOrders): Promise<WorkerAnswer> {
       const startedAt = clock.monotonic();
       // How often the edit ran: known too when the update ends in an exception.
       let attempts = 0;
-      const ended = (outcome: WorkerResult['outcome'], error?: string): void => {
-        const durationMs = clock.monotonic() - startedAt;
-        results.push({ outcome, noteId, attempts, durationMs, ...(error === undefined ? {} : { error }) });
+      const ended = (how: Pick<WorkerResult, 'outcome' | 'error'>): void => {
+        results.push({ ...how, noteId, attempts, durationMs: clock.monotonic() - startedAt });
       };
       try {
         const edit = (database: SqliteDatabase): void => {
@@ -53,11 +58,9 @@ async function write(orders: WorkerOrders): Promise<WorkerAnswer> {
           const options = { retries, ttlMs, waitMaxMs: WAIT_MAX_MS, ...context };
           await leasedUpdate(databases, await deployment.locks(), orders.username, edit, options);
         }
-        ended('committed');
+        ended({ outcome: 'committed' });
       } catch (error) {
-        const kind = error instanceof JavumboError ? error.kind : 'internal';
-        if (kind === 'conflict' || kind === 'unknown') ended(kind);
-        else ended('other', `${kind}: ${messageOf(error)}`);
+        ended(outcomeOf(error));
       }
     }
     return { results, requests: deployment.requests(), tableRequests: deployment.tableRequests() };

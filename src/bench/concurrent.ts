@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type { Config } from '../config.ts';
 import { addRequests, NO_REQUESTS, type RequestCounts } from '../databases/request-counts.ts';
 import type { UserDatabases } from '../databases/user-databases.ts';
+import { JavumboError, messageOf } from '../failure.ts';
 import type { WorkerReport } from '../report/document.ts';
 import { addTableRequests, NO_TABLE_REQUESTS, type TableRequests } from '../table-requests.ts';
 import { type Metric, metricOf } from './stats.ts';
@@ -114,6 +115,13 @@ export async function measureConcurrent(options: {
     signal?.removeEventListener('abort', end);
     end();
   }
+}
+
+/** How an edit that threw ended, as a worker reports it. */
+export function outcomeOf(error: unknown): Pick<WorkerResult, 'outcome' | 'error'> {
+  const kind = error instanceof JavumboError ? error.kind : 'internal';
+  if (kind === 'conflict' || kind === 'unknown') return { outcome: kind };
+  return { outcome: 'other', error: `${kind}: ${messageOf(error)}` };
 }
 
 /** The notes that a worker adds, one for each of its edits. */
