@@ -1,24 +1,15 @@
 /** What doctor says of engines that others built: Ceph RGW, which is sound until a bucket is versioned, and DynamoDB Local. */
 import { PutBucketVersioningCommand, S3Client } from '@aws-sdk/client-s3';
 import { describe, expect, inject, test } from 'vitest';
-import { systemRandom } from '../random.ts';
 import { runScript, SCRIPTS } from '../testing/child-process.ts';
-import { freshMachine } from '../testing/run-command.ts';
+import { newDeployment } from '../testing/engines/deployment.ts';
 import type { Finding } from './finding.ts';
 
 const s3 = inject('cephRgw');
 const dynamo = inject('dynamoDbLocal');
 
 describe.runIf(s3 !== undefined && dynamo !== undefined)('doctor on Ceph RGW and DynamoDB Local', () => {
-  const name = `javumbo-${systemRandom.hex(6)}`;
-  const env = {
-    ...freshMachine(),
-    ...dynamo,
-    ...s3,
-    S3_BUCKET: name,
-    DYNAMODB_USERS_TABLE: `${name}-users`,
-    DYNAMODB_LOCKS_TABLE: `${name}-locks`,
-  };
+  const env = newDeployment(s3, dynamo);
   const javumbo = (...argv: string[]) => runScript(SCRIPTS.javumbo, [...argv, '--json', '--quiet'], env);
   const findings = async (): Promise<Record<string, string>> => {
     const { stdout } = await javumbo('doctor');
@@ -41,7 +32,7 @@ describe.runIf(s3 !== undefined && dynamo !== undefined)('doctor on Ceph RGW and
     const credentials = { accessKeyId: AWS_ACCESS_KEY_ID, secretAccessKey: AWS_SECRET_ACCESS_KEY };
     const client = new S3Client({ endpoint, region: 'us-east-1', forcePathStyle: true, credentials });
     const set = (Status: 'Enabled' | 'Suspended') =>
-      client.send(new PutBucketVersioningCommand({ Bucket: name, VersioningConfiguration: { Status } }));
+      client.send(new PutBucketVersioningCommand({ Bucket: env.S3_BUCKET, VersioningConfiguration: { Status } }));
     await set('Enabled');
     expect(await findings()).toMatchObject({ 'conditional-writes': 'unsafe' });
     expect((await javumbo('db', 'add-note', 'alice', '--field', 'x')).code).toBe(7);

@@ -1,24 +1,15 @@
 /** The whole of week 1 on engines that others built: Ceph RGW and DynamoDB Local, the function in local containers. */
 import { describe, expect, inject, test } from 'vitest';
-import { systemRandom } from '../random.ts';
 import { runScript, SCRIPTS } from '../testing/child-process.ts';
+import { newDeployment } from '../testing/engines/deployment.ts';
 import { asReport } from '../testing/report-schema.ts';
-import { freshMachine } from '../testing/run-command.ts';
 import { DAYS } from './days.ts';
 
 const s3 = inject('cephRgw');
 const dynamo = inject('dynamoDbLocal');
 
 describe.runIf(s3 !== undefined && dynamo !== undefined)('on Ceph RGW and DynamoDB Local', () => {
-  const name = `javumbo-${systemRandom.hex(6)}`;
-  const env = {
-    ...freshMachine(),
-    ...dynamo,
-    ...s3,
-    S3_BUCKET: name,
-    DYNAMODB_USERS_TABLE: `${name}-users`,
-    DYNAMODB_LOCKS_TABLE: `${name}-locks`,
-  };
+  const env = newDeployment(s3, dynamo);
   const javumbo = (...argv: string[]) => runScript(SCRIPTS.javumbo, [...argv, '--json', '--quiet'], env);
 
   test('deployment create makes it, and verify all passes every test of every day', async () => {

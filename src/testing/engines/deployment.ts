@@ -1,0 +1,17 @@
+import { systemRandom } from '../../random.ts';
+import { freshMachine } from '../run-command.ts';
+import type { DynamoEnvironment } from './dynamodb-local.ts';
+import type { EngineEnvironment } from './engine.ts';
+
+/** The environment of a machine with a deployment of its own on both engines, which nobody has made yet. */
+export function newDeployment(s3: EngineEnvironment | undefined, dynamo: DynamoEnvironment | undefined) {
+  const name = `javumbo-${systemRandom.hex(6)}`;
+  return {
+    ...freshMachine(),
+    ...dynamo,
+    ...s3,
+    S3_BUCKET: name,
+    DYNAMODB_USERS_TABLE: `${name}-users`,
+    DYNAMODB_LOCKS_TABLE: `${name}-locks`,
+  };
+}
