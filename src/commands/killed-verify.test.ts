@@ -1,6 +1,7 @@
 /** Whatever moment `kill -9` comes at, a verification leaves only test data, and `clean all` finds and removes all of it. */
 import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { PutBucketVersioningCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../clock.ts';
@@ -79,6 +80,24 @@ async function onVersionedBucket(): Promise<Place> {
   };
 }
 
+/**
+ * Returns when no container of the function works there any more. The kill reaches the command's process group, and a
+ * container is in a session of its own: it ends when it finds itself alone, which on a busy machine takes a moment.
+ */
+async function containersEnded({ env }: Place): Promise<void> {
+  const here = `JAVUMBO_HOME=${env.JAVUMBO_HOME}`;
+  const worksHere = (pid: string): boolean => {
+    try {
+      if (!readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('local-container')) return false;
+      return readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').includes(here);
+    } catch {
+      // It has ended between the two looks.
+      return false;
+    }
+  };
+  while (readdirSync('/proc').some(worksHere)) await sleep(10);
+}
+
 /** Files below the cache and wherever else temporary ones go, marks that say nothing but a name left out. */
 function filesLeft({ env }: Place): string[] {
   return [env.JAVUMBO_CACHE_DIR ?? '', env.TMPDIR ?? ''].flatMap((root) =>
@@ -125,6 +144,7 @@ describe.each([
       // Before that nothing but Node has started.
       const killAfterMs = durationMs * (0.25 + 0.7 * random.fraction());
       const run = await runScript(SCRIPTS.javumbo, argv, place.env, { killAfterMs });
+      await containersEnded(place);
       if (run.signal === 'SIGKILL') killed++;
       // The machine was slower before.
       else durationMs = Math.min(durationMs, run.durationMs);
