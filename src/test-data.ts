@@ -1,3 +1,4 @@
+import type { CleanUps } from './clean-ups.ts';
 import { USER_DATABASES_PREFIX } from './databases/username.ts';
 import { JavumboError, messageOf } from './failure.ts';
 import type { Random } from './random.ts';
@@ -25,6 +26,8 @@ export interface TestRun {
   readonly id: string;
   /** `--keep`: what it makes is left where it is. */
   readonly keep: boolean;
+  /** Where the removal of what it makes stands until it is done. */
+  readonly cleanUps: CleanUps;
   /** Told of everything that is kept. */
   readonly onKept?: ((subject: 'database' | 'account', username: string) => void) | undefined;
   /** Told why some may be left, where something else is thrown. */

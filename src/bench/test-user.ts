@@ -14,15 +14,16 @@ export async function withTestUser<T>(
   work: (username: string) => Promise<T>,
 ): Promise<T> {
   const username = testUser(run, purpose);
+  const remove = run.cleanUps.add(() => removeTestUser(deployment, run, username));
   let result: T;
   try {
     result = await work(username);
   } catch (error) {
     // What the work threw matters more than what its clean-up may throw, which is told all the same.
-    await removeTestUser(deployment, run, username).catch((left) => run.onLeft?.(left));
+    await remove().catch((left) => run.onLeft?.(left));
     throw error;
   }
-  await removeTestUser(deployment, run, username);
+  await remove();
   return result;
 }
 
@@ -32,6 +33,6 @@ async function removeTestUser(deployment: Deployment, run: TestRun, username: st
     return;
   }
   deployment.cache.invalidate(username);
-  const objects = await deployment.objects();
+  const objects = await deployment.testObjects();
   await deleteObjects(objects, await objectsUnder(objects, [keyOf(username)], true));
 }

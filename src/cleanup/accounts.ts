@@ -55,7 +55,12 @@ export async function deleteAccountsThatCan(
     ),
   );
   if (signal?.aborted) {
-    throw new JavumboError('interrupted', `interrupted: ${deleted} of ${accounts.length} accounts were deleted`);
+    // One whose deletion was not waited for may be gone, too.
+    const least = failures.length > 0 ? 'at least ' : '';
+    throw new JavumboError(
+      'interrupted',
+      `interrupted: ${least}${deleted} of ${accounts.length} accounts were deleted`,
+    );
   }
   return failures;
 }

@@ -1,8 +1,9 @@
 import { PassThrough } from 'node:stream';
 import { expect, test } from 'vitest';
+import { CleanUps } from '../clean-ups.ts';
 import { systemClock } from '../clock.ts';
+import { interrupted } from '../interruptible.ts';
 import { systemRandom } from '../random.ts';
-import { interrupted } from '../supervision/announcements.ts';
 import { confirm } from './confirm.ts';
 import type { Context } from './context.ts';
 
@@ -14,7 +15,17 @@ function terminal(signal: AbortSignal): { context: Context; stdin: PassThrough; 
   let shown = '';
   const stderr = { isTTY: true, write: (text: string) => (shown += text) };
   const stdout = { write: () => expect.fail('a question on stdout') };
-  const context: Context = { env: {}, stdin, stdout, stderr, clock: systemClock, random: systemRandom, signal };
+  const cleanUps = new CleanUps();
+  const context: Context = {
+    env: {},
+    stdin,
+    stdout,
+    stderr,
+    clock: systemClock,
+    random: systemRandom,
+    signal,
+    cleanUps,
+  };
   return { context, stdin, shown: () => shown };
 }
 

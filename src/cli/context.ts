@@ -1,14 +1,16 @@
+import { CleanUps } from '../clean-ups.ts';
 import type { Clock } from '../clock.ts';
 import { systemClock } from '../clock.ts';
 import type { CacheStep } from '../databases/cache.ts';
 import type { LocalPutStep } from '../databases/local-store.ts';
+import type { RunBlocking } from '../databases/run-blocking.ts';
 import type { CommitStep } from '../databases/session.ts';
 import { type Random, systemRandom } from '../random.ts';
-import type { Announcements } from '../supervision/announcements.ts';
 
 /** A stream that results or messages go to. */
 export interface Output {
-  write(text: string): unknown;
+  /** `written` is called when the system has the text. */
+  write(text: string, written?: () => void): unknown;
   readonly isTTY?: boolean | undefined;
   readonly columns?: number | undefined;
 }
@@ -27,10 +29,10 @@ export interface Context {
   readonly random: Random;
   /** Aborted by Ctrl-C and its like: what can be stopped in order then stops. Undefined: nothing interrupts. */
   readonly signal?: AbortSignal | undefined;
-  /** What test data of this process is named with, where whoever started it must know; undefined: a new name. */
-  readonly runId?: string | undefined;
-  /** Told of what must be known should this process be killed; undefined: nobody would ask. */
-  readonly announcements?: Announcements | undefined;
+  /** Runs SQL that may take any time, so that a signal ends the process in the middle of it. Undefined: just runs it. */
+  readonly runBlocking?: RunBlocking | undefined;
+  /** What has to be done before the process ends. */
+  readonly cleanUps: CleanUps;
   /** Told before each step of a commit, in the session, the cache and the local store: tests end the process there. */
   readonly atStep?: ((step: CommitStep | CacheStep | LocalPutStep) => void) | undefined;
 }
@@ -46,5 +48,6 @@ export function processContext(): Context {
     stderr: process.stderr,
     clock: systemClock,
     random: systemRandom,
+    cleanUps: new CleanUps(),
   };
 }

@@ -6,6 +6,7 @@ import { asksProfile, type Config, type GlobalFlags, resolveConfig, resolveProfi
 import { keyOf } from '../databases/username.ts';
 import type { Deployment } from '../deployment/deployment.ts';
 import { JavumboError } from '../failure.ts';
+import { interruptionOf, stoppable } from '../interruptible.ts';
 import { TableRequestCounter } from '../table-requests.ts';
 import { leftWarning, newRunId, type TestRun } from '../test-data.ts';
 import type { UserTable } from '../users/user-table.ts';
@@ -49,14 +50,13 @@ export type Execute = <T>(command: Command, run: Run<T>, view: View<T>) => Promi
 export function executeIn(context: Context, finished: (code: ExitCode) => void): Execute {
   return async (command, run, view) => {
     const flags = outputFlags(command);
+    const { cleanUps } = context;
     const opened: Deployment[] = [];
     const { keep = false, report } = command.opts<{ keep?: boolean; report?: unknown }>();
     const closing: { close(): void }[] = [];
     let testRun: TestRun | undefined;
     const warn = (line: string): void => {
-      // A line that the supervisor shows there makes room, and comes back below.
-      const shared = context.announcements !== undefined && context.stderr.isTTY === true;
-      context.stderr.write(`${shared ? '\r\u001b[2K' : ''}${visible(line)}\n`);
+      context.stderr.write(`${visible(line)}\n`);
     };
     const note = (line: string): void => {
       if (!flags.quiet) warn(line);
@@ -88,10 +88,11 @@ export function executeIn(context: Context, finished: (code: ExitCode) => void):
         flags,
         note,
         run: () => {
-          const id = context.runId ?? newRunId(context.random);
+          const id = newRunId(context.random);
           testRun ??= {
             id,
             keep,
+            cleanUps,
             onKept: (...kept) => note(keptNote(...kept)),
             onLeft: (error) => warn(leftWarning({ id }, error)),
           };
@@ -123,15 +124,14 @@ export function executeIn(context: Context, finished: (code: ExitCode) => void):
           return interruptibleUsers(tables, context);
         },
       };
-      // The others show by themselves how far they are; these can be in SQLite for long.
-      const noun = command.parent?.name();
-      if (noun === 'db') context.announcements?.busy(`${noun} ${command.name()}: Ctrl-C stops it`);
-      const result = await run(invocation);
-      await context.announcements?.idle();
+      const interruption = interruptionOf(context);
+      const work = run(invocation);
+      const result = await (interruption === undefined ? work : stoppable(work, interruption));
       await printResult(result, view, flags, context);
       finished(view.exitCode?.(result) ?? EXIT_CODE.ok);
     } finally {
-      await context.announcements?.idle();
+      // Work that ended by itself has left nothing there.
+      for (const failure of await cleanUps.run()) testRun?.onLeft?.(failure);
       for (const each of closing) each.close();
     }
   };

@@ -1,5 +1,6 @@
 import { PassThrough, Readable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
+import { CleanUps } from '../clean-ups.ts';
 import { systemClock } from '../clock.ts';
 import { systemRandom } from '../random.ts';
 import type { Context } from './context.ts';
@@ -27,6 +28,7 @@ function typist(answers: readonly string[]): { context: Context; shown: () => st
     stderr,
     clock: systemClock,
     random: systemRandom,
+    cleanUps: new CleanUps(),
   };
   return { context, shown: () => shown };
 }

@@ -1,5 +1,6 @@
 import type { Readable, Writable } from 'node:stream';
 import { JavumboError } from '../failure.ts';
+import { interruptibleRead } from '../interruptible.ts';
 import type { Context } from './context.ts';
 
 // Longer than any password that is taken, so that a wrong file in the pipe is told and not read to its end.
@@ -17,7 +18,7 @@ export interface PasswordQuestion {
  * argument, which every user of the machine can see. Throws `usage` where there is neither, or for one that is no text.
  */
 export async function askPassword(context: Context, { fromStdin, twice }: PasswordQuestion): Promise<string> {
-  const { stdin } = context;
+  const { stdin, signal } = context;
   if (stdin?.isTTY === true) {
     const password = await prompted(context, 'Password');
     if (twice && (await prompted(context, 'The same again')) !== password) {
@@ -30,7 +31,7 @@ export async function askPassword(context: Context, { fromStdin, twice }: Passwo
       try: 'the same command with --password-stdin, and the password on standard input',
     });
   }
-  return read(stdin);
+  return signal === undefined ? read(stdin) : interruptibleRead({ signal }, () => read(stdin));
 }
 
 async function read(stdin: NodeJS.ReadableStream): Promise<string> {

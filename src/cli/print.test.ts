@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import type { Command } from 'commander';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { CleanUps } from '../clean-ups.ts';
 import { systemClock } from '../clock.ts';
 import { JavumboError } from '../failure.ts';
 import { buildProgram } from '../main.ts';
@@ -36,6 +37,7 @@ function recording(
     },
     clock: systemClock,
     random: systemRandom,
+    cleanUps: new CleanUps(),
   };
   return { context, out: () => written.out, err: () => written.err };
 }

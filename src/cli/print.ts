@@ -1,3 +1,4 @@
+import { runBlockingIn } from '../databases/run-blocking.ts';
 import { type FailureKind, JavumboError, messageOf } from '../failure.ts';
 import type { Context } from './context.ts';
 import type { ExitCode } from './exit-code.ts';
@@ -12,6 +13,8 @@ export interface View<T> {
   readonly lines?: (result: T) => AsyncIterable<readonly string[]>;
   /** Text on a terminal and in a pipe, instead of a table or, on a terminal, after it. */
   readonly text?: (result: T, paint: Paint) => string;
+  /** It may be of any size, and only says what is stored anyway: a signal ends the process while it is laid out. */
+  readonly unbounded?: true;
   /** The exit code of a result that is an answer and bad; 0 by default. */
   readonly exitCode?: (result: T) => ExitCode;
 }
@@ -50,8 +53,10 @@ export interface OutputFlags {
 /** Writes a result to stdout: exactly one JSON document, or text for whoever is reading. */
 export async function printResult<T>(result: T, view: View<T>, flags: OutputFlags, context: Context): Promise<void> {
   const { stdout } = context;
+  const lay = runBlockingIn(view.unbounded ? context : {});
   if (flags.json) {
-    stdout.write(`${JSON.stringify(view.json === undefined ? result : await view.json(result), null, 2)}\n`);
+    const document = view.json === undefined ? result : await view.json(result);
+    stdout.write(await lay(() => `${JSON.stringify(document, null, 2)}\n`));
     return;
   }
   const terminal = stdout.isTTY === true;
@@ -61,7 +66,8 @@ export async function printResult<T>(result: T, view: View<T>, flags: OutputFlag
   }
   if (view.table !== undefined) {
     const table = await view.table(result, terminal ? 'people' : 'machines');
-    stdout.write(terminal ? await drawn(table, stdout.columns ?? 80, flags, context) : tabSeparated(table));
+    const draw = terminal ? await drawer(table, stdout.columns ?? 80, flags, context) : () => tabSeparated(table);
+    stdout.write(await lay(draw));
   }
   if (view.text !== undefined && (terminal || (view.table === undefined && view.lines === undefined))) {
     const text = view.text(result, terminal ? await paintFor(flags, context) : PLAIN);
@@ -73,10 +79,11 @@ function tabSeparated({ rows }: Table): string {
   return rows.map((row) => `${row.map(tsvField).join('\t')}\n`).join('');
 }
 
-async function drawn(table: Table, columns: number, flags: OutputFlags, context: Context): Promise<string> {
-  if (table.rows.length === 0) return '';
+async function drawer(table: Table, columns: number, flags: OutputFlags, context: Context): Promise<() => string> {
+  if (table.rows.length === 0) return () => '';
   const { drawTable } = await import('./table.ts');
-  return drawTable(table, columns, await paintFor(flags, context));
+  const paint = await paintFor(flags, context);
+  return () => drawTable(table, columns, paint);
 }
 
 /** Colours for stdout, as NO_COLOR (no-color.org), --no-color and the terminal allow. */
@@ -104,7 +111,7 @@ const DEFAULT_HINT: Readonly<Record<FailureKind, string>> = {
 export function printFailure(
   thrown: unknown,
   flags: Pick<OutputFlags, 'json' | 'verbose'>,
-  { stderr }: Context,
+  { stderr }: Pick<Context, 'stderr'>,
 ): FailureKind {
   const failure = thrown instanceof JavumboError ? thrown : undefined;
   const kind = failure?.kind ?? 'internal';

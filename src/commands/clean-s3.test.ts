@@ -4,9 +4,12 @@ import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { deleteWhatCan } from '../cleanup/stored-objects.ts';
 import { systemClock } from '../clock.ts';
 import { LocalDatabaseStore } from '../databases/local-store.ts';
+import type { ObjectVersion } from '../databases/object-versions.ts';
 import { keyOf, usernameOf } from '../databases/username.ts';
+import { interrupted } from '../interruptible.ts';
 import { systemRandom } from '../random.ts';
 import { BUCKET, COMMAND_DEPLOYMENTS, type CommandDeployment, openOnS3 } from '../testing/command-deployments.ts';
 import { type Json, runCommand, temporaryDirectory } from '../testing/run-command.ts';
@@ -101,9 +104,17 @@ describe.each(COMMAND_DEPLOYMENTS)('on $name', ({ open }) => {
   });
 
   test('interrupted, it stops before it deletes more', async () => {
-    const { code, stderr } = await deployment.run(['clean', 's3', '--json'], { signal: AbortSignal.abort() });
+    const signal = AbortSignal.abort(interrupted());
+    const { code } = await deployment.run(['clean', 's3', '--json'], { signal });
     expect({ code, left: (await usernames()).length }).toEqual({ code: 130, left: 3 });
-    expect(stderr).toContain('0 of 2 were deleted');
+    const listed = TEST_KEYS.map((key): ObjectVersion => {
+      return { key, kind: 'object', versionId: undefined, etag: undefined, sizeBytes: 5, lastModified: 0 };
+    });
+    const objects = { list: () => expect.fail('it lists'), delete: () => expect.fail('it deletes') };
+    await expect(deleteWhatCan(objects, listed, { signal })).rejects.toMatchObject({
+      kind: 'interrupted',
+      message: 'interrupted: 0 of 2 were deleted',
+    });
   });
 });
 

@@ -65,19 +65,24 @@ export async function withReport<R extends { readonly report: Report }>(
   const table = await loadPrices(prices);
   const files = await openReportFiles(targets, context, flags);
   const started = await startReport({ ...start, thresholds, prices: table }, invocation.deploymentKind, context);
-  let result: R;
-  try {
-    if (figures !== undefined) refuseUnknownFigures(thresholds, figures);
-    const deployment = await invocation.deployment(options);
-    started.opened(deployment);
-    result = await work(started, deployment);
-  } catch (error) {
-    for (const trouble of await files.write(started.fail(error))) context.stderr.write(`error: ${trouble}\n`);
-    throw error;
+  // What is measured removes its test data and is reported, whatever stops it.
+  return context.cleanUps.finish(reported());
+
+  async function reported(): Promise<R> {
+    let result: R;
+    try {
+      if (figures !== undefined) refuseUnknownFigures(thresholds, figures);
+      const deployment = await invocation.deployment(options);
+      started.opened(deployment);
+      result = await work(started, deployment);
+    } catch (error) {
+      for (const trouble of await files.write(started.fail(error))) context.stderr.write(`error: ${trouble}\n`);
+      throw error;
+    }
+    const troubles = await files.write(result.report);
+    if (troubles.length === 0) return result;
+    // The work is done and its result is worth more than a full disk: it is shown, and it is not called a success.
+    const failureReasons = [...result.report.failureReasons, ...troubles];
+    return { ...result, report: { ...result.report, passed: false, failureReasons } };
   }
-  const troubles = await files.write(result.report);
-  if (troubles.length === 0) return result;
-  // The work is done and its result is worth more than a full disk: it is shown, and it is not called a success.
-  const failureReasons = [...result.report.failureReasons, ...troubles];
-  return { ...result, report: { ...result.report, passed: false, failureReasons } };
 }

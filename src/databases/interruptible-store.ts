@@ -1,4 +1,4 @@
-import { announcedWrite, type InterruptibleOptions, interruptibleRead } from '../interruptible.ts';
+import { type InterruptibleOptions, interruptibleRead, interruptibleWrite } from '../interruptible.ts';
 import type {
   DatabaseStore,
   DeleteOptions,
@@ -34,10 +34,10 @@ export class InterruptibleDatabaseStore implements DatabaseStore {
   }
 
   put(username: string, source: string, options: PutOptions): Promise<PutOutcome> {
-    return announcedWrite(this.#options, 'database', username, () => this.#inner.put(username, source, options));
+    return interruptibleWrite(this.#options, username, () => this.#inner.put(username, source, options));
   }
 
   delete(username: string, options?: DeleteOptions): Promise<DeleteOutcome> {
-    return announcedWrite(this.#options, 'database', username, () => this.#inner.delete(username, options));
+    return interruptibleWrite(this.#options, username, () => this.#inner.delete(username, options));
   }
 }

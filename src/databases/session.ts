@@ -4,6 +4,7 @@ import type { Clock } from '../clock.ts';
 import type { Random } from '../random.ts';
 import type { DatabaseCache } from './cache.ts';
 import type { CacheEntry } from './cache-entry.ts';
+import { type RunBlocking, runBlockingIn } from './run-blocking.ts';
 import {
   asCorruption,
   openReadOnly,
@@ -30,6 +31,8 @@ export interface SessionEnvironment {
   readonly random: Random;
   /** Throws for a database that must not be opened although it is sound (a schema that is too new). */
   readonly inspect?: ((database: SqliteDatabase, username: string) => void) | undefined;
+  /** Runs SQL of an operator, or in an operator's file; undefined: it is ours, and short. */
+  readonly runBlocking?: RunBlocking | undefined;
   /** Told before each step of a commit, so that a test can end the process there. */
   readonly atStep?: ((step: CommitStep) => void) | undefined;
 }
@@ -143,7 +146,7 @@ export class WriteSession {
   async commit(): Promise<CommitOutcome> {
     const { store, clock, random, atStep } = this.#environment;
     try {
-      this.#settle();
+      await runBlockingIn(this.#environment)(() => this.#settle());
       const base = this.base;
       if (base !== undefined && !this.hasChanged()) {
         return { kind: 'unchanged', version: base.version };

@@ -1,8 +1,18 @@
-import { constants, copyFileSync, existsSync, statSync } from 'node:fs';
+import { constants, existsSync, statSync } from 'node:fs';
+import { copyFile } from 'node:fs/promises';
 import Database from 'better-sqlite3';
 import { JavumboError, messageOf } from '../failure.ts';
 import { betterSqlite } from './better-sqlite.ts';
+import { runBlockingIn } from './run-blocking.ts';
+import type { SessionEnvironment } from './session.ts';
 import { openReadOnly, quickCheck, readHeader, type SqliteDatabase, setRollbackMode } from './sqlite.ts';
+
+interface CopyEnvironment extends Pick<SessionEnvironment, 'runBlocking'> {
+  readonly signal?: AbortSignal | undefined;
+}
+
+// As many as better-sqlite3 copies by itself before it lets others work.
+const PAGES_AT_ONCE = 100;
 
 export interface CopiedSource {
   /** What the user should know although the copy is sound. */
@@ -15,7 +25,8 @@ export interface CopiedSource {
  * for the -shm that SQLite needs to read a -wal whose writer is gone. A program that locks the file for itself, as Anki
  * does, must close it first.
  *
- * `inspect` may add warnings, and may refuse the copy by throwing.
+ * `inspect` may add warnings, and may refuse the copy by throwing. `environment`: what runs the queries over the
+ * file, and what stops the copying.
  *
  * Throws `usage` for a file that cannot be read or has lost its rows to a -wal that is not there, `corrupt` for one that
  * is not SQLite, truncated or damaged.
@@ -24,6 +35,7 @@ export async function copySource(
   source: string,
   destination: string,
   inspect: (database: SqliteDatabase) => readonly string[],
+  environment: CopyEnvironment = {},
 ): Promise<CopiedSource> {
   const found = statSync(source, { throwIfNoEntry: false });
   if (found === undefined) throw new JavumboError('usage', `there is no file ${source}`, { try: 'another path' });
@@ -33,23 +45,29 @@ export async function copySource(
     const walMode = readHeader(source).journal === 'wal';
     // Without its -wal the file itself is everything there is, and opening it would make a new one beside it.
     const alone = walMode && !existsSync(`${source}-wal`);
-    if (alone) copyFileSync(source, destination, constants.COPYFILE_FICLONE);
-    else await backUp(source, destination);
+    if (alone) await copyFile(source, destination, constants.COPYFILE_FICLONE);
+    else await backUp(source, destination, environment);
     if (readHeader(destination).journal === 'wal') setRollbackMode(destination);
-    return { warnings: inspectCopy(source, destination, alone, inspect) };
+    return { warnings: await runBlockingIn(environment)(() => inspectCopy(source, destination, alone, inspect)) };
   } catch (error) {
     throw asSourceFailure(error, source);
   }
 }
 
-async function backUp(source: string, destination: string): Promise<void> {
+async function backUp(source: string, destination: string, environment: CopyEnvironment): Promise<void> {
   const database = new Database(source, { readonly: true, fileMustExist: true, timeout: 5_000 });
   try {
     // One read transaction around the whole backup: a writer cannot make it begin again and again, and a file that
     // somebody has locked is reported here (a backup that cannot begin resolves, and has copied nothing).
-    database.exec('BEGIN');
-    database.prepare('SELECT count(*) FROM sqlite_master').get();
-    await database.backup(destination);
+    await runBlockingIn(environment)(() => {
+      database.exec('BEGIN');
+      database.prepare('SELECT count(*) FROM sqlite_master').get();
+    });
+    const progress = (): number => {
+      environment.signal?.throwIfAborted();
+      return PAGES_AT_ONCE;
+    };
+    await database.backup(destination, { progress });
   } finally {
     database.close();
   }

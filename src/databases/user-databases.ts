@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { JavumboError } from '../failure.ts';
 import { alreadyExists, conflictFailure, unknownOutcome } from './outcome-failures.ts';
+import { runBlockingIn } from './run-blocking.ts';
 import { type LocalVersion, ReadSession, WORKING_COPY, WriteSession } from './session.ts';
 import { asCorruption, type SqliteDatabase } from './sqlite.ts';
 import type { StoredDatabase, Version } from './store.ts';
@@ -10,12 +11,10 @@ import { parseUsername } from './username.ts';
 import { noDatabase, VersionSource, type VersionSourceOptions } from './version-source.ts';
 
 export type UserDatabasesOptions = VersionSourceOptions;
-
 export type { OpenOptions, UpdateOptions, UpdateResult };
 
 // Another writer's commit takes a round trip; waiting about as long lets it finish before the next attempt reads.
-const BACKOFF_MS = 20;
-const BACKOFF_MAX_MS = 1_000;
+const [BACKOFF_MS, BACKOFF_MAX_MS] = [20, 1_000];
 
 // Sending the same file again would only undo what the other writer did, if it were allowed.
 const PULL_AGAIN = 'javumbo db pull, and make your changes to that version';
@@ -38,7 +37,7 @@ export class UserDatabases {
     const readOnce = async (): Promise<T> => {
       const session = await this.openForReading(username);
       try {
-        return query(session);
+        return await runBlockingIn(this.#environment)(() => query(session));
       } catch (error) {
         throw asCorruption(error, username) ?? error;
       } finally {
@@ -61,9 +60,11 @@ export class UserDatabases {
   /** As `read`, for a caller that closes the session itself. */
   async openForReading(username: string): Promise<ReadSession> {
     parseUsername(username);
-    return this.#versions.withCurrent(username, (local, fromCache) => {
+    return this.#versions.withCurrent(username, async (local, fromCache) => {
       try {
-        return new ReadSession(username, local, this.#environment, fromCache);
+        return await runBlockingIn(this.#environment)(
+          () => new ReadSession(username, local, this.#environment, fromCache),
+        );
       } catch (error) {
         local.work?.release();
         throw error;
@@ -80,7 +81,7 @@ export class UserDatabases {
     const cached = this.#versions.lookup(username);
     if (cached !== undefined) {
       try {
-        return this.#begin(username, cached, options);
+        return await this.#begin(username, cached, options);
       } catch (error) {
         // Another process removed the entry between finding and copying it: a miss.
         if (existsSync(cached.path)) throw error;
@@ -117,7 +118,7 @@ export class UserDatabases {
       let value: T;
       for (;;) {
         const { base, baseValidatedAt } = session;
-        const ended = this.#run(session, edit);
+        const ended = await runBlockingIn(this.#environment)(() => this.#run(session, edit)).catch(threw);
         if (ended.kind === 'changed') {
           value = ended.value;
           break;
@@ -129,9 +130,8 @@ export class UserDatabases {
           if (ended.kind === 'threw') throw asCorruption(ended.error, username) ?? ended.error;
           return { outcome: 'unchanged', value: ended.value, version: base?.version ?? '', attempts };
         }
-        session = this.#begin(username, newer, options);
+        session = await this.#begin(username, newer, options);
       }
-
       const base = session.base;
       const outcome = await session.commit();
       switch (outcome.kind) {
@@ -146,7 +146,7 @@ export class UserDatabases {
           // Fetched even when another session cached it meanwhile: a base that was just refused is out of the question.
           const winner = await this.#versions.fetch(username, undefined, 'private');
           if (winner === undefined) throw await conflictFailure(this.#environment.store, username, base?.version);
-          session = this.#begin(username, winner, { create: undefined });
+          session = await this.#begin(username, winner, { create: undefined });
         }
       }
     }
@@ -237,16 +237,20 @@ export class UserDatabases {
     }
   }
 
-  #begin(username: string, local: LocalVersion | undefined, options: OpenOptions): WriteSession {
-    if (local !== undefined) return new WriteSession(username, { kind: 'version', local }, this.#environment);
-    const session = new WriteSession(username, { kind: 'new', base: undefined }, this.#environment);
-    try {
-      options.create?.(session.database);
-      return session;
-    } catch (error) {
-      session.discard();
-      throw error;
-    }
+  #begin(username: string, local: LocalVersion | undefined, options: OpenOptions): Promise<WriteSession> {
+    const begun = runBlockingIn(this.#environment)(() => {
+      if (local !== undefined) return new WriteSession(username, { kind: 'version', local }, this.#environment);
+      const session = new WriteSession(username, { kind: 'new', base: undefined }, this.#environment);
+      try {
+        options.create?.(session.database);
+        return session;
+      } catch (error) {
+        session.discard();
+        throw error;
+      }
+    });
+    begun.catch(() => local?.work?.release());
+    return begun;
   }
 
   #run<T>(session: WriteSession, edit: (database: SqliteDatabase) => T): Ended<T> {
@@ -263,7 +267,7 @@ export class UserDatabases {
       database.exec('COMMIT');
       return session.hasChanged() ? { kind: 'changed', value } : { kind: 'unchanged', value };
     } catch (error) {
-      return { kind: 'threw', error };
+      return threw(error);
     }
   }
 
@@ -292,3 +296,5 @@ type Ended<T> =
   | { readonly kind: 'changed'; readonly value: T }
   | { readonly kind: 'unchanged'; readonly value: T }
   | { readonly kind: 'threw'; readonly error: unknown };
+
+const threw = (error: unknown): Ended<never> => ({ kind: 'threw', error });

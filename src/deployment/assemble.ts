@@ -5,13 +5,15 @@ import type { Config } from '../config.ts';
 import { DatabaseCache } from '../databases/cache.ts';
 import { CountingDatabaseStore } from '../databases/counting-store.ts';
 import { DelayedDatabaseStore } from '../databases/delayed-store.ts';
+import { InterruptibleObjectVersions } from '../databases/interruptible-object-versions.ts';
 import { InterruptibleDatabaseStore } from '../databases/interruptible-store.ts';
 import { RetryingDatabaseStore } from '../databases/retrying-store.ts';
 import { UserDatabases } from '../databases/user-databases.ts';
+import { interruptibleClock, interruptionOf } from '../interruptible.ts';
 import { InterruptibleLockTable } from '../locks/interruptible-lock-table.ts';
 import { TableRequestCounter } from '../table-requests.ts';
 import type { OpenBackend } from './backend.ts';
-import { type DeploymentData, describeDeployment } from './deployment.ts';
+import { type DatabasesOptions, type DeploymentData, describeDeployment } from './deployment.ts';
 import { interruptibleUsers } from './tables.ts';
 
 /** Puts a deployment together over what keeps its data. Makes no request. */
@@ -20,8 +22,8 @@ export async function assembleDeployment(
   context: Context,
   openBackend: OpenBackend,
 ): Promise<DeploymentData> {
-  const { clock, random, atStep, signal, announcements } = context;
-  const interruption = signal === undefined ? undefined : { signal, announcements };
+  const { clock, random, atStep } = context;
+  const interruption = interruptionOf(context);
   let counting: CountingDatabaseStore | undefined;
   const tableRequests = new TableRequestCounter();
   const backend = await openBackend(config, context, {
@@ -40,14 +42,20 @@ export async function assembleDeployment(
     const openCache = (root: string): DatabaseCache =>
       new DatabaseCache({ root, deployment: backend.identity, clock, random, atStep });
     const cache = openCache(config.cacheDir.value);
-    const databasesOver = (over: DatabaseCache, caching: boolean, stalenessMaxMs: number): UserDatabases =>
+    const databasesOver = (
+      over: DatabaseCache,
+      { caching = true, runBlocking }: Pick<DatabasesOptions, 'caching' | 'runBlocking'>,
+      stalenessMaxMs: number,
+    ): UserDatabases =>
       new UserDatabases({
         store,
         cache: over,
         sqlite: backend.sqlite,
         caching,
-        clock,
+        // Whoever waits for another writer to be done waits no longer than for the signal.
+        clock: interruption === undefined ? clock : interruptibleClock(interruption),
         random,
+        runBlocking,
         atStep,
         inspect: refuseNewerSchema,
         stalenessMaxMs,
@@ -61,13 +69,13 @@ export async function assembleDeployment(
       cache,
       clock,
       requests: () => counted.counts(),
-      databases: ({ cacheTtlDefault, cacheTtl = config.cacheTtl.value, caching = true }) =>
-        databasesOver(cache, caching, (cacheTtl ?? cacheTtlDefault) * 1000),
+      databases: ({ cacheTtlDefault, cacheTtl = config.cacheTtl.value, ...options }) =>
+        databasesOver(cache, options, (cacheTtl ?? cacheTtlDefault) * 1000),
       machine: (stalenessMaxMs) => {
         // A work directory of this process: should it be killed, the next one removes it.
         const work = cache.workDirectory();
         const own = openCache(join(work.path, 'machine'));
-        return { cache: own, databases: databasesOver(own, true, stalenessMaxMs), remove: work.release };
+        return { cache: own, databases: databasesOver(own, {}, stalenessMaxMs), remove: work.release };
       },
       tableRequests: () => tableRequests.counts(),
       users: () => interruptibleUsers(backend.tables, context),
@@ -75,7 +83,11 @@ export async function assembleDeployment(
         const locks = await backend.tables.locks();
         return interruption === undefined ? locks : new InterruptibleLockTable(locks, interruption);
       },
-      objects: backend.objects,
+      objects: async () => {
+        const objects = await backend.objects();
+        return interruption === undefined ? objects : new InterruptibleObjectVersions(objects, interruption);
+      },
+      testObjects: backend.objects,
       accounts: backend.tables.users,
       close: backend.close,
     };

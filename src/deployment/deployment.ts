@@ -3,6 +3,7 @@ import type { Config } from '../config.ts';
 import type { DatabaseCache } from '../databases/cache.ts';
 import type { ObjectVersions } from '../databases/object-versions.ts';
 import type { RequestCounts } from '../databases/request-counts.ts';
+import type { RunBlocking } from '../databases/run-blocking.ts';
 import type { DatabaseStore } from '../databases/store.ts';
 import type { UserDatabases } from '../databases/user-databases.ts';
 import type { FunctionClient } from '../function/client.ts';
@@ -41,9 +42,11 @@ export interface DeploymentData {
   users(): Promise<UserTable>;
   /** Where writers queue. Throws as `users` does. */
   locks(): Promise<LockTable>;
-  /** Everything under the store's keys, for clean-up. Neither counted nor delayed, and not stopped by a signal. */
+  /** Everything under the store's keys, for clean-up. Neither counted nor delayed. */
   objects(): Promise<ObjectVersions>;
-  /** The user table as clean-up sees it, which no signal stops. Throws as `users` does. */
+  /** The same, for the removal of test data, which no signal stops. */
+  testObjects(): Promise<ObjectVersions>;
+  /** The user table for the removal of test data, which no signal stops. Throws as `users` does. */
   accounts(): Promise<UserTable>;
   /** The same store as another machine sees it: with an empty cache of its own, removed by `remove`. */
   machine(stalenessMaxMs: number): Machine;
@@ -72,6 +75,8 @@ export interface DatabasesOptions {
   readonly cacheTtl?: number | undefined;
   /** False: nothing is read from the cache or left in it. Default true. */
   readonly caching?: boolean;
+  /** For SQL of an operator, or in an operator's file. Undefined: it is ours, and short. */
+  readonly runBlocking?: RunBlocking | undefined;
 }
 
 export function describeDeployment({ deployment, bucket, region, endpointUrl, rtt }: Config): DeploymentDescription {

@@ -3,6 +3,7 @@ import { LOCAL_FUNCTION, refuseUnnamedLambda } from '../config/function.ts';
 import type { Config } from '../config.ts';
 import { FunctionClient } from '../function/client.ts';
 import type { RemoteFunction } from '../function/remote-function.ts';
+import { interruptionOf } from '../interruptible.ts';
 import { packageVersion } from '../package-information.ts';
 
 /**
@@ -10,13 +11,12 @@ import { packageVersion } from '../package-information.ts';
  * it removes it after `close`. Makes no request. Throws `usage` where nothing says where Lambda is.
  */
 export async function openFunction(config: Config, context: Context, directory: () => string): Promise<FunctionClient> {
-  const { clock, random, signal, announcements } = context;
-  const interruption = signal === undefined ? undefined : { signal, announcements };
+  const { clock, random } = context;
   return new FunctionClient({
     function: await remoteFunction(config, context, directory),
     clock,
     random,
-    interruption,
+    interruption: interruptionOf(context),
   });
 }
 

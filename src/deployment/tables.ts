@@ -1,4 +1,5 @@
 import type { Context } from '../cli/context.ts';
+import { interruptionOf } from '../interruptible.ts';
 import type { LockTable } from '../locks/lock-table.ts';
 import { InterruptibleUserTable } from '../users/interruptible-user-table.ts';
 import type { UserTable } from '../users/user-table.ts';
@@ -11,9 +12,10 @@ export interface Tables {
 }
 
 /** The accounts, as work sees them that a signal may stop. */
-export async function interruptibleUsers(tables: Tables, { signal, announcements }: Context): Promise<UserTable> {
+export async function interruptibleUsers(tables: Tables, context: Context): Promise<UserTable> {
   const users = await tables.users();
-  return signal === undefined ? users : new InterruptibleUserTable(users, { signal, announcements });
+  const interruption = interruptionOf(context);
+  return interruption === undefined ? users : new InterruptibleUserTable(users, interruption);
 }
 
 /** Opens at the first call, and gives what it opened from then on. */

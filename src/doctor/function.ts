@@ -21,7 +21,7 @@ export function examineFunction(deployment: Deployment): Promise<Finding[]> {
     const client = await deployment.function();
     let description: FunctionDescription;
     try {
-      description = await client.function.describe();
+      description = await client.describe();
     } catch (error) {
       if (!(error instanceof JavumboError) || error.kind !== 'not-found') throw error;
       return [unsafe('function', error.message, error.try ?? MEND)];

@@ -3,7 +3,7 @@ import { visible } from '../cli/format.ts';
 import type { Clock } from '../clock.ts';
 import { addRequests, NO_REQUESTS, type RequestCounts } from '../databases/request-counts.ts';
 import { JavumboError, messageOf } from '../failure.ts';
-import { announcedWrite, type InterruptibleOptions, interruptibleRead } from '../interruptible.ts';
+import { type InterruptibleOptions, interruptibleRead, interruptibleWrite } from '../interruptible.ts';
 import type { Random } from '../random.ts';
 import { Retries, type RetryPolicy } from '../retry.ts';
 import { addTableRequests, NO_TABLE_REQUESTS, type TableRequests } from '../table-requests.ts';
@@ -16,7 +16,7 @@ import {
   type Operation,
   RESULTS,
 } from './protocol.ts';
-import type { FunctionFault, FunctionReply, RemoteFunction } from './remote-function.ts';
+import type { FunctionDescription, FunctionFault, FunctionReply, RemoteFunction } from './remote-function.ts';
 import { type FunctionUse, NO_FUNCTION_USE } from './use.ts';
 
 export interface FunctionClientOptions {
@@ -103,18 +103,9 @@ export class FunctionClient {
   async write(given: WriteRequest): Promise<FunctionAnswer<'write'>> {
     const request = { operation: 'write', ...given, guid: given.guid ?? createGuid(this.#random) } as const;
     if (this.#interruption === undefined) return this.#write(request);
-    const outcome = await announcedWrite(this.#interruption, 'database', request.username, async () => {
-      try {
-        const answer = await this.#write(request);
-        return { kind: 'written', version: answer.result.version, answer } as const;
-      } catch (error) {
-        // Told apart, since what is thrown there is known to have changed nothing.
-        if (error instanceof JavumboError && error.kind === 'unknown') return { kind: 'unknown', error } as const;
-        throw error;
-      }
-    });
-    if (outcome.kind === 'unknown') throw outcome.error;
-    return outcome.answer;
+    const answer = await interruptibleWrite(this.#interruption, request.username, () => this.#write(request));
+    if ('kind' in answer) throw doubtAbout(request, answer.cause);
+    return answer;
   }
 
   async #write(request: FunctionRequest<'write'>): Promise<FunctionAnswer<'write'>> {
@@ -150,6 +141,13 @@ export class FunctionClient {
     return this.#invoke(payload, this.#interruption?.signal);
   }
 
+  /** What the function is. Throws as `call`. */
+  describe(): Promise<FunctionDescription> {
+    const interruption = this.#interruption;
+    if (interruption === undefined) return this.function.describe();
+    return interruptibleRead(interruption, () => this.function.describe());
+  }
+
   close(): void {
     this.function.close();
   }
@@ -174,11 +172,7 @@ export class FunctionClient {
     } catch {
       // Asking did not help; the doubt is what there is to say.
     }
-    throw new JavumboError('unknown', `${messageOf(doubt)}; note ${guid} may have been added, or may still come`, {
-      try: `javumbo function invoke read ${username} --guid '${guid}', to see whether it is there`,
-      username,
-      cause: doubt,
-    });
+    throw doubtAbout(request, doubt);
   }
 
   /** Begins nothing once `signal` is aborted. */
@@ -231,6 +225,14 @@ export class FunctionClient {
   #subject(): string {
     return `function "${this.function.name}"`;
   }
+}
+
+function doubtAbout({ username, guid }: FunctionRequest<'write'>, doubt: Error): JavumboError {
+  return new JavumboError('unknown', `${messageOf(doubt)}; note ${guid} may have been added, or may still come`, {
+    try: `javumbo function invoke read ${username} --guid '${guid}', to see whether it is there`,
+    username,
+    cause: doubt,
+  });
 }
 
 /** Why something was not an answer. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import { JavumboError } from '../failure.ts';
-import type { Announcements } from '../supervision/announcements.ts';
+import { type InterruptibleOptions, interruptibleWrite } from '../interruptible.ts';
 import type { FunctionClient } from './client.ts';
 import type { FunctionAnswer } from './protocol.ts';
 import type { FunctionCode, FunctionDescription } from './remote-function.ts';
@@ -10,9 +10,8 @@ export interface DeployOptions {
   readonly client: FunctionClient;
   readonly code: FunctionCode;
   readonly clock: Clock;
-  readonly signal?: AbortSignal | undefined;
-  /** Told that the code is being replaced, in case nobody lives to see what becomes of it. */
-  readonly announcements?: Announcements | undefined;
+  /** Undefined: nothing interrupts. */
+  readonly interruption?: InterruptibleOptions | undefined;
   /** Told what is waited for. */
   readonly onStep: (step: string) => void;
   /** Asked before code is replaced that does not answer as ours, with the reason. Throws where it must stay. */
@@ -44,7 +43,7 @@ const SETTLED_MAX_MS = 300_000;
  * the update was accepted and has not ended in time.
  */
 export async function deployFunction(zip: Uint8Array, options: DeployOptions): Promise<DeployedFunction> {
-  const { client, onStep, confirmForeign, signal, announcements } = options;
+  const { client, onStep, confirmForeign, interruption } = options;
   const { name } = client.function;
   const codeSha256 = createHash('sha256').update(zip).digest('base64');
   const deployed = { name, codeSha256, codeSizeBytes: zip.length };
@@ -64,11 +63,18 @@ export async function deployFunction(zip: Uint8Array, options: DeployOptions): P
     return { ...deployed, outcome: 'unchanged', previous, answer: asking };
   }
   if (asking instanceof JavumboError) await confirmForeign(asking.message);
-  signal?.throwIfAborted();
+  interruption?.signal.throwIfAborted();
   onStep(`sending the package to function "${name}"`);
-  await announcements?.writing('function', name);
+  const sending = (): Promise<void> => replaced(zip, before, codeSha256, options);
+  const answer = await (interruption === undefined ? sending() : interruptibleWrite(interruption, name, sending));
+  if (answer?.kind === 'unknown') {
+    throw new JavumboError(
+      'unknown',
+      `function "${name}": interrupted while its code was being replaced: nobody can tell whether it was`,
+      { try: 'javumbo function describe', cause: answer.cause },
+    );
+  }
   try {
-    await replaced(zip, before, codeSha256, options);
     return { ...deployed, outcome: 'updated', previous, answer: await updated(before, codeSha256, options) };
   } catch (error) {
     if (!(error instanceof JavumboError) || error.kind !== 'interrupted') throw error;
@@ -76,8 +82,6 @@ export async function deployFunction(zip: Uint8Array, options: DeployOptions): P
       try: 'javumbo function describe',
       cause: error,
     });
-  } finally {
-    await announcements?.written('function', name);
   }
 }
 
@@ -137,14 +141,14 @@ async function replaced(
 
 /** The function when nothing of it is changing, and `isSeen` says that the description is no older than must be. */
 async function settled(
-  { client, clock, signal, onStep }: DeployOptions,
+  { client, clock, interruption, onStep }: DeployOptions,
   isSeen: (description: FunctionDescription) => boolean,
   late: 'unavailable' | 'unknown',
 ): Promise<FunctionDescription> {
   const { name } = client.function;
   const startedAt = clock.monotonic();
   for (;;) {
-    const found = await client.function.describe();
+    const found = await client.describe();
     const { state, lastUpdateStatus } = found;
     const isChanging = state === 'Pending' || lastUpdateStatus === 'InProgress';
     if (!isChanging && isSeen(found)) return found;
@@ -156,7 +160,7 @@ async function settled(
       );
     }
     onStep(`waiting until function "${name}" is updated`);
-    await clock.sleep(POLL_MS, signal);
+    await clock.sleep(POLL_MS, interruption?.signal);
   }
 }
 

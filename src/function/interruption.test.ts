@@ -1,9 +1,10 @@
 /** What becomes of calls when the work is interrupted. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
+import { CleanUps } from '../clean-ups.ts';
 import { systemClock } from '../clock.ts';
+import { interrupted } from '../interruptible.ts';
 import { systemRandom } from '../random.ts';
-import { interrupted } from '../supervision/announcements.ts';
 import { startFunctionServer } from '../testing/function-server.ts';
 import type { LambdaServer, LambdaServerFault } from '../testing/lambda-server.ts';
 import { FunctionClient } from './client.ts';
@@ -33,7 +34,7 @@ async function interruptedDuring(fault: NonNullable<LambdaServerFault['fault']>)
     clock: systemClock,
     random: systemRandom,
     policy: POLICY,
-    interruption: { signal: stopping.signal },
+    interruption: { signal: stopping.signal, clock: systemClock, cleanUps: new CleanUps() },
   });
   return { client, server };
 }

@@ -5,8 +5,8 @@ import { fileURLToPath } from 'node:url';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config.ts';
 import { JavumboError } from '../failure.ts';
-import { endOrphan } from '../supervision/orphan.ts';
 import type { ContainerMessage, ContainerOrder } from './container-messages.ts';
+import { endOrphan } from './orphan.ts';
 import type { FunctionDescription, FunctionFault, FunctionReply, RemoteFunction } from './remote-function.ts';
 
 export interface LocalFunctionOptions {

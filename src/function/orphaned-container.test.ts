@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { killGroup, SCRIPTS, startScript } from '../testing/child-process.ts';
+import { busy, childOf, ENDLESS, gone } from '../testing/long-command.ts';
 import { freshMachine, runCommand } from '../testing/run-command.ts';
-import { busy, ENDLESS, gone } from '../testing/supervised-command.ts';
 
 test('a container that is in SQLite when its command is killed does not outlive it', async () => {
   const env = { ...freshMachine() };
@@ -17,7 +17,8 @@ test('a container that is in SQLite when its command is killed does not outlive 
     expect(await runCommand(argv, { env })).toMatchObject({ code: 0 });
   }
   const running = startScript(SCRIPTS.javumbo, ['function', 'invoke', 'write', 'alice', '--field', 'a'], env);
-  const container = await busy(running);
+  const container = await childOf(running.pid);
+  await busy(container);
   killGroup(running);
   // Else for ever.
   await expect(gone(container)).resolves.toBeUndefined();

@@ -1,10 +1,12 @@
-import type { InterruptibleOptions } from '../interruptible.ts';
+import { answerOf, type InterruptibleOptions, interruptibleRead, interruptibleWrite } from '../interruptible.ts';
 import type { AcquireResult, Lease, LockTable } from './lock-table.ts';
 
-/** Asks for no lease once the work is interrupted. What is asked for is announced, so that a lease outlives no kill. */
+/** Asks for no lease once the work is interrupted. One that is held then is released on the way out, if that can be. */
 export class InterruptibleLockTable implements LockTable {
   readonly #inner: LockTable;
   readonly #options: InterruptibleOptions;
+  /** By owner. */
+  readonly #releases = new Map<string, () => Promise<boolean>>();
 
   constructor(inner: LockTable, options: InterruptibleOptions) {
     this.#inner = inner;
@@ -12,20 +14,30 @@ export class InterruptibleLockTable implements LockTable {
   }
 
   async acquire(username: string, owner: string, ttlMs: number): Promise<AcquireResult> {
-    this.#options.signal.throwIfAborted();
-    await this.#options.announcements?.leasing(username, owner);
-    const answer = await this.#inner.acquire(username, owner, ttlMs);
-    if (answer.kind === 'held') await this.#options.announcements?.released(username, owner);
+    const { signal, cleanUps } = this.#options;
+    const answer = await interruptibleWrite(this.#options, username, () => this.#inner.acquire(username, owner, ttlMs));
+    // Should it have been acquired, it ends with its time to live.
+    if (answer.kind === 'unknown') throw signal.reason;
+    if (answer.kind === 'acquired') {
+      this.#releases.set(
+        owner,
+        cleanUps.add(() => this.#release(answer.lease)),
+      );
+    }
     return answer;
   }
 
   renew(lease: Lease, ttlMs: number): Promise<Lease | undefined> {
-    return this.#inner.renew(lease, ttlMs);
+    return interruptibleRead(this.#options, () => this.#inner.renew(lease, ttlMs));
   }
 
-  async release(lease: Lease): Promise<boolean> {
-    const released = await this.#inner.release(lease);
-    await this.#options.announcements?.released(lease.username, lease.owner);
-    return released;
+  release(lease: Lease): Promise<boolean> {
+    const release = this.#releases.get(lease.owner);
+    this.#releases.delete(lease.owner);
+    return release === undefined ? this.#release(lease) : release();
+  }
+
+  async #release(lease: Lease): Promise<boolean> {
+    return (await answerOf(this.#options, this.#inner.release(lease))) === true;
   }
 }

@@ -1,5 +1,6 @@
 import { mkdirSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { CleanUps } from '../clean-ups.ts';
 import { type Config, resolveConfig } from '../config.ts';
 import { betterSqlite } from '../databases/better-sqlite.ts';
 import { assembleDeployment } from '../deployment/assemble.ts';
@@ -37,7 +38,7 @@ export function startFunction(on: CommandDeployment, beforeOpen = (): void => {}
   const endpoints = on.server === undefined ? {} : { S3_BUCKET: BUCKET, AWS_ENDPOINT_URL_S3: on.server.endpoint };
   const env = { ...on.env, ...endpoints, JAVUMBO_CACHE_DIR: cacheDir };
   const config: Config = resolveConfig({}, env);
-  const context = { env, clock, random, stdout: SILENT, stderr: SILENT };
+  const context = { env, clock, random, stdout: SILENT, stderr: SILENT, cleanUps: new CleanUps() };
   let opened: DeploymentData | undefined;
   const invoke = createHandler({
     open: async () => {

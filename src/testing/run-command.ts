@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { afterAll } from 'vitest';
+import { CleanUps } from '../clean-ups.ts';
 import type { Context, Input, Output } from '../cli/context.ts';
 import type { ExitCode } from '../cli/exit-code.ts';
 import { systemClock } from '../clock.ts';
@@ -87,6 +88,7 @@ export async function runCommand(
     stderr: stderr.output,
     clock: systemClock,
     random: systemRandom,
+    cleanUps: new CleanUps(),
     atStep,
   });
   return {

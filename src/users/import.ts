@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import pLimit from 'p-limit';
 import { betterSqlite } from '../databases/better-sqlite.ts';
+import { type RunBlocking, runBlockingIn } from '../databases/run-blocking.ts';
 import { copySource } from '../databases/source-file.ts';
 import { openReadOnly } from '../databases/sqlite.ts';
 import { isUsername } from '../databases/username.ts';
@@ -46,8 +47,17 @@ const COST_MAX = 16;
  * columns `username` and `password_hash`. `copy` is where a copy may be made, beside nothing else.
  * Throws `usage` or `corrupt` for a file that holds no such table.
  */
-export async function readAdminDatabase(file: string, copy: string): Promise<ImportRow[]> {
-  await copySource(file, copy, () => []);
+export async function readAdminDatabase(
+  file: string,
+  copy: string,
+  runBlocking?: RunBlocking | undefined,
+): Promise<ImportRow[]> {
+  await copySource(file, copy, () => [], { runBlocking });
+  return runBlockingIn({ runBlocking })(() => importRowsOf(file, copy));
+}
+
+/** `file`: what it is a copy of. */
+function importRowsOf(file: string, copy: string): ImportRow[] {
   const database = openReadOnly(betterSqlite, copy);
   try {
     const tables = database

@@ -1,4 +1,4 @@
-import { announcedWrite, type InterruptibleOptions, interruptibleRead } from '../interruptible.ts';
+import { type InterruptibleOptions, interruptibleRead, interruptibleWrite } from '../interruptible.ts';
 import type { ChangeOutcome, PutUserOutcome, UserChanges, UserItem, UserPage, UserTable } from './user-table.ts';
 
 /** Begins no request once the work is interrupted; see interruptible.ts for what is under way then. */
@@ -20,14 +20,14 @@ export class InterruptibleUserTable implements UserTable {
   }
 
   putIfAbsent(item: UserItem): Promise<PutUserOutcome> {
-    return announcedWrite(this.#options, 'account', item.username, () => this.#inner.putIfAbsent(item));
+    return interruptibleWrite(this.#options, item.username, () => this.#inner.putIfAbsent(item));
   }
 
   replace(base: UserItem, changes: UserChanges): Promise<ChangeOutcome<'replaced'>> {
-    return announcedWrite(this.#options, 'account', base.username, () => this.#inner.replace(base, changes));
+    return interruptibleWrite(this.#options, base.username, () => this.#inner.replace(base, changes));
   }
 
   delete(base: UserItem): Promise<ChangeOutcome<'deleted'>> {
-    return announcedWrite(this.#options, 'account', base.username, () => this.#inner.delete(base));
+    return interruptibleWrite(this.#options, base.username, () => this.#inner.delete(base));
   }
 }

@@ -153,11 +153,11 @@ async function ownRights(assert: Assert, deployment: Deployment, sources: Source
   // The function removes its own test data, whatever --keep says, so here is nothing to keep.
   const run = { ...sources.run, keep: false };
   // That may have failed for the very right that is missing, or have been cut short.
-  const removeAccount = async (): Promise<void> => {
+  const removeAccount = run.cleanUps.add(async () => {
     const accounts = await deployment.accounts();
     const left = await accounts.get(testUser(run, 'selfcheck'));
     if (left !== undefined) await accounts.delete(left);
-  };
+  });
   let removed: string;
   try {
     removed = await withTestUser(deployment, run, 'selfcheck', async (username) => {

@@ -1,5 +1,6 @@
 /** The checks are checked: a table that breaks a promise is found by the test that is about it. */
 import { describe, expect, test } from 'vitest';
+import { CleanUps } from '../clean-ups.ts';
 import { systemClock } from '../clock.ts';
 import { NO_REQUESTS } from '../databases/request-counts.ts';
 import type { Deployment } from '../deployment/deployment.ts';
@@ -34,7 +35,7 @@ async function failedAssertions(table: UserTable, only = '5'): Promise<string[]>
     workerRequests: NO_REQUESTS,
     warnings: [],
   };
-  const run = { id: newRunId(systemRandom), keep: false };
+  const run = { id: newRunId(systemRandom), keep: false, cleanUps: new CleanUps() };
   const sources = { clock: systemClock, random: systemRandom, env: {}, run };
   const deployment = { users: async () => table, accounts: async () => table } as Partial<Deployment> as Deployment;
   const failed: string[] = [];

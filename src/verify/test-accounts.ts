@@ -32,12 +32,12 @@ export async function withTestAccounts(
   // Not through `table`, which asks nothing any more once the work is interrupted.
   const accounts = await deployment.accounts();
   const removal = new UserRepository(accounts, sources);
-  const remove = async (): Promise<void> => {
+  const remove = run.cleanUps.add(async () => {
     for (const username of usernames) {
       if (run.keep) run.onKept?.('account', username);
       else await removal.delete(username).catch(unlessAbsent);
     }
-  };
+  });
   try {
     await work({ usernames, repository, table });
   } catch (error) {

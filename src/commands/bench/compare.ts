@@ -1,9 +1,11 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { MetricComparison } from '../../bench/compare.ts';
+import type { Context } from '../../cli/context.ts';
 import type { Execute } from '../../cli/execute.ts';
 import { EXIT_CODE } from '../../cli/exit-code.ts';
 import { formatMs } from '../../cli/format.ts';
 import type { View } from '../../cli/print.ts';
+import { runBlockingIn } from '../../databases/run-blocking.ts';
 import { JavumboError } from '../../failure.ts';
 import { seededRandom } from '../../random.ts';
 import type { Report } from '../../report/document.ts';
@@ -44,7 +46,7 @@ export function registerBenchCompare(parent: Command, execute: Execute): void {
     .option('--fail-on-regression <percent>', 'exit code 7 for a metric that is certainly slower by more', parsePercent)
     .addHelpText('after', '\nExample:\n  $ javumbo bench compare before.json after.json --fail-on-regression 10%');
   command.action((before: string, after: string, options: CompareOptions) =>
-    execute(command, () => benchCompare(before, after, options), compareView),
+    execute(command, ({ context }) => benchCompare(before, after, options, context), compareView),
   );
 }
 
@@ -58,6 +60,7 @@ export async function benchCompare(
   beforeFile: string,
   afterFile: string,
   { failOnRegression, metric: wanted }: CompareOptions,
+  context: Pick<Context, 'runBlocking'>,
 ): Promise<Comparison> {
   const { compareMetrics, doubtsAboutPair, refuseUnlike, regressionsBeyond } = await import('../../bench/compare.ts');
   const { readReport } = await import('../../report/read.ts');
@@ -69,7 +72,7 @@ export async function benchCompare(
       ? metrics
       : Object.fromEntries(Object.entries(metrics).filter(([name]) => wanted.includes(name)));
   // Always the same seed: two files have one verdict, however often it is asked for.
-  const metrics = compareMetrics(only(before), only(after), seededRandom(1));
+  const metrics = await runBlockingIn(context)(() => compareMetrics(only(before), only(after), seededRandom(1)));
   const lone = inOneOnly({ [beforeFile]: only(before), [afterFile]: only(after) });
   if (Object.keys(metrics).length === 0) {
     throw new JavumboError('usage', `the two runs have no metric in common: ${lone.join('; ')}`, {

@@ -38,7 +38,7 @@ export async function cleanUsers(
   const { accountsUnder, deleteAccountsThatCan, plannedAccount } = await import('../../cleanup/accounts.ts');
   const { context, config, flags } = invocation;
   const deployment = await invocation.deployment();
-  const table = await deployment.accounts();
+  const table = await deployment.users();
   const progress = progressOn(context, flags.quiet);
   const onProgress = (text: string): void => progress.show(text);
   try {

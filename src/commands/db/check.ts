@@ -3,7 +3,7 @@ import type { Execute, Invocation } from '../../cli/execute.ts';
 import { EXIT_CODE } from '../../cli/exit-code.ts';
 import type { View } from '../../cli/print.ts';
 import { parseUsername } from '../../databases/username.ts';
-import { OPERATOR_CACHE_TTL } from './outcome.ts';
+import { operatorDatabases } from './outcome.ts';
 
 export interface CheckReport {
   readonly username: string;
@@ -26,7 +26,7 @@ export function registerDbCheck(parent: Command, execute: Execute): void {
 export async function dbCheck(invocation: Invocation, username: string): Promise<CheckReport> {
   const { integrityFindings } = await import('../../databases/sqlite.ts');
   const { collectionFindings } = await import('../../anki/check.ts');
-  const databases = (await invocation.deployment()).databases({ cacheTtlDefault: OPERATOR_CACHE_TTL });
+  const databases = operatorDatabases(await invocation.deployment(), invocation);
   return databases.read(username, ({ database, stored: { version } }) => {
     const damage = integrityFindings(database);
     if (damage.length > 0) return { username, version, integrity: 'damaged', findings: damage };

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { Execute, Invocation } from '../../cli/execute.ts';
 import type { View } from '../../cli/print.ts';
 import { parseUsername } from '../../databases/username.ts';
-import { OPERATOR_CACHE_TTL } from './outcome.ts';
+import { operatorDatabases } from './outcome.ts';
 
 export interface DeletedDatabase {
   readonly username: string;
@@ -23,7 +23,7 @@ export function registerDbDelete(parent: Command, execute: Execute): void {
 
 export async function dbDelete(invocation: Invocation, username: string): Promise<DeletedDatabase> {
   const deployment = await invocation.deployment();
-  const version = await deployment.databases({ cacheTtlDefault: OPERATOR_CACHE_TTL }).delete(username);
+  const version = await operatorDatabases(deployment, invocation).delete(username);
   return { username, outcome: 'deleted', version };
 }
 

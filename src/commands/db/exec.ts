@@ -4,6 +4,7 @@ import type { Execute, Invocation } from '../../cli/execute.ts';
 import type { SqliteDatabase } from '../../databases/sqlite.ts';
 import { parseUsername } from '../../databases/username.ts';
 import { JavumboError, messageOf } from '../../failure.ts';
+import { interruptibleClock, interruptionOf } from '../../interruptible.ts';
 import { LEASE_WAIT_MAX_MS, type LeaseFlags, leaseOptions } from './lease-options.ts';
 import { reportWrite, type WriteReport, writeView } from './outcome.ts';
 
@@ -43,10 +44,13 @@ export async function dbExec(
 ): Promise<WriteReport> {
   const { runScript } = await import('../../databases/sql.ts');
   const { leasedUpdate } = await import('../../locks/leased-update.ts');
-  const { clock, random } = invocation.context;
+  const { context } = invocation;
+  const interruption = interruptionOf(context);
+  // Whoever waits for a lease waits no longer than for the signal.
+  const clock = interruption === undefined ? context.clock : interruptibleClock(interruption);
   return reportWrite(invocation, username, async (databases, deployment) => {
     const edit = (database: SqliteDatabase): number => runScript(database, script, values);
-    const leaseOf = { ttlMs: leaseTtl, waitMaxMs: LEASE_WAIT_MAX_MS, clock, random };
+    const leaseOf = { ttlMs: leaseTtl, waitMaxMs: LEASE_WAIT_MAX_MS, clock, random: context.random };
     const { value: changes, ...result } =
       lease === true
         ? await leasedUpdate(databases, await deployment.locks(), username, edit, { retries, ...leaseOf })

@@ -3,7 +3,7 @@ import type { Execute, Invocation } from '../../cli/execute.ts';
 import { formatBytes, formatTime, isoTime } from '../../cli/format.ts';
 import type { View } from '../../cli/print.ts';
 import { keyOf, parseUsername } from '../../databases/username.ts';
-import { OPERATOR_CACHE_TTL } from './outcome.ts';
+import { operatorDatabases } from './outcome.ts';
 
 export interface DatabaseInfo {
   readonly username: string;
@@ -30,7 +30,7 @@ export function registerDbInfo(parent: Command, execute: Execute): void {
 /** Throws `corrupt` for a damaged database: there is no other value of `integrity`. */
 export async function dbInfo(invocation: Invocation, username: string): Promise<DatabaseInfo> {
   const { quickCheck, tableCounts } = await import('../../databases/sqlite.ts');
-  const databases = (await invocation.deployment()).databases({ cacheTtlDefault: OPERATOR_CACHE_TTL });
+  const databases = operatorDatabases(await invocation.deployment(), invocation);
   return databases.read(username, ({ database, stored }) => {
     quickCheck(database);
     const { version, sizeBytes, lastModified } = stored;

@@ -31,7 +31,12 @@ interface Written {
 }
 
 // An operator asks about now: every read asks the store whether the cached version is still current.
-export const OPERATOR_CACHE_TTL = 0;
+const OPERATOR_CACHE_TTL = 0;
+
+/** The user databases as an operator works with them: now, and with SQL that may take any time. */
+export function operatorDatabases(deployment: Deployment, { context }: Invocation): UserDatabases {
+  return deployment.databases({ cacheTtlDefault: OPERATOR_CACHE_TTL, runBlocking: context.runBlocking });
+}
 
 /** Runs a write on the deployment's user databases and counts what it cost. */
 export async function reportWrite(
@@ -41,10 +46,7 @@ export async function reportWrite(
 ): Promise<WriteReport> {
   const deployment = await invocation.deployment();
   const before = deployment.requests();
-  const { outcome, version, attempts, ...more } = await write(
-    deployment.databases({ cacheTtlDefault: OPERATOR_CACHE_TTL }),
-    deployment,
-  );
+  const { outcome, version, attempts, ...more } = await write(operatorDatabases(deployment, invocation), deployment);
   const { bytesUp: _up, bytesDown: _down, ...requests } = requestsSince(before, deployment.requests());
   return { username, outcome, version, attempts, requests, ...more };
 }

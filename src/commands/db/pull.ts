@@ -8,7 +8,7 @@ import type { View } from '../../cli/print.ts';
 import { progressOn } from '../../cli/progress.ts';
 import { parseUsername } from '../../databases/username.ts';
 import { JavumboError, messageOf } from '../../failure.ts';
-import { OPERATOR_CACHE_TTL } from './outcome.ts';
+import { operatorDatabases } from './outcome.ts';
 
 export interface PulledDatabase {
   readonly username: string;
@@ -40,7 +40,7 @@ export async function dbPull(
       username,
     });
   }
-  const databases = (await invocation.deployment()).databases({ cacheTtlDefault: OPERATOR_CACHE_TTL });
+  const databases = operatorDatabases(await invocation.deployment(), invocation);
   const { context, flags } = invocation;
   const { signal } = context;
   const partial = `${file}.${context.random.hex(8)}.part`;

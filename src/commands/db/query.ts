@@ -3,7 +3,7 @@ import type { Execute, Invocation } from '../../cli/execute.ts';
 import type { View } from '../../cli/print.ts';
 import type { JsonValue, QueryResult } from '../../databases/sql.ts';
 import { parseUsername } from '../../databases/username.ts';
-import { OPERATOR_CACHE_TTL } from './outcome.ts';
+import { operatorDatabases } from './outcome.ts';
 
 export function registerDbQuery(parent: Command, execute: Execute): void {
   const command = parent
@@ -22,7 +22,7 @@ export async function dbQuery(
   values: readonly string[],
 ): Promise<QueryResult> {
   const { asSqlFailure, runQuery } = await import('../../databases/sql.ts');
-  const databases = (await invocation.deployment()).databases({ cacheTtlDefault: OPERATOR_CACHE_TTL });
+  const databases = operatorDatabases(await invocation.deployment(), invocation);
   return databases.read(username, ({ database }) => {
     try {
       return runQuery(database, sql, values);
@@ -33,6 +33,7 @@ export async function dbQuery(
 }
 
 export const queryView: View<QueryResult> = {
+  unbounded: true,
   table: ({ columns, rows }, audience) => ({
     head: columns,
     right: columns.flatMap((column, index) =>

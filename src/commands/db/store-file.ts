@@ -1,6 +1,7 @@
 import { foreignDatabaseWarnings } from '../../anki/check.ts';
 import { refuseNewerSchema } from '../../anki/refuse-newer-schema.ts';
 import type { Invocation } from '../../cli/execute.ts';
+import type { SqliteDatabase } from '../../databases/sqlite.ts';
 import type { StoredDatabase } from '../../databases/store.ts';
 import type { UpdateResult, UserDatabases } from '../../databases/user-databases.ts';
 
@@ -23,9 +24,10 @@ export async function copyDatabase(
   destination: string,
 ): Promise<void> {
   const { copySource } = await import('../../databases/source-file.ts');
-  const { warnings } = await copySource(file, destination, (database) => {
+  const inspect = (database: SqliteDatabase): string[] => {
     refuseNewerSchema(database, username);
     return foreignDatabaseWarnings(database, file);
-  });
+  };
+  const { warnings } = await copySource(file, destination, inspect, invocation.context);
   for (const warning of warnings) invocation.note(`warning: ${warning}`);
 }

@@ -8,6 +8,7 @@ import { progressOn } from '../../cli/progress.ts';
 import { LOCAL_FUNCTION } from '../../config/function.ts';
 import { JavumboError, messageOf } from '../../failure.ts';
 import type { DeployedFunction } from '../../function/deploy.ts';
+import { interruptionOf } from '../../interruptible.ts';
 
 interface DeployCommandOptions {
   readonly package?: string;
@@ -48,8 +49,7 @@ export async function functionDeploy(
       client,
       code,
       clock: context.clock,
-      signal: context.signal,
-      announcements: context.announcements,
+      interruption: interruptionOf(context),
       onStep: (step) => progress.show(step),
       confirmForeign: async (reason) => {
         // The line would be written over the question, and should not count how long somebody thinks.

@@ -10,11 +10,7 @@ export function registerFunctionDescribe(parent: Command, execute: Execute): voi
     .description('show what is deployed: runtime, limits, state and code; of its environment only the names')
     .addHelpText('after', '\nExample:\n  $ javumbo function describe --json');
   command.action(() =>
-    execute(
-      command,
-      async (invocation) => (await (await invocation.deployment()).function()).function.describe(),
-      describeView,
-    ),
+    execute(command, async (invocation) => (await (await invocation.deployment()).function()).describe(), describeView),
   );
 }
 

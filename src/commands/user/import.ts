@@ -8,7 +8,7 @@ import type { View } from '../../cli/print.ts';
 import { progressBar, progressOn } from '../../cli/progress.ts';
 import { JavumboError } from '../../failure.ts';
 import type { ImportedRow, StoreDatabase } from '../../users/import.ts';
-import { OPERATOR_CACHE_TTL } from '../db/outcome.ts';
+import { operatorDatabases } from '../db/outcome.ts';
 import { copyDatabase, storeFile } from '../db/store-file.ts';
 import { openRepository } from './repository.ts';
 
@@ -67,7 +67,7 @@ export async function userImport(
   const copy = cache.workDirectory();
   const progress = progressOn(invocation.context, invocation.flags.quiet);
   try {
-    const rows = await readAdminDatabase(file, join(copy.path, 'admin.db'));
+    const rows = await readAdminDatabase(file, join(copy.path, 'admin.db'), invocation.context.runBlocking);
     let done = 0;
     const imported = await importUsers(rows, {
       repository,
@@ -103,7 +103,7 @@ async function databaseStorer(invocation: Invocation, dryRun: string | undefined
       return true;
     };
   }
-  const databases = deployment.databases({ cacheTtlDefault: OPERATOR_CACHE_TTL });
+  const databases = operatorDatabases(deployment, invocation);
   return async (username, file) => {
     try {
       await storeFile(invocation, databases, username, file, undefined);

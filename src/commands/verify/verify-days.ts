@@ -69,7 +69,6 @@ async function verifyDays(
   const { run, tell } = telling(invocation.run());
   try {
     return await withReport(invocation, opening, output, start, (report, deployment) => {
-      refuseKilled(context.signal);
       return runDays(report, days, deployment, { ...context, run, expectBody }, options, {
         started: (test) => checklist.started(`Test ${test.id}: ${test.name}`),
         ended: ({ id, name: test, status, durationMs }) =>
@@ -95,11 +94,6 @@ function telling(run: TestRun): { readonly run: TestRun; readonly tell: () => vo
       for (const say of held) say();
     },
   };
-}
-
-/** Throws what ended an earlier process with this work, unless that was an interruption, which each test reports itself. */
-function refuseKilled(signal: AbortSignal | undefined): void {
-  if (signal?.reason instanceof JavumboError && signal.reason.kind !== 'interrupted') throw signal.reason;
 }
 
 function existing(only: readonly string[], days: readonly Day[]): ReadonlySet<string> {

@@ -1,16 +1,16 @@
-/** What becomes of a command when it, its supervisor, or whoever reads what it prints does not play along. */
+/** What an interrupted command still says, to whoever reads its output and in its reports. */
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Report } from '../report/document.ts';
 import { killGroup, type RunningScript, SCRIPTS, startScript } from '../testing/child-process.ts';
+import { busy } from '../testing/long-command.ts';
 import { freshMachine, runCommand } from '../testing/run-command.ts';
 import { type S3Server, startS3Server } from '../testing/s3-server.ts';
-import { busy, ENDLESS, gone, workOf } from '../testing/supervised-command.ts';
 
 const BUCKET = 'bucket';
 
@@ -77,25 +77,6 @@ test.each([{ signals: 1 }, { signals: 2 }])(
   },
 );
 
-test('a user whose name is help is no question, and Ctrl-C stops her statement as any other', async () => {
-  await must('db', 'create', 'help');
-  const running = start(
-    'db',
-    'exec',
-    'help',
-    `CREATE TABLE t AS ${ENDLESS}`,
-    '--lease',
-    '--lease-ttl',
-    '10m',
-    '--json',
-  );
-  await busy(running);
-  running.signal('SIGINT');
-  const { code, stderr } = await running.ended;
-  expect({ code, kind: JSON.parse(stderr).error.kind }).toEqual({ code: 130, kind: 'interrupted' });
-  await must('db', 'exec', 'help', 'CREATE TABLE t (x)', '--lease');
-});
-
 test('a comparison of very many samples is stopped, and not done once more', async () => {
   const file = join(env.HOME ?? '', 'report.json');
   await must('bench', 'latency', '--requests', '2', '--rtt', '0', '--report', `json=${file}`);
@@ -107,60 +88,9 @@ test('a comparison of very many samples is stopped, and not done once more', asy
   ]);
   writeFileSync(file, JSON.stringify({ ...report, metrics: Object.fromEntries(metrics) }));
   const running = start('bench', 'compare', file, file);
-  await busy(running);
+  await busy(running.pid);
   running.signal('SIGINT');
-  expect(await running.ended).toMatchObject({
-    code: 130,
-    stdout: '',
-    stderr: expect.stringMatching(/^error: interrupted\n/),
-  });
-});
-
-describe('should the supervisor be killed', () => {
-  test('a statement without end is ended too', async () => {
-    await must('db', 'create', 'alice');
-    const running = start('db', 'query', 'alice', ENDLESS);
-    const work = await busy(running);
-    // What watches over it is not started with it.
-    await sleep(1_000);
-    running.signal('SIGKILL');
-    expect((await running.ended).signal).toBe('SIGKILL');
-    await gone(work);
-  });
-
-  test('a signal ends what then hangs', async () => {
-    const server = await onS3();
-    const hung = server.inject({ fault: 'hang-before', operation: 'PutObject' });
-    const running = start('db', 'create', 'alice', '--timeout', '10m');
-    while (hung.fired === 0) await sleep(20);
-    const work = await workOf(running);
-    running.signal('SIGKILL');
-    await sleep(500);
-    process.kill(work, 'SIGTERM');
-    expect((await running.ended).signal).toBe('SIGKILL');
-    await gone(work);
-  });
-});
-
-test.each([
-  ['verify', 'day2'],
-  ['bench', 'latency'],
-])('%s that the system killed reports that, and no earlier report stays', async (...argv) => {
-  const file = join(env.HOME ?? '', 'report.json');
-  writeFileSync(file, 'stale');
-  const running = start(...argv, '--rtt', '10s', '--json', '--report', `json=${file}`);
-  const work = await workOf(running);
-  await sleep(500);
-  process.kill(work, 'SIGKILL');
-  const { code, stdout, stderr } = await running.ended;
-  const reason = 'the process was ended by SIGKILL';
-  expect({ code, stdout, error: JSON.parse(stderr).error }).toEqual({
-    code: 1,
-    stdout: '',
-    error: { kind: 'internal', message: reason, try: expect.stringContaining('memory') },
-  });
-  const { passed, failureReasons } = JSON.parse(readFileSync(file, 'utf8')) as Report;
-  expect({ passed, failureReasons }).toEqual({ passed: false, failureReasons: [reason] });
+  expect(await running.ended).toMatchObject({ signal: 'SIGINT', stdout: '', stderr: '' });
 });
 
 test.each([
@@ -187,7 +117,6 @@ test.each([
     const [fifo, file] = [join(env.HOME ?? '', 'fifo'), join(env.HOME ?? '', 'report.json')];
     execFileSync('mkfifo', [fifo]);
     const running = start(...argv, '--report', `json=${fifo}`, '--report', `json=${file}`);
-    await workOf(running);
     await sleep(1_000);
     running.signal('SIGINT');
     expect((await running.ended).code).toBe(130);

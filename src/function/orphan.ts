@@ -3,10 +3,10 @@ import { spawn } from 'node:child_process';
 // What ends sooner costs nothing more, and the start of commands is what users wait for.
 const AFTER_MS = 1_000;
 
-// Whoever could have cleaned up is gone: the work gets longer to do so itself than it has with a supervisor.
+// Long enough for a write that is under way, and for the container to remove its files.
 const STOP_MAX_SECONDS = 10;
 
-// Its standard input ends when the supervisor does, however that ends.
+// Its standard input ends when this process does, however that ends.
 const SCRIPT = `
   read -r _
   for second in $(seq ${STOP_MAX_SECONDS}); do
@@ -16,10 +16,9 @@ const SCRIPT = `
   kill -KILL "$1"`;
 
 /**
- * Sees to it that a process does not outlive this one for long. While SQLite works, the process itself cannot learn that
- * nobody supervises it any more, and a statement without end would go on for ever. So a shell waits for the end of this
- * process; a thread beside SQLite could do it too, and would cost every command 15 % of its start (measured). Returns how
- * to call that off, once the process has ended.
+ * Sees to it that a container does not outlive this process for long. While SQLite works, the container itself cannot
+ * learn that nobody calls it any more, and a statement without end would go on for ever. So a shell waits for the end of
+ * this process. Returns how to call that off, once the container has ended.
  */
 export function endOrphan(pid: number): () => void {
   let callOff = (): void => {};
