@@ -7,11 +7,12 @@ import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { ListBucketsCommand, S3Client } from '@aws-sdk/client-s3';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Report } from '../report/document.ts';
 import { killGroup, type RunningScript, SCRIPTS, startScript } from '../testing/child-process.ts';
-import { startDynamoServer } from '../testing/dynamo-server.ts';
+import { type DynamoServer, startDynamoServer } from '../testing/dynamo-server.ts';
 import { busy, ENDLESS } from '../testing/long-command.ts';
 import { freshMachine, runCommand } from '../testing/run-command.ts';
 import { type S3Server, startS3Server } from '../testing/s3-server.ts';
@@ -354,4 +355,50 @@ test.each(['SIGINT', 'SIGHUP'] as const)('%s ends the waiting for a lease, and f
   await sleep(1_500);
   typing.kill(signal);
   expect(await once(typing, 'exit')).toEqual([130, null]);
+});
+
+describe('deployment create', () => {
+  let dynamo: DynamoServer;
+
+  beforeEach(async () => {
+    await onS3();
+    dynamo = await startDynamoServer();
+    env = { ...env, AWS_ENDPOINT_URL_DYNAMODB: dynamo.endpoint, S3_BUCKET: 'another' };
+  });
+
+  afterEach(() => dynamo.close());
+
+  async function bucketNames(): Promise<unknown[]> {
+    const credentials = { accessKeyId: 'key', secretAccessKey: 'secret' };
+    const client = new S3Client({ endpoint: server?.endpoint ?? '', region: 'us-east-1', credentials });
+    const { Buckets = [] } = await client.send(new ListBucketsCommand({}));
+    client.destroy();
+    return Buckets.map(({ Name }) => Name).sort();
+  }
+
+  test.each([
+    { at: 'HeadBucket', code: 130, error: /^interrupted at bucket another; nothing had been made before$/ },
+    { at: 'CreateBucket', code: 6, error: /^interrupted at bucket another; nothing had been made before$/ },
+    {
+      at: 'GetBucketVersioning',
+      code: 130,
+      error: /^interrupted at bucket another: versioning; made before: bucket another$/,
+    },
+    // Of the probe, in its scratch bucket.
+    { at: 'HeadObject', code: 130, error: /; made before: bucket another/ },
+  ] as const)('stopped at $at it says what it has made', async ({ at, code, error }) => {
+    const hung = server?.inject({ fault: 'hang-before', operation: at });
+    const running = start('deployment', 'create', '--json');
+    while (hung?.fired === 0) await sleep(20);
+    running.signal('SIGINT');
+    const { code: ended, stdout, stderr } = await running.ended;
+    expect({ ended, stdout, message: JSON.parse(stderr).error.message }).toEqual({
+      ended: code,
+      stdout: '',
+      message: expect.stringMatching(error),
+    });
+    expect(await bucketNames()).toEqual(at === 'HeadBucket' || at === 'CreateBucket' ? [BUCKET] : ['another', BUCKET]);
+    hung?.remove();
+    await must('deployment', 'create');
+  });
 });

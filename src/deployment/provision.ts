@@ -4,6 +4,7 @@
  * off, and a setting that somebody chose otherwise is left as it is.
  */
 import { nameOf } from '../aws-errors.ts';
+import { JavumboError } from '../failure.ts';
 
 /** A part of a deployment: a bucket, a table, a directory. */
 export interface Resource {
@@ -108,30 +109,60 @@ export interface ProvisionedSetting {
 /** `describe` only looks, `plan` says what `create` would make. */
 export type ProvisionMode = 'describe' | 'plan' | 'create';
 
-/** Goes through the resources in their order. Throws what a request throws; what was made until then is found by the next run. */
+/**
+ * Goes through the resources in their order. Throws what a request throws; what was made until then is found by the next
+ * run, and named where it is a signal that ends this one.
+ */
 export async function provision(
   resources: readonly Resource[],
   mode: ProvisionMode,
   onStep: (text: string) => void,
+  signal?: AbortSignal | undefined,
 ): Promise<ProvisionedResource[]> {
+  const made: string[] = [];
   const provisioned: ProvisionedResource[] = [];
+  const step = async <T>(what: string, work: () => Promise<T>): Promise<T> => {
+    onStep(what);
+    try {
+      signal?.throwIfAborted();
+      return await work();
+    } catch (error) {
+      throw signal?.aborted && mode === 'create' ? interruptedAt(what, made, error) : error;
+    }
+  };
   for (const resource of resources) {
     const { kind, name } = resource;
-    onStep(`${kind} ${name}`);
-    let state: ProvisionedResource['state'] = (await resource.exists()) ? 'found' : absent(mode);
-    if (mode === 'create') {
-      if (state === 'missing') state = (await resource.make()) ? 'made' : 'found';
-      else await resource.ready?.();
-    }
+    const subject = `${kind} ${name}`;
+    const state = await step(subject, () => provisionedState(resource, mode));
+    if (state === 'made') made.push(subject);
     const settings: ProvisionedSetting[] = [];
     for (const setting of resource.settings) {
-      onStep(`${kind} ${name}: ${setting.name}`);
+      const what = `${subject}: ${setting.name}`;
       const there = state === 'found' || state === 'made';
-      settings.push({ name: setting.name, ...(there ? await settled(setting, mode) : { state: absent(mode) }) });
+      const became = await step(what, async () => (there ? settled(setting, mode) : { state: absent(mode) }));
+      if (became.state === 'made') made.push(what);
+      settings.push({ name: setting.name, ...became });
     }
     provisioned.push({ kind, name, state, settings });
   }
   return provisioned;
+}
+
+async function provisionedState(resource: Resource, mode: ProvisionMode): Promise<ProvisionedResource['state']> {
+  const there = await resource.exists();
+  if (mode === 'create' && !there) return (await resource.make()) ? 'made' : 'found';
+  if (mode === 'create') await resource.ready?.();
+  return there ? 'found' : absent(mode);
+}
+
+/** What is there that was not there before, and what may be. */
+function interruptedAt(what: string, made: readonly string[], error: unknown): JavumboError {
+  const unknown = error instanceof JavumboError && error.kind === 'unknown';
+  const until = made.length === 0 ? 'nothing had been made before' : `made before: ${made.join(', ')}`;
+  return new JavumboError(unknown ? 'unknown' : 'interrupted', `interrupted at ${what}; ${until}`, {
+    try: 'javumbo deployment describe, or the same command again, which makes what is missing',
+    cause: error,
+  });
 }
 
 function absent(mode: ProvisionMode): 'planned' | 'missing' {

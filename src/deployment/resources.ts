@@ -2,7 +2,9 @@ import { statSync } from 'node:fs';
 import type { Context } from '../cli/context.ts';
 import type { Config } from '../config.ts';
 import { JavumboError } from '../failure.ts';
+import { interruptibleClock, interruptionOf } from '../interruptible.ts';
 import { TEST_USER_PREFIX } from '../test-data.ts';
+import { interruptibleResource } from './interruptible-resource.ts';
 import type { Resource } from './provision.ts';
 import type { S3BucketOptions } from './s3-bucket.ts';
 
@@ -58,25 +60,28 @@ async function awsResources(config: Config, context: Context, scratch: string): 
 }
 
 /** The tables alone. Throws as `awsResources`. Makes no request. */
-export async function openTableResources(config: Config, { clock }: Context): Promise<Resources> {
+export async function openTableResources(config: Config, context: Context): Promise<Resources> {
+  const interruption = interruptionOf(context);
+  const clock = interruption === undefined ? context.clock : interruptibleClock(interruption);
   const [{ openDynamo }, tables] = await Promise.all([import('./dynamo-client.ts'), import('./dynamo-tables.ts')]);
   const dynamo = openDynamo(config, ATTEMPTS);
   const endpoint = config.dynamodbEndpointUrl.value;
   return {
-    resources: [
-      tables.usersTableResource(dynamo, { table: config.usersTable.value, endpoint, clock }),
-      tables.locksTableResource(dynamo, { table: config.locksTable.value, endpoint, clock }),
-    ],
+    resources: interruptible(
+      [
+        tables.usersTableResource(dynamo, { table: config.usersTable.value, endpoint, clock }),
+        tables.locksTableResource(dynamo, { table: config.locksTable.value, endpoint, clock }),
+      ],
+      context,
+    ),
     close: () => dynamo.destroy(),
   };
 }
 
 /** The bucket alone. `scratch` is a directory for the files of the probe. Makes no request. */
-export async function openBucketResource(
-  config: Config,
-  { clock, random }: Context,
-  scratch: string,
-): Promise<Resources> {
+export async function openBucketResource(config: Config, context: Context, scratch: string): Promise<Resources> {
+  const { clock, random, cleanUps } = context;
+  const interruption = interruptionOf(context);
   const bucket = config.bucket.value;
   if (bucket === undefined) throw new JavumboError('internal', 'a deployment on AWS was opened without a bucket');
   const [{ bucketResource }, { withScratchBucket }, { openS3 }] = await Promise.all([
@@ -86,6 +91,7 @@ export async function openBucketResource(
   ]);
   const { S3DatabaseStore } = await import('../databases/s3-store.ts');
   const { probeConditionalWrites } = await import('../databases/conditional-write-probe.ts');
+  const { InterruptibleDatabaseStore } = await import('../databases/interruptible-store.ts');
   const { RetryingDatabaseStore } = await import('../databases/retrying-store.ts');
   const [endpoint, region] = [config.endpointUrl.value, config.region.value];
   const s3 = openS3(config, ATTEMPTS);
@@ -93,20 +99,27 @@ export async function openBucketResource(
   const once = openS3(config);
   const probe: S3BucketOptions['probe'] = (prepare) => {
     const name = `${TEST_USER_PREFIX}${random.hex(8)}`;
-    return withScratchBucket(s3, { name, region, endpoint }, async () => {
+    return withScratchBucket(s3, { name, region, endpoint, cleanUps }, async () => {
       await prepare(name);
       const store = new S3DatabaseStore(once, { bucket: name, endpoint });
       const retrying = new RetryingDatabaseStore(store, { clock, random });
-      const probed = await probeConditionalWrites(retrying, scratch, random);
+      const tried = interruption === undefined ? retrying : new InterruptibleDatabaseStore(retrying, interruption);
+      const probed = await probeConditionalWrites(tried, scratch, random);
       // On a bucket of one's own, what refuses is what was set there.
       return probed.kind === 'tried' ? probed.broken : [`a create is refused (${probed.failure.message})`];
     });
   };
   return {
-    resources: [bucketResource(s3, { bucket, region, endpoint, probe })],
+    resources: interruptible([bucketResource(s3, { bucket, region, endpoint, probe })], context),
     close: () => {
       s3.destroy();
       once.destroy();
     },
   };
+}
+
+function interruptible(resources: readonly Resource[], context: Context): readonly Resource[] {
+  const interruption = interruptionOf(context);
+  if (interruption === undefined) return resources;
+  return resources.map((resource) => interruptibleResource(resource, interruption));
 }

@@ -1,5 +1,6 @@
 import { DeleteBucketCommand, DeleteObjectCommand, ListObjectVersionsCommand, type S3Client } from '@aws-sdk/client-s3';
 import { asAwsFailure } from '../aws-errors.ts';
+import type { CleanUps } from '../clean-ups.ts';
 import { createBucket } from './s3-bucket.ts';
 
 /** Which bucket, and where. */
@@ -8,12 +9,13 @@ export interface ScratchBucketOptions {
   readonly name: string;
   readonly region: string;
   readonly endpoint: string | undefined;
+  readonly cleanUps: CleanUps;
 }
 
 /** Makes a bucket, runs `work` on it, and removes it with all its versions, also when `work` throws. */
 export async function withScratchBucket<T>(
   client: S3Client,
-  { name, region, endpoint }: ScratchBucketOptions,
+  { name, region, endpoint, cleanUps }: ScratchBucketOptions,
   work: () => Promise<T>,
 ): Promise<T> {
   const asking = (what: string, request: Promise<void>): Promise<void> =>
@@ -22,15 +24,16 @@ export async function withScratchBucket<T>(
       throw asAwsFailure(error, { what, where, username: undefined, rights: 'make and remove buckets' });
     });
   await asking(`make scratch bucket "${name}"`, createBucket(client, name, region, endpoint));
+  const remove = cleanUps.add(() => removeBucket(client, name));
   let result: T;
   try {
     result = await work();
   } catch (error) {
     // What the work threw matters more than what its clean-up may throw.
-    await removeBucket(client, name).catch(() => {});
+    await remove().catch(() => {});
     throw error;
   }
-  await asking(`remove scratch bucket "${name}"`, removeBucket(client, name));
+  await asking(`remove scratch bucket "${name}"`, remove());
   return result;
 }
 

@@ -23,7 +23,7 @@ export async function provisionDeployment(invocation: Invocation, mode: Provisio
     const { resources, close } = await openResources(invocation.config, invocation.context, scratch);
     try {
       return {
-        resources: await provision(resources, mode, (step) => progress.show(step)),
+        resources: await provision(resources, mode, (step) => progress.show(step), invocation.context.signal),
         dryRun: mode === 'plan',
       };
     } finally {
