@@ -55,7 +55,7 @@ export async function openReportFiles(
     if (stream === stdout && json) throw refuse('stdout holds the document of --json', 'a file, or none of the two');
     if (isWithheld(target.file)) {
       const hint = 'a file, >(command), or a higher descriptor, such as /dev/fd/20 with 20>file';
-      throw refuse(`descriptors from 3 to ${WITHHELD_MAX} do not reach the process that does the work`, hint);
+      throw refuse(`descriptors from 3 to ${WITHHELD_MAX} may be Node's own`, hint);
     }
     let destination: Destination;
     try {
@@ -92,8 +92,7 @@ function standardStream(file: string, { stdout, stderr }: Record<'stdout' | 'std
   return /^\/(dev\/stderr|(dev|proc\/self)\/fd\/2)$/.test(file) ? stderr : undefined;
 }
 
-// Node closes them in the processes that it starts, at least up to here, and uses the numbers for itself: what is found
-// there in the supervised process is not what the shell meant.
+// Node takes the lowest numbers that are free for itself: what is found there may be its own, and not what the shell meant.
 const WITHHELD_MAX = 16;
 
 function isWithheld(file: string): boolean {
