@@ -81,7 +81,8 @@ export function nameOf(error: unknown): string {
 export function certainlyRefused(error: unknown): boolean {
   if (throttled(error)) return true;
   const status = statusOf(error);
-  if (status !== undefined) return status >= 300 && status < 500;
+  // 501: it does not know such a request.
+  if (status !== undefined) return (status >= 300 && status < 500) || status === 501;
   return error instanceof JavumboError || neverLeft(error) || noTls(error) || noCredentials(error);
 }
 
@@ -126,7 +127,13 @@ export function asAwsFailure(error: unknown, { what, where, username, rights }: 
   const status = statusOf(error);
   const name = nameOf(error);
   const fail = (message: string, hint: string | undefined, retryable = false): JavumboError =>
-    new JavumboError('unavailable', `${what}: ${message}`, { try: hint, username, retryable, cause: error });
+    new JavumboError('unavailable', `${what}: ${message}`, {
+      try: hint,
+      username,
+      retryable,
+      sent: status !== undefined,
+      cause: error,
+    });
 
   if (noCredentials(error)) {
     return fail(
@@ -149,7 +156,7 @@ export function asAwsFailure(error: unknown, { what, where, username, rights }: 
   if (neverLeft(error)) {
     return fail(`cannot connect to ${where} (${codeOf(error) ?? 'timed out'})`, 'is the endpoint right, and up?', true);
   }
-  if (status !== undefined && status >= 500) {
+  if (status !== undefined && status >= 500 && status !== 501) {
     return fail(`${where} answers ${status} ${name}`, 'the same command again', true);
   }
   if (BROKEN_OFF.has(codeOf(error) ?? '') || name === 'TimeoutError' || /checksum mismatch/i.test(messageOf(error))) {

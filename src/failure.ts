@@ -36,6 +36,11 @@ export interface FailureDetails {
    * Absent means that a retry is pointless (missing credentials, forbidden, no such bucket).
    */
   readonly retryable?: boolean | undefined;
+  /**
+   * Only with kind `unavailable`: the request left this machine and was turned away. A copy of it that something between
+   * here and the store made may have been accepted, so whoever sent a write looks before saying that nothing happened.
+   */
+  readonly sent?: boolean | undefined;
   readonly cause?: unknown;
 }
 
@@ -48,6 +53,7 @@ export class JavumboError extends Error {
   readonly expectedVersion: string | undefined;
   readonly actualVersion: string | undefined;
   readonly retryable: boolean;
+  readonly sent: boolean;
 
   constructor(kind: FailureKind, message: string, details: FailureDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
@@ -57,6 +63,7 @@ export class JavumboError extends Error {
     this.expectedVersion = details.expectedVersion;
     this.actualVersion = details.actualVersion;
     this.retryable = details.retryable ?? false;
+    this.sent = details.sent ?? false;
   }
 }
 

@@ -1,7 +1,7 @@
 import { chmodSync, closeSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { useWriteAheadLog } from './databases/local-index.ts';
+import { type AddedColumn, addMissingColumn, useWriteAheadLog } from './databases/local-index.ts';
 import { codeOf, JavumboError, messageOf } from './failure.ts';
 
 /** What a table is kept in. */
@@ -10,6 +10,8 @@ export interface LocalTableOptions {
   readonly file: string;
   /** SQL that makes what is missing. */
   readonly schema: string;
+  /** A column that older files lack. */
+  readonly addedColumn?: AddedColumn | undefined;
   /** FULL: what was committed survives a power cut. NORMAL: the last transactions may be taken back by one. */
   readonly synchronous: 'FULL' | 'NORMAL';
   /** What to do about a damaged file. */
@@ -75,6 +77,7 @@ export class LocalTable {
       useWriteAheadLog(table);
       table.pragma(`synchronous = ${this.#options.synchronous}`);
       table.exec(this.#options.schema);
+      if (this.#options.addedColumn !== undefined) addMissingColumn(table, this.#options.addedColumn);
       return table;
     } catch (error) {
       table.close();

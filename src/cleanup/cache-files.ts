@@ -1,9 +1,10 @@
 import { lstatSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { bootId } from '../boot.ts';
 import type { Clock } from '../clock.ts';
 import { cacheFailure, requireOwnDirectory } from '../databases/cache-directory.ts';
 import { isEntryName } from '../databases/cache-entry.ts';
-import { ForgottenUsers } from '../databases/forgotten-users.ts';
+import { InvalidationMarks } from '../databases/invalidation-marks.ts';
 import { isUsername } from '../databases/username.ts';
 import { isWorkDirectoryName, makeWorkDirectory, orphanedWorkDirectories } from '../databases/work-directory.ts';
 import { codeOf } from '../failure.ts';
@@ -85,7 +86,7 @@ export function removeCacheFiles(files: readonly CacheFile[], options: CacheFile
   }
   // Marks that no request can be older than any more: only where something of a cache was found and removed.
   for (const deployment of new Set(files.map(deploymentOf))) {
-    new ForgottenUsers(join(deployment, 'forgotten'), options.clock).removeOldMarks();
+    new InvalidationMarks(join(deployment, 'invalidations'), options.clock, bootId()).removeOldMarks();
   }
 }
 
@@ -97,10 +98,10 @@ function deploymentOf({ kind, path }: CacheFile): string {
   return kind === 'working-copy' ? join(path, '..', '..') : join(path, '..', '..', '..');
 }
 
-/** As the cache itself does it: the user is marked as forgotten first, then the entry goes out of sight in one step. */
+/** As the cache itself does it: the user is marked first, then the entry goes out of sight in one step. */
 function removeEntry(path: string, name: string, { clock, random }: CacheFilesOptions): void {
   const deployment = join(path, '..', '..', '..');
-  new ForgottenUsers(join(deployment, 'forgotten'), clock).mark(name.replace(/\.anki2$/, ''));
+  new InvalidationMarks(join(deployment, 'invalidations'), clock, bootId()).mark(name.replace(/\.anki2$/, ''));
   const work = makeWorkDirectory(join(deployment, 'work'), random);
   try {
     renameSync(path, join(work.path, 'removed'));

@@ -1,6 +1,6 @@
 /** One thing that a clean-up would remove, or has removed. */
 export interface PlannedDeletion {
-  readonly kind: 'cached-database' | 'working-copy' | 'object' | 'old-version' | 'delete-marker' | 'user';
+  readonly kind: 'cached-database' | 'working-copy' | 'object' | 'old-version' | 'delete-marker' | 'tombstone' | 'user';
   readonly name: string;
   readonly sizeBytes?: number;
   /** Since it was last used (cached files) or made. */

@@ -2,7 +2,7 @@ import { CleanUps } from '../clean-ups.ts';
 import type { Clock } from '../clock.ts';
 import { systemClock } from '../clock.ts';
 import type { CacheStep } from '../databases/cache.ts';
-import type { LocalPutStep } from '../databases/local-store.ts';
+import type { LocalPutStep } from '../databases/local-store-options.ts';
 import type { RunBlocking } from '../databases/run-blocking.ts';
 import type { CommitStep } from '../databases/session.ts';
 import { type Random, systemRandom } from '../random.ts';

@@ -78,6 +78,7 @@ describe('on S3 with DynamoDB', () => {
     const { severities, findings } = await doctor();
     expect(severities).toEqual({
       'conditional-writes': 'ok',
+      'conditional-deletes': 'ok',
       bucket: 'ok',
       'bucket.versioning': 'ok',
       'bucket.public-access': 'ok',

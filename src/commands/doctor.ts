@@ -31,13 +31,19 @@ export function registerDoctor(parent: Command, execute: Execute): void {
 
 /** Looks at every part of the deployment at once. Switches nothing on, and removes the test data that it makes. */
 export async function doctor(invocation: Invocation): Promise<DoctorReport> {
-  const [{ examineStore }, { examineResource }, { examineApi, examineFunction }, { examined, warning }] =
-    await Promise.all([
-      import('../doctor/store.ts'),
-      import('../doctor/resources.ts'),
-      import('../doctor/function.ts'),
-      import('../doctor/finding.ts'),
-    ]);
+  const [
+    { examineStore },
+    { examineDeletion },
+    { examineResource },
+    { examineApi, examineFunction },
+    { examined, warning },
+  ] = await Promise.all([
+    import('../doctor/store.ts'),
+    import('../doctor/deletion.ts'),
+    import('../doctor/resources.ts'),
+    import('../doctor/function.ts'),
+    import('../doctor/finding.ts'),
+  ]);
   const { openBucketResource, openResources, openTableResources } = await import('../deployment/resources.ts');
   const { context, flags } = invocation;
   // What it recorded earlier must not keep it from looking again.
@@ -73,6 +79,7 @@ export async function doctor(invocation: Invocation): Promise<DoctorReport> {
           ];
     const looks = [
       examined('conditional-writes', () => examineStore(deployment, context, invocation.run())),
+      examined('conditional-deletes', () => examineDeletion(deployment)),
       ...parts,
       examineFunction(deployment),
       examineApi(deployment, context.signal),

@@ -264,14 +264,13 @@ describe('on DynamoDB', () => {
     },
   ];
   test.each(troubles)('$name is unavailable, with what to do', async ({ code, message, hint }) => {
-    for (const operation of ['GetItem', 'PutItem', 'Scan']) {
-      dynamo.inject({ operation, times: 1000, fault: { kind: 'refuse', status: 400, code } });
-    }
-    for (const [argv, piped] of [
-      [CREATE, PASSWORD],
-      [['get', 'alice'], undefined],
-      [['list'], undefined],
+    for (const [operation, argv, piped] of [
+      ['PutItem', CREATE, PASSWORD],
+      ['GetItem', ['get', 'alice'], undefined],
+      ['Scan', ['list'], undefined],
     ] as const) {
+      dynamo.clearFaults();
+      dynamo.inject({ operation, times: 1000, fault: { kind: 'refuse', status: 400, code } });
       const result = await deployment.run(['user', ...argv, '--json'], piped === undefined ? {} : { piped });
       expect({ argv, code: result.code, stdout: result.stdout }).toEqual({ argv, code: 5, stdout: '' });
       expect(result.failure()).toMatchObject({

@@ -40,9 +40,22 @@ export function namesIn(directory: string): string[] {
 
 const OTHER_PLACE = 'another directory with --cache-dir';
 
-/** Trouble with the cache directory is its owner's to mend: `usage`. */
+// SQLite says the second of its own files, and better-sqlite3 the last where it could not even make one.
+const DISK_FULL = ['ENOSPC', 'EDQUOT', 'SQLITE_FULL', 'SQLITE_IOERR_WRITE'];
+
+export function isDiskFull(error: unknown): boolean {
+  return DISK_FULL.includes(codeOf(error) ?? '');
+}
+
+/** A full disk is `unavailable`: nothing was stored. Other trouble with the cache directory is its owner's to mend: `usage`. */
 export function cacheFailure(path: string, error: unknown): Error {
   if (error instanceof JavumboError) return error;
+  if (isDiskFull(error)) {
+    return new JavumboError('unavailable', `no space is left on the disk of the cache directory ${path}`, {
+      try: 'javumbo cache clear, or another --cache-dir',
+      cause: error,
+    });
+  }
   return new JavumboError('usage', `the cache directory ${path} cannot be used: ${messageOf(error)}`, {
     try: OTHER_PLACE,
     cause: error,

@@ -13,12 +13,14 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type Clock, momentOf } from '../clock.ts';
 import { JavumboError } from '../failure.ts';
 import { Workbench } from '../testing/workbench.ts';
 import { betterSqlite } from './better-sqlite.ts';
 import { DatabaseCache } from './cache.ts';
 import type { CacheEntry } from './cache-entry.ts';
 import type { SqliteDatabase } from './sqlite.ts';
+import { UserDatabases } from './user-databases.ts';
 import { makeWorkDirectory, orphanedWorkDirectories } from './work-directory.ts';
 
 let bench: Workbench;
@@ -170,7 +172,7 @@ describe('which of two entries is current', () => {
     await bench.store.get('alice', file);
     await databases.update('alice', insert, { retries: 0 });
     bench.clock.advance(60_000);
-    cache.admit(work, file, 'alice', old as CacheEntry, bench.clock.now());
+    cache.insert(work, file, 'alice', old as CacheEntry, momentOf(bench.clock));
     work.release();
     expect(await databases.read('alice', rows)).toBe(1);
   });
@@ -179,14 +181,14 @@ describe('which of two entries is current', () => {
     const { databases, cache } = bench.machine(FOREVER);
     await databases.create('alice', createTable);
     const old = cache.lookup('alice') as CacheEntry;
-    const began = bench.clock.now();
+    const began = momentOf(bench.clock);
     const work = cache.workDirectory();
     const file = join(work.path, 'fetched');
     await bench.store.get('alice', file);
     bench.clock.advance(1);
     await databases.update('alice', insert, { retries: 0 });
     cache.invalidate('alice');
-    expect(cache.admit(work, file, 'alice', old, began)).toBeUndefined();
+    expect(cache.insert(work, file, 'alice', old, began)).toBeUndefined();
     expect(existsSync(file)).toBe(true);
     work.release();
     expect(cache.lookup('alice')).toBeUndefined();
@@ -197,9 +199,78 @@ describe('which of two entries is current', () => {
   test('a time of confirmation that lies in the future is forgotten at the next one', async () => {
     const { databases, cache } = bench.machine({ stalenessMaxMs: 60_000 });
     await databases.create('alice', createTable);
-    bench.clock.advance(-3_600_000);
+    bench.clock.set(-3_600_000);
     await databases.read('alice', rows);
     expect(cache.lookup('alice')?.validatedAt).toBeLessThanOrEqual(bench.clock.now());
+  });
+
+  test.each([
+    { name: 'set back to just after an old entry was confirmed', setMs: -590_000 },
+    { name: 'set back to before', setMs: -700_000 },
+    { name: 'set forward', setMs: 700_000 },
+  ])('no entry is fresh once the clock was $name, until it is confirmed anew', async ({ setMs }) => {
+    const { databases, cache } = bench.machine({ stalenessMaxMs: 60_000 });
+    const elsewhere = bench.machine().databases;
+    await databases.create('alice', createTable);
+    await elsewhere.update('alice', insert, { retries: 0 });
+    bench.clock.advance(600_000);
+    bench.clock.set(setMs);
+    expect(databases.isCached('alice')).toBe(false);
+    expect(await databases.read('alice', rows)).toBe(1);
+    expect(databases.isCached('alice')).toBe(true);
+    const gets = bench.store.counts().get;
+    expect(await databases.read('alice', rows)).toBe(1);
+    expect(bench.store.counts().get).toBe(gets);
+    expect(cache.entries()).toHaveLength(1);
+  });
+
+  test('a cache that was marked before the clock was set back goes on working', async () => {
+    const { databases, cache } = bench.machine({ stalenessMaxMs: 60_000 });
+    await databases.create('alice', createTable);
+    cache.invalidate('alice');
+    bench.clock.advance(1);
+    bench.clock.set(-3_600_000);
+    await databases.read('alice', rows);
+    expect(databases.isCached('alice')).toBe(true);
+  });
+
+  test('after a restart of the machine no entry is fresh, no mark counts, and confirming makes it fresh again', async () => {
+    const root = join(bench.directory, 'restarted');
+    const { random, store, clock } = bench;
+    const booted = (boot: string, uptimeMs: number): UserDatabases => {
+      const began = clock.now() - uptimeMs;
+      const rebooted: Clock = { now: () => clock.now(), monotonic: () => clock.now() - began, sleep: async () => {} };
+      const cache = new DatabaseCache({ root, deployment: 'test', clock: rebooted, random, boot });
+      const more = { store, sqlite: betterSqlite, caching: true, random, stalenessMaxMs: 60_000 };
+      return new UserDatabases({ ...more, cache, clock: rebooted });
+    };
+    const before = booted('first', 1_000_000);
+    await before.create('alice', createTable);
+    await before.create('bob', createTable);
+    await before.delete('bob');
+    const after = booted('second', 5_000);
+    expect(after.isCached('alice')).toBe(false);
+    await after.read('alice', rows);
+    expect(after.isCached('alice')).toBe(true);
+    await after.create('bob', createTable);
+    expect(after.isCached('bob')).toBe(true);
+  });
+
+  test('a version that is unrelated to one that was used while it was fetched leaves neither of them', async () => {
+    const { databases, cache } = bench.machine(FOREVER);
+    await databases.create('alice', createTable);
+    const entry = cache.lookup('alice') as CacheEntry;
+    const work = cache.workDirectory();
+    const file = join(work.path, 'fetched');
+    await bench.store.get('alice', file);
+    const began = momentOf(bench.clock);
+    bench.clock.advance(5);
+    cache.touch(entry);
+    const foreign = { version: 'another', writes: [], sizeBytes: entry.sizeBytes, lastModified: 0 };
+    expect(cache.insert(work, file, 'alice', foreign, began)).toBeUndefined();
+    expect(existsSync(file)).toBe(true);
+    work.release();
+    expect(cache.lookup('alice')).toBeUndefined();
   });
 });
 

@@ -10,16 +10,31 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
-import type { Clock } from '../clock.ts';
+import { basename, dirname, join, resolve } from 'node:path';
+import { bootId } from '../boot.ts';
+import type { Clock, Moment } from '../clock.ts';
 import { codeOf } from '../failure.ts';
 import type { Random } from '../random.ts';
-import { cacheFailure, namesIn, requireOwnDirectory } from './cache-directory.ts';
-import { type CacheEntry, type EntryDescription, entryNameOf, isBasedOn, readEntry, setTimes } from './cache-entry.ts';
+import { cacheFailure, isDiskFull, namesIn, requireOwnDirectory } from './cache-directory.ts';
+import {
+  type CacheEntry,
+  clockOffsetOf,
+  descriptionOf,
+  entryNameOf,
+  isBasedOn,
+  readEntry,
+  renew,
+  sameClock,
+  setTimes,
+  standingAmong,
+} from './cache-entry.ts';
+import { CacheEvictions, type CacheLimits, DEFAULT_CACHE_LIMITS } from './cache-evictions.ts';
 import { syncToDisk } from './file.ts';
-import { ForgottenUsers } from './forgotten-users.ts';
+import { InvalidationMarks } from './invalidation-marks.ts';
 import type { StoredDatabase, Version } from './store.ts';
-import { makeWorkDirectory, orphanedWorkDirectories, type WorkDirectory } from './work-directory.ts';
+import { VerifiedFiles } from './verified-files.ts';
+import { WorkDirectories } from './work-directories.ts';
+import type { WorkDirectory } from './work-directory.ts';
 
 /**
  * User databases kept on local disk between sessions and processes.
@@ -31,7 +46,7 @@ import { makeWorkDirectory, orphanedWorkDirectories, type WorkDirectory } from '
  * one that has the file open keeps it.
  *
  *     <root>/<deployment>/entries/<username>/<hash of version>/{<username>.anki2, entry.json}
- *     <root>/<deployment>/forgotten/<username>
+ *     <root>/<deployment>/invalidations/<username>
  *     <root>/<deployment>/work/<namespace>-<pid>-<process start>-<random>/
  *
  * The modification time of `entry.json` is when the last request began that found this version current; that of the
@@ -40,14 +55,14 @@ import { makeWorkDirectory, orphanedWorkDirectories, type WorkDirectory } from '
 export class DatabaseCache {
   /** Where this deployment's entries and work directories are. */
   readonly directory: string;
+  /** Which files this process has seen to be what was stored. */
+  readonly verified = new VerifiedFiles();
   readonly #clock: Clock;
   readonly #random: Random;
-  readonly #limits: CacheLimits;
+  readonly #evictions: CacheEvictions;
   readonly #atStep: (step: CacheStep) => void;
-  readonly #forgotten: ForgottenUsers;
-  #swept = false;
-  #admittedBytes = 0;
-  #removed = 0;
+  readonly #marks: InvalidationMarks;
+  readonly #works: WorkDirectories;
 
   /** Nothing is created before it is needed. Throws `usage` when `root` is no directory of this user's. */
   constructor(options: DatabaseCacheOptions) {
@@ -57,11 +72,19 @@ export class DatabaseCache {
     );
     this.#clock = options.clock;
     this.#random = options.random;
-    this.#limits = options.limits ?? DEFAULT_CACHE_LIMITS;
     this.#atStep = options.atStep ?? (() => {});
     requireOwnDirectory(resolve(options.root));
     requireOwnDirectory(this.directory);
-    this.#forgotten = new ForgottenUsers(join(this.directory, 'forgotten'), options.clock);
+    this.#marks = new InvalidationMarks(join(this.directory, 'invalidations'), options.clock, options.boot ?? bootId());
+    this.#works = new WorkDirectories(this.directory, options);
+    this.#evictions = new CacheEvictions({
+      directory: this.directory,
+      clock: options.clock,
+      limits: options.limits ?? DEFAULT_CACHE_LIMITS,
+      marks: this.#marks,
+      entries: () => this.entries(),
+      remove: (path, work) => this.#works.takeAway(path, work),
+    });
   }
 
   /** The entry that is most likely current, and usable now; undefined on a miss. Says nothing about its age. */
@@ -82,16 +105,24 @@ export class DatabaseCache {
     setTimes(entry, this.#clock.now(), entry.validatedAt);
   }
 
-  /** Records that the store still held this version for a request that began at `at` (milliseconds since 1970). */
-  validated(entry: CacheEntry, at: number): CacheEntry {
-    // A validation in the future dates from before the clock was set back, and says nothing any more.
-    const validatedAt = entry.validatedAt > this.#clock.now() ? at : Math.max(at, entry.validatedAt);
-    setTimes(entry, this.#clock.now(), validatedAt);
-    return { ...entry, validatedAt };
+  /** Records that the store still held this version for a request that began at `at`. */
+  validated(entry: CacheEntry, at: Moment): CacheEntry {
+    if (sameClock(entry.clockOffset, at)) {
+      const validatedAt = Math.max(at.wall, entry.validatedAt);
+      setTimes(entry, this.#clock.now(), validatedAt);
+      return { ...entry, validatedAt };
+    }
+    // Its earlier times say nothing any more, and what it is compared by from now on is another.
+    const work = this.workDirectory();
+    try {
+      return renew(entry, at, this.#clock.now(), work.path);
+    } finally {
+      work.release();
+    }
   }
 
   /** Makes an entry as old as if it had last been found current at `at`; for checks that cannot wait for it. */
-  age(entry: CacheEntry, at: number): void {
+  backdate(entry: CacheEntry, at: number): void {
     setTimes(entry, entry.usedAt, at);
   }
 
@@ -99,73 +130,76 @@ export class DatabaseCache {
    * Takes a file out of a work directory of this cache as the entry of the version it holds. `at` is when the request
    * began that delivered or stored it. Older versions of the user go, and what the limits do not allow.
    *
-   * A cache is an aid: when there is no space for an entry, or the user was forgotten since the request began, there is
-   * none, the file stays where it was, and undefined is returned.
+   * A cache is an aid: when there is no space for an entry, when the user was invalidated since the request began, or when
+   * what is cached may be newer, there is none and undefined is returned. The file is where it was then, unless another
+   * process removed it at that moment.
    */
-  admit(
+  insert(
     work: WorkDirectory,
     file: string,
     username: string,
     stored: StoredDatabase,
-    at: number,
+    at: Moment,
   ): CacheEntry | undefined {
     const prepared = join(work.path, 'entry');
     const preparedFile = join(prepared, `${username}.anki2`);
     const directory = this.#entryPath(username, stored.version);
-    if (this.#forgotten.since(username, at) && !this.#isNewerThanCached(stored, username)) return undefined;
-    let entry: CacheEntry;
+    const others = this.#othersThan(username, stored.version);
+    if (!this.#mayInsert(username, stored, at, others)) return undefined;
     try {
       mkdirSync(prepared, { mode: 0o700 });
       renameSync(file, preparedFile);
       chmodSync(preparedFile, 0o400);
-      const { version, writes, lastModified } = stored;
-      const sizeBytes = statSync(preparedFile).size;
-      const description: EntryDescription = { username, version, writes, lastModified, sizeBytes };
+      const { size: sizeBytes, ino: inode } = statSync(preparedFile);
+      const description = descriptionOf({ ...stored, username, sizeBytes, clockOffset: clockOffsetOf(at) });
       const usedAt = this.#clock.now();
       writeFileSync(join(prepared, 'entry.json'), JSON.stringify(description), { mode: 0o600 });
-      utimesSync(join(prepared, 'entry.json'), at / 1000, at / 1000);
+      utimesSync(join(prepared, 'entry.json'), at.wall / 1000, at.wall / 1000);
       utimesSync(preparedFile, usedAt / 1000, usedAt / 1000);
       for (const path of [preparedFile, join(prepared, 'entry.json'), prepared]) syncToDisk(path);
       this.#atStep('entry-written');
       mkdirSync(dirname(directory), { recursive: true, mode: 0o700 });
       // The same version may be there already, from another process; this copy of equal bytes is as good.
-      this.#remove(directory, work);
+      this.#works.takeAway(directory, work);
       renameSync(prepared, directory);
       this.#atStep('entry-renamed');
-      // Looked at once more: a process that forgets the user now either finds the entry, or has left its mark before.
-      if (this.#forgotten.since(username, at) && !this.#isNewerThanCached(stored, username)) {
-        copyFileSync(join(directory, `${username}.anki2`), file);
-        this.#remove(directory, work);
+      const path = join(directory, `${username}.anki2`);
+      const entry = { ...description, directory, path, validatedAt: at.wall, usedAt, inode };
+      // Looked at once more: a process that invalidates the user now either finds the entry, or has left its mark before.
+      if (!this.#isUndisturbed(username, stored.version, others, at) && !this.#mayInsert(username, stored, at)) {
+        copyFileSync(path, file);
+        this.#works.takeAway(directory, work);
         return undefined;
       }
-      const path = join(directory, `${username}.anki2`);
-      entry = { ...description, directory, path, validatedAt: at, usedAt };
+      this.verified.add(entry);
+      this.#evictions.makeRoom(entry, others, work);
+      return entry;
     } catch (error) {
       if (existsSync(preparedFile)) renameSync(preparedFile, file);
       rmSync(prepared, { recursive: true, force: true });
-      if (!['ENOSPC', 'EDQUOT', 'ENOTEMPTY', 'EEXIST', 'ENOENT'].includes(codeOf(error) ?? '')) {
+      if (!isDiskFull(error) && !['ENOTEMPTY', 'EEXIST', 'ENOENT'].includes(codeOf(error) ?? '')) {
         throw cacheFailure(this.directory, error);
       }
       return undefined;
     }
-    this.#makeRoom(entry, work);
-    return entry;
   }
 
   /** Forgets a user: what is cached must not be served again, not even within the allowed staleness. */
   invalidate(username: string): void {
-    this.#forgotten.mark(username);
-    this.#remove(join(this.directory, 'entries', username));
+    const path = join(this.directory, 'entries', username);
+    try {
+      this.#marks.mark(username);
+      this.#works.takeAway(path);
+    } catch {
+      // No room for a mark, perhaps: removing the entries makes some.
+      this.#works.takeAway(path);
+      this.#marks.mark(username);
+    }
   }
 
   /** A private directory for working copies, on the same file system as the entries. */
   workDirectory(): WorkDirectory {
-    try {
-      if (!this.#swept) this.#sweep();
-      return makeWorkDirectory(join(this.directory, 'work'), this.#random);
-    } catch (error) {
-      throw cacheFailure(this.directory, error);
-    }
+    return this.#works.make();
   }
 
   /** Every entry of this deployment, least recently used first. */
@@ -179,15 +213,34 @@ export class DatabaseCache {
   clear(): { readonly deletedCount: number; readonly deletedBytes: number } {
     const entries = this.entries();
     const deletedBytes = entries.reduce((sum, entry) => sum + entry.sizeBytes, 0);
-    for (const { username } of entries) this.#forgotten.mark(username);
-    this.#remove(join(this.directory, 'entries'));
-    this.#sweep();
+    for (const { username } of entries) this.invalidate(username);
+    this.#works.takeAway(join(this.directory, 'entries'));
+    this.#works.sweep();
     return { deletedCount: entries.length, deletedBytes };
   }
 
-  /** Whether it builds on what somebody has put here since: then it is newer, however long it was under way. */
-  #isNewerThanCached(stored: StoredDatabase, username: string): boolean {
-    return this.#entriesOf(username).some((entry) => isBasedOn(stored, entry));
+  /** Whether a version that a request brought which began at `at` is the newest that this cache has had. */
+  #mayInsert(
+    username: string,
+    stored: StoredDatabase,
+    at: Moment,
+    others = this.#othersThan(username, stored.version),
+  ): boolean {
+    const standing = standingAmong(others, stored, at);
+    if (standing === 'unclear') this.invalidate(username);
+    if (standing === 'unclear' || standing === 'outdated') return false;
+    return standing === 'based on one' || !this.#marks.since(username, at);
+  }
+
+  #othersThan(username: string, version: Version): CacheEntry[] {
+    return this.#entriesOf(username).filter((entry) => entry.version !== version);
+  }
+
+  /** Whether nobody has put or marked anything since: the names tell, without a look into each. */
+  #isUndisturbed(username: string, version: Version, others: readonly CacheEntry[], at: Moment): boolean {
+    const known = new Set([...others.map(({ directory }) => basename(directory)), entryNameOf(version)]);
+    const names = namesIn(join(this.directory, 'entries', username));
+    return names.every((name) => known.has(name)) && !this.#marks.since(username, at);
   }
 
   #entriesOf(username: string): CacheEntry[] {
@@ -201,71 +254,6 @@ export class DatabaseCache {
   #entryPath(username: string, version: Version): string {
     return join(this.directory, 'entries', username, entryNameOf(version));
   }
-
-  /** Removes the user's older versions, and from time to time what the limits do not allow. Never `admitted` itself. */
-  #makeRoom(admitted: CacheEntry, work: WorkDirectory): void {
-    try {
-      this.#removeWhatIsTooMuch(admitted, work);
-    } catch {
-      // The entry is there, which is what was asked for; the next admission tries again.
-    }
-  }
-
-  #removeWhatIsTooMuch(admitted: CacheEntry, work: WorkDirectory): void {
-    for (const entry of this.#entriesOf(admitted.username)) {
-      if (entry.directory !== admitted.directory && !isBasedOn(entry, admitted)) this.#remove(entry.directory, work);
-    }
-    this.#admittedBytes += admitted.sizeBytes;
-    if (!this.#scanIsDue()) return;
-    this.#forgotten.removeOldMarks();
-    const others = this.entries().filter((entry) => entry.directory !== admitted.directory);
-    let total = others.reduce((sum, entry) => sum + entry.sizeBytes, admitted.sizeBytes);
-    for (const entry of others) {
-      const expired = this.#clock.now() - entry.usedAt > this.#limits.ageMaxMs;
-      if (!expired && total <= this.#limits.bytesMax) continue;
-      this.#forgotten.mark(entry.username);
-      this.#remove(entry.directory, work);
-      total -= entry.sizeBytes;
-    }
-  }
-
-  /**
-   * Looking at every entry takes as long as a request once thousands are cached, so it is done once a minute by
-   * whichever process comes by, and when this one has added a twentieth of the limit since.
-   */
-  #scanIsDue(): boolean {
-    const marker = join(this.directory, 'scanned');
-    const scannedAt = statSync(marker, { throwIfNoEntry: false })?.mtimeMs ?? 0;
-    const age = this.#clock.now() - scannedAt;
-    if (age >= 0 && age < SCAN_INTERVAL_MS && this.#admittedBytes < this.#limits.bytesMax / 20) return false;
-    this.#admittedBytes = 0;
-    writeFileSync(marker, '', { mode: 0o600 });
-    utimesSync(marker, this.#clock.now() / 1000, this.#clock.now() / 1000);
-    return true;
-  }
-
-  /**
-   * Takes a directory out of sight in one step and then away. Removing it where it is could meet another process that
-   * renames an entry into it. `into`: a work directory that is released soon; a new one costs a write a millisecond.
-   */
-  #remove(path: string, into?: WorkDirectory): void {
-    if (!existsSync(path)) return;
-    const work = into ?? this.workDirectory();
-    try {
-      renameSync(path, join(work.path, `removed-${this.#removed++}`));
-    } catch (error) {
-      if (codeOf(error) !== 'ENOENT') throw cacheFailure(path, error);
-    } finally {
-      if (into === undefined) work.release();
-    }
-  }
-
-  #sweep(): void {
-    this.#swept = true;
-    for (const path of orphanedWorkDirectories(join(this.directory, 'work'), this.#clock)) {
-      rmSync(path, { recursive: true, force: true });
-    }
-  }
 }
 
 export interface DatabaseCacheOptions {
@@ -276,20 +264,9 @@ export interface DatabaseCacheOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly limits?: CacheLimits | undefined;
-  /** Told before each step of an admission, so that a test can end the process there. */
+  /** Names what the monotonic clock began with; default: this boot of this machine. */
+  readonly boot?: string | undefined;
   readonly atStep?: ((step: CacheStep) => void) | undefined;
 }
 
-export interface CacheLimits {
-  readonly bytesMax: number;
-  /** Since an entry was last used, in milliseconds. */
-  readonly ageMaxMs: number;
-}
-
-// 1,500 MB is what week 1 leaves in Lambda's 2,048 MB of /tmp.
-export const DEFAULT_CACHE_LIMITS: CacheLimits = { bytesMax: 1_500_000_000, ageMaxMs: 7 * 24 * 3_600_000 };
-
-const SCAN_INTERVAL_MS = 60_000;
-
-export const CACHE_STEPS = ['entry-written', 'entry-renamed'] as const;
-export type CacheStep = (typeof CACHE_STEPS)[number];
+export type CacheStep = 'entry-written' | 'entry-renamed';

@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises';
-import { NO_REQUESTS, type RequestCounts } from './request-counts.ts';
+import { type ExtraRequest, NO_REQUESTS, type RequestCounts } from './request-counts.ts';
 import type {
   DatabaseStore,
   DeleteOptions,
@@ -10,6 +10,7 @@ import type {
   PutOptions,
   PutOutcome,
   StoredDatabase,
+  Trace,
 } from './store.ts';
 
 /** Counts the requests that reach the store below. Stands under the retries, so that every attempt is counted. */
@@ -26,9 +27,10 @@ export class CountingDatabaseStore implements DatabaseStore {
     return { ...this.#counts };
   }
 
-  /** Counts a request that the store below made beside the one it was called for. */
-  countExtra(request: 'head' | 'put' | 'delete', bytesUp: number): void {
-    this.#counts[request]++;
+  /** Counts a request that the store below made beside the one it was called for, or, for a tombstone, in its place. */
+  countExtra(request: ExtraRequest, bytesUp: number): void {
+    if (request === 'tombstone') this.#counts.delete--;
+    this.#counts[request === 'tombstone' ? 'put' : request]++;
     this.#counts.bytesUp += bytesUp;
   }
 
@@ -42,6 +44,11 @@ export class CountingDatabaseStore implements DatabaseStore {
   async head(username: string): Promise<StoredDatabase | undefined> {
     this.#counts.head++;
     return this.#inner.head(username);
+  }
+
+  async trace(username: string): Promise<Trace> {
+    this.#counts.head++;
+    return this.#inner.trace(username);
   }
 
   async put(username: string, source: string, options: PutOptions): Promise<PutOutcome> {

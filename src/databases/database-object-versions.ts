@@ -30,6 +30,7 @@ export class DatabaseObjectVersions implements ObjectVersions {
       if (username === undefined) continue;
       try {
         const { kind } = await this.#store.delete(username, { ifVersion: object.etag });
+        if (kind === 'unknown') failures.push({ object, reason: 'nobody can tell whether it was deleted' });
         if (kind === 'conflict') failures.push({ object, reason: 'it was changed after it was listed' });
       } catch (error) {
         failures.push({ object, reason: messageOf(error) });

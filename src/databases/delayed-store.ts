@@ -9,6 +9,7 @@ import type {
   PutOptions,
   PutOutcome,
   StoredDatabase,
+  Trace,
 } from './store.ts';
 
 /**
@@ -33,6 +34,10 @@ export class DelayedDatabaseStore implements DatabaseStore {
 
   head(username: string): Promise<StoredDatabase | undefined> {
     return this.#travel(() => this.#inner.head(username));
+  }
+
+  trace(username: string): Promise<Trace> {
+    return this.#travel(() => this.#inner.trace(username));
   }
 
   put(username: string, source: string, options: PutOptions): Promise<PutOutcome> {

@@ -57,7 +57,7 @@ async function stored(): Promise<string | undefined> {
   return (await memory.get('alice', path)).kind === 'found' ? readFileSync(path, 'utf8') : undefined;
 }
 
-const always = (name: Exclude<Fault['name'], 'late-request' | 'delay' | 'lost-reply'>): Fault => ({
+const always = (name: Exclude<Fault['name'], 'late-request' | 'delay' | 'lost-reply' | 'damaged-reply'>): Fault => ({
   name,
   direction: 'upstream',
   operations: ALL,
@@ -87,6 +87,42 @@ const ROWS: readonly {
   { fault: always('contended'), write: retryable, holdsAfterPut: undefined, holdsAfterDelete: 'before' },
   { fault: always('throttled'), write: retryable, holdsAfterPut: undefined, holdsAfterDelete: 'before' },
 ];
+
+describe('a request that is repeated', () => {
+  const REPEATED = always('repeated-request');
+  const THROTTLED = always('throttled-repeat');
+
+  test.each([
+    { fault: REPEATED, ends: { kind: 'conflict', reason: 'changed' } },
+    { fault: THROTTLED, ends: expect.objectContaining({ kind: 'unavailable', retryable: true, sent: true }) },
+  ])('$fault.name: a put lands, and its sender hears the second answer', async ({ fault, ends }) => {
+    const store = faulty([fault]);
+    expect(await put(store, 'after').catch((error: unknown) => error)).toEqual(ends);
+    expect(await stored()).toBe('after');
+    expect(store.landed()[fault.name]).toBe(1);
+  });
+
+  test('a delete of a version is told that it is gone already', async () => {
+    await put(faulty([]), 'before');
+    const ifVersion = (await memory.head('alice'))?.version;
+    expect(await faulty([REPEATED]).delete('alice', { ifVersion })).toEqual({ kind: 'absent' });
+    expect(await stored()).toBeUndefined();
+  });
+});
+
+describe('a reply that is damaged', () => {
+  test('brings one digit after a v that is not what is stored, and says nothing of it', async () => {
+    await put(faulty([]), 'v12 v3');
+    const fault: Fault = { name: 'damaged-reply', direction: 'downstream', operations: ['get'], probability: 1 };
+    const store = faulty([fault]);
+    const path = join(directory, 'damaged');
+    expect(await store.get('alice', path)).toMatchObject({ kind: 'found', sizeBytes: 6 });
+    expect(readFileSync(path, 'utf8')).not.toBe('v12 v3');
+    expect(readFileSync(path, 'utf8')).toMatch(/^v\d\d v\d$/);
+    expect(await stored()).toBe('v12 v3');
+    expect(store.landed()['damaged-reply']).toBe(1);
+  });
+});
 
 describe.each(ROWS)('$fault.name', ({ fault, write, holdsAfterPut, holdsAfterDelete }) => {
   const endOf = (request: Promise<unknown>): Promise<unknown> => request.catch((error: unknown) => error);
@@ -128,7 +164,7 @@ describe('late-request', () => {
     while ((await store.head('alice')) === undefined) requests++;
     expect(requests).toBeLessThan(16);
     expect(await stored()).toBe('late');
-    expect(store.landedLate()).toBe(1);
+    expect(store.landed()['late-request']).toBe(1);
     expect(readdirSync(directory)).toEqual(['stored']);
   });
 
@@ -138,7 +174,7 @@ describe('late-request', () => {
     await put(faulty([]), 'another');
     await store.disarm();
     expect(await stored()).toBe('another');
-    expect(store.landedLate()).toBe(0);
+    expect(store.landed()['late-request']).toBe(0);
   });
 
   test('of a create only where that is asked for', async () => {
@@ -154,7 +190,7 @@ describe('late-request', () => {
     for (const text of ['one', 'two', 'three']) await put(store, text);
     await store.disarm();
     expect(['one', 'two', 'three']).toContain(await stored());
-    expect(store.landedLate()).toBe(1);
+    expect(store.landed()['late-request']).toBe(1);
     expect(await put(store, 'four')).toMatchObject({ kind: 'conflict' });
   });
 });

@@ -13,8 +13,8 @@ export function readStreamOf(path: string, sizeBytes: number): ReadStream {
   return createReadStream(path, { highWaterMark: CHUNK_BYTES, ...end });
 }
 
-/** The bytes of a file, a chunk at a time. */
-function chunksOf(path: string): AsyncIterable<Buffer> | Iterable<Buffer> {
+/** The bytes of a file, a chunk at a time. The chunks are the caller's to change. */
+export function chunksOf(path: string): AsyncIterable<Buffer> | Iterable<Buffer> {
   const { size } = statSync(path);
   // What is one chunk anyway is here before a stream has taken its first turn.
   return size <= CHUNK_BYTES ? [readFileSync(path)] : readStreamOf(path, size);

@@ -9,6 +9,7 @@ import type {
   PutOptions,
   PutOutcome,
   StoredDatabase,
+  Trace,
 } from './store.ts';
 
 /** Begins no request once the work is interrupted; see interruptible.ts for what is under way then. */
@@ -27,6 +28,10 @@ export class InterruptibleDatabaseStore implements DatabaseStore {
 
   head(username: string): Promise<StoredDatabase | undefined> {
     return interruptibleRead(this.#options, () => this.#inner.head(username));
+  }
+
+  trace(username: string): Promise<Trace> {
+    return interruptibleRead(this.#options, () => this.#inner.trace(username));
   }
 
   list(from?: string): Promise<ListPage> {

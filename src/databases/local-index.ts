@@ -1,5 +1,6 @@
 import Database from 'better-sqlite3';
 import { codeOf, JavumboError, messageOf } from '../failure.ts';
+import { isDiskFull } from './cache-directory.ts';
 
 /** What the local deployment's index says about one user's database. */
 export interface IndexRow {
@@ -8,6 +9,7 @@ export interface IndexRow {
   readonly writes: string;
   readonly size_bytes: number;
   readonly last_modified: number;
+  readonly digest: string | null;
 }
 
 /** Opens the index of a local deployment, and makes it where there is none; a new one is called `newId`. */
@@ -25,10 +27,12 @@ export function openIndex(path: string, newId: string): Database.Database {
          version TEXT NOT NULL,
          writes TEXT NOT NULL,
          size_bytes INTEGER NOT NULL,
-         last_modified INTEGER NOT NULL
+         last_modified INTEGER NOT NULL,
+         digest TEXT
        ) STRICT, WITHOUT ROWID;
        CREATE TABLE IF NOT EXISTS deployment (only_row INTEGER PRIMARY KEY CHECK (only_row = 1), id TEXT NOT NULL) STRICT`,
     );
+    addMissingColumn(index, { table: 'databases', column: 'digest', type: 'TEXT' });
     // Asked first, so that opening an index that exists never waits for the write lock.
     if (index.prepare('SELECT 1 FROM deployment').get() === undefined) {
       index.prepare('INSERT OR IGNORE INTO deployment (only_row, id) VALUES (1, ?)').run(newId);
@@ -38,6 +42,25 @@ export function openIndex(path: string, newId: string): Database.Database {
     index.close();
     throw error;
   }
+}
+
+/** A column that a file which was made by an older version lacks. */
+export interface AddedColumn {
+  readonly table: string;
+  readonly column: string;
+  readonly type: string;
+}
+
+/** Adds a column where it is missing; several processes may be doing so at once. */
+export function addMissingColumn(database: Database.Database, { table, column, type }: AddedColumn): void {
+  const isThere = (): boolean =>
+    database.prepare('SELECT 1 FROM pragma_table_info(?) WHERE name = ?').get(table, column) !== undefined;
+  // Asked first, so that opening a file that has it never waits for the write lock.
+  if (isThere()) return;
+  const add = database.transaction(() => {
+    if (!isThere()) database.exec(`ALTER TABLE ${table} ADD COLUMN ${column} ${type}`);
+  });
+  add.immediate();
 }
 
 /** Switches a file that several processes may be making at once to WAL mode. */
@@ -66,7 +89,7 @@ export function asLocalFailure(error: unknown, verb: string, username?: string):
       cause: error,
     });
   }
-  if (code === 'ENOSPC' || code === 'SQLITE_FULL') {
+  if (isDiskFull(error)) {
     return new JavumboError('unavailable', `${verb} ${subject}: no space is left on the disk of it or of the cache`, {
       try: 'javumbo cache clear, or another --cache-dir',
       username,

@@ -5,20 +5,24 @@ import type Database from 'better-sqlite3';
 import type { Clock } from '../clock.ts';
 import { codeOf, JavumboError } from '../failure.ts';
 import type { Random } from '../random.ts';
+import { cacheFailure, isDiskFull } from './cache-directory.ts';
 import { sha256Of, syncToDisk } from './file.ts';
 import { statExists, statOf, writeDurably } from './local-files.ts';
 import { asLocalFailure, type IndexRow, openIndex } from './local-index.ts';
-import type {
-  DatabaseStore,
-  DeleteOptions,
-  DeleteOutcome,
-  GetOptions,
-  GetResult,
-  ListedDatabase,
-  ListPage,
-  PutOptions,
-  PutOutcome,
-  StoredDatabase,
+import type { LocalDatabaseStoreOptions, LocalPutStep, OrphanedFile } from './local-store-options.ts';
+import {
+  type DatabaseStore,
+  type DeleteOptions,
+  type DeleteOutcome,
+  databaseIn,
+  type GetOptions,
+  type GetResult,
+  type ListedDatabase,
+  type ListPage,
+  type PutOptions,
+  type PutOutcome,
+  type StoredDatabase,
+  type Trace,
 } from './store.ts';
 import { decodeWrites, encodeWrites } from './write-ids.ts';
 
@@ -57,6 +61,7 @@ export class LocalDatabaseStore implements DatabaseStore {
         await copyFile(join(this.#folder(username), row.file), destination, constants.COPYFILE_FICLONE);
         return { kind: 'found', ...described(row) };
       } catch (error) {
+        if (isDiskFull(error)) throw cacheFailure(dirname(destination), error);
         if (codeOf(error) !== 'ENOENT' || !statExists(join(destination, '..')))
           throw asLocalFailure(error, 'read', username);
         if (this.#row(username)?.file === row.file) {
@@ -76,11 +81,15 @@ export class LocalDatabaseStore implements DatabaseStore {
   }
 
   async head(username: string): Promise<StoredDatabase | undefined> {
-    const row = this.#row(username);
-    return row && described(row);
+    return databaseIn(await this.trace(username));
   }
 
-  async put(username: string, source: string, { condition, writes }: PutOptions): Promise<PutOutcome> {
+  async trace(username: string): Promise<Trace> {
+    const row = this.#row(username);
+    return row === undefined ? { kind: 'nothing' } : { kind: 'database', ...described(row) };
+  }
+
+  async put(username: string, source: string, { condition, writes, digest }: PutOptions): Promise<PutOutcome> {
     try {
       const version = await sha256Of(source);
       const sizeBytes = statSync(source).size;
@@ -102,11 +111,13 @@ export class LocalDatabaseStore implements DatabaseStore {
         const lastModified = this.#clock.now();
         index
           .prepare(
-            `INSERT INTO databases (username, file, version, writes, size_bytes, last_modified) VALUES (?, ?, ?, ?, ?, ?)
+            `INSERT INTO databases (username, file, version, writes, size_bytes, last_modified, digest)
+             VALUES (?, ?, ?, ?, ?, ?, ?)
              ON CONFLICT (username) DO UPDATE SET file = excluded.file, version = excluded.version,
-               writes = excluded.writes, size_bytes = excluded.size_bytes, last_modified = excluded.last_modified`,
+               writes = excluded.writes, size_bytes = excluded.size_bytes, last_modified = excluded.last_modified,
+               digest = excluded.digest`,
           )
-          .run(username, file, version, encodeWrites(writes), sizeBytes, lastModified);
+          .run(username, file, version, encodeWrites(writes), sizeBytes, lastModified, digest ?? null);
         this.#atStep('index-written');
         try {
           index.exec('COMMIT');
@@ -127,15 +138,22 @@ export class LocalDatabaseStore implements DatabaseStore {
   async delete(username: string, { ifVersion }: DeleteOptions = {}): Promise<DeleteOutcome> {
     const index = this.#open();
     try {
-      return this.#locked(index, () => {
+      const outcome = this.#locked(index, (): DeleteOutcome => {
         const current = this.#row(username);
         if (current === undefined) return { kind: 'absent' };
         if (ifVersion !== undefined && current.version !== ifVersion) return { kind: 'conflict' };
         index.prepare('DELETE FROM databases WHERE username = ?').run(username);
-        index.exec('COMMIT');
+        try {
+          index.exec('COMMIT');
+        } catch (error) {
+          return { kind: 'unknown', cause: error instanceof Error ? error : new Error(String(error)) };
+        }
         this.#removeFile(username, current.file);
         return { kind: 'deleted' };
       });
+      this.#atStep('deleted');
+      if (outcome.kind === 'deleted') this.#removeFolder(index, username);
+      return outcome;
     } catch (error) {
       throw asLocalFailure(error, 'delete', username);
     }
@@ -173,7 +191,9 @@ export class LocalDatabaseStore implements DatabaseStore {
     try {
       this.#locked(index, () => {
         const named = index.prepare('SELECT 1 FROM databases WHERE file = ?').get(basename(file)) !== undefined;
-        if (!named) this.#removeFile(username, basename(file));
+        if (named) return;
+        this.#removeFile(username, basename(file));
+        if (readdirSync(this.#folder(username)).length === 0) rmdirSync(this.#folder(username));
       });
     } catch (error) {
       throw asLocalFailure(error, 'clean', username);
@@ -193,7 +213,7 @@ export class LocalDatabaseStore implements DatabaseStore {
     return this.#ask((index) =>
       index
         .prepare<[string], IndexRow>(
-          'SELECT file, version, writes, size_bytes, last_modified FROM databases WHERE username = ?',
+          'SELECT file, version, writes, size_bytes, last_modified, digest FROM databases WHERE username = ?',
         )
         .get(username),
     );
@@ -235,8 +255,16 @@ export class LocalDatabaseStore implements DatabaseStore {
   #removeFile(username: string, file: string): void {
     try {
       rmSync(join(this.#folder(username), file), { force: true });
-      rmdirSync(this.#folder(username));
     } catch {}
+  }
+
+  /** Under the lock, for whoever holds it may have made the folder and be about to write into it. */
+  #removeFolder(index: Database.Database, username: string): void {
+    try {
+      this.#locked(index, () => rmdirSync(this.#folder(username)));
+    } catch {
+      // It holds the file of somebody who came next, or nobody could lock: an empty folder does no harm.
+    }
   }
 
   #removeOrphans(index: Database.Database, username: string): void {
@@ -249,32 +277,6 @@ export class LocalDatabaseStore implements DatabaseStore {
   }
 }
 
-/** A file of the local deployment that belongs to no database. */
-export interface OrphanedFile {
-  readonly username: string;
-  readonly file: string;
-  readonly sizeBytes: number;
-  readonly lastModified: number;
-}
-
-export interface LocalDatabaseStoreOptions {
-  readonly clock: Clock;
-  readonly random: Random;
-  /** Told before each step of a put, so that a test can end the process there. */
-  readonly atStep?: ((step: LocalPutStep) => void) | undefined;
-}
-
-/** The points of a put between which a crash is told apart. */
-export const LOCAL_PUT_STEPS = [
-  'locked',
-  'file-copied',
-  'file-synced',
-  'index-written',
-  'index-committed',
-  'old-file-removed',
-] as const;
-export type LocalPutStep = (typeof LOCAL_PUT_STEPS)[number];
-
 // As many as S3 gives.
 const PAGE_LENGTH = 1000;
 
@@ -284,5 +286,6 @@ function described(row: IndexRow): StoredDatabase {
     writes: decodeWrites(row.writes),
     sizeBytes: row.size_bytes,
     lastModified: row.last_modified,
+    ...(row.digest === null ? {} : { digest: row.digest }),
   };
 }

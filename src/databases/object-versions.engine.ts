@@ -25,7 +25,7 @@ import { S3ObjectVersions } from './s3-object-versions.ts';
 const engine = inject('cephRgw');
 
 describe.runIf(engine !== undefined)('Ceph RGW', () => {
-  const { AWS_ENDPOINT_URL_S3: endpoint, ...keys } = engine as EngineEnvironment;
+  const { AWS_ENDPOINT_URL_S3: endpoint, ...keys } = (engine ?? {}) as EngineEnvironment;
   const client = new S3Client({
     endpoint,
     region: 'us-east-1',

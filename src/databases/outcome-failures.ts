@@ -1,5 +1,5 @@
 import { JavumboError, messageOf } from '../failure.ts';
-import type { DatabaseStore, StoredDatabase, Version } from './store.ts';
+import { type DatabaseStore, databaseIn, type Trace, type Version } from './store.ts';
 
 /** The failure that an `unknown` ending is reported as; it never says that something did or did not happen. */
 export function unknownOutcome(username: string, base: Version | undefined, cause: Error): JavumboError {
@@ -15,36 +15,35 @@ export function unknownOutcome(username: string, base: Version | undefined, caus
   );
 }
 
-/** The failure of a lost race, with a hint for whoever lost it, naming the version that won. One HEAD; without it when even that fails. */
-export async function conflictFailure(
-  store: DatabaseStore,
+/** The failure of a lost race, with a hint for whoever lost it, naming the version that won; `seen` undefined: nobody could look. */
+export function conflictFailure(
   username: string,
   expected: Version | undefined,
+  seen: Trace | undefined,
   hint = 'the same command again',
-): Promise<JavumboError> {
-  const winner = await winnerOf(store, username);
-  const actual =
-    winner === 'not asked'
+): JavumboError {
+  const winner = seen && databaseIn(seen);
+  const deleted = seen !== undefined && winner === undefined;
+  const actual = deleted
+    ? 'nothing: it was deleted'
+    : winner === undefined
       ? 'another version'
-      : winner === undefined
-        ? 'nothing: it was deleted'
-        : `version ${winner.version}`;
+      : `version ${winner.version}`;
   return new JavumboError(
     'conflict',
     `database "${username}" was changed by somebody else: expected version ${expected ?? 'none'}, but the store holds ${actual}`,
     {
-      try: winner === undefined ? `javumbo db create ${username}` : hint,
+      try: deleted ? `javumbo db create ${username}` : hint,
       username,
       expectedVersion: expected,
-      actualVersion: winner === 'not asked' ? undefined : winner?.version,
+      actualVersion: winner?.version,
     },
   );
 }
 
-/** The failure of a create that met an existing database. One HEAD. */
-export async function alreadyExists(store: DatabaseStore, username: string): Promise<JavumboError> {
-  const winner = await winnerOf(store, username);
-  const version = winner === 'not asked' ? undefined : winner?.version;
+/** The failure of a create that met an existing database. */
+export function alreadyExists(username: string, seen: Trace): JavumboError {
+  const version = databaseIn(seen)?.version;
   return new JavumboError(
     'conflict',
     `user "${username}" already has a database${version ? ` (version ${version})` : ''}`,
@@ -56,10 +55,28 @@ export async function alreadyExists(store: DatabaseStore, username: string): Pro
   );
 }
 
-async function winnerOf(store: DatabaseStore, username: string): Promise<StoredDatabase | undefined | 'not asked'> {
+/** One HEAD; undefined where it fails, for a caller that has something to report all the same. */
+export async function traceIfPossible(store: DatabaseStore, username: string): Promise<Trace | undefined> {
   try {
-    return await store.head(username);
+    return await store.trace(username);
   } catch {
-    return 'not asked';
+    return undefined;
   }
+}
+
+/** The failure of a store that goes on refusing a write although nobody came first. */
+export function refusesItsOwnVersion(username: string): JavumboError {
+  return new JavumboError(
+    'unavailable',
+    `put database "${username}": the store refuses a write over the version it holds`,
+    {
+      try: 'javumbo doctor',
+      username,
+    },
+  );
+}
+
+/** Why nobody can tell what became of an update that met a database which was made anew. */
+export function madeAnew(): Error {
+  return new Error('it was refused, and what is there was made anew since it was sent');
 }

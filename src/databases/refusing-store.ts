@@ -7,6 +7,7 @@ import type {
   ListPage,
   PutOutcome,
   StoredDatabase,
+  Trace,
 } from './store.ts';
 
 /** What was found wrong with a store, and when. */
@@ -35,6 +36,10 @@ export class RefusingDatabaseStore implements DatabaseStore {
 
   head(username: string): Promise<StoredDatabase | undefined> {
     return this.#inner.head(username);
+  }
+
+  trace(username: string): Promise<Trace> {
+    return this.#inner.trace(username);
   }
 
   list(from?: string): Promise<ListPage> {

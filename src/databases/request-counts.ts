@@ -9,6 +9,9 @@ export interface RequestCounts {
   readonly bytesDown: number;
 }
 
+/** A request that a store makes by itself. `tombstone`: a PUT that is sent instead of a DELETE. */
+export type ExtraRequest = 'head' | 'put' | 'delete' | 'tombstone';
+
 export const NO_REQUESTS: RequestCounts = { get: 0, put: 0, head: 0, delete: 0, list: 0, bytesUp: 0, bytesDown: 0 };
 
 const NAMES = Object.keys(NO_REQUESTS) as (keyof RequestCounts)[];

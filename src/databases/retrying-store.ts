@@ -1,5 +1,6 @@
-import { JavumboError, messageOf } from '../failure.ts';
-import { isRetryable, Retries, type RetriesOptions } from '../retry.ts';
+import { JavumboError } from '../failure.ts';
+import { Retries, type RetriesOptions } from '../retry.ts';
+import { settledWrite } from '../settled-write.ts';
 import type {
   DatabaseStore,
   DeleteOptions,
@@ -10,16 +11,15 @@ import type {
   PutOptions,
   PutOutcome,
   StoredDatabase,
+  Trace,
 } from './store.ts';
-import { type Base, settle } from './write-ids.ts';
+import { type Base, committedIn, seenIn, settle, settleDelete } from './write-ids.ts';
 
 /**
- * Sends failed requests again, and settles puts whose reply was lost.
+ * Sends failed requests again, and settles writes whose fate is in doubt by their write ids (settled-write.ts, write-ids.ts).
  *
- * A put is sent again as it is, with the same bytes, base and write id, as long as nobody knows its fate. That is safe:
- * once one attempt has landed, the base is gone and every later one is refused. A refusal proves a conflict only when
- * no earlier attempt can have landed; otherwise HEAD and the write ids decide (write-ids.ts). What cannot be decided,
- * or not within the budget, is `unknown`.
+ * A put whose only copy was refused ends in a `conflict` without `seen`: its caller fetches the winner anyway, and looks
+ * for its own id there.
  */
 export class RetryingDatabaseStore implements DatabaseStore {
   readonly #inner: DatabaseStore;
@@ -38,96 +38,62 @@ export class RetryingDatabaseStore implements DatabaseStore {
     return this.#retries.repeated(() => this.#inner.head(username));
   }
 
+  trace(username: string): Promise<Trace> {
+    return this.#retries.repeated(() => this.#inner.trace(username));
+  }
+
   list(from?: string): Promise<ListPage> {
     return this.#retries.repeated(() => this.#inner.list(from));
   }
 
-  /**
-   * A delete whose reply was lost is not blindly sent again: on an engine that does not compare, the second one could
-   * remove what somebody made after the first. HEAD decides: nothing there is `deleted`, another version than the one
-   * to delete is `unknown`, for either this delete or another came first.
-   */
-  async delete(username: string, options: DeleteOptions = {}): Promise<DeleteOutcome> {
-    let doubt: Error | undefined;
-    for (let attempt = 1; ; attempt++) {
-      let failure: JavumboError;
-      try {
-        const outcome = await this.#inner.delete(username, options);
-        if (outcome.kind === 'absent') return doubt === undefined ? outcome : { kind: 'deleted' };
-        if (outcome.kind === 'conflict' && doubt !== undefined) return { kind: 'unknown', cause: doubt };
-        if (outcome.kind !== 'unknown') return outcome;
-        doubt = outcome.cause;
-        const current = await this.head(username);
-        if (current === undefined) return { kind: 'deleted' };
-        if (options.ifVersion !== undefined && current.version !== options.ifVersion) return outcome;
-        failure = new JavumboError('unavailable', messageOf(doubt), { retryable: true });
-      } catch (error) {
-        if (doubt !== undefined) return { kind: 'unknown', cause: doubt };
-        if (!isRetryable(error)) throw error;
-        failure = error;
-      }
-      if (attempt >= this.#retries.attemptsMax) {
-        if (doubt !== undefined) return { kind: 'unknown', cause: doubt };
-        throw failure;
-      }
-      await this.#retries.backOff(attempt);
-    }
+  /** Without `ifVersion` it is sent again as it is: of test data nothing can be lost. */
+  delete(username: string, options: DeleteOptions = {}): Promise<DeleteOutcome> {
+    const { ifVersion, writes = [] } = options;
+    const [own, ...lineage] = writes;
+    const base = ifVersion === undefined ? undefined : { version: ifVersion, writes: lineage };
+    return settledWrite<DeleteOutcome, Trace>(
+      {
+        send: async () => {
+          const outcome = await this.#inner.delete(username, options);
+          // The caller saw that version. Whoever removed it, perhaps another copy of this request: it is gone.
+          return base !== undefined && outcome.kind === 'absent' ? { ...outcome, kind: 'deleted' } : outcome;
+        },
+        refusal: ({ kind }) => (kind === 'conflict' ? 'refusal' : undefined),
+        callerLooks: base === undefined,
+        look: () => this.trace(username),
+        judge: (seen, reason) => {
+          if (base === undefined) return seen.kind === 'nothing' ? { kind: 'deleted' } : 'resend';
+          const settlement = settleDelete(own, base, seenIn(seen), reason);
+          if (settlement === 'committed') return { kind: 'deleted' };
+          return settlement === 'conflict' || settlement === 'absent' ? { kind: settlement } : settlement;
+        },
+      },
+      this.#retries,
+    );
   }
 
   async put(username: string, source: string, options: PutOptions): Promise<PutOutcome> {
-    const own = options.writes[0];
+    const { condition, writes } = options;
+    const [own, ...lineage] = writes;
     if (own === undefined) throw new JavumboError('internal', `put database "${username}" without a write id`);
-    const base: Base =
-      options.condition.kind === 'absent'
-        ? undefined
-        : { version: options.condition.version, writes: options.writes.slice(1) };
-    // Set from the first attempt on that may have landed; then a refusal may be this put's own doing.
-    let doubt: Error | undefined;
-    let definite: JavumboError | undefined;
-
-    for (let attempt = 1; attempt <= this.#retries.attemptsMax; attempt++) {
-      if (attempt > 1) await this.#retries.backOff(attempt - 1);
-      let outcome: PutOutcome;
-      try {
-        outcome = await this.#inner.put(username, source, options);
-      } catch (error) {
-        if (isRetryable(error)) {
-          definite = error;
-          continue;
-        }
-        if (doubt === undefined) throw error;
-        return { kind: 'unknown', cause: doubt };
-      }
-      if (outcome.kind === 'committed') return outcome;
-      if (outcome.kind === 'conflict' && doubt === undefined) return outcome;
-      if (outcome.kind === 'unknown') doubt = outcome.cause;
-
-      let current: StoredDatabase | undefined;
-      try {
-        current = await this.head(username);
-      } catch (error) {
-        return {
-          kind: 'unknown',
-          cause: new Error(`${messageOf(doubt)}, and then ${messageOf(error)}`, { cause: doubt }),
-        };
-      }
-      const settlement = settle(own, base, current);
-      switch (settlement) {
-        case 'committed':
-          return {
-            kind: 'committed',
-            version: current?.version ?? '',
-            ...(current?.writes[0] === own ? {} : { superseded: true }),
-          };
-        case 'conflict':
-          return { kind: 'conflict', reason: 'changed' };
-        case 'unknown':
-          return { kind: 'unknown', cause: doubt ?? new Error('the write could not be found again') };
-        case 'resend':
-          continue;
-      }
-    }
-    if (doubt !== undefined) return { kind: 'unknown', cause: doubt };
-    throw definite ?? new JavumboError('internal', `put database "${username}": no attempt was made`);
+    const base: Base = condition.kind === 'absent' ? undefined : { version: condition.version, writes: lineage };
+    return settledWrite<PutOutcome, Trace>(
+      {
+        send: () => this.#inner.put(username, source, options),
+        refusal: (outcome) => {
+          if (outcome.kind !== 'conflict') return undefined;
+          return outcome.reason === 'deleted' ? 'absence' : 'refusal';
+        },
+        callerLooks: true,
+        look: () => this.trace(username),
+        judge: (seen, reason) => {
+          const settlement = settle(own, base, seenIn(seen), reason);
+          if (settlement === 'committed') return committedIn(own, seen);
+          if (settlement !== 'conflict') return settlement;
+          return { kind: 'conflict', reason: seen.kind === 'database' ? 'changed' : 'deleted', seen };
+        },
+      },
+      this.#retries,
+    );
   }
 }

@@ -12,6 +12,15 @@ export interface S3Subject {
   readonly endpoint: string | undefined;
 }
 
+export function s3Subject(
+  { bucket, endpoint }: Pick<S3Subject, 'bucket' | 'endpoint'>,
+  verb: string,
+  username: string | undefined,
+): S3Subject {
+  const name = username === undefined ? `bucket "${bucket}"` : `database "${username}"`;
+  return { verb, name, username, bucket, endpoint };
+}
+
 /**
  * What the error of a conditional PUT says about its fate. Returns `conflict` or `unknown`; throws `unavailable` (or
  * another kind) when the put certainly changed nothing.

@@ -1,10 +1,14 @@
 import { JavumboError } from '../failure.ts';
 import type { S3Subject } from './s3-errors.ts';
-import type { StoredDatabase, Version } from './store.ts';
+import type { Trace, Version } from './store.ts';
+import { CLOSING, TOMBSTONE_BYTES } from './tombstone.ts';
 import { decodeWrites } from './write-ids.ts';
 
 // Lower case and without separators: metadata keys travel as header names, and proxies rewrite the others.
 export const WRITES_KEY = 'javumbowrites';
+export const DIGEST_KEY = 'javumbodigest';
+/** Marks a tombstone. `closing`: clean-up is about to remove it. */
+export const DELETED_KEY = 'javumbodeleted';
 
 /** A 304 is an error to the SDK, which keeps its headers aside. */
 export function lastModifiedOf(error: unknown): number | undefined {
@@ -47,17 +51,26 @@ export function describe(
     Metadata?: Record<string, string> | undefined;
   },
   subject: S3Subject,
-): StoredDatabase {
+): Exclude<Trace, { kind: 'nothing' }> {
   if (reply.ETag === undefined || reply.ContentLength === undefined) {
     throw new JavumboError('unavailable', `${subject.verb} ${subject.name}: the reply has no ETag or no length`, {
       try: 'another --endpoint-url',
       username: subject.username,
     });
   }
-  return {
+  const { [WRITES_KEY]: writes, [DIGEST_KEY]: digest, [DELETED_KEY]: deleted } = reply.Metadata ?? {};
+  const common = {
     version: unquoted(reply.ETag),
-    writes: decodeWrites(reply.Metadata?.[WRITES_KEY]),
-    sizeBytes: reply.ContentLength,
+    writes: decodeWrites(writes),
     lastModified: reply.LastModified?.getTime() ?? 0,
+  };
+  if (deleted !== undefined && reply.ContentLength === TOMBSTONE_BYTES) {
+    return { kind: 'tombstone', ...common, closing: deleted === CLOSING };
+  }
+  return {
+    kind: 'database',
+    ...common,
+    sizeBytes: reply.ContentLength,
+    ...(digest === undefined ? {} : { digest }),
   };
 }

@@ -1,5 +1,6 @@
 import { createWriteStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import {
@@ -8,15 +9,18 @@ import {
   GetObjectCommand,
   HeadObjectCommand,
   ListObjectsV2Command,
-  PutObjectCommand,
-  type PutObjectCommandInput,
   type S3Client,
 } from '@aws-sdk/client-s3';
 import { statusOf } from '../aws-errors.ts';
 import { JavumboError } from '../failure.ts';
-import { digestOf, readStreamOf } from './file.ts';
-import { asReadFailure, type S3Subject, whatBecameOfDelete, whatBecameOfPut } from './s3-errors.ts';
+import { type Random, systemRandom } from '../random.ts';
+import type { Unknown } from '../settled-write.ts';
+import { cacheFailure } from './cache-directory.ts';
+import type { ExtraRequest } from './request-counts.ts';
+import { asReadFailure, type S3Subject, s3Subject, whatBecameOfDelete } from './s3-errors.ts';
 import {
+  DELETED_KEY,
+  DIGEST_KEY,
   describe,
   type IfMatchForm,
   inForm,
@@ -26,17 +30,22 @@ import {
   unquoted,
   WRITES_KEY,
 } from './s3-headers.ts';
-import type {
-  DatabaseStore,
-  DeleteOptions,
-  DeleteOutcome,
-  GetOptions,
-  GetResult,
-  ListPage,
-  PutOptions,
-  PutOutcome,
-  StoredDatabase,
+import { S3Puts } from './s3-puts.ts';
+import {
+  type DatabaseStore,
+  type DeleteOptions,
+  type DeleteOutcome,
+  databaseIn,
+  type GetOptions,
+  type GetResult,
+  type ListPage,
+  type PutOptions,
+  type PutOutcome,
+  type StoredDatabase,
+  type Trace,
+  type Version,
 } from './store.ts';
+import { CLOSING, type DeletionKind, OPEN, TOMBSTONE_BYTES } from './tombstone.ts';
 import { keyOf, USER_DATABASES_PREFIX, usernameOf } from './username.ts';
 import { encodeWrites } from './write-ids.ts';
 
@@ -45,7 +54,9 @@ export interface S3DatabaseStoreOptions {
   /** Set for anything that is not AWS itself; it decides about checksums and about the form of `If-Match`. */
   readonly endpoint?: string | undefined;
   /** Told of each request that a call makes beside its own, with the bytes that it sends, whatever becomes of it. */
-  readonly onExtraRequest?: ((request: 'head' | 'put' | 'delete', bytesUp: number) => void) | undefined;
+  readonly onExtraRequest?: ((request: ExtraRequest, bytesUp: number) => void) | undefined;
+  /** How the engine deletes, asked at each conditional delete, and what tombstones are made of. Absent: it compares. */
+  readonly deletion?: { readonly kind: () => Promise<DeletionKind>; readonly random: Random } | undefined;
 }
 
 /**
@@ -56,14 +67,19 @@ export interface S3DatabaseStoreOptions {
  */
 export class S3DatabaseStore implements DatabaseStore {
   readonly #client: S3Client;
+  readonly #puts: S3Puts;
   readonly #bucket: string;
   readonly #endpoint: string | undefined;
   readonly #onExtraRequest: NonNullable<S3DatabaseStoreOptions['onExtraRequest']>;
+  readonly #deletion: S3DatabaseStoreOptions['deletion'];
   #ifMatch: IfMatchForm;
 
-  constructor(client: S3Client, { bucket, endpoint, onExtraRequest = () => {} }: S3DatabaseStoreOptions) {
+  constructor(client: S3Client, options: S3DatabaseStoreOptions) {
+    const { bucket, endpoint, onExtraRequest = () => {}, deletion } = options;
     this.#onExtraRequest = onExtraRequest;
+    this.#deletion = deletion;
     this.#client = client;
+    this.#puts = new S3Puts(client, { bucket, endpoint });
     this.#bucket = bucket;
     this.#endpoint = endpoint;
     // AWS wants the quotes. Ceph RGW compares without them; others take either, so there the first success decides.
@@ -80,9 +96,23 @@ export class S3DatabaseStore implements DatabaseStore {
           ...(ifVersionNot === undefined ? {} : { IfNoneMatch: quoted(ifVersionNot) }),
         }),
       );
-      const stored = describe(reply, subject);
+      const described = describe(reply, subject);
+      if (described.kind === 'tombstone') {
+        (reply.Body as Readable).resume();
+        const { kind: _, ...tombstone } = described;
+        return { kind: 'absent', tombstone };
+      }
+      const { kind: _, ...stored } = described;
       const file = createWriteStream(destination, { mode: 0o600 });
-      await pipeline(reply.Body as Readable, file);
+      let unwritable: Error | undefined;
+      file.once('error', (error) => {
+        unwritable = error;
+      });
+      try {
+        await pipeline(reply.Body as Readable, file);
+      } catch (error) {
+        throw unwritable === undefined ? error : cacheFailure(dirname(destination), unwritable);
+      }
       if (file.bytesWritten !== stored.sizeBytes) {
         throw new JavumboError(
           'unavailable',
@@ -102,50 +132,108 @@ export class S3DatabaseStore implements DatabaseStore {
   }
 
   async head(username: string): Promise<StoredDatabase | undefined> {
+    return databaseIn(await this.trace(username));
+  }
+
+  async trace(username: string): Promise<Trace> {
     const subject = this.#subject('head', username);
     try {
       const reply = await this.#client.send(new HeadObjectCommand({ Bucket: this.#bucket, Key: keyOf(username) }));
       return describe(reply, subject);
     } catch (error) {
-      if (statusOf(error) === 404) return undefined;
+      if (statusOf(error) === 404) return { kind: 'nothing' };
       throw asReadFailure(error, subject);
     }
   }
 
-  async put(username: string, source: string, options: PutOptions): Promise<PutOutcome> {
-    const { condition } = options;
-    if (condition.kind === 'absent') return this.#putOnce(username, source, options, { IfNoneMatch: '*' });
-
-    const { form, settled } = this.#ifMatch;
-    const first = await this.#putOnce(username, source, options, { IfMatch: inForm(form, condition.version) });
-    if (settled || first.kind === 'unknown') return first;
-    if (first.kind === 'committed') {
-      this.#ifMatch = { form, settled: true };
-      return first;
-    }
-    // Refused, by a store that may not understand this form: a conflict only if the base is no longer current.
-    this.#onExtraRequest('head', 0);
-    const current = await this.head(username);
-    if (current === undefined) return { kind: 'conflict', reason: 'deleted' };
-    if (current.version !== condition.version) return first;
-    const other = otherForm(form);
-    this.#onExtraRequest('put', (await stat(source)).size);
-    const second = await this.#putOnce(username, source, options, { IfMatch: inForm(other, condition.version) });
-    if (second.kind === 'committed') this.#ifMatch = { form: other, settled: true };
-    return second;
+  async put(username: string, source: string, { condition, writes, digest }: PutOptions): Promise<PutOutcome> {
+    const metadata = { [WRITES_KEY]: encodeWrites(writes), ...(digest === undefined ? {} : { [DIGEST_KEY]: digest }) };
+    if (condition.kind === 'absent') return this.#puts.file(username, source, metadata, { IfNoneMatch: '*' });
+    return this.#compared(
+      username,
+      condition.version,
+      (ifMatch) => this.#puts.file(username, source, metadata, { IfMatch: ifMatch }),
+      async () => this.#onExtraRequest('put', (await stat(source)).size),
+    );
   }
 
-  async delete(username: string, { ifVersion }: DeleteOptions = {}): Promise<DeleteOutcome> {
+  async delete(username: string, { ifVersion, writes = [] }: DeleteOptions = {}): Promise<DeleteOutcome> {
     if (ifVersion === undefined) return this.#deleteOnce(username, {});
+    if ((await this.#deletion?.kind()) === 'tombstone') return this.#bury(username, ifVersion, writes, OPEN);
+    return this.#compared(
+      username,
+      ifVersion,
+      (ifMatch) => this.#deleteOnce(username, { IfMatch: ifMatch }),
+      async () => this.#onExtraRequest('delete', 0),
+    );
+  }
+
+  /**
+   * Marks a tombstone as about to be removed, and removes it (tombstone.ts). `absent`: there is none, or it is too young.
+   * `conflict`: somebody came first. For clean-up alone.
+   */
+  async removeTombstone(username: string, olderThan: number): Promise<DeleteOutcome> {
+    const seen = await this.trace(username);
+    if (seen.kind !== 'tombstone' || seen.lastModified > olderThan) return { kind: 'absent' };
+    const closed = await this.#bury(username, seen.version, seen.writes, CLOSING);
+    if (closed.kind !== 'deleted') return closed;
+    // The condition counts where the engine compares after all.
+    const current = await this.trace(username);
+    if (current.kind !== 'tombstone' || !current.closing) return { kind: 'conflict' };
+    return this.#deleteOnce(username, { IfMatch: inForm(this.#ifMatch.form, current.version) });
+  }
+
+  /** Puts a tombstone over exactly that version. */
+  async #bury(
+    username: string,
+    version: Version,
+    writes: readonly string[],
+    mark: typeof OPEN | typeof CLOSING,
+  ): Promise<DeleteOutcome> {
+    const bytes = Buffer.from((this.#deletion?.random ?? systemRandom).hex(TOMBSTONE_BYTES), 'hex');
+    const metadata = { [WRITES_KEY]: encodeWrites(writes), [DELETED_KEY]: mark };
+    if (mark === OPEN) this.#onExtraRequest('tombstone', bytes.length);
+    const { kind, ...more } = await this.#compared(
+      username,
+      version,
+      (ifMatch) => this.#puts.bytes(username, bytes, metadata, { IfMatch: ifMatch }),
+      async () => this.#onExtraRequest('put', bytes.length),
+    );
+    if (kind === 'unknown') return { kind, cause: (more as { cause: Error }).cause };
+    return { kind: kind === 'committed' ? 'deleted' : kind };
+  }
+
+  /**
+   * Sends a request that compares, in the form of `If-Match` that the engine understands, which its first success shows.
+   * A refusal by one that may not understand it is a conflict only if the version is no longer current.
+   */
+  async #compared<Outcome extends PutOutcome | DeleteOutcome>(
+    username: string,
+    version: Version,
+    send: (ifMatch: string) => Promise<Outcome>,
+    onSecond: () => Promise<void>,
+  ): Promise<Outcome | Unknown> {
     const { form, settled } = this.#ifMatch;
-    const first = await this.#deleteOnce(username, { IfMatch: inForm(form, ifVersion) });
-    if (settled || first.kind !== 'conflict') return first;
-    // As in put: refused, perhaps for the form alone.
+    const first = await send(inForm(form, version));
+    if (settled || first.kind === 'unknown') return first;
+    if (first.kind !== 'conflict') {
+      if (first.kind === 'committed') this.#ifMatch = { form, settled: true };
+      return first;
+    }
     this.#onExtraRequest('head', 0);
-    const current = await this.head(username);
-    if (current?.version !== ifVersion) return first;
-    this.#onExtraRequest('delete', 0);
-    return this.#deleteOnce(username, { IfMatch: inForm(otherForm(form), ifVersion) });
+    let current: Trace;
+    try {
+      current = await this.trace(username);
+    } catch (error) {
+      // Refused, for its form or for another copy of it that landed.
+      return { kind: 'unknown', cause: error as Error };
+    }
+    if (current.kind === 'nothing' || current.version !== version) return first;
+    const other = otherForm(form);
+    await onSecond();
+    const second = await send(inForm(other, version));
+    if (second.kind === 'committed') this.#ifMatch = { form: other, settled: true };
+    return second;
   }
 
   async list(from?: string): Promise<ListPage> {
@@ -168,8 +256,9 @@ export class S3DatabaseStore implements DatabaseStore {
         );
       }
       const objects = (page.Contents ?? []).map((object) => ({ object, username: usernameOf(object.Key ?? '') }));
-      const databases = objects.flatMap(({ object, username }) =>
-        username === undefined
+      const named = objects.filter(({ username }) => username !== undefined);
+      const databases = named.flatMap(({ object, username }) =>
+        username === undefined || object.Size === TOMBSTONE_BYTES
           ? []
           : {
               username,
@@ -180,7 +269,7 @@ export class S3DatabaseStore implements DatabaseStore {
             },
       );
       const next = page.IsTruncated === true ? page.NextContinuationToken : undefined;
-      return { databases, foreignKeys: objects.length - databases.length, next };
+      return { databases, foreignKeys: objects.length - named.length, next };
     } catch (error) {
       throw asReadFailure(error, this.#subject('list', undefined));
     }
@@ -195,72 +284,7 @@ export class S3DatabaseStore implements DatabaseStore {
     }
   }
 
-  async #putOnce(
-    username: string,
-    source: string,
-    { writes }: PutOptions,
-    condition: Pick<PutObjectCommandInput, 'IfMatch' | 'IfNoneMatch'>,
-  ): Promise<PutOutcome> {
-    const { size } = await stat(source);
-    const checksum = await this.#checksumOf(source);
-    // Told where it ends, the stream ends with its last byte. Left to find out, it can be overtaken by the reply, and a
-    // request that never ended takes its connection with it.
-    const body = readStreamOf(source, size);
-    // The SDK pipes the body without listening for its errors: unheard, one would end the process.
-    const request = new AbortController();
-    let unreadable: Error | undefined;
-    body.once('error', (error) => {
-      unreadable = error;
-      request.abort();
-    });
-    try {
-      const reply = await this.#client.send(
-        new PutObjectCommand({
-          Bucket: this.#bucket,
-          Key: keyOf(username),
-          Body: body,
-          ContentLength: size,
-          ContentType: 'application/vnd.sqlite3',
-          Metadata: { [WRITES_KEY]: encodeWrites(writes) },
-          ...checksum,
-          ...condition,
-        }),
-        { abortSignal: request.signal },
-      );
-      if (reply.ETag === undefined) {
-        // Never an empty version: whoever compared against it next would compare against nothing.
-        return { kind: 'unknown', cause: new Error('the store acknowledged the put without an ETag') };
-      }
-      return { kind: 'committed', version: unquoted(reply.ETag) };
-    } catch (error) {
-      // A server that refuses before it has read the body leaves a connection that is good for nothing.
-      request.abort();
-      const subject = this.#subject('put', username);
-      if (unreadable !== undefined) {
-        // The body never came to its promised length, so there is nothing the store could have kept.
-        throw new JavumboError('unavailable', `put ${subject.name}: ${unreadable.message}`, {
-          username,
-          cause: unreadable,
-        });
-      }
-      return whatBecameOfPut(error, condition.IfMatch !== undefined, subject);
-    } finally {
-      body.destroy();
-    }
-  }
-
-  /**
-   * A checksum in a header, computed beforehand: left to itself the SDK sends a stream in chunks with a trailing
-   * checksum, which Ceph RGW refuses. AWS gets the CRC32 it recommends; other engines the Content-MD5 all of them know.
-   */
-  async #checksumOf(source: string): Promise<Pick<PutObjectCommandInput, 'ContentMD5' | 'ChecksumCRC32'>> {
-    return this.#endpoint === undefined
-      ? { ChecksumCRC32: (await digestOf(source, 'crc32')).toString('base64') }
-      : { ContentMD5: (await digestOf(source, 'md5')).toString('base64') };
-  }
-
   #subject(verb: string, username: string | undefined): S3Subject {
-    const name = username === undefined ? `bucket "${this.#bucket}"` : `database "${username}"`;
-    return { verb, name, username, bucket: this.#bucket, endpoint: this.#endpoint };
+    return s3Subject({ bucket: this.#bucket, endpoint: this.#endpoint }, verb, username);
   }
 }

@@ -1,11 +1,20 @@
 import { constants, existsSync, statSync } from 'node:fs';
 import { copyFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
 import { JavumboError, messageOf } from '../failure.ts';
 import { betterSqlite } from './better-sqlite.ts';
+import { cacheFailure, isDiskFull } from './cache-directory.ts';
 import { runBlockingIn } from './run-blocking.ts';
 import type { SessionEnvironment } from './session.ts';
-import { openReadOnly, quickCheck, readHeader, type SqliteDatabase, setRollbackMode } from './sqlite.ts';
+import {
+  openReadOnly,
+  quickCheck,
+  readHeader,
+  type SqliteDatabase,
+  setRollbackMode,
+  setSchemaCookie,
+} from './sqlite.ts';
 
 interface CopyEnvironment extends Pick<SessionEnvironment, 'runBlocking'> {
   readonly signal?: AbortSignal | undefined;
@@ -50,6 +59,7 @@ export async function copySource(
     if (readHeader(destination).journal === 'wal') setRollbackMode(destination);
     return { warnings: await runBlockingIn(environment)(() => inspectCopy(source, destination, alone, inspect)) };
   } catch (error) {
+    if (isDiskFull(error)) throw cacheFailure(dirname(destination), error);
     throw asSourceFailure(error, source);
   }
 }
@@ -59,15 +69,17 @@ async function backUp(source: string, destination: string, environment: CopyEnvi
   try {
     // One read transaction around the whole backup: a writer cannot make it begin again and again, and a file that
     // somebody has locked is reported here (a backup that cannot begin resolves, and has copied nothing).
-    await runBlockingIn(environment)(() => {
+    const cookie = await runBlockingIn(environment)(() => {
       database.exec('BEGIN');
-      database.prepare('SELECT count(*) FROM sqlite_master').get();
+      return database.pragma('schema_version', { simple: true }) as number;
     });
     const progress = (): number => {
       environment.signal?.throwIfAborted();
       return PAGES_AT_ONCE;
     };
     await database.backup(destination, { progress });
+    // The backup gives the copy another schema cookie, for whoever has it open. Nobody has, and an equal content is to be equal.
+    setSchemaCookie(destination, cookie);
   } finally {
     database.close();
   }

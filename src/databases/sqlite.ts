@@ -66,6 +66,18 @@ export function setRollbackMode(path: string): void {
   }
 }
 
+/** Sets the schema cookie of a file that nobody has open. (https://sqlite.org/fileformat2.html, 1.3.9) */
+export function setSchemaCookie(path: string, cookie: number): void {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32BE(cookie >>> 0);
+  const descriptor = openSync(path, 'r+');
+  try {
+    writeSync(descriptor, bytes, 0, 4, 40);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
 /** Opens a file that nobody changes. */
 export function openReadOnly(engine: SqliteEngine, path: string): SqliteDatabase {
   return guarded(engine.open(path, 'read-only'));

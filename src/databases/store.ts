@@ -5,7 +5,8 @@
  *
  * What each implementation swears to, and store-contract.ts checks:
  *
- * - `put` compares and writes in one atomic step. Of any number of puts on one base, one at most is committed.
+ * - `put` and `delete` compare and write in one atomic step. Of any number of puts and deletes on one base, one at most is
+ *   accepted.
  * - `get` delivers one version whole, or throws. What it wrote to the destination before it threw is rubbish.
  * - After `committed`, every later `get`, `head` and `list`, from any process, sees that version or a later one.
  * - A version is opaque. Different bytes have different versions. Equal bytes may have equal versions, as on S3, so an
@@ -21,19 +22,26 @@ export interface DatabaseStore {
    */
   get(username: string, destination: string, options?: GetOptions): Promise<GetResult>;
 
-  /** What the store holds for a user, without its bytes; undefined when it holds nothing. */
+  /** A user's database without its bytes; undefined where there is none, also where a tombstone is. */
   head(username: string): Promise<StoredDatabase | undefined>;
+
+  /** The same request, which also tells a tombstone from nothing. */
+  trace(username: string): Promise<Trace>;
 
   /** Stores the file `source` under a condition. The file must not change meanwhile. */
   put(username: string, source: string, options: PutOptions): Promise<PutOutcome>;
 
   /**
-   * Removes a user's database. With `ifVersion`, a store that can compare removes only that version; S3 engines
-   * disagree on conditional deletes (Ceph ignores the condition), so the comparison is an aid and no promise.
+   * Removes exactly the version `ifVersion`, or without it whatever is there, tombstones too (for test data alone).
+   *
+   * Where the engine does not compare on DELETE (Ceph), a conditional put replaces that version by a tombstone instead.
    */
   delete(username: string, options?: DeleteOptions): Promise<DeleteOutcome>;
 
-  /** One page of the databases, ordered by the bytes of their keys: the first, or the one that `next` of a page names. */
+  /**
+   * One page of the databases, ordered by the bytes of their keys: the first, or the one that `next` of a page names.
+   * Tombstones are left out.
+   */
   list(from?: string): Promise<ListPage>;
 }
 
@@ -51,7 +59,25 @@ export interface StoredDatabase {
   readonly sizeBytes: number;
   /** When it was stored, by the store's clock, in milliseconds since 1970. */
   readonly lastModified: number;
+  /** Of the content, as its writer knew it (content-digest.ts); undefined where another program wrote it. */
+  readonly digest?: string | undefined;
 }
+
+/** What a delete leaves on an engine that does not compare on DELETE. It reads as "no such database". */
+export interface Tombstone {
+  readonly version: Version;
+  /** The delete's own id first, then those of the version that it replaced. */
+  readonly writes: readonly string[];
+  readonly lastModified: number;
+  /** Clean-up is about to remove it: nobody may write over it until it is gone. */
+  readonly closing: boolean;
+}
+
+/** What is left of a user's database: itself, its tombstone, or nothing. */
+export type Trace =
+  | ({ readonly kind: 'database' } & StoredDatabase)
+  | ({ readonly kind: 'tombstone' } & Tombstone)
+  | { readonly kind: 'nothing' };
 
 export type GetResult =
   | ({ readonly kind: 'found' } & StoredDatabase)
@@ -60,7 +86,7 @@ export type GetResult =
       /** As in StoredDatabase, where the reply says it. */
       readonly lastModified?: number | undefined;
     }
-  | { readonly kind: 'absent' };
+  | { readonly kind: 'absent'; readonly tombstone?: Tombstone | undefined };
 
 /** `absent`: only where the store holds nothing. Otherwise: only over exactly that version. */
 export type PutCondition = { readonly kind: 'absent' } | { readonly kind: 'version'; readonly version: Version };
@@ -69,14 +95,18 @@ export interface PutOptions {
   readonly condition: PutCondition;
   /** Stored beside the bytes and returned by `get` and `head`: this write's id first, then its base's list. */
   readonly writes: readonly string[];
+  /** As in StoredDatabase. */
+  readonly digest?: string | undefined;
 }
 
 /**
  * How one conditional write ended.
  *
  * - `committed`: it is stored, and durable.
- * - `conflict`: the condition did not hold, and nothing was written. `changed`: another version is there (or, for a
- *   create, any version); `deleted`: nothing is there any more.
+ * - `conflict`: the condition did not hold. `changed`: another version is there (or, for a create, any version);
+ *   `deleted`: nothing is there any more. This copy of the request wrote nothing, and never will. Another copy may have
+ *   landed, and be the reason: with `seen`, somebody looked and it did not; without, the caller must look for its own
+ *   write id before it says so (settle, write-ids.ts).
  * - `unknown`: the request may have landed. An answer, not a failure.
  */
 export type PutOutcome =
@@ -89,17 +119,18 @@ export type PutOutcome =
       /** As in StoredDatabase, where the reply says it. */
       readonly lastModified?: number | undefined;
     }
-  | { readonly kind: 'conflict'; readonly reason: 'changed' | 'deleted' }
+  | { readonly kind: 'conflict'; readonly reason: 'changed' | 'deleted'; readonly seen?: Trace | undefined }
   | { readonly kind: 'unknown'; readonly cause: Error };
 
 export interface DeleteOptions {
   readonly ifVersion?: Version | undefined;
+  /** What a tombstone carries: this delete's id first, then the list of the version that it removes. */
+  readonly writes?: readonly string[] | undefined;
 }
 
 /**
  * `deleted`: nothing was left (S3 says so too when nothing was there before). `conflict`: another version is there, and
- * nothing was deleted. `unknown`: the request may have arrived.
- */
+ * nothing was deleted. `unknown`: the request may have arrived. */
 export type DeleteOutcome =
   | { readonly kind: 'deleted' | 'absent' | 'conflict' }
   | { readonly kind: 'unknown'; readonly cause: Error };
@@ -118,6 +149,13 @@ export interface ListedDatabase {
   readonly sizeBytes: number;
   /** Milliseconds since 1970. */
   readonly lastModified: number;
+}
+
+/** The database in a trace; undefined where it is deleted, or never was. */
+export function databaseIn(seen: Trace): StoredDatabase | undefined {
+  if (seen.kind !== 'database') return undefined;
+  const { kind: _, ...stored } = seen;
+  return stored;
 }
 
 /** All pages of a store's list, one request each. */

@@ -18,3 +18,8 @@ export interface UpdateResult<T> {
   readonly version: Version;
   readonly attempts: number;
 }
+
+/** What a whole database is stored over: nothing, exactly one version, or whatever is there. */
+export type ReplaceOver =
+  | { readonly kind: 'nothing' | 'anything' }
+  | { readonly kind: 'version'; readonly version: Version };

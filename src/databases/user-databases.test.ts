@@ -60,6 +60,7 @@ function interposed(inner: DatabaseStore, put: DatabaseStore['put']): DatabaseSt
   return {
     get: (...call) => inner.get(...call),
     head: (...call) => inner.head(...call),
+    trace: (...call) => inner.trace(...call),
     delete: (...call) => inner.delete(...call),
     list: (...call) => inner.list(...call),
     put,

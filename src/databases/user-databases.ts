@@ -1,20 +1,21 @@
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { JavumboError } from '../failure.ts';
-import { alreadyExists, conflictFailure, unknownOutcome } from './outcome-failures.ts';
+import type { JavumboError } from '../failure.ts';
+import { cacheFailure, isDiskFull } from './cache-directory.ts';
+import { DatabaseLoader, type DatabaseLoaderOptions, noDatabase } from './database-loader.ts';
+import { OptimisticUpdates } from './optimistic-update.ts';
+import { alreadyExists, conflictFailure, traceIfPossible, unknownOutcome } from './outcome-failures.ts';
 import { runBlockingIn } from './run-blocking.ts';
-import { type LocalVersion, ReadSession, WORKING_COPY, WriteSession } from './session.ts';
-import { asCorruption, type SqliteDatabase } from './sqlite.ts';
-import type { StoredDatabase, Version } from './store.ts';
-import type { OpenOptions, UpdateOptions, UpdateResult } from './update-options.ts';
+import { ReadSession, type SessionStart, sessionFailure, WORKING_COPY } from './session.ts';
+import type { SqliteDatabase } from './sqlite.ts';
+import { type DeleteOutcome, databaseIn, type StoredDatabase, type Version } from './store.ts';
+import type { OpenOptions, ReplaceOver, UpdateOptions, UpdateResult } from './update-options.ts';
 import { parseUsername } from './username.ts';
-import { noDatabase, VersionSource, type VersionSourceOptions } from './version-source.ts';
+import { writesOver } from './write-ids.ts';
+import { WriteSession, writable } from './write-session.ts';
 
-export type UserDatabasesOptions = VersionSourceOptions;
-export type { OpenOptions, UpdateOptions, UpdateResult };
+export type UserDatabasesOptions = DatabaseLoaderOptions;
 
-// Another writer's commit takes a round trip; waiting about as long lets it finish before the next attempt reads.
-const [BACKOFF_MS, BACKOFF_MAX_MS] = [20, 1_000];
+export type { OpenOptions, ReplaceOver, UpdateOptions, UpdateResult };
 
 // Sending the same file again would only undo what the other writer did, if it were allowed.
 const PULL_AGAIN = 'javumbo db pull, and make your changes to that version';
@@ -22,11 +23,13 @@ const PULL_AGAIN = 'javumbo db pull, and make your changes to that version';
 /** The user databases of one deployment: reading, updating and creating them. */
 export class UserDatabases {
   readonly #environment: UserDatabasesOptions;
-  readonly #versions: VersionSource;
+  readonly #loader: DatabaseLoader;
+  readonly #updates: OptimisticUpdates;
 
   constructor(options: UserDatabasesOptions) {
     this.#environment = options;
-    this.#versions = new VersionSource(options);
+    this.#loader = new DatabaseLoader(options);
+    this.#updates = new OptimisticUpdates(options, this.#loader);
   }
 
   /**
@@ -39,28 +42,28 @@ export class UserDatabases {
       try {
         return await runBlockingIn(this.#environment)(() => query(session));
       } catch (error) {
-        throw asCorruption(error, username) ?? error;
+        throw sessionFailure(error, username, this.#environment.cache);
       } finally {
         session.close();
       }
     };
-    return this.#versions.onSoundCopy(username, readOnce);
+    return this.#loader.retryWithoutCache(username, readOnce);
   }
 
   /** Whether a read now would be served from the cache without asking the store. */
   isCached(username: string): boolean {
-    return this.#versions.isFresh(this.#versions.lookup(username)?.entry?.validatedAt);
+    return this.#loader.isFresh(this.#loader.lookup(username)?.entry);
   }
 
   /** Asks the store whether the cached version is current, and fetches the one that is. Without a cache: nothing to do. */
   makeCurrent(username: string): Promise<void> {
-    return this.#versions.makeCurrent(parseUsername(username));
+    return this.#loader.revalidate(parseUsername(username));
   }
 
   /** As `read`, for a caller that closes the session itself. */
   async openForReading(username: string): Promise<ReadSession> {
     parseUsername(username);
-    return this.#versions.withCurrent(username, async (local, fromCache) => {
+    return this.#loader.withCurrent(username, async (local, fromCache) => {
       try {
         return await runBlockingIn(this.#environment)(
           () => new ReadSession(username, local, this.#environment, fromCache),
@@ -77,19 +80,7 @@ export class UserDatabases {
    * and none when the user is cached.
    */
   async openForWriting(username: string, options: OpenOptions = {}): Promise<WriteSession> {
-    parseUsername(username);
-    const cached = this.#versions.lookup(username);
-    if (cached !== undefined) {
-      try {
-        return await this.#begin(username, cached, options);
-      } catch (error) {
-        // Another process removed the entry between finding and copying it: a miss.
-        if (existsSync(cached.path)) throw error;
-      }
-    }
-    const fetched = await this.#versions.fetch(username, undefined, 'private');
-    if (fetched === undefined && options.create === undefined) return noDatabase(username);
-    return this.#begin(username, fetched, options);
+    return this.#updates.openForWriting(parseUsername(username), options);
   }
 
   /**
@@ -100,56 +91,8 @@ export class UserDatabases {
    * Throws what `edit` throws (nothing is stored, the cache stays as it was), `conflict` naming both versions when the
    * retries are used up or the database was deleted meanwhile, `unknown`, `unavailable`, `corrupt`, `not-found`.
    */
-  async update<T>(
-    username: string,
-    edit: (database: SqliteDatabase) => T,
-    options: UpdateOptions,
-  ): Promise<UpdateResult<T>> {
-    return this.#versions.onSoundCopy(username, () => this.#update(username, edit, options));
-  }
-
-  async #update<T>(
-    username: string,
-    edit: (database: SqliteDatabase) => T,
-    options: UpdateOptions,
-  ): Promise<UpdateResult<T>> {
-    let session = await this.openForWriting(username, options);
-    for (let attempts = 1; ; attempts++) {
-      let value: T;
-      for (;;) {
-        const { base, baseValidatedAt } = session;
-        const ended = await runBlockingIn(this.#environment)(() => this.#run(session, edit)).catch(threw);
-        if (ended.kind === 'changed') {
-          value = ended.value;
-          break;
-        }
-        session.discard();
-        // What an edit finds wrong, or finds done, in an old copy says nothing about the current version.
-        const newer = await this.#newerThan(username, base, baseValidatedAt);
-        if (newer === undefined) {
-          if (ended.kind === 'threw') throw asCorruption(ended.error, username) ?? ended.error;
-          return { outcome: 'unchanged', value: ended.value, version: base?.version ?? '', attempts };
-        }
-        session = await this.#begin(username, newer, options);
-      }
-      const base = session.base;
-      const outcome = await session.commit();
-      switch (outcome.kind) {
-        case 'committed':
-        case 'unchanged':
-          return { outcome: outcome.kind, value, version: outcome.version, attempts };
-        case 'unknown':
-          throw unknownOutcome(username, outcome.base, outcome.cause);
-        case 'conflict': {
-          if (attempts > options.retries) throw await conflictFailure(this.#environment.store, username, base?.version);
-          await this.#backOff(attempts);
-          // Fetched even when another session cached it meanwhile: a base that was just refused is out of the question.
-          const winner = await this.#versions.fetch(username, undefined, 'private');
-          if (winner === undefined) throw await conflictFailure(this.#environment.store, username, base?.version);
-          session = await this.#begin(username, winner, { create: undefined });
-        }
-      }
-    }
+  update<T>(username: string, edit: (database: SqliteDatabase) => T, options: UpdateOptions): Promise<UpdateResult<T>> {
+    return this.#updates.update(username, edit, options);
   }
 
   /**
@@ -158,35 +101,55 @@ export class UserDatabases {
    */
   async create<T>(username: string, build: (database: SqliteDatabase) => T): Promise<UpdateResult<T>> {
     parseUsername(username);
-    const session = new WriteSession(username, { kind: 'new', base: undefined }, this.#environment);
+    const session = await WriteSession.begin(username, { kind: 'new', base: undefined }, this.#environment);
     let value: T;
     try {
       value = build(session.database);
     } catch (error) {
       session.discard();
-      throw error;
+      throw sessionFailure(error, username, this.#environment.cache);
     }
     return { ...(await this.#commitWhole(session)), value };
   }
 
   /**
-   * Stores a whole database that `write` puts into a file: over exactly `base`, or as a new one. One conditional PUT.
+   * Stores a whole database that `write` puts into a file, over what `over` says. One conditional PUT, after a HEAD where
+   * the version to replace is not known here; no PUT where that HEAD shows the same content.
    * Throws `conflict` naming both versions, `corrupt` for a file that is damaged, and whatever `write` throws.
    */
   async replace(
     username: string,
-    base: StoredDatabase | undefined,
+    over: ReplaceOver,
     write: (path: string) => Promise<void>,
   ): Promise<Omit<UpdateResult<void>, 'value'>> {
     parseUsername(username);
+    const base = await this.#baseOf(username, over);
     const work = this.#environment.cache.workDirectory();
     try {
       await write(join(work.path, WORKING_COPY));
     } catch (error) {
       work.release();
-      throw error;
+      throw isDiskFull(error) ? cacheFailure(work.path, error) : error;
     }
-    return this.#commitWhole(new WriteSession(username, { kind: 'file', base, work }, this.#environment));
+    const start = { kind: 'file', work, ...base } as const;
+    return this.#commitWhole(await WriteSession.begin(username, start, this.#environment));
+  }
+
+  async #baseOf(username: string, over: ReplaceOver): Promise<Omit<SessionStart & { kind: 'file' }, 'kind' | 'work'>> {
+    const { store, cache, clock } = this.#environment;
+    if (over.kind === 'nothing') return { base: undefined, looked: false };
+    if (over.kind === 'version') {
+      // The pull that printed the version left it in the cache, with the write ids that the next version must carry on.
+      const base = cache.find(username, over.version);
+      if (base !== undefined) return { base, looked: false };
+    }
+    const seen = await store.trace(username);
+    const base = databaseIn(seen);
+    if (over.kind === 'version' && base?.version !== over.version) {
+      throw conflictFailure(username, over.version, seen, PULL_AGAIN);
+    }
+    const tombstone = seen.kind === 'tombstone' ? writable(seen, username, clock) : undefined;
+    return { base, looked: true, tombstone };
   }
 
   async #commitWhole(session: WriteSession): Promise<Omit<UpdateResult<void>, 'value'>> {
@@ -200,18 +163,21 @@ export class UserDatabases {
         throw unknownOutcome(username, outcome.base, outcome.cause);
       case 'conflict':
         throw base === undefined
-          ? await alreadyExists(this.#environment.store, username)
-          : await conflictFailure(this.#environment.store, username, base.version, PULL_AGAIN);
+          ? alreadyExists(username, outcome.seen)
+          : conflictFailure(username, base.version, outcome.seen, PULL_AGAIN);
     }
   }
 
   /**
-   * Hands the current version to `use` as a file, byte for byte as the store has it, whether or not it can be opened.
-   * One GET. Throws `not-found`, `unavailable`, and what `use` throws.
+   * Hands the current version to `use` as a file, byte for byte as the store has it, whether or not it can be opened;
+   * `damage` says where these are not the bytes that were stored. One GET. Throws `not-found`, `unavailable`, and what `use` throws.
    */
-  async withFile<T>(username: string, use: (path: string, stored: StoredDatabase) => Promise<T>): Promise<T> {
+  async withFile<T>(
+    username: string,
+    use: (path: string, stored: StoredDatabase, damage: JavumboError | undefined) => Promise<T>,
+  ): Promise<T> {
     parseUsername(username);
-    return this.#versions.withStoredBytes(username, use);
+    return this.#loader.withStoredBytes(username, use);
   }
 
   /**
@@ -220,81 +186,30 @@ export class UserDatabases {
    */
   async delete(username: string): Promise<Version> {
     parseUsername(username);
-    const { store, cache } = this.#environment;
+    const { store, cache, random } = this.#environment;
     const current = (await store.head(username)) ?? noDatabase(username);
-    // First, since nobody may go on reading it however the request ends.
+    // Nobody may go on reading it however the request ends; nor afterwards what a read fetched meanwhile.
     cache.invalidate(username);
-    const outcome = await store.delete(username, { ifVersion: current.version });
+    let outcome: DeleteOutcome;
+    try {
+      const writes = writesOver(current, random.hex(16));
+      outcome = await store.delete(username, { ifVersion: current.version, writes });
+    } finally {
+      try {
+        cache.invalidate(username);
+      } catch {
+        // Trouble with the cache does not change what became of the delete.
+      }
+    }
     switch (outcome.kind) {
       case 'deleted':
         return current.version;
       case 'absent':
         return noDatabase(username);
       case 'conflict':
-        throw await conflictFailure(store, username, current.version);
+        throw conflictFailure(username, current.version, await traceIfPossible(store, username));
       case 'unknown':
         throw unknownOutcome(username, current.version, outcome.cause);
     }
   }
-
-  #begin(username: string, local: LocalVersion | undefined, options: OpenOptions): Promise<WriteSession> {
-    const begun = runBlockingIn(this.#environment)(() => {
-      if (local !== undefined) return new WriteSession(username, { kind: 'version', local }, this.#environment);
-      const session = new WriteSession(username, { kind: 'new', base: undefined }, this.#environment);
-      try {
-        options.create?.(session.database);
-        return session;
-      } catch (error) {
-        session.discard();
-        throw error;
-      }
-    });
-    begun.catch(() => local?.work?.release());
-    return begun;
-  }
-
-  #run<T>(session: WriteSession, edit: (database: SqliteDatabase) => T): Ended<T> {
-    const { database } = session;
-    try {
-      database.exec('BEGIN IMMEDIATE');
-      const value = edit(database);
-      if (!database.inTransaction) {
-        throw new JavumboError('usage', 'the edit ended its transaction itself, so nothing of it was stored', {
-          try: 'the same statements without BEGIN, COMMIT, END and ROLLBACK',
-          username: session.username,
-        });
-      }
-      database.exec('COMMIT');
-      return session.hasChanged() ? { kind: 'changed', value } : { kind: 'unchanged', value };
-    } catch (error) {
-      return threw(error);
-    }
-  }
-
-  /** The current version, if it is another than `base`; undefined when `base` is current as far as need be known. */
-  async #newerThan(
-    username: string,
-    base: StoredDatabase | undefined,
-    validatedAt: number | undefined,
-  ): Promise<LocalVersion | undefined> {
-    if (base === undefined || validatedAt === undefined || this.#versions.isFresh(validatedAt)) return undefined;
-    const cached = this.#versions.lookup(username);
-    const known = cached?.stored.version === base.version ? cached : undefined;
-    const current = (await this.#versions.fetch(username, known, 'private')) ?? noDatabase(username);
-    if (current.stored.version !== base.version) return current;
-    current.work?.release();
-    return undefined;
-  }
-
-  #backOff(conflicts: number): Promise<void> {
-    const { clock, random } = this.#environment;
-    return clock.sleep(random.fraction() * Math.min(BACKOFF_MS * 2 ** (conflicts - 1), BACKOFF_MAX_MS));
-  }
 }
-
-type Ended<T> =
-  | { readonly kind: 'changed'; readonly value: T }
-  | { readonly kind: 'unchanged'; readonly value: T }
-  | { readonly kind: 'threw'; readonly error: unknown };
-
-const threw = (error: unknown): Ended<never> => ({ kind: 'threw', error });

@@ -1,7 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { StoredDatabase } from './store.ts';
-import { type Base, decodeWrites, encodeWrites, type Settlement, settle, writesOver } from './write-ids.ts';
+import type { LookReason } from '../settled-write.ts';
+import type { StoredDatabase, Trace } from './store.ts';
+import {
+  type Base,
+  decodeWrites,
+  encodeWrites,
+  type Settlement,
+  seenIn,
+  settle,
+  settleDelete,
+  writesOver,
+} from './write-ids.ts';
 
 const OURS = 'f'.repeat(32);
 
@@ -14,6 +24,15 @@ function others(count: number): string[] {
 function stored(text: string): StoredDatabase {
   const [version = '', writes = ''] = text.split(':').map((part) => part.trim());
   return { version, writes: writes.split(' ').filter((id) => id !== ''), sizeBytes: 1, lastModified: 1 };
+}
+
+function traceOf(current: StoredDatabase | undefined): Trace {
+  return current === undefined ? { kind: 'nothing' } : { kind: 'database', ...current };
+}
+
+function tombstone(text: string): Trace {
+  const { version, writes, lastModified } = stored(text);
+  return { kind: 'tombstone', version, writes, lastModified, closing: false };
 }
 
 describe('the list that a put carries', () => {
@@ -151,16 +170,8 @@ describe('after a lost reply', () => {
       current: stored('v1'),
       is: 'resend',
     },
-    { name: 'nothing is there, and we wanted to create', base: undefined, current: undefined, is: 'resend' },
 
     // Conflict: the base's newest id is listed and ours is not.
-    { name: 'somebody else created', base: undefined, current: stored('v1: a new'), is: 'conflict' },
-    {
-      name: 'somebody else created, and others wrote on top',
-      base: undefined,
-      current: stored('v3: c b a new'),
-      is: 'conflict',
-    },
     {
       name: 'somebody else wrote on our base',
       base: stored('v1: a new'),
@@ -196,6 +207,16 @@ describe('after a lost reply', () => {
       base: stored('v1: a'),
       current: { ...stored('v9'), writes: [...others(31), 'a'] },
       is: 'conflict',
+    },
+
+    // Unknown: a create may have landed and been deleted since, whatever is there.
+    { name: 'nothing is there, and we wanted to create', base: undefined, current: undefined, is: 'unknown' },
+    { name: 'somebody else created', base: undefined, current: stored('v1: a new'), is: 'unknown' },
+    {
+      name: 'somebody else created, and others wrote on top',
+      base: undefined,
+      current: stored('v3: c b a new'),
+      is: 'unknown',
     },
 
     // Unknown: the object is gone, or its list does not reach back to our base.
@@ -236,7 +257,7 @@ describe('after a lost reply', () => {
   ];
   for (const { name, base, current, is } of cases) {
     test(`${name}: ${is}`, () => {
-      expect(settle(OURS, base, current)).toBe(is);
+      expect(settle(OURS, base, current, 'doubt')).toBe(is);
     });
   }
 
@@ -249,7 +270,7 @@ describe('after a lost reply', () => {
           writesOver(base, OURS),
         );
         const current = { ...stored('v9'), writes };
-        expect(settle(OURS, base, current)).toBe(onTop <= 31 ? 'committed' : 'unknown');
+        expect(settle(OURS, base, current, 'doubt')).toBe(onTop <= 31 ? 'committed' : 'unknown');
       }),
     );
   });
@@ -264,8 +285,187 @@ describe('after a lost reply', () => {
           writesOver(base, first),
         );
         const current = { ...stored('v9'), writes };
-        expect(settle(OURS, base, current)).toBe(instead <= 31 ? 'conflict' : 'unknown');
+        expect(settle(OURS, base, current, 'doubt')).toBe(!create && instead <= 31 ? 'conflict' : 'unknown');
       }),
     );
+  });
+});
+
+describe('what is there after the only copy of a put was', () => {
+  const base = stored('v1: a new');
+  const cases: { name: string; reason: LookReason; base: Base; seen: Trace; is: Settlement }[] = [
+    {
+      name: 'refused: ours, for something repeated it',
+      reason: 'refusal',
+      base,
+      seen: traceOf(stored(`v2: ${OURS} a new`)),
+      is: 'committed',
+    },
+    {
+      name: 'refused: ours below others',
+      reason: 'refusal',
+      base,
+      seen: traceOf(stored(`v3: b ${OURS} a new`)),
+      is: 'committed',
+    },
+    {
+      name: 'refused: the tombstone of ours',
+      reason: 'refusal',
+      base,
+      seen: tombstone(`t: d ${OURS} a new`),
+      is: 'committed',
+    },
+    {
+      name: "refused: somebody else's on our base",
+      reason: 'refusal',
+      base,
+      seen: traceOf(stored('v2: b a new')),
+      is: 'conflict',
+    },
+    {
+      name: "refused: another program's, without ids",
+      reason: 'refusal',
+      base,
+      seen: traceOf(stored('v2')),
+      is: 'conflict',
+    },
+    {
+      name: 'refused: more writes than the list holds',
+      reason: 'refusal',
+      base,
+      seen: traceOf({ ...stored('v9'), writes: others(32) }),
+      is: 'conflict',
+    },
+    {
+      name: 'refused as nothing was there: nothing',
+      reason: 'absence',
+      base,
+      seen: traceOf(undefined),
+      is: 'conflict',
+    },
+    {
+      name: 'refused for another version: nothing any more',
+      reason: 'refusal',
+      base,
+      seen: traceOf(undefined),
+      is: 'unknown',
+    },
+    {
+      name: 'refused: the tombstone of our base',
+      reason: 'refusal',
+      base,
+      seen: tombstone('t: d a new'),
+      is: 'conflict',
+    },
+    {
+      name: 'refused: our base, so that sending it again can help',
+      reason: 'refusal',
+      base,
+      seen: traceOf(base),
+      is: 'resend',
+    },
+    {
+      name: "a create, refused: somebody else's",
+      reason: 'refusal',
+      base: undefined,
+      seen: traceOf(stored('v1: b new')),
+      is: 'conflict',
+    },
+    {
+      name: 'a create, refused: a tombstone that does not list it',
+      reason: 'refusal',
+      base: undefined,
+      seen: tombstone('t: d a new'),
+      is: 'conflict',
+    },
+    {
+      name: 'a create, refused: nothing, so that ours may have been deleted',
+      reason: 'refusal',
+      base: undefined,
+      seen: traceOf(undefined),
+      is: 'unknown',
+    },
+    {
+      name: 'turned away: ours, for something repeated it',
+      reason: 'throttle',
+      base,
+      seen: traceOf(stored(`v2: ${OURS} a new`)),
+      is: 'committed',
+    },
+    { name: 'turned away: our base', reason: 'throttle', base, seen: traceOf(base), is: 'resend' },
+    {
+      name: "turned away: somebody else's on our base",
+      reason: 'throttle',
+      base,
+      seen: traceOf(stored('v2: b a new')),
+      is: 'conflict',
+    },
+    {
+      name: 'a create, turned away: nothing',
+      reason: 'throttle',
+      base: undefined,
+      seen: traceOf(undefined),
+      is: 'resend',
+    },
+    {
+      name: 'lost over a tombstone: that tombstone',
+      reason: 'doubt',
+      base: stored('t: d a new'),
+      seen: tombstone('t: d a new'),
+      is: 'resend',
+    },
+    {
+      name: 'lost over a tombstone: the tombstone of ours',
+      reason: 'doubt',
+      base: stored('t: d a new'),
+      seen: tombstone(`u: e ${OURS} d a new`),
+      is: 'committed',
+    },
+  ];
+  test.each(cases)('$name: $is', ({ reason, base, seen, is }) => {
+    expect(settle(OURS, base, seenIn(seen), reason)).toBe(is);
+  });
+});
+
+describe('what is there after a delete was', () => {
+  const base = stored('v2: b a new');
+  const cases: { name: string; reason: LookReason; seen: Trace; is: Settlement | 'absent' }[] = [
+    { name: 'refused: nothing', reason: 'refusal', seen: traceOf(undefined), is: 'committed' },
+    { name: 'lost: nothing', reason: 'doubt', seen: traceOf(undefined), is: 'committed' },
+    { name: 'lost: our tombstone', reason: 'doubt', seen: tombstone(`t: ${OURS} b a new`), is: 'committed' },
+    {
+      name: 'refused: what somebody made over our tombstone',
+      reason: 'refusal',
+      seen: traceOf(stored(`v3: c ${OURS} b a new`)),
+      is: 'committed',
+    },
+    {
+      name: 'refused: what somebody made where nothing was',
+      reason: 'refusal',
+      seen: traceOf(stored('v3: c new')),
+      is: 'committed',
+    },
+    { name: "refused: somebody else's tombstone", reason: 'refusal', seen: tombstone('t: d b a new'), is: 'absent' },
+    { name: "lost: somebody else's tombstone", reason: 'doubt', seen: tombstone('t: d b a new'), is: 'absent' },
+    { name: 'lost: a tombstone that does not reach back', reason: 'doubt', seen: tombstone('t: d'), is: 'unknown' },
+    {
+      name: 'refused: what somebody wrote on that version',
+      reason: 'refusal',
+      seen: traceOf(stored('v3: c b a new')),
+      is: 'conflict',
+    },
+    {
+      name: 'lost: what somebody wrote on that version',
+      reason: 'doubt',
+      seen: traceOf(stored('v3: c b a new')),
+      is: 'conflict',
+    },
+    { name: 'refused: what another program wrote', reason: 'refusal', seen: traceOf(stored('v3')), is: 'conflict' },
+    { name: 'lost: what another program wrote', reason: 'doubt', seen: traceOf(stored('v3')), is: 'unknown' },
+    { name: 'lost: that version', reason: 'doubt', seen: traceOf(base), is: 'resend' },
+    { name: 'turned away: that version', reason: 'throttle', seen: traceOf(base), is: 'resend' },
+  ];
+  test.each(cases)('$name: $is', ({ reason, seen, is }) => {
+    expect(settleDelete(OURS, base, seenIn(seen), reason)).toBe(is);
   });
 });

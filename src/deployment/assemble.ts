@@ -88,6 +88,8 @@ export async function assembleDeployment(
         return interruption === undefined ? objects : new InterruptibleObjectVersions(objects, interruption);
       },
       testObjects: backend.objects,
+      tryDeletion: backend.tryDeletion,
+      removeTombstone: backend.removeTombstone,
       accounts: backend.tables.users,
       close: backend.close,
     };

@@ -6,7 +6,7 @@ import { openS3Store } from './s3-client.ts';
 /** A bucket and tables on AWS or on an engine that stands for it, whose files `sqlite` opens. Makes no request. */
 export function awsBackend(sqlite: SqliteEngine): OpenBackend {
   return async (config, context, counters) => {
-    const { close, ...s3 } = openS3Store(config, context.clock, counters.onExtraRequest);
+    const { close, ...s3 } = openS3Store(config, context, counters.onExtraRequest);
     const tables = awsTables(config, context, counters.tables);
     return {
       ...s3,

@@ -1,10 +1,11 @@
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config.ts';
 import type { DatabaseCache } from '../databases/cache.ts';
+import type { DeletionProbe } from '../databases/deletion-probe.ts';
 import type { ObjectVersions } from '../databases/object-versions.ts';
 import type { RequestCounts } from '../databases/request-counts.ts';
 import type { RunBlocking } from '../databases/run-blocking.ts';
-import type { DatabaseStore } from '../databases/store.ts';
+import type { DatabaseStore, DeleteOutcome } from '../databases/store.ts';
 import type { UserDatabases } from '../databases/user-databases.ts';
 import type { FunctionClient } from '../function/client.ts';
 import type { FunctionUse } from '../function/use.ts';
@@ -46,6 +47,10 @@ export interface DeploymentData {
   objects(): Promise<ObjectVersions>;
   /** The same, for the removal of test data, which no signal stops. */
   testObjects(): Promise<ObjectVersions>;
+  /** Tries how the engine deletes, and records the answer; absent where the store compares by itself. */
+  readonly tryDeletion?: (() => Promise<DeletionProbe>) | undefined;
+  /** For clean-up; absent where there are no tombstones. See tombstone.ts. */
+  readonly removeTombstone?: ((username: string, olderThan: number) => Promise<DeleteOutcome>) | undefined;
   /** The user table for the removal of test data, which no signal stops. Throws as `users` does. */
   accounts(): Promise<UserTable>;
   /** The same store as another machine sees it: with an empty cache of its own, removed by `remove`. */

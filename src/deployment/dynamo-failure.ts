@@ -41,7 +41,14 @@ export function asDynamoFailure(error: unknown, subject: DynamoSubject): Javumbo
   const { what, table, flag, endpoint, username } = subject;
   const where = endpoint ?? 'AWS';
   const fail = (message: string, hint: string, retryable: boolean): JavumboError =>
-    new JavumboError('unavailable', `${what}: ${message}`, { try: hint, username, retryable, cause: error });
+    new JavumboError('unavailable', `${what}: ${message}`, {
+      try: hint,
+      username,
+      retryable,
+      // Only a reply has one of the names below.
+      sent: true,
+      cause: error,
+    });
   const name = nameOf(error);
   if (name === 'ResourceNotFoundException') {
     return fail(

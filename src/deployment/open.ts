@@ -52,6 +52,8 @@ function guarded(openBackend: OpenBackend): OpenBackend {
     const backend = await openBackend(config, context, counters);
     if (config.allowUnsafeStore.value) return backend;
     const verdict = new UnsafeStores(config.home.value).find(backend.identity);
-    return verdict === undefined ? backend : { ...backend, store: new RefusingDatabaseStore(backend.store, verdict) };
+    if (verdict === undefined) return backend;
+    const store = new RefusingDatabaseStore(backend.store, verdict);
+    return { ...backend, store, tryDeletion: undefined, removeTombstone: undefined };
   };
 }

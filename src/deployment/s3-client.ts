@@ -1,9 +1,13 @@
 import { S3Client } from '@aws-sdk/client-s3';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config.ts';
+import type { DeletionProbe } from '../databases/deletion-probe.ts';
 import { S3ObjectVersions } from '../databases/s3-object-versions.ts';
 import { S3DatabaseStore, type S3DatabaseStoreOptions } from '../databases/s3-store.ts';
+import type { DeleteOutcome } from '../databases/store.ts';
+import type { DeletionKind } from '../databases/tombstone.ts';
 import { JavumboError } from '../failure.ts';
+import type { Random } from '../random.ts';
 import { clientOptions } from './client-options.ts';
 
 // What clean-up asks does the same when it arrives twice, so its retries may be the SDK's.
@@ -12,13 +16,15 @@ const CLEANUP_ATTEMPTS = 5;
 /** The bucket that the configuration names, as a store and as what clean-up sees. */
 export function openS3Store(
   config: Config,
-  clock: Clock,
+  { clock, random }: { readonly clock: Clock; readonly random: Random },
   onExtraRequest: S3DatabaseStoreOptions['onExtraRequest'],
 ): {
   store: S3DatabaseStore;
   identity: string;
   engine: () => string;
   objects: () => Promise<S3ObjectVersions>;
+  tryDeletion: () => Promise<DeletionProbe>;
+  removeTombstone: (username: string, olderThan: number) => Promise<DeleteOutcome>;
   close: () => void;
 } {
   const bucket = config.bucket.value;
@@ -37,17 +43,38 @@ export function openS3Store(
   );
   const clients = [client];
   let objects: S3ObjectVersions | undefined;
+  const openObjects = async (): Promise<S3ObjectVersions> => {
+    if (objects !== undefined) return objects;
+    const retrying = openS3(config, CLEANUP_ATTEMPTS);
+    clients.push(retrying);
+    objects = new S3ObjectVersions(retrying, { bucket, endpoint, clock });
+    return objects;
+  };
+  const identity = `s3 ${endpoint ?? 'aws'} ${bucket}`;
+  const comparing = new S3DatabaseStore(client, { bucket, endpoint });
+  const asked = { identity, store: comparing, objects: openObjects, home: config.home.value };
+  let kind: Promise<DeletionKind> | undefined;
+  const deletionKind = (): Promise<DeletionKind> => {
+    kind ??= import('./deletion.ts').then((deletion) => deletion.deletionKind(asked, { clock, random }));
+    // A store that could not answer is asked again.
+    kind.catch(() => {
+      kind = undefined;
+    });
+    return kind;
+  };
+  const store = new S3DatabaseStore(client, {
+    bucket,
+    endpoint,
+    onExtraRequest,
+    deletion: { kind: deletionKind, random },
+  });
   return {
-    store: new S3DatabaseStore(client, { bucket, endpoint, onExtraRequest }),
-    identity: `s3 ${endpoint ?? 'aws'} ${bucket}`,
+    store,
+    identity,
     engine: () => engine,
-    objects: async () => {
-      if (objects !== undefined) return objects;
-      const retrying = openS3(config, CLEANUP_ATTEMPTS);
-      clients.push(retrying);
-      objects = new S3ObjectVersions(retrying, { bucket, endpoint, clock });
-      return objects;
-    },
+    objects: openObjects,
+    tryDeletion: async () => (await import('./deletion.ts')).askAboutDeletion(asked, { clock, random }),
+    removeTombstone: (username, olderThan) => store.removeTombstone(username, olderThan),
     close: () => {
       for (const each of clients) each.destroy();
     },

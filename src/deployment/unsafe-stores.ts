@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { UnsafeVerdict } from '../databases/refusing-store.ts';
 import { codeOf } from '../failure.ts';
 import type { Random } from '../random.ts';
+import { writeRecord } from './records.ts';
 
 /**
  * The stores that `doctor` saw losing updates from this machine: a file for each in JAVUMBO_HOME, where neither `cache
@@ -32,10 +33,7 @@ export class UnsafeStores {
   }
 
   record(identity: string, verdict: UnsafeVerdict, random: Random): void {
-    mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
-    const beside = `${this.#pathOf(identity)}.${random.hex(8)}`;
-    writeFileSync(beside, JSON.stringify(verdict), { mode: 0o600 });
-    renameSync(beside, this.#pathOf(identity));
+    writeRecord(this.#pathOf(identity), JSON.stringify(verdict), random);
   }
 
   /** Takes a verdict back: the store was found sound. */

@@ -102,13 +102,14 @@ export class FunctionClient {
    */
   async write(given: WriteRequest): Promise<FunctionAnswer<'write'>> {
     const request = { operation: 'write', ...given, guid: given.guid ?? createGuid(this.#random) } as const;
-    if (this.#interruption === undefined) return this.#write(request);
-    const answer = await interruptibleWrite(this.#interruption, request.username, () => this.#write(request));
+    const ownGuid = given.guid === undefined;
+    if (this.#interruption === undefined) return this.#write(request, ownGuid);
+    const answer = await interruptibleWrite(this.#interruption, request.username, () => this.#write(request, ownGuid));
     if ('kind' in answer) throw doubtAbout(request, answer.cause);
     return answer;
   }
 
-  async #write(request: FunctionRequest<'write'>): Promise<FunctionAnswer<'write'>> {
+  async #write(request: FunctionRequest<'write'>, ownGuid: boolean): Promise<FunctionAnswer<'write'>> {
     const payload = JSON.stringify(request);
     let reply: FunctionReply;
     try {
@@ -125,6 +126,8 @@ export class FunctionClient {
       if (!(error instanceof JavumboError)) throw error;
       const isDoubt = ['unknown', 'internal'].includes(error.kind) || error.cause instanceof NoAnswer;
       if (isDoubt) return this.#settle(request, error);
+      // Nobody else has this guid: another copy of the call may have made the note.
+      if (error.kind === 'conflict' && ownGuid) return this.#settle(request, error, error);
       throw error;
     }
   }
@@ -152,7 +155,12 @@ export class FunctionClient {
     this.function.close();
   }
 
-  async #settle(request: FunctionRequest<'write'>, doubt: Error): Promise<FunctionAnswer<'write'>> {
+  /** `otherwise`: what is thrown where the note is not there. */
+  async #settle(
+    request: FunctionRequest<'write'>,
+    doubt: Error,
+    otherwise: Error = doubtAbout(request, doubt),
+  ): Promise<FunctionAnswer<'write'>> {
     const { username, guid } = request;
     try {
       // Also where the work is interrupted: how the write ended is what whoever waits for it must know.
@@ -172,7 +180,7 @@ export class FunctionClient {
     } catch {
       // Asking did not help; the doubt is what there is to say.
     }
-    throw doubtAbout(request, doubt);
+    throw otherwise;
   }
 
   /** Begins nothing once `signal` is aborted. */

@@ -73,6 +73,7 @@ function heldUp(inner: DatabaseStore): { store: DatabaseStore; sent: Promise<voi
   const store: DatabaseStore = {
     get: (...call) => inner.get(...call),
     head: (...call) => inner.head(...call),
+    trace: (...call) => inner.trace(...call),
     delete: (...call) => inner.delete(...call),
     list: (...call) => inner.list(...call),
     put: async (...call) => {

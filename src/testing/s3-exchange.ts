@@ -183,13 +183,13 @@ export class Exchange {
     const slow = faults.take(this.#request, 'reply');
     await this.#host.pause(this.#halfTripMs + (slow?.fault === 'slow-first-byte' ? slow.delayMs : 0));
     const hasBody = this.#incoming.method !== 'HEAD' && reply.body.length > 0;
-    const fault = hasBody && reply.status < 300 ? faults.take(this.#request, 'body')?.fault : undefined;
-    const body = hasBody ? (fault === 'corrupt-body' ? corrupted(reply.body) : reply.body) : undefined;
-    const sent = fault === 'truncate-body' ? body?.subarray(0, body.length / 2) : body;
+    const fault = hasBody && reply.status < 300 ? faults.take(this.#request, 'body') : undefined;
+    const body = hasBody ? (fault?.fault === 'corrupt-body' ? corrupted(reply.body, fault.at) : reply.body) : undefined;
+    const sent = fault?.fault === 'truncate-body' ? body?.subarray(0, body.length / 2) : body;
     // Before the first byte goes out: a client that has its answer finds it counted.
     this.#addToRecord(reply.status, sent?.length ?? 0);
     this.#response.writeHead(reply.status, this.#headers(reply));
-    if (fault === 'truncate-body') {
+    if (fault?.fault === 'truncate-body') {
       this.#response.flushHeaders();
       this.#response.write(sent, () => this.#incoming.socket.destroy());
     } else if (sent !== undefined && sent.length > PIECE_BYTES) {
@@ -242,10 +242,9 @@ function internalError(error: unknown): S3Error {
   return s3Error('InternalError', error instanceof Error ? error.message : String(error));
 }
 
-function corrupted(body: Buffer): Buffer {
+function corrupted(body: Buffer, at = body.length >>> 1): Buffer {
   const copy = Buffer.from(body);
-  const middle = copy.length >>> 1;
-  copy.writeUInt8(copy.readUInt8(middle) ^ 0xff, middle);
+  copy.writeUInt8(copy.readUInt8(at) ^ 0xff, at);
   return copy;
 }
 

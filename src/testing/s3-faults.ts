@@ -41,8 +41,8 @@ export type Fault =
   | { readonly fault: 'slow-first-byte'; readonly delayMs: number }
   /** Promise the whole body of a GET, send half of it, close the connection. */
   | { readonly fault: 'truncate-body' }
-  /** Send a GET's body with one byte flipped and the right length. */
-  | { readonly fault: 'corrupt-body' };
+  /** Send a GET's body with one byte flipped and the right length: the one at a position, by default in the middle. */
+  | { readonly fault: 'corrupt-body'; readonly at?: number };
 
 export type FaultName = Fault['fault'];
 

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Clock } from '../clock.ts';
 import { betterSqlite } from '../databases/better-sqlite.ts';
-import { type CacheLimits, DatabaseCache } from '../databases/cache.ts';
+import { DatabaseCache } from '../databases/cache.ts';
+import type { CacheLimits } from '../databases/cache-evictions.ts';
 import { CountingDatabaseStore } from '../databases/counting-store.ts';
 import { MemoryDatabaseStore } from '../databases/memory-store.ts';
 import type { DatabaseStore } from '../databases/store.ts';
@@ -13,13 +14,19 @@ import { type Random, seededRandom } from '../random.ts';
 /** A clock that stands still until it is told to move; sleeping moves it. */
 export class ManualClock implements Clock {
   #now = Date.UTC(2026, 10, 22);
+  #set = 0;
 
   now(): number {
-    return this.#now;
+    return this.#now + this.#set;
   }
 
   monotonic(): number {
     return this.#now;
+  }
+
+  /** Somebody sets the wall clock, by so much from what it is; no time passes. */
+  set(milliseconds: number): void {
+    this.#set += milliseconds;
   }
 
   async sleep(milliseconds: number): Promise<void> {

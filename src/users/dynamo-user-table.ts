@@ -7,6 +7,7 @@ import {
   ScanCommand,
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
+import { decodeWrites, encodeWrites } from '../databases/write-ids.ts';
 import {
   asDynamoFailure,
   type DynamoSubject,
@@ -27,6 +28,9 @@ export interface DynamoUserTableOptions {
 
 type Item = Record<string, AttributeValue>;
 
+// A refusal then says what it met, at that very moment.
+const SAY_WHY = { ReturnValuesOnConditionCheckFailure: 'ALL_OLD' } as const;
+
 // `name` is a reserved word of DynamoDB's expressions; the others stand for themselves.
 const NAMES = { '#name': 'name' };
 const PLACE = {
@@ -34,6 +38,7 @@ const PLACE = {
   passwordHash: 'password_hash',
   createdAt: 'created_at',
   updatedAt: 'updated_at',
+  writes: 'javumbo_writes',
 } as const;
 const PROPERTIES = Object.keys(PLACE) as (keyof typeof PLACE)[];
 
@@ -72,18 +77,21 @@ export class DynamoUserTable implements UserTable {
           TableName: this.#table,
           Item: toItem(item),
           ConditionExpression: 'attribute_not_exists(username)',
+          ...SAY_WHY,
         }),
       );
       return { kind: 'created' };
     } catch (error) {
-      if (isConditionFailed(error)) return { kind: 'exists' };
+      if (isConditionFailed(error)) return { kind: 'exists', current: refusedBy(error) };
       return whatBecameOfWrite(error, this.#subject('create', item.username));
     }
   }
 
   replace(base: UserItem, changes: UserChanges): Promise<ChangeOutcome<'replaced'>> {
+    const { writes, ...named } = changes;
+    const wanted = { ...named, createdAt: undefined, writes: writes && encodeWrites(writes) };
     const set = PROPERTIES.flatMap((property) => {
-      const value = property === 'createdAt' ? undefined : changes[property];
+      const value = wanted[property];
       return value === undefined ? [] : { property, value };
     });
     const { condition, values } = sameAs(base);
@@ -94,6 +102,7 @@ export class DynamoUserTable implements UserTable {
           Key: keyOf(base.username),
           UpdateExpression: `SET ${set.map(({ property }) => `${PLACE[property]} = :new_${property}`).join(', ')}`,
           ConditionExpression: condition,
+          ...SAY_WHY,
           ExpressionAttributeNames: NAMES,
           ExpressionAttributeValues: {
             ...values,
@@ -112,6 +121,7 @@ export class DynamoUserTable implements UserTable {
           TableName: this.#table,
           Key: keyOf(base.username),
           ConditionExpression: condition,
+          ...SAY_WHY,
           ExpressionAttributeNames: NAMES,
           ExpressionAttributeValues: values,
         }),
@@ -151,11 +161,19 @@ export class DynamoUserTable implements UserTable {
       return { kind: done };
     } catch (error) {
       if (!isConditionFailed(error)) return whatBecameOfWrite(error, this.#subject(verb, username));
+      const current = refusedBy(error);
+      if (current !== undefined) return { kind: 'conflict', current };
     }
-    // The refusal does not say which half of the condition failed (ReturnValuesOnConditionCheckFailure would, where an
-    // engine knows it: dynalite does not).
+    // Nobody is there, or the engine does not say who is (dynalite).
     this.#onExtraRead();
-    return { kind: (await this.get(username)) === undefined ? 'absent' : 'conflict' };
+    let current: UserItem | undefined;
+    try {
+      current = await this.get(username);
+    } catch {
+      // It was refused, and that is all that is known: whoever is told so looks again.
+      return { kind: 'conflict' };
+    }
+    return current === undefined ? { kind: 'absent' } : { kind: 'conflict', current };
   }
 
   #subject(verb: string, username: string | undefined): DynamoSubject {
@@ -169,11 +187,17 @@ export class DynamoUserTable implements UserTable {
   }
 }
 
+/** The item that a condition failed on, as it was at that moment, where the engine says so. */
+function refusedBy(error: unknown): UserItem | undefined {
+  const { Item } = error as { Item?: Item };
+  return Item?.username?.S === undefined ? undefined : fromItem(Item);
+}
+
 /** The condition that an item is there and still what was read. An attribute that is no string was read as absent. */
 function sameAs(base: UserItem): { readonly condition: string; readonly values: Item } {
   const values: Item = {};
   const terms = PROPERTIES.map((property) => {
-    const value = base[property];
+    const value = property === 'writes' ? base.writes && encodeWrites(base.writes) : base[property];
     if (value === undefined) {
       values[':string'] = { S: 'S' };
       return `NOT attribute_type(${PLACE[property]}, :string)`;
@@ -188,13 +212,14 @@ function keyOf(username: string): Item {
   return { username: { S: username } };
 }
 
-function toItem({ username, name, passwordHash, createdAt, updatedAt }: UserItem): Item {
+function toItem({ username, name, passwordHash, createdAt, updatedAt, writes }: UserItem): Item {
   const attributes = {
     username,
     name,
     password_hash: passwordHash,
     created_at: createdAt,
     updated_at: updatedAt,
+    javumbo_writes: writes && encodeWrites(writes),
   };
   return Object.fromEntries(
     Object.entries(attributes).flatMap(([name, value]) => (value === undefined ? [] : [[name, { S: value }]])),
@@ -202,11 +227,12 @@ function toItem({ username, name, passwordHash, createdAt, updatedAt }: UserItem
 }
 
 function fromItem(item: Item): UserItem {
-  const [name, passwordHash, createdAt, updatedAt] = [
+  const [name, passwordHash, createdAt, updatedAt, writes] = [
     item.name?.S,
     item.password_hash?.S,
     item.created_at?.S,
     item.updated_at?.S,
+    item.javumbo_writes?.S,
   ];
   return {
     username: item.username?.S ?? '',
@@ -214,5 +240,6 @@ function fromItem(item: Item): UserItem {
     ...(passwordHash === undefined ? {} : { passwordHash }),
     ...(createdAt === undefined ? {} : { createdAt }),
     ...(updatedAt === undefined ? {} : { updatedAt }),
+    ...(writes === undefined ? {} : { writes: decodeWrites(writes) }),
   };
 }

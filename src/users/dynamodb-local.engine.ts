@@ -22,7 +22,7 @@ import { describeUserTable } from './user-table-contract.ts';
 const engine = inject('dynamoDbLocal');
 
 describe.runIf(engine !== undefined)('DynamoDB Local', () => {
-  const { AWS_ENDPOINT_URL_DYNAMODB: endpoint, ...keys } = engine as DynamoEnvironment;
+  const { AWS_ENDPOINT_URL_DYNAMODB: endpoint, ...keys } = (engine ?? {}) as DynamoEnvironment;
   const client = new DynamoDBClient({
     endpoint,
     region: 'us-east-1',
@@ -36,14 +36,18 @@ describe.runIf(engine !== undefined)('DynamoDB Local', () => {
   afterAll(() => client.destroy());
 
   for (const stack of ['dynamo', 'retrying(dynamo)']) {
-    describeUserTable(stack, async () => {
-      const table = await newTable();
-      const handle = (): UserTable => {
-        const users = new DynamoUserTable(client, { table, endpoint });
-        return stack === 'dynamo' ? users : new RetryingUserTable(users, sources);
-      };
-      return { table: handle(), other: handle(), cleanup: () => {} };
-    });
+    describeUserTable(
+      stack,
+      async () => {
+        const table = await newTable();
+        const handle = (): UserTable => {
+          const users = new DynamoUserTable(client, { table, endpoint });
+          return stack === 'dynamo' ? users : new RetryingUserTable(users, sources);
+        };
+        return { table: handle(), other: handle(), cleanup: () => {} };
+      },
+      { settles: stack !== 'dynamo' },
+    );
 
     describeLockTable(stack, async () => {
       const table = await newTable();

@@ -1,4 +1,5 @@
 import type Database from 'better-sqlite3';
+import { decodeWrites, encodeWrites } from '../databases/write-ids.ts';
 import { LocalTable } from '../local-table.ts';
 import {
   type ChangeOutcome,
@@ -23,24 +24,28 @@ export class LocalUserTable implements UserTable {
   }
 
   async putIfAbsent(item: UserItem): Promise<PutUserOutcome> {
-    const { username, name = null, passwordHash = null, createdAt = null, updatedAt = null } = item;
+    const { username, name = null, passwordHash = null, createdAt = null, updatedAt = null, writes } = item;
     return this.#table.atomically(`create user "${username}"`, username, (users) => {
       const { changes } = users
-        .prepare('INSERT INTO users VALUES (?, ?, ?, ?, ?) ON CONFLICT (username) DO NOTHING')
-        .run(username, name, passwordHash, createdAt, updatedAt);
+        .prepare(
+          `INSERT INTO users (username, name, password_hash, created_at, updated_at, javumbo_writes)
+           VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (username) DO NOTHING`,
+        )
+        .run(username, name, passwordHash, createdAt, updatedAt, writes === undefined ? null : encodeWrites(writes));
       return { kind: changes === 1 ? 'created' : 'exists' };
     });
   }
 
   async replace(base: UserItem, changes: UserChanges): Promise<ChangeOutcome<'replaced'>> {
-    const { name = null, passwordHash = null, updatedAt } = changes;
+    const { name = null, passwordHash = null, updatedAt, writes } = changes;
     return this.#change('update', base, 'replaced', (users) => {
       users
         .prepare(
-          `UPDATE users SET name = coalesce(?, name), password_hash = coalesce(?, password_hash), updated_at = ?
+          `UPDATE users SET name = coalesce(?, name), password_hash = coalesce(?, password_hash), updated_at = ?,
+             javumbo_writes = coalesce(?, javumbo_writes)
            WHERE username = ?`,
         )
-        .run(name, passwordHash, updatedAt, base.username);
+        .run(name, passwordHash, updatedAt, writes === undefined ? null : encodeWrites(writes), base.username);
     });
   }
 
@@ -59,7 +64,7 @@ export class LocalUserTable implements UserTable {
   }): Promise<UserPage> {
     return this.#table.read('list users', undefined, (users) => {
       const rows = users
-        .prepare<[string, number], Omit<Row, 'password_hash'>>(
+        .prepare<[string, number], Omit<Row, 'password_hash' | 'javumbo_writes'>>(
           'SELECT username, name, created_at, updated_at FROM users WHERE username > ? ORDER BY username LIMIT ?',
         )
         .all(after, limit);
@@ -81,7 +86,7 @@ export class LocalUserTable implements UserTable {
     return this.#table.atomically(`${verb} user "${username}"`, username, (users) => {
       const current = itemOf(users, username);
       if (current === undefined) return { kind: 'absent' };
-      if (!sameItem(current, base)) return { kind: 'conflict' };
+      if (!sameItem(current, base)) return { kind: 'conflict', current };
       work(users);
       return { kind: done };
     });
@@ -94,6 +99,7 @@ interface Row {
   readonly password_hash: string | null;
   readonly created_at: string | null;
   readonly updated_at: string | null;
+  readonly javumbo_writes: string | null;
 }
 
 function itemOf(users: Database.Database, username: string): UserItem | undefined {
@@ -101,14 +107,15 @@ function itemOf(users: Database.Database, username: string): UserItem | undefine
   return row === undefined ? undefined : fromRow(row);
 }
 
-function fromRow(row: Omit<Row, 'password_hash'> & Partial<Row>): UserItem {
-  const { username, name, password_hash, created_at, updated_at } = row;
+function fromRow(row: Omit<Row, 'password_hash' | 'javumbo_writes'> & Partial<Row>): UserItem {
+  const { username, name, password_hash, created_at, updated_at, javumbo_writes } = row;
   return {
     username,
     ...(name === null ? {} : { name }),
     ...(password_hash == null ? {} : { passwordHash: password_hash }),
     ...(created_at === null ? {} : { createdAt: created_at }),
     ...(updated_at === null ? {} : { updatedAt: updated_at }),
+    ...(javumbo_writes == null ? {} : { writes: decodeWrites(javumbo_writes) }),
   };
 }
 
@@ -121,7 +128,10 @@ const USERS = {
     name TEXT,
     password_hash TEXT,
     created_at TEXT,
-    updated_at TEXT
+    updated_at TEXT,
+    javumbo_writes TEXT
   ) STRICT, WITHOUT ROWID`,
+  // Files that were made before accounts had write ids.
+  addedColumn: { table: 'users', column: 'javumbo_writes', type: 'TEXT' },
   damagedHint: 'a backup of the directory in JAVUMBO_HOME',
 } as const;

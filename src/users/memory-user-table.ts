@@ -29,15 +29,19 @@ export class MemoryUserTable implements UserTable {
     return { kind: 'created' };
   }
 
-  async replace(base: UserItem, { name, passwordHash, updatedAt }: UserChanges): Promise<ChangeOutcome<'replaced'>> {
+  async replace(
+    base: UserItem,
+    { name, passwordHash, updatedAt, writes }: UserChanges,
+  ): Promise<ChangeOutcome<'replaced'>> {
     const current = this.#items.get(base.username);
     if (current === undefined) return { kind: 'absent' };
-    if (!sameItem(current, base)) return { kind: 'conflict' };
+    if (!sameItem(current, base)) return { kind: 'conflict', current };
     this.#items.set(base.username, {
       ...current,
       ...(name === undefined ? {} : { name }),
       ...(passwordHash === undefined ? {} : { passwordHash }),
       updatedAt,
+      ...(writes === undefined ? {} : { writes }),
     });
     return { kind: 'replaced' };
   }
@@ -45,7 +49,7 @@ export class MemoryUserTable implements UserTable {
   async delete(base: UserItem): Promise<ChangeOutcome<'deleted'>> {
     const current = this.#items.get(base.username);
     if (current === undefined) return { kind: 'absent' };
-    if (!sameItem(current, base)) return { kind: 'conflict' };
+    if (!sameItem(current, base)) return { kind: 'conflict', current };
     this.#items.delete(base.username);
     return { kind: 'deleted' };
   }
@@ -61,7 +65,7 @@ export class MemoryUserTable implements UserTable {
       .filter(({ username }) => username > after)
       .sort((left, right) => (left.username < right.username ? -1 : 1))
       .slice(0, limit)
-      .map(({ passwordHash: _, ...user }) => user);
+      .map(({ passwordHash: _, writes: __, ...user }) => user);
     return { users, next: users.length === limit ? users.at(-1)?.username : undefined };
   }
 }

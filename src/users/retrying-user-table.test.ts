@@ -1,21 +1,23 @@
 /** What a write is told whose request or reply was lost, on a real engine behind a proxy that loses them. */
-import { CreateTableCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { seededRandom } from '../random.ts';
+import { afterAll, beforeAll, beforeEach, describe } from 'vitest';
 import { DEFAULT_RETRY_POLICY } from '../retry.ts';
-import { TableRequestCounter, type TableRequests } from '../table-requests.ts';
-import { type DynamoFault, type DynamoServer, startDynamoServer } from '../testing/dynamo-server.ts';
-import { ManualClock } from '../testing/workbench.ts';
-import { CountingUserTable } from './counting-user-table.ts';
-import { DynamoUserTable } from './dynamo-user-table.ts';
-import { RetryingUserTable } from './retrying-user-table.ts';
+import { type DynamoServer, startDynamoServer } from '../testing/dynamo-server.ts';
+import {
+  ALICE,
+  BASE,
+  type Case,
+  describeCases,
+  MADE,
+  type Machines,
+  machinesOn,
+  OWN,
+  RENAMED,
+  refuse,
+} from './retrying-user-table-contract.ts';
 import type { UserItem, UserTable } from './user-table.ts';
 
 let server: DynamoServer;
-let tables = 0;
-let counter: TableRequestCounter;
-let users: UserTable;
-/** Another machine on the same table. */
+let machines: Machines;
 let other: UserTable;
 
 beforeAll(async () => {
@@ -25,69 +27,28 @@ beforeAll(async () => {
 afterAll(() => server.close());
 
 beforeEach(async () => {
-  server.clearFaults();
-  const table = await server.createTable(`users-${tables++}`);
-  counter = new TableRequestCounter();
-  const open = (): DynamoUserTable =>
-    new DynamoUserTable(server.client(), { table, endpoint: server.endpoint, onExtraRead: counter.countRead });
-  users = new RetryingUserTable(new CountingUserTable(open(), counter), {
-    clock: new ManualClock(),
-    random: seededRandom(1),
-  });
-  other = open();
+  machines = await machinesOn(server);
+  other = machines.other;
 });
-
-const ATTEMPTS = DEFAULT_RETRY_POLICY.attemptsMax;
-const ALICE: UserItem = { username: 'alice', name: 'Alice', passwordHash: 'salt-a', createdAt: '2026-11-24T00:00' };
-const RENAMED = { name: 'Renamed', updatedAt: '2026-11-24T01:00' };
-const refuse = (code: string, status = 400): DynamoFault['fault'] => ({ kind: 'refuse', status, code });
-
-interface Case {
-  readonly name: string;
-  /** Of the operation that `write` makes. */
-  readonly faults: readonly Pick<DynamoFault, 'fault' | 'times' | 'after' | 'meanwhile'>[];
-  /** Faults of the read that settles. */
-  readonly reads?: readonly Pick<DynamoFault, 'fault' | 'times'>[];
-  readonly ends: string;
-  readonly requests: TableRequests;
-  /** What is stored in the end. */
-  readonly leaves: UserItem | undefined;
-}
-
-async function endingOf(call: () => Promise<{ readonly kind: string }>): Promise<string> {
-  try {
-    return (await call()).kind;
-  } catch (error) {
-    return (error as { kind: string }).kind;
-  }
-}
 
 function table(
   operation: string,
   before: UserItem | undefined,
-  write: () => Promise<{ readonly kind: string }>,
+  write: (users: UserTable) => Promise<{ readonly kind: string }>,
   cases: readonly Case[],
 ): void {
-  test.each(cases)('$name: $ends', async ({ faults, reads = [], ends, requests, leaves }) => {
-    if (before !== undefined) await other.putIfAbsent(before);
-    for (const fault of faults) server.inject({ operation, ...fault });
-    for (const fault of reads) server.inject({ operation: 'GetItem', ...fault });
-    const earlier = counter.counts();
-    const ending = await endingOf(write);
-    const { read, write: written } = counter.counts();
-    expect({ ending, requests: { read: read - earlier.read, write: written - earlier.write } }).toEqual({
-      ending: ends,
-      requests,
-    });
-    expect(await other.get('alice')).toEqual(leaves);
-  });
+  describeCases(() => ({ ...machines, server }), operation, before, write, cases);
 }
 
+const ATTEMPTS = DEFAULT_RETRY_POLICY.attemptsMax;
 const FOREVER = ATTEMPTS;
+/** What somebody else did first. */
+const FIRST = { name: 'First', updatedAt: 'u', writes: ['second', 'first', 'new'] };
+const THEIRS: UserItem = { ...ALICE, passwordHash: 'salt-b', createdAt: '2026-11-24T00:01', writes: ['theirs', 'new'] };
 
 describe('a create', () => {
-  table('PutItem', undefined, () => users.putIfAbsent(ALICE), [
-    { name: 'without faults', faults: [], ends: 'created', requests: { read: 0, write: 1 }, leaves: ALICE },
+  table('PutItem', undefined, (users) => users.putIfAbsent(ALICE), [
+    { name: 'without faults', faults: [], ends: 'created', requests: { read: 0, write: 1 }, leaves: MADE },
     {
       // It may have landed and been deleted since: sending it again could bring somebody back.
       name: 'whose request was lost',
@@ -98,7 +59,7 @@ describe('a create', () => {
     },
     {
       name: 'whose reply was lost, and somebody deleted the user meanwhile: nobody is brought back',
-      faults: [{ fault: { kind: 'lost-reply' }, meanwhile: async () => void (await other.delete(ALICE)) }],
+      faults: [{ fault: { kind: 'lost-reply' }, meanwhile: async () => void (await other.delete(MADE)) }],
       ends: 'unknown',
       requests: { read: 1, write: 1 },
       leaves: undefined,
@@ -108,46 +69,46 @@ describe('a create', () => {
       faults: [{ fault: { kind: 'lost-reply' } }],
       ends: 'created',
       requests: { read: 1, write: 1 },
-      leaves: ALICE,
+      leaves: MADE,
     },
     {
       name: 'that landed and was answered with 500',
       faults: [{ fault: { kind: 'error-after' } }],
       ends: 'created',
       requests: { read: 1, write: 1 },
-      leaves: ALICE,
+      leaves: MADE,
     },
     {
       name: 'whose reply was lost, and somebody renamed the user meanwhile',
-      faults: [{ fault: { kind: 'lost-reply' }, meanwhile: async () => void (await other.replace(ALICE, RENAMED)) }],
+      faults: [{ fault: { kind: 'lost-reply' }, meanwhile: async () => void (await other.replace(MADE, RENAMED)) }],
       ends: 'created',
       requests: { read: 1, write: 1 },
-      leaves: { ...ALICE, ...RENAMED },
+      leaves: { ...MADE, ...RENAMED },
     },
     {
       name: 'whose reply was lost, and the user set another password meanwhile',
       faults: [
         {
           fault: { kind: 'lost-reply' },
-          meanwhile: async () => void (await other.replace(ALICE, { passwordHash: 'salt-b', updatedAt: 'u' })),
+          meanwhile: async () => void (await other.replace(MADE, { passwordHash: 'salt-b', updatedAt: 'u' })),
         },
       ],
-      ends: 'unknown',
+      ends: 'created',
       requests: { read: 1, write: 1 },
-      leaves: { ...ALICE, passwordHash: 'salt-b', updatedAt: 'u' },
+      leaves: { ...MADE, passwordHash: 'salt-b', updatedAt: 'u' },
     },
     {
       name: 'throttled twice',
       faults: [{ fault: refuse('ThrottlingException'), times: 2 }],
       ends: 'created',
       requests: { read: 0, write: 3 },
-      leaves: ALICE,
+      leaves: MADE,
     },
     {
       name: 'throttled without end',
       faults: [{ fault: refuse('ProvisionedThroughputExceededException'), times: FOREVER }],
       ends: 'unavailable',
-      requests: { read: 0, write: ATTEMPTS },
+      requests: { read: 1, write: ATTEMPTS },
       leaves: undefined,
     },
     {
@@ -177,110 +138,174 @@ describe('a create', () => {
       reads: [{ fault: refuse('ThrottlingException'), times: FOREVER }],
       ends: 'unknown',
       requests: { read: ATTEMPTS, write: 1 },
-      leaves: ALICE,
-    },
-  ]);
-
-  test('of a user that there is, is told so after one request', async () => {
-    await other.putIfAbsent({ ...ALICE, passwordHash: 'salt-b' });
-    expect(await users.putIfAbsent(ALICE)).toEqual({ kind: 'exists' });
-    expect(counter.counts()).toEqual({ read: 0, write: 1 });
-  });
-
-  test('of a user that somebody else made while the request was lost, exists', async () => {
-    const bob = { ...ALICE, passwordHash: 'salt-b', createdAt: '2026-11-24T00:01' };
-    server.inject({ operation: 'PutItem', fault: { kind: 'lost-request' } });
-    server.inject({
-      operation: 'GetItem',
-      fault: { kind: 'error-after' },
-      meanwhile: async () => void (await other.putIfAbsent(bob)),
-    });
-    expect(await users.putIfAbsent(ALICE)).toEqual({ kind: 'exists' });
-    expect(await other.get('alice')).toEqual(bob);
-  });
-});
-
-describe('an update', () => {
-  table('UpdateItem', ALICE, () => users.replace(ALICE, RENAMED), [
-    {
-      name: 'without faults',
-      faults: [],
-      ends: 'replaced',
-      requests: { read: 0, write: 1 },
-      leaves: { ...ALICE, ...RENAMED },
+      leaves: MADE,
     },
     {
-      name: 'whose request was lost',
-      faults: [{ fault: { kind: 'lost-request' } }],
-      ends: 'replaced',
-      requests: { read: 1, write: 2 },
-      leaves: { ...ALICE, ...RENAMED },
-    },
-    {
-      name: 'whose reply was lost',
-      faults: [{ fault: { kind: 'lost-reply' } }],
-      ends: 'replaced',
-      requests: { read: 1, write: 1 },
-      leaves: { ...ALICE, ...RENAMED },
-    },
-    {
-      name: 'whose reply was lost, and somebody wrote on top',
+      name: 'whose reply was lost, and whom eight others changed before anybody looked',
       faults: [
         {
           fault: { kind: 'lost-reply' },
           meanwhile: async () =>
-            void (await other.replace({ ...ALICE, ...RENAMED }, { name: 'On top', updatedAt: 'later' })),
+            void (await other.replace(MADE, { name: 'Buried', updatedAt: 'u', writes: [...'87654321'] })),
         },
       ],
       ends: 'unknown',
       requests: { read: 1, write: 1 },
-      leaves: { ...ALICE, name: 'On top', updatedAt: 'later' },
+      leaves: { ...MADE, name: 'Buried', updatedAt: 'u', writes: [...'87654321'] },
     },
     {
-      name: 'whose reply was lost, and the user was deleted meanwhile: nobody is brought back',
-      faults: [
-        {
-          fault: { kind: 'lost-reply' },
-          meanwhile: async () => void (await other.delete({ ...ALICE, ...RENAMED })),
-        },
-      ],
-      ends: 'absent',
-      requests: { read: 1, write: 1 },
-      leaves: undefined,
-    },
-    {
-      name: 'throttled without end',
-      faults: [{ fault: refuse('ThrottlingException'), times: FOREVER }],
-      ends: 'unavailable',
-      requests: { read: 0, write: ATTEMPTS },
-      leaves: ALICE,
-    },
-    {
-      name: 'whose requests are lost without end',
-      faults: [{ fault: { kind: 'lost-request' }, times: FOREVER }],
+      // The one there may stand where ours stood.
+      name: 'whose request was lost, while somebody else made one',
+      faults: [{ fault: { kind: 'lost-request' } }],
+      reads: [{ fault: { kind: 'error-after' }, meanwhile: async () => void (await other.putIfAbsent(THEIRS)) }],
       ends: 'unknown',
-      requests: { read: ATTEMPTS, write: ATTEMPTS },
-      leaves: ALICE,
-    },
-    {
-      name: 'whose request was lost, and then access is denied',
-      faults: [{ fault: { kind: 'lost-request' } }, { fault: refuse('AccessDeniedException') }],
-      ends: 'unknown',
-      requests: { read: 1, write: 2 },
-      leaves: ALICE,
+      requests: { read: 2, write: 1 },
+      leaves: THEIRS,
     },
   ]);
 
-  test('that lost to somebody else is told so, after a read that tells a change from a deletion', async () => {
-    await other.putIfAbsent(ALICE);
-    await other.replace(ALICE, { name: 'First', updatedAt: 'u' });
-    expect(await users.replace(ALICE, RENAMED)).toEqual({ kind: 'conflict' });
-    expect(counter.counts()).toEqual({ read: 1, write: 1 });
-  });
+  table('PutItem', THEIRS, (users) => users.putIfAbsent(ALICE), [
+    {
+      name: 'of a user that there is, after one look',
+      faults: [],
+      ends: 'exists',
+      requests: { read: 1, write: 1 },
+      leaves: THEIRS,
+    },
+    {
+      name: 'of a user that there is, and the look is throttled once',
+      faults: [],
+      reads: [{ fault: refuse('ThrottlingException') }],
+      ends: 'exists',
+      requests: { read: 2, write: 1 },
+      leaves: THEIRS,
+    },
+    {
+      // The refusal may be the work of a copy of its own.
+      name: 'of a user that there is, and nobody answers the look',
+      faults: [],
+      reads: [{ fault: refuse('ThrottlingException'), times: FOREVER }],
+      ends: 'unknown',
+      requests: { read: ATTEMPTS, write: 1 },
+      leaves: THEIRS,
+    },
+    {
+      name: 'that was refused, and nobody is there by the look: it may have been its own',
+      faults: [],
+      reads: [{ fault: { kind: 'lost-reply' }, meanwhile: async () => void (await other.delete(THEIRS)) }],
+      ends: 'unknown',
+      requests: { read: 2, write: 1 },
+      leaves: undefined,
+    },
+    {
+      name: 'that was throttled twice, of a user that there is',
+      faults: [{ fault: refuse('ThrottlingException'), times: 2 }],
+      ends: 'exists',
+      requests: { read: 1, write: 3 },
+      leaves: THEIRS,
+    },
+    {
+      name: 'whose request was lost, of a user that there is',
+      faults: [{ fault: { kind: 'lost-request' } }],
+      ends: 'unknown',
+      requests: { read: 1, write: 1 },
+      leaves: THEIRS,
+    },
+  ]);
+
+  // As two have it who import one row at once: the same hash, and another moment, so that the hash says nothing.
+  const imported = { ...THEIRS, passwordHash: ALICE.passwordHash };
+
+  table('PutItem', imported, (users) => users.putIfAbsent(ALICE), [
+    {
+      name: 'of whom somebody else imported from the same row',
+      faults: [],
+      ends: 'exists',
+      requests: { read: 1, write: 1 },
+      leaves: imported,
+    },
+    {
+      name: 'of whom somebody else imported from the same row, and the request was lost',
+      faults: [{ fault: { kind: 'lost-request' } }],
+      ends: 'unknown',
+      requests: { read: 1, write: 1 },
+      leaves: imported,
+    },
+  ]);
+
+  // Something on the way sends what it forwards twice, and the second answer is the one that arrives.
+  table('PutItem', undefined, (users) => users.putIfAbsent(ALICE), [
+    {
+      name: 'repeated, and refused because of its own first copy',
+      repeats: 1,
+      faults: [],
+      ends: 'created',
+      requests: { read: 1, write: 1 },
+      leaves: MADE,
+    },
+    {
+      name: 'repeated, and the second copy is throttled',
+      repeats: 1,
+      faults: [{ fault: refuse('ThrottlingException'), after: 1 }],
+      ends: 'created',
+      requests: { read: 1, write: 2 },
+      leaves: MADE,
+    },
+    {
+      name: 'repeated, and throttled without end after its first copy',
+      repeats: 1,
+      faults: [{ fault: refuse('ThrottlingException'), after: 1, times: FOREVER }],
+      ends: 'created',
+      requests: { read: 1, write: ATTEMPTS },
+      leaves: MADE,
+    },
+    {
+      name: 'repeated, and the second reply is lost',
+      repeats: 1,
+      faults: [{ fault: { kind: 'lost-reply' }, after: 1 }],
+      ends: 'created',
+      requests: { read: 1, write: 1 },
+      leaves: MADE,
+    },
+    {
+      name: 'repeated, and somebody changed the account before the look',
+      repeats: 1,
+      faults: [{ fault: refuse('ThrottlingException'), after: 1 }],
+      reads: [
+        {
+          fault: { kind: 'lost-reply' },
+          meanwhile: async () => void (await other.replace(MADE, { ...RENAMED, writes: ['top', OWN, 'new'] })),
+        },
+      ],
+      ends: 'created',
+      requests: { read: 2, write: 2 },
+      leaves: { ...MADE, ...RENAMED, writes: ['top', OWN, 'new'] },
+    },
+    {
+      name: 'repeated, and somebody deleted the account before the look: nobody is brought back',
+      repeats: 1,
+      faults: [],
+      reads: [{ fault: { kind: 'lost-reply' }, meanwhile: async () => void (await other.delete(MADE)) }],
+      ends: 'unknown',
+      requests: { read: 2, write: 1 },
+      leaves: undefined,
+    },
+  ]);
+
+  table('PutItem', THEIRS, (users) => users.putIfAbsent(ALICE), [
+    {
+      name: 'repeated, of a user that there is',
+      repeats: 1,
+      faults: [],
+      ends: 'exists',
+      requests: { read: 1, write: 1 },
+      leaves: THEIRS,
+    },
+  ]);
 });
 
 describe('a delete', () => {
-  table('DeleteItem', ALICE, () => users.delete(ALICE), [
+  table('DeleteItem', BASE, (users) => users.delete(BASE), [
     { name: 'without faults', faults: [], ends: 'deleted', requests: { read: 0, write: 1 }, leaves: undefined },
     {
       name: 'whose request was lost',
@@ -298,6 +323,14 @@ describe('a delete', () => {
     },
     {
       name: 'whose reply was lost, and the account was made anew: the new one stays',
+      faults: [{ fault: { kind: 'lost-reply' }, meanwhile: async () => void (await other.putIfAbsent(THEIRS)) }],
+      ends: 'deleted',
+      requests: { read: 1, write: 1 },
+      leaves: THEIRS,
+    },
+    {
+      // It may be the same account, whose ids another program removed.
+      name: 'whose reply was lost, and another program made the account anew: the new one stays',
       faults: [
         {
           fault: { kind: 'lost-reply' },
@@ -308,74 +341,120 @@ describe('a delete', () => {
       requests: { read: 1, write: 1 },
       leaves: { ...ALICE, createdAt: 'anew' },
     },
+    {
+      name: 'whose request was lost, while somebody changed the account',
+      faults: [{ fault: { kind: 'lost-request' } }],
+      reads: [{ fault: { kind: 'error-after' }, meanwhile: async () => void (await other.replace(BASE, FIRST)) }],
+      ends: 'conflict',
+      requests: { read: 2, write: 1 },
+      leaves: { ...BASE, ...FIRST },
+    },
+    {
+      name: 'throttled twice',
+      faults: [{ fault: refuse('ThrottlingException'), times: 2 }],
+      ends: 'deleted',
+      requests: { read: 0, write: 3 },
+      leaves: undefined,
+    },
+    {
+      name: 'throttled without end',
+      faults: [{ fault: refuse('ThrottlingException'), times: FOREVER }],
+      ends: 'unavailable',
+      requests: { read: 1, write: ATTEMPTS },
+      leaves: BASE,
+    },
+    {
+      name: 'whose requests are lost without end',
+      faults: [{ fault: { kind: 'lost-request' }, times: FOREVER }],
+      ends: 'unknown',
+      requests: { read: ATTEMPTS, write: ATTEMPTS },
+      leaves: BASE,
+    },
   ]);
-});
 
-test('two who import one row at once are told apart: one made the account', async () => {
-  // The same hash, and another moment: as admin.db has it, so that the hash alone says nothing.
-  const theirs = { ...ALICE, createdAt: '2026-11-24T00:02' };
-  server.inject({ operation: 'PutItem', fault: { kind: 'lost-request' } });
-  server.inject({
-    operation: 'GetItem',
-    fault: { kind: 'error-after' },
-    meanwhile: async () => void (await other.putIfAbsent(theirs)),
-  });
-  expect(await users.putIfAbsent(ALICE)).toEqual({ kind: 'exists' });
-});
+  table('DeleteItem', { ...BASE, ...FIRST }, (users) => users.delete(BASE), [
+    {
+      name: 'that lost to a change',
+      faults: [],
+      ends: 'conflict',
+      requests: { read: 1, write: 1 },
+      leaves: { ...BASE, ...FIRST },
+    },
+  ]);
 
-describe('reads', () => {
-  test('of a table with another key are unavailable, and never a short list', async () => {
-    const client = server.client();
-    const table = `other-${tables++}`;
-    await client.send(
-      new CreateTableCommand({
-        TableName: table,
-        BillingMode: 'PAY_PER_REQUEST',
-        AttributeDefinitions: [{ AttributeName: 'id', AttributeType: 'S' }],
-        KeySchema: [{ AttributeName: 'id', KeyType: 'HASH' }],
-      }),
-    );
-    await client.send(new PutItemCommand({ TableName: table, Item: { id: { S: 'a' } } }));
-    const foreign = new DynamoUserTable(client, { table });
-    for (const call of [() => foreign.page({ limit: 1 }), () => foreign.get('alice')]) {
-      await expect(call()).rejects.toMatchObject({
-        kind: 'unavailable',
-        message: expect.stringContaining(`table "${table}" at AWS has another key than "username"`),
-        try: 'another table with --users-table',
-      });
-    }
-  });
+  table('DeleteItem', { ...BASE, ...RENAMED }, (users) => users.delete(BASE), [
+    {
+      name: 'that lost to another program, which left the ids alone',
+      faults: [],
+      ends: 'conflict',
+      requests: { read: 1, write: 1 },
+      leaves: { ...BASE, ...RENAMED },
+    },
+  ]);
 
-  test('are sent again when the clocks were apart, for the SDK has corrected its own', async () => {
-    server.inject({
-      operation: 'GetItem',
-      fault: { kind: 'refuse', status: 400, code: 'InvalidSignatureException', message: 'Signature expired: 1 < 2' },
-    });
-    expect(await users.get('alice')).toBeUndefined();
-    expect(counter.counts()).toEqual({ read: 2, write: 0 });
-  });
+  table('DeleteItem', THEIRS, (users) => users.delete(BASE), [
+    {
+      name: 'of whom somebody deleted and made anew',
+      faults: [],
+      ends: 'deleted',
+      requests: { read: 1, write: 1 },
+      leaves: THEIRS,
+    },
+  ]);
 
-  test('are sent again', async () => {
-    await other.putIfAbsent(ALICE);
-    server.inject({ operation: 'GetItem', fault: { kind: 'lost-reply' }, times: 2 });
-    server.inject({ operation: 'Scan', fault: refuse('ThrottlingException') });
-    expect(await users.get('alice')).toEqual(ALICE);
-    expect((await users.page({ limit: 5 })).users).toHaveLength(1);
-    expect(counter.counts()).toEqual({ read: 5, write: 0 });
-  });
+  table('DeleteItem', undefined, (users) => users.delete(BASE), [
+    {
+      name: 'of whom somebody deleted',
+      faults: [],
+      ends: 'deleted',
+      requests: { read: 1, write: 1 },
+      leaves: undefined,
+    },
+  ]);
 
-  test.each([
-    { name: 'a missing table', code: 'ResourceNotFoundException', hint: /deployment create/, message: /no table/ },
-    { name: 'throttling', code: 'ThrottlingException', hint: /in a minute/, message: /ThrottlingException/ },
-    { name: 'no rights', code: 'AccessDeniedException', hint: /credentials/, message: /refuses it/ },
-    { name: 'a wrong key', code: 'UnrecognizedClientException', hint: /credentials/, message: /refuses it/ },
-  ])('$name is unavailable, and says what to do', async ({ code, hint, message }) => {
-    server.inject({ operation: 'Scan', fault: refuse(code), times: FOREVER });
-    const failure = await users.page({ limit: 5 }).catch((error: unknown) => error);
-    expect(failure).toMatchObject({
-      kind: 'unavailable',
-      message: expect.stringMatching(message),
-      try: expect.stringMatching(hint),
-    });
-  });
+  table('DeleteItem', ALICE, (users) => users.delete(ALICE), [
+    {
+      name: 'of an account without write ids',
+      faults: [{ fault: { kind: 'lost-reply' } }],
+      ends: 'deleted',
+      requests: { read: 1, write: 1 },
+      leaves: undefined,
+    },
+  ]);
+
+  table('DeleteItem', BASE, (users) => users.delete(BASE), [
+    {
+      name: 'repeated, and refused because of its own first copy',
+      repeats: 1,
+      faults: [],
+      ends: 'deleted',
+      requests: { read: 1, write: 1 },
+      leaves: undefined,
+    },
+    {
+      name: 'repeated, and the second copy is throttled',
+      repeats: 1,
+      faults: [{ fault: refuse('ThrottlingException'), after: 1 }],
+      ends: 'deleted',
+      requests: { read: 1, write: 2 },
+      leaves: undefined,
+    },
+    {
+      name: 'repeated, and throttled without end after its first copy',
+      repeats: 1,
+      faults: [{ fault: refuse('ThrottlingException'), after: 1, times: FOREVER }],
+      ends: 'deleted',
+      requests: { read: 1, write: ATTEMPTS },
+      leaves: undefined,
+    },
+    {
+      name: 'repeated, and the account was made anew before the look: the new one stays',
+      repeats: 1,
+      faults: [],
+      reads: [{ fault: { kind: 'error-after' }, meanwhile: async () => void (await other.putIfAbsent(THEIRS)) }],
+      ends: 'deleted',
+      requests: { read: 2, write: 1 },
+      leaves: THEIRS,
+    },
+  ]);
 });

@@ -1,34 +1,43 @@
-import { messageOf } from '../failure.ts';
-import { isRetryable, Retries, type RetriesOptions } from '../retry.ts';
+import { settle, settleDelete, writesOver } from '../databases/write-ids.ts';
+import { JavumboError } from '../failure.ts';
+import type { Random } from '../random.ts';
+import { Retries, type RetriesOptions } from '../retry.ts';
+import { settledWrite } from '../settled-write.ts';
 import {
   type ChangeOutcome,
   type PutUserOutcome,
-  sameItem,
   type UserChanges,
   type UserItem,
   type UserPage,
   type UserTable,
+  writtenOf,
 } from './user-table.ts';
 
+// An item of up to 1 KB is written as one unit; eight ids leave it well below.
+const LISTED_MAX = 8;
+
+/** What was read of an account; `item` undefined: there is none. */
+interface Read {
+  readonly item: UserItem | undefined;
+}
+
 /**
- * Sends failed requests again, and settles writes whose reply was lost.
+ * Sends failed requests again, and settles writes whose fate is in doubt by their write ids, as databases are settled
+ * (settled-write.ts, databases/write-ids.ts). It puts the ids there: each change carries its own before those of the item
+ * that it changes, and compares them too, so that no item ever becomes again what it was.
  *
- * A request that certainly changed nothing is sent again as it is. When it may have landed, a read decides: what the write
- * would have left there → done; anything that cannot be told → `unknown`. Only a change of an account that still is what
- * was read is sent again then: once one attempt has landed, its condition never holds again, so that a second one, or the
- * first one arriving late, is refused. A create has no such condition. Where nobody is there any more, it may have landed
- * and been deleted since, and sending it again would bring back whom somebody deleted: `unknown`.
- *
- * Two answers are true of the end and silent about the way there: `exists` after a doubt (this create may have come first,
- * and was deleted before that account was made), and `deleted` after one (somebody else's delete may have come first).
+ * A create in doubt is never sent again where nobody is: it may have landed and been deleted since, and would bring back
+ * whom somebody deleted. A delete leaves nothing that carries its id. `deleted`: whom its caller read is not there any more.
  */
 export class RetryingUserTable implements UserTable {
   readonly #inner: UserTable;
   readonly #retries: Retries;
+  readonly #random: Random;
 
   constructor(inner: UserTable, options: RetriesOptions) {
     this.#inner = inner;
     this.#retries = new Retries(options);
+    this.#random = options.random;
   }
 
   get(username: string): Promise<UserItem | undefined> {
@@ -39,88 +48,102 @@ export class RetryingUserTable implements UserTable {
     return this.#retries.repeated(() => this.#inner.page(options));
   }
 
-  putIfAbsent(item: UserItem): Promise<PutUserOutcome> {
-    return this.#settled<PutUserOutcome>(
-      item.username,
-      () => this.#inner.putIfAbsent(item),
-      (current) => {
-        if (current === undefined) return undefined;
-        if (current.createdAt !== item.createdAt) return { kind: 'exists' };
-        // Its salt is 16 random bytes, so nobody else made this one at that moment. The name may have been changed since.
-        return current.passwordHash === item.passwordHash ? { kind: 'created' } : undefined;
+  async putIfAbsent(item: UserItem): Promise<PutUserOutcome> {
+    // A caller that will have to name the item without reading it brings its own list.
+    const [own, ...before] = item.writes ?? writesOver(undefined, this.#random.hex(16), LISTED_MAX);
+    if (own === undefined) throw new JavumboError('internal', `create user "${item.username}" without a write id`);
+    const carrying = { ...item, writes: [own, ...before] };
+    let refusedBy: UserItem | undefined;
+    return settledWrite<PutUserOutcome, Read>(
+      {
+        send: async () => {
+          const outcome = await this.#inner.putIfAbsent(carrying);
+          refusedBy = outcome.kind === 'exists' ? outcome.current : undefined;
+          return outcome;
+        },
+        refusal: ({ kind }) => (kind === 'exists' ? 'refusal' : undefined),
+        callerLooks: false,
+        look: async () => ({ item: refusedBy ?? (await this.get(item.username)) }),
+        judge: ({ item: current }, reason) => {
+          switch (settle(own, undefined, current && writtenOf(current), reason)) {
+            case 'committed':
+              return { kind: 'created' };
+            case 'conflict':
+              return { kind: 'exists' };
+            case 'resend':
+              return 'resend';
+            case 'unknown':
+              return 'unknown';
+          }
+        },
       },
+      this.#retries,
     );
   }
 
   replace(base: UserItem, changes: UserChanges): Promise<ChangeOutcome<'replaced'>> {
-    const { name = base.name, passwordHash = base.passwordHash, updatedAt } = changes;
-    const wanted: UserItem = { ...base, name, passwordHash, updatedAt };
-    return this.#settled<ChangeOutcome<'replaced'>>(
+    const own = this.#random.hex(16);
+    const before = writtenOf(base);
+    const carrying = { ...changes, writes: writesOver(before, own, LISTED_MAX) };
+    return this.#changed<'replaced'>(
       base.username,
-      () => this.#inner.replace(base, changes),
-      (current) => {
-        if (current === undefined) return { kind: 'absent' };
-        if (sameItem(current, wanted)) return { kind: 'replaced' };
-        return sameItem(current, base) ? 'send again' : undefined;
-      },
+      () => this.#inner.replace(base, carrying),
+      'replaced',
+      (current, reason) => settle(own, before, current && writtenOf(current), reason),
     );
   }
 
   delete(base: UserItem): Promise<ChangeOutcome<'deleted'>> {
-    return this.#settled<ChangeOutcome<'deleted'>>(
+    const before = writtenOf(base);
+    return this.#changed<'deleted'>(
       base.username,
       () => this.#inner.delete(base),
-      (current) => {
-        if (current === undefined) return { kind: 'deleted' };
-        return sameItem(current, base) ? 'send again' : undefined;
-      },
+      'deleted',
+      (current, reason) => settleDelete(undefined, before, current && writtenOf(current), reason),
     );
   }
 
-  /** `judge`: what an account as it is now says about a write that may have landed; undefined when it says nothing. */
-  async #settled<Outcome extends PutUserOutcome | ChangeOutcome<'replaced'> | ChangeOutcome<'deleted'>>(
+  #changed<Done extends 'replaced' | 'deleted'>(
     username: string,
-    write: () => Promise<Outcome>,
-    judge: (current: UserItem | undefined) => Outcome | 'send again' | undefined,
-  ): Promise<Outcome | { readonly kind: 'unknown'; readonly cause: Error }> {
-    // Set from the first attempt on that may have landed; then a refusal may be this write's own doing.
-    let doubt: Error | undefined;
-    for (let attempt = 1; ; attempt++) {
-      let failure: unknown;
-      try {
-        const outcome = await write();
-        if (outcome.kind === 'created' || outcome.kind === 'replaced' || outcome.kind === 'deleted') return outcome;
-        if (outcome.kind === 'unknown') doubt = outcome.cause;
-        else if (doubt === undefined) return outcome;
-      } catch (error) {
-        if (!isRetryable(error)) {
-          if (doubt === undefined) throw error;
-          return { kind: 'unknown', cause: doubt };
-        }
-        failure = error;
-      }
-      if (doubt !== undefined) {
-        const settled = await this.#look(username, doubt, judge);
-        if (settled !== 'send again') return settled;
-      }
-      if (attempt >= this.#retries.attemptsMax) {
-        if (doubt === undefined) throw failure;
-        return { kind: 'unknown', cause: doubt };
-      }
-      await this.#retries.backOff(attempt);
-    }
-  }
-
-  async #look<Outcome>(
-    username: string,
-    doubt: Error,
-    judge: (current: UserItem | undefined) => Outcome | 'send again' | undefined,
-  ): Promise<Outcome | 'send again' | { readonly kind: 'unknown'; readonly cause: Error }> {
-    try {
-      return judge(await this.get(username)) ?? { kind: 'unknown', cause: doubt };
-    } catch (error) {
-      const cause = new Error(`${messageOf(doubt)}, and then ${messageOf(error)}`, { cause: doubt });
-      return { kind: 'unknown', cause };
-    }
+    send: () => Promise<ChangeOutcome<Done>>,
+    done: Done,
+    settlement: (
+      current: UserItem | undefined,
+      reason: Parameters<typeof settle>[3],
+    ) => ReturnType<typeof settle> | ReturnType<typeof settleDelete>,
+  ): Promise<ChangeOutcome<Done>> {
+    // What the table read to say why it refused need not be read again.
+    let read: Read | undefined;
+    return settledWrite<ChangeOutcome<Done>, Read>(
+      {
+        send: async () => {
+          read = undefined;
+          const outcome = await send();
+          if (outcome.kind === 'absent') read = { item: undefined };
+          if (outcome.kind === 'conflict' && 'current' in outcome && outcome.current !== undefined) {
+            read = { item: outcome.current };
+          }
+          return outcome;
+        },
+        refusal: ({ kind }) => (kind === 'absent' ? 'absence' : kind === 'conflict' ? 'refusal' : undefined),
+        callerLooks: false,
+        look: async () => read ?? { item: await this.get(username) },
+        judge: ({ item: current }, reason) => {
+          switch (settlement(current, reason)) {
+            case 'committed':
+              return { kind: done };
+            case 'conflict':
+              return { kind: current === undefined ? 'absent' : 'conflict' };
+            case 'absent':
+              return { kind: 'absent' };
+            case 'resend':
+              return 'resend';
+            case 'unknown':
+              return 'unknown';
+          }
+        },
+      },
+      this.#retries,
+    );
   }
 }

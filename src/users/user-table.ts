@@ -1,3 +1,6 @@
+import { createHash } from 'node:crypto';
+import { encodeWrites, type Written } from '../databases/write-ids.ts';
+
 /**
  * The port to wherever accounts are kept. One call is one request, and no implementation retries: retrying-user-table.ts
  * does, where every doubt can be settled.
@@ -42,6 +45,8 @@ export interface UserItem {
   /** ISO 8601, as whoever wrote it wrote it: the Python repository's has no zone. */
   readonly createdAt?: string | undefined;
   readonly updatedAt?: string | undefined;
+  /** Ids of its last writes, newest first (databases/write-ids.ts); absent where other programs made it. */
+  readonly writes?: readonly string[] | undefined;
 }
 
 /** What a change sets. An attribute that is absent is left as it is; `updatedAt` always moves. */
@@ -49,28 +54,36 @@ export interface UserChanges {
   readonly name?: string | undefined;
   readonly passwordHash?: string | undefined;
   readonly updatedAt: string;
+  readonly writes?: readonly string[] | undefined;
 }
 
-/** `unknown`: the request may have arrived. An answer, not a failure. */
+/** `exists`: so it does; `current`, where the refusal says it. `unknown`: the request may have arrived. An answer, not a failure. */
 export type PutUserOutcome =
-  | { readonly kind: 'created' | 'exists' }
+  | { readonly kind: 'created' | 'exists'; readonly current?: UserItem | undefined }
   | { readonly kind: 'unknown'; readonly cause: Error };
 
-/** `absent`: there is no such user. `conflict`: there is one, and it is not what the caller read. */
+/** `absent`: there is no such user. `conflict`: there is one, and it is not what the caller read: `current`, where known. */
 export type ChangeOutcome<Done extends string> =
-  | { readonly kind: Done | 'absent' | 'conflict' }
+  | { readonly kind: Done | 'absent' | 'conflict'; readonly current?: UserItem | undefined }
   | { readonly kind: 'unknown'; readonly cause: Error };
 
 /** One page of a list. */
 export interface UserPage {
-  readonly users: readonly Omit<UserItem, 'passwordHash'>[];
+  readonly users: readonly Omit<UserItem, 'passwordHash' | 'writes'>[];
   /** What to call the next page after; undefined on the last. That page may turn out to be empty. */
   readonly next: string | undefined;
 }
 
 /** True where two readings of one account are the same in everything that the port names. */
 export function sameItem(left: UserItem, right: UserItem): boolean {
-  return ATTRIBUTES.every((attribute) => left[attribute] === right[attribute]);
+  const same = ATTRIBUTES.every((attribute) => left[attribute] === right[attribute]);
+  return same && encodeWrites(left.writes ?? []) === encodeWrites(right.writes ?? []);
+}
+
+/** An account as its write ids see it. Its version stands for all that the port names. */
+export function writtenOf(item: UserItem): Written {
+  const attributes = JSON.stringify(ATTRIBUTES.map((attribute) => item[attribute] ?? null));
+  return { version: createHash('sha256').update(attributes).digest('hex').slice(0, 32), writes: item.writes ?? [] };
 }
 
 const ATTRIBUTES = ['username', 'name', 'passwordHash', 'createdAt', 'updatedAt'] as const;

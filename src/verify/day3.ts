@@ -144,14 +144,14 @@ async function endings(assert: Assert, deployment: Deployment, sources: Sources)
 
     // Aged by hand rather than by waiting: what is tested is what an old entry leads to.
     const aged = cache.lookup(username);
-    if (aged !== undefined) cache.age(aged, sources.clock.now() - FIVE_MINUTES_MS - 1_000);
+    if (aged !== undefined) cache.backdate(aged, sources.clock.now() - FIVE_MINUTES_MS - 1_000);
     assertEqual(assert, 'an entry older than the limit is not served unasked', databases.isCached(username), false);
     assertEqual(assert, 'it costs one conditional GET', await gets(() => read(databases)), 1);
     assertEqual(assert, 'and is good for the next five minutes', await gets(() => read(databases)), 0);
 
     await change(elsewhere);
     const outdated = cache.lookup(username);
-    if (outdated !== undefined) cache.age(outdated, sources.clock.now() - FIVE_MINUTES_MS - 1_000);
+    if (outdated !== undefined) cache.backdate(outdated, sources.clock.now() - FIVE_MINUTES_MS - 1_000);
     const current = await deployment.store.head(username);
     await read(databases);
     assertEqual(

@@ -35,7 +35,6 @@ export function day4(deployment: Deployment, sources: Sources, figures: Figures)
 }
 
 async function conflictDetection(assert: Assert, deployment: Deployment, sources: Sources): Promise<void> {
-  const { store } = deployment;
   const reader = deployment.databases({ cacheTtlDefault: 0, caching: false });
   const [first, second] = [deployment.machine(0), deployment.machine(0)];
   try {
@@ -56,7 +55,7 @@ async function conflictDetection(assert: Assert, deployment: Deployment, sources
       const lost = await two.commit();
       assertEqual(assert, 'the second writer gets a conflict', lost.kind, 'conflict');
 
-      const failure = await conflictFailure(store, username, base);
+      const failure = await conflictFailure(username, base, lost.kind === 'conflict' ? lost.seen : undefined);
       assertEqual(assert, 'the conflict names the user', failure.username ?? '', username);
       assertEqual(assert, 'the conflict names the expected version', failure.expectedVersion ?? '', base);
       assertEqual(assert, 'the conflict names the actual version', failure.actualVersion ?? '', winner);

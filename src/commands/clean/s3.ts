@@ -4,6 +4,7 @@ import type { Execute, Invocation } from '../../cli/execute.ts';
 import { formatBytes } from '../../cli/format.ts';
 import { progressOn } from '../../cli/progress.ts';
 import type { ObjectVersion } from '../../databases/object-versions.ts';
+import { TOMBSTONE_BYTES } from '../../databases/tombstone.ts';
 import { usernameOf } from '../../databases/username.ts';
 import type { Deployment } from '../../deployment/deployment.ts';
 import { JavumboError } from '../../failure.ts';
@@ -16,6 +17,7 @@ interface S3Options {
   readonly versions?: boolean;
   readonly minAge?: number;
   readonly dryRun?: boolean;
+  readonly tombstones?: boolean;
   readonly yes?: boolean;
 }
 
@@ -27,9 +29,20 @@ export function registerCleanS3(parent: Command, execute: Execute): void {
     .option('--versions', 'also old versions and delete markers')
     .option('--min-age <duration>', MIN_AGE_HELP, parseAge)
     .option('--dry-run', 'only show what would be removed')
+    .option('--tombstones', 'instead: what deletes have left on an engine that does not compare, older than a day')
     .option('--yes', 'do not ask before removing what is not test data')
     .addHelpText('after', '\nExample:\n  $ javumbo clean s3 --versions --dry-run');
-  command.action((options: S3Options) => execute(command, (invocation) => cleanS3(invocation, options), cleanView));
+  command.action((options: S3Options) =>
+    execute(
+      command,
+      async (invocation) => {
+        if (options.tombstones !== true) return cleanS3(invocation, options);
+        const { cleanTombstones } = await import('./tombstones.ts');
+        return cleanTombstones(invocation, options);
+      },
+      cleanView,
+    ),
+  );
 }
 
 export async function cleanS3(
@@ -51,7 +64,7 @@ export async function cleanS3(
     const prefixes = prefix === undefined ? TEST_KEY_PREFIXES : [prefix];
     const listed = await objectsUnder(objects, prefixes, versions, onProgress);
     const now = context.clock.now();
-    const found = listed.filter(({ lastModified }) => now - lastModified >= minAge);
+    const found = listed.filter((object) => now - object.lastModified >= minAge && !isTombstone(deployment, object));
     const plan = found.map((object) => plannedObject(object, now));
     if (dryRun || found.length === 0) return cleanResult(plan, dryRun);
     progress.done();
@@ -63,6 +76,8 @@ export async function cleanS3(
     const changed = found.filter((object) => !due.includes(object));
     forget(deployment, due);
     const failures = await deleteWhatCan(objects, due, { onProgress, signal: context.signal });
+    // And what a read has fetched meanwhile.
+    forget(deployment, due);
     const reason = 'it was changed or removed after it was listed';
     const failed = [...changed.map((object) => ({ object, reason })), ...failures].map(failedObject);
     return cleanResult(plan, dryRun, failed);
@@ -86,6 +101,12 @@ async function confirmRealData(
   const what = `This deletes ${real.length} objects (${bytes}) from ${where}, and they are no test data`;
   await confirm(context, { what, word: description.bucket ?? 'local', yes });
   return true;
+}
+
+/** Of a real user, on an engine that needs them: `--tombstones` removes those, as they must be. */
+function isTombstone({ removeTombstone }: Deployment, { key, kind, sizeBytes }: ObjectVersion): boolean {
+  if (removeTombstone === undefined || kind !== 'object' || isTestKey(key)) return false;
+  return usernameOf(key) !== undefined && sizeBytes === TOMBSTONE_BYTES;
 }
 
 /** First, since nobody may go on reading from the cache what is deleted. */

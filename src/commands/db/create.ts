@@ -23,7 +23,7 @@ export async function dbCreate(
 ): Promise<WriteReport> {
   refuseTestUser(username);
   return reportWrite(invocation, username, async (databases) => {
-    if (from !== undefined) return storeFile(invocation, databases, username, from, undefined);
+    if (from !== undefined) return storeFile(invocation, databases, username, from, { kind: 'nothing' });
     const { createCollection } = await import('../../anki/collection.ts');
     const { outcome, version, attempts } = await databases.create(username, (database) =>
       createCollection(database, invocation.context),

@@ -48,7 +48,8 @@ export async function dbPull(
   const removePartial = (): void => rmSync(partial, { force: true });
   const progress = progressOn(context, flags.quiet);
   progress.show(`fetching database "${username}"`);
-  const pulled = databases.withFile(username, async (path, { version, sizeBytes }) => {
+  const pulled = databases.withFile(username, async (path, { version, sizeBytes }, damage) => {
+    if (damage !== undefined) invocation.note(`warning: ${damage.message}`);
     progress.show(`writing ${formatBytes(sizeBytes)} to ${file}`);
     signal?.addEventListener('abort', removePartial);
     try {

@@ -1,8 +1,7 @@
 import type { Command } from 'commander';
 import type { Execute, Invocation } from '../../cli/execute.ts';
-import type { StoredDatabase } from '../../databases/store.ts';
+import type { ReplaceOver } from '../../databases/user-databases.ts';
 import { parseUsername } from '../../databases/username.ts';
-import type { Deployment } from '../../deployment/deployment.ts';
 import { JavumboError } from '../../failure.ts';
 import { refuseTestUser } from '../../test-data.ts';
 import { reportWrite, type WriteReport, writeView } from './outcome.ts';
@@ -40,24 +39,18 @@ export async function dbPush(
       try: 'one of the two',
     });
   }
-  return reportWrite(invocation, username, async (databases, deployment) =>
-    storeFile(invocation, databases, username, file, await baseOf(deployment, username, options)),
-  );
+  const over = replaced(username, options);
+  return reportWrite(invocation, username, (databases) => storeFile(invocation, databases, username, file, over));
 }
 
-async function baseOf(
-  { store, cache }: Deployment,
-  username: string,
-  { ifVersion, force }: PushOptions,
-): Promise<StoredDatabase | undefined> {
-  if (force === true) return store.head(username);
-  if (ifVersion === undefined) return undefined;
+function replaced(username: string, { ifVersion, force }: PushOptions): ReplaceOver {
+  if (force === true) return { kind: 'anything' };
+  if (ifVersion === undefined) return { kind: 'nothing' };
   const version = ifVersion.replace(/^"(.*)"$/, '$1');
   if (!/^[\x21\x23-\x7e]+$/.test(version)) {
     throw new JavumboError('usage', `${JSON.stringify(ifVersion)} is not a version`, {
       try: `javumbo db info ${username}`,
     });
   }
-  // The pull that printed the version left it in the cache, with the write ids that the next version should carry on.
-  return cache.find(username, version) ?? { version, writes: [], sizeBytes: 0, lastModified: 0 };
+  return { kind: 'version', version };
 }

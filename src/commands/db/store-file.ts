@@ -2,18 +2,17 @@ import { foreignDatabaseWarnings } from '../../anki/check.ts';
 import { refuseNewerSchema } from '../../anki/refuse-newer-schema.ts';
 import type { Invocation } from '../../cli/execute.ts';
 import type { SqliteDatabase } from '../../databases/sqlite.ts';
-import type { StoredDatabase } from '../../databases/store.ts';
-import type { UpdateResult, UserDatabases } from '../../databases/user-databases.ts';
+import type { ReplaceOver, UpdateResult, UserDatabases } from '../../databases/user-databases.ts';
 
-/** Stores a file as a user's database, over exactly `base` or as a new one, and tells what is doubtful about it. */
+/** Stores a file as a user's database, over what `over` says, and tells what is doubtful about it. */
 export async function storeFile(
   invocation: Invocation,
   databases: UserDatabases,
   username: string,
   file: string,
-  base: StoredDatabase | undefined,
+  over: ReplaceOver,
 ): Promise<Omit<UpdateResult<void>, 'value'>> {
-  return databases.replace(username, base, (path) => copyDatabase(invocation, username, file, path));
+  return databases.replace(username, over, (path) => copyDatabase(invocation, username, file, path));
 }
 
 /** Copies a file as `storeFile` would store it, with the same checks and warnings. */

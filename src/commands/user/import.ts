@@ -106,7 +106,7 @@ async function databaseStorer(invocation: Invocation, dryRun: string | undefined
   const databases = operatorDatabases(deployment, invocation);
   return async (username, file) => {
     try {
-      await storeFile(invocation, databases, username, file, undefined);
+      await storeFile(invocation, databases, username, file, { kind: 'nothing' });
       return true;
     } catch (error) {
       if (error instanceof JavumboError && error.kind === 'conflict') return false;

@@ -49,6 +49,8 @@ interface Facts {
   readonly byValue: ReadonlyMap<string, Operation>;
   /** Deletes that may have deleted something. */
   readonly deletes: readonly Operation[];
+  /** Deletes, and restores that may have put something back: what was there before may be gone afterwards. */
+  readonly resets: readonly Operation[];
 }
 
 /** Everything in a history that cannot be, if every outcome is true. Empty for a sound one. */
@@ -81,7 +83,8 @@ function factsOf({ machines, operations }: History): Facts {
   const described = new Map(machines.map((machine) => [machine.name, machine]));
   const views = operations.flatMap((operation): View[] => {
     const saw = operation.outcome === 'absent' ? NOTHING : operation.saw;
-    if (saw === undefined) return [];
+    // A restore did not look at what is there.
+    if (saw === undefined || operation.kind === 'restore') return [];
     const { cache, stalenessMs = 0 } = described.get(operation.machine) ?? {};
     const sharesCache = machines.filter((machine) => machine.cache === cache).length > 1;
     return [{ ...operation, saw, sharesCache, asOf: promiseOf(operation, stalenessMs) }];
@@ -92,6 +95,9 @@ function factsOf({ machines, operations }: History): Facts {
     final: views.find(({ machine }) => machine === OBSERVER),
     byValue: new Map(operations.flatMap((operation) => (operation.value ? [[operation.value, operation]] : []))),
     deletes: operations.filter(({ kind, outcome }) => kind === 'delete' && mayHaveHappened(outcome)),
+    resets: operations.filter(
+      ({ kind, outcome }) => (kind === 'delete' || kind === 'restore') && mayHaveHappened(outcome),
+    ),
   };
 }
 
@@ -120,7 +126,7 @@ function failures({ operations }: Facts): Anomaly[] {
     .map((operation) => ({ name: 'failed', sentence: 'no operation may end like this', witnesses: [operation] }));
 }
 
-function unexplainedValues({ views, final, byValue, deletes }: Facts): Anomaly[] {
+function unexplainedValues({ views, final, byValue }: Facts): Anomaly[] {
   return views.flatMap((view) =>
     [...new Set(view.saw.values)].flatMap((value): Anomaly[] => {
       const origin = byValue.get(value);
@@ -134,9 +140,6 @@ function unexplainedValues({ views, final, byValue, deletes }: Facts): Anomaly[]
         if (view !== final) return [];
         return [{ name: 'denied', sentence: `${value} was reported as not stored, and is there`, witnesses }];
       }
-      // What it made was deleted, and made by somebody else, before it looked: to its maker a lost race. (write-ids.ts)
-      const creates = origin.kind === 'create' || origin.kind === 'append-or-create';
-      if (creates && origin.outcome === 'conflict' && deletes.some((deleted) => overlap(deleted, origin))) return [];
       return [{ name: 'dirty-read', sentence: `${value} was seen, and never stored`, witnesses }];
     }),
   );
@@ -149,13 +152,13 @@ function doubledValues({ views }: Facts): Anomaly[] {
   });
 }
 
-function missingCommits({ operations, views, final, deletes }: Facts): Anomaly[] {
+function missingCommits({ operations, views, final, resets }: Facts): Anomaly[] {
   const commits = operations.filter(({ value, outcome }) => value !== undefined && outcome === 'committed');
   return commits.flatMap((commit) =>
     views.flatMap((view): Anomaly[] => {
       const { value = '' } = commit;
       if (view.saw.values.includes(value) || !mustKnow(view, commit)) return [];
-      if (deletes.some((deleted) => commit.start < deleted.end && deleted.start < view.end)) return [];
+      if (resets.some((reset) => commit.start < reset.end && reset.start < view.end)) return [];
       const witnesses = [commit, view];
       if (final !== undefined && !final.saw.values.includes(value)) {
         if (view !== final) return [];
@@ -180,28 +183,30 @@ function mustKnow(view: View, earlier: Operation): boolean {
   return !view.sharesCache || ['committed', 'deleted', 'read'].includes(earlier.outcome);
 }
 
-function vanishedStates({ views, deletes }: Facts): Anomaly[] {
+function vanishedStates({ views, resets }: Facts): Anomaly[] {
   return views.flatMap((earlier) =>
     views.flatMap((later): Anomaly[] => {
       if (!mustKnow(later, earlier) || isPrefix(earlier.saw, later.saw)) return [];
-      if (deletes.some(({ start }) => start < later.end)) return [];
+      if (resets.some(({ start }) => start < later.end)) return [];
       return [{ name: 'vanished', sentence: 'what had been seen was not there any more', witnesses: [earlier, later] }];
     }),
   );
 }
 
 /** States are totally ordered: of any two, one is the other with more appended, and its counter is not behind. */
-function forkedStates({ views, byValue, deletes }: Facts): Anomaly[] {
+function forkedStates({ views, byValue, resets }: Facts): Anomaly[] {
   return views.flatMap((one, index) =>
     views.slice(index + 1).flatMap((other): Anomaly[] => {
       if (isPrefix(one.saw, other.saw) || isPrefix(other.saw, one.saw)) return [];
-      if (deletes.length > 0) {
+      if (resets.length > 0) {
         // A database made anew begins with the value of whoever made it. One whose maker was still trying when it was
         // deleted may have been made twice.
         const [born, otherBorn] = [one.saw.values[0] ?? '', other.saw.values[0] ?? ''];
         const maker = byValue.get(born);
         if (born !== otherBorn || maker === undefined) return [];
-        if (deletes.some((deleted) => overlap(deleted, maker))) return [];
+        if (resets.some((deleted) => overlap(deleted, maker))) return [];
+        const last = Math.max(one.end, other.end);
+        if (resets.some(({ kind, start }) => kind === 'restore' && start < last)) return [];
       }
       return [{ name: 'forked', sentence: 'neither of two states came after the other', witnesses: [one, other] }];
     }),
@@ -216,7 +221,7 @@ function isPrefix(a: State, b: State): boolean {
   return a.count <= b.count && a.values.every((value, index) => value === b.values[index]);
 }
 
-function miscounts({ operations, views, deletes }: Facts): Anomaly[] {
+function miscounts({ operations, views, resets }: Facts): Anomaly[] {
   const increments = operations.filter(({ kind }) => kind === 'increment');
   const committed = increments.filter(({ outcome }) => outcome === 'committed');
   const possible = increments.filter(({ outcome }) => mayHaveHappened(outcome));
@@ -228,13 +233,13 @@ function miscounts({ operations, views, deletes }: Facts): Anomaly[] {
       return [{ name: 'extra-increment', sentence, witnesses: [...attempted, view] }];
     }
     const known = committed.filter((increment) => mustKnow(view, increment));
-    if (deletes.length > 0 || count >= known.length) return [];
+    if (resets.length > 0 || count >= known.length) return [];
     const sentence = `the counter is at ${count}, and ${known.length} had counted`;
     return [{ name: 'lost-increment', sentence, witnesses: [...known, view] }];
   });
   const twins = committed.flatMap((one, index) =>
     committed.slice(index + 1).flatMap((other): Anomaly[] => {
-      if (deletes.length > 0 || one.saw === undefined || one.saw.count !== other.saw?.count) return [];
+      if (resets.length > 0 || one.saw === undefined || one.saw.count !== other.saw?.count) return [];
       const sentence = `both counted on from ${one.saw.count}`;
       return [{ name: 'lost-increment', sentence, witnesses: [one, other] }];
     }),
@@ -242,14 +247,19 @@ function miscounts({ operations, views, deletes }: Facts): Anomaly[] {
   return [...anomalies, ...twins];
 }
 
-function resurrections({ views, byValue, deletes }: Facts): Anomaly[] {
+function resurrections({ views, byValue, deletes, resets }: Facts): Anomaly[] {
   return deletes
     .filter(({ outcome }) => outcome === 'deleted')
     .flatMap((deleted) =>
       views.flatMap((view): Anomaly[] => {
         if (!mustKnow(view, deleted)) return [];
-        const origin = view.saw.values.map((value) => byValue.get(value)).find((op) => op && op.end < deleted.start);
+        const before = (value: string): boolean =>
+          (byValue.get(value)?.end ?? Number.POSITIVE_INFINITY) < deleted.start ||
+          views.some(({ end, saw }) => end < deleted.start && saw.values.includes(value));
+        const origin = byValue.get(view.saw.values.find(before) ?? '');
         if (origin === undefined) return [];
+        // Brought back on purpose, from a backup.
+        if (resets.some(({ kind, end }) => kind === 'restore' && end > deleted.start)) return [];
         const sentence = `${origin.value} had been deleted`;
         return [{ name: 'resurrected', sentence, witnesses: [origin, deleted, view] }];
       }),

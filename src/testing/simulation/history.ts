@@ -10,6 +10,8 @@ export interface State {
  * - `session` is an append that keeps its session open for a while, and does not try again.
  * - `foreign` is an append by another program, which compares as it should and knows nothing of write ids.
  * - `no-op` changes nothing, `throwing` appends and then throws.
+ * - `push` is an append in a copy that was pulled, over exactly the version that it was.
+ * - `restore` puts back what was there when its machine last made a backup, whatever is there now.
  * - `read` looks once; `held-read` opens a session and looks later.
  */
 export type OperationKind =
@@ -18,6 +20,8 @@ export type OperationKind =
   | 'append-or-create'
   | 'session'
   | 'foreign'
+  | 'push'
+  | 'restore'
   | 'increment'
   | 'no-op'
   | 'throwing'
@@ -55,7 +59,7 @@ export interface Operation {
   /** What it adds, or would. */
   readonly value?: string | undefined;
   readonly outcome: OperationOutcome;
-  /** What it found, before its own change; of an edit that ran several times, what the last run found. */
+  /** What it found, before its own change; of an edit that ran several times, what the last run found; of a restore, what it puts back. */
   readonly saw?: State | undefined;
 }
 

@@ -1,13 +1,17 @@
+import { chmodSync, utimesSync } from 'node:fs';
+import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { betterSqlite } from '../../databases/better-sqlite.ts';
 import { DatabaseCache } from '../../databases/cache.ts';
-import { openWorkingCopy, type SqliteDatabase } from '../../databases/sqlite.ts';
+import { damageDigit } from '../../databases/faulty-store.ts';
+import { openReadOnly, openWorkingCopy, type SqliteDatabase } from '../../databases/sqlite.ts';
 import type { DatabaseStore } from '../../databases/store.ts';
 import { UserDatabases } from '../../databases/user-databases.ts';
 import { JavumboError } from '../../failure.ts';
 import type { Random } from '../../random.ts';
 import type { MachineDescription, Operation, OperationKind, OperationOutcome, State } from './history.ts';
 import type { Scheduler } from './scheduler.ts';
+import type { SetClock } from './settable-clock.ts';
 
 export const USER = 'alice';
 
@@ -27,7 +31,12 @@ export interface MachineOptions {
   readonly scheduler: Scheduler;
   readonly random: Random;
   readonly plan: readonly PlannedOperation[];
+  readonly pauseMs?: number | undefined;
   readonly crashes: () => boolean;
+  /** The clock of the machine, which its processes share. */
+  readonly clock: SetClock;
+  readonly cacheIsDamaged: () => boolean;
+  readonly clockIsSet: () => boolean;
   readonly record: (operation: Operation) => void;
   /** Told what was thrown where nothing like it may be. */
   readonly onDefect: (error: unknown) => void;
@@ -36,6 +45,8 @@ export interface MachineOptions {
 interface Ended {
   readonly outcome: OperationOutcome;
 }
+
+const BOOT = 'simulation';
 
 // As long as a few requests.
 const HELD_MS = 30;
@@ -53,6 +64,8 @@ export class Machine {
   #saw: State | undefined;
   #current: { readonly planned: PlannedOperation; readonly start: number } | undefined;
   #open: SqliteDatabase | undefined;
+  /** Whether this machine has made its backup. */
+  #backup: State | undefined;
 
   constructor(options: MachineOptions) {
     this.#options = options;
@@ -69,8 +82,8 @@ export class Machine {
   }
 
   #boot(): UserDatabases {
-    const { cacheRoot: root, store, scheduler: clock, random, description } = this.#options;
-    const cache = new DatabaseCache({ root, deployment: 'simulation', clock, random });
+    const { cacheRoot: root, store, clock, random, description } = this.#options;
+    const cache = new DatabaseCache({ root, deployment: 'simulation', clock, random, boot: BOOT });
     return new UserDatabases({
       store,
       cache,
@@ -94,7 +107,9 @@ export class Machine {
   async #work(): Promise<void> {
     const { scheduler } = this.#options;
     for (let planned = this.#waiting.shift(); planned !== undefined; planned = this.#waiting.shift()) {
-      await scheduler.sleep(PAUSE_MS);
+      await scheduler.sleep(this.#options.pauseMs ?? PAUSE_MS);
+      if (this.#options.clockIsSet()) this.#options.clock.set(this.#options.random);
+      if (this.#options.cacheIsDamaged()) await this.#damageCache();
       this.#saw = undefined;
       this.#current = { planned, start: scheduler.monotonic() };
       let outcome: OperationOutcome;
@@ -153,6 +168,10 @@ export class Machine {
         return this.#session(value);
       case 'foreign':
         return this.#foreign(value);
+      case 'push':
+        return this.#push(value);
+      case 'restore':
+        return this.#restore();
       case 'read':
         return this.#databases.read(USER, ({ database }) => {
           this.#saw = stateOf(database);
@@ -201,6 +220,57 @@ export class Machine {
     database.close();
     const condition = { kind: 'version', version: found.version } as const;
     return { outcome: (await network.put(USER, path, { condition, writes: [] })).kind };
+  }
+
+  async #push(value: string): Promise<Ended> {
+    const path = this.#ownFile('pushed');
+    const version = await this.#pull(path);
+    const database = openWorkingCopy(betterSqlite, path);
+    this.#saw = stateOf(database);
+    append(database, value);
+    database.close();
+    await this.#options.scheduler.sleep(HELD_MS);
+    return this.#databases.replace(USER, { kind: 'version', version }, (to) => copyFile(path, to));
+  }
+
+  async #restore(): Promise<Ended> {
+    const path = this.#ownFile('backup');
+    if (this.#backup === undefined) {
+      await this.#pull(path);
+      const database = openReadOnly(betterSqlite, path);
+      const backup = stateOf(database);
+      database.close();
+      this.#backup = backup;
+      await this.#options.scheduler.sleep(HELD_MS);
+    }
+    this.#saw = this.#backup;
+    return this.#databases.replace(USER, { kind: 'anything' }, (to) => copyFile(path, to));
+  }
+
+  #ownFile(name: string): string {
+    const { cacheRoot, description } = this.#options;
+    return join(cacheRoot, `${description.name}-${name}.anki2`);
+  }
+
+  /** The bytes as they are stored, and the version that they are. */
+  #pull(to: string): Promise<string> {
+    return this.#databases.withFile(USER, async (path, { version }) => {
+      await copyFile(path, to);
+      return version;
+    });
+  }
+
+  /** Time passes, and with it a bit on this machine's disk. */
+  async #damageCache(): Promise<void> {
+    const { cacheRoot: root, clock, random } = this.#options;
+    const entry = new DatabaseCache({ root, deployment: 'simulation', clock, random, boot: BOOT }).lookup(USER);
+    if (entry === undefined) return;
+    await damageDigit(entry.path, random);
+    chmodSync(entry.path, 0o400);
+    // Its time of use is the modification time, which damage does not move.
+    utimesSync(entry.path, entry.usedAt / 1000, entry.usedAt / 1000);
+    // It is found by the next process.
+    this.#databases = this.#boot();
   }
 
   async #heldRead(): Promise<Ended> {

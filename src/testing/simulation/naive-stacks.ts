@@ -11,10 +11,13 @@ import type {
   PutOptions,
   PutOutcome,
   StoredDatabase,
+  Trace,
 } from '../../databases/store.ts';
 import { JavumboError } from '../../failure.ts';
+import type { Random } from '../../random.ts';
 import type { RetriesOptions } from '../../retry.ts';
 import type { AnomalyName } from './checker.ts';
+import type { SetClock } from './settable-clock.ts';
 import type { Stack } from './simulate.ts';
 
 /** A way to store databases that somebody might well have written, and what comes of it. */
@@ -58,14 +61,81 @@ export const NAIVE_STACKS: readonly NaiveStack[] = [
     caughtBy: 'lost',
   },
   {
-    name: 'a refusal after a lost reply is a conflict',
+    name: 'a refusal after a lost reply is believed',
     stack: {
       client: sending(async (network, request) => {
         const outcome = await putOrNothing(network, request);
-        return outcome === undefined || outcome.kind === 'unknown' ? 'again' : outcome;
+        return outcome === undefined || outcome.kind === 'unknown' ? 'again' : believed(outcome);
       }),
     },
     caughtBy: 'doubled',
+  },
+  {
+    name: 'a refusal is believed',
+    stack: {
+      client: (network, options) => {
+        const sound = new RetryingDatabaseStore(network, options);
+        return new WithPut(sound, async (request) => believed(await sound.put(...request)));
+      },
+    },
+    caughtBy: 'doubled',
+    profile: 'repeated requests',
+  },
+  {
+    name: 'what was turned away did not happen',
+    stack: {
+      client: (network, options) => {
+        const sound = new RetryingDatabaseStore(network, options);
+        return new WithPut(sound, async (request) => {
+          const outcome = await putOrNothing(network, request);
+          if (outcome === undefined) throw new JavumboError('unavailable', 'slow down', { retryable: true });
+          return outcome.kind === 'unknown' ? sound.put(...request) : outcome;
+        });
+      },
+    },
+    caughtBy: 'denied',
+    profile: 'repeated requests',
+  },
+  {
+    name: 'a create in doubt is sent again after a while',
+    stack: {
+      client: (network, options) => {
+        const sound = new RetryingDatabaseStore(network, options);
+        return new WithPut(sound, async (request) => {
+          if (request[2].condition.kind !== 'absent') return sound.put(...request);
+          const outcome = await putOrNothing(network, request);
+          if (outcome !== undefined && outcome.kind !== 'unknown') return outcome;
+          await options.clock.sleep(60);
+          return sound.put(...request);
+        });
+      },
+    },
+    caughtBy: 'resurrected',
+    profile: 'creates and deletes',
+  },
+  {
+    name: 'a DELETE on an engine that does not compare',
+    stack: { engine: deletingWhateverIsThere, client: retrying },
+    caughtBy: 'forked',
+    profile: 'deletes',
+  },
+  {
+    name: 'commits of equal bytes have equal versions',
+    stack: { client: retrying, random: withoutUniqueCounters },
+    caughtBy: 'forked',
+    profile: 'restores',
+  },
+  {
+    name: 'bytes are believed as they come',
+    stack: { client: (network, options) => new WithoutDigests(new RetryingDatabaseStore(network, options)) },
+    caughtBy: 'phantom',
+    profile: 'damage',
+  },
+  {
+    name: 'an entry is as old as the wall clock says',
+    stack: { client: retrying, clock: (clock) => new WallClockAlone(clock) },
+    caughtBy: 'stale-read',
+    profile: 'clocks that are set',
   },
   {
     name: 'a lost reply is a success',
@@ -94,20 +164,6 @@ export const NAIVE_STACKS: readonly NaiveStack[] = [
     },
     caughtBy: 'denied',
     profile: 'no patience',
-  },
-  {
-    name: 'an equal version is one’s own',
-    stack: {
-      client: sending(async (network, request) => {
-        const outcome = await putOrNothing(network, request);
-        if (outcome?.kind === 'committed') return outcome;
-        const current = await network.head(request[0]);
-        const own = versionOf(await readFile(request[1]));
-        if (current?.version === own) return { kind: 'committed', version: own };
-        return outcome?.kind === 'conflict' ? outcome : 'again';
-      }),
-    },
-    caughtBy: 'lost-increment',
   },
   {
     name: 'a failed put leaves its file in the cache',
@@ -155,6 +211,10 @@ class WithPut implements DatabaseStore {
     return this.#inner.head(username);
   }
 
+  trace(username: string): Promise<Trace> {
+    return this.#inner.trace(username);
+  }
+
   delete(username: string, options?: DeleteOptions): Promise<DeleteOutcome> {
     return this.#inner.delete(username, options);
   }
@@ -198,6 +258,66 @@ async function putOrNothing(network: DatabaseStore, request: PutRequest): Promis
 
 function versionOf(bytes: Buffer): string {
   return createHash('sha256').update(bytes).digest('hex');
+}
+
+/** Says that somebody looked. */
+function believed(outcome: PutOutcome): PutOutcome {
+  if (outcome.kind !== 'conflict') return outcome;
+  return { ...outcome, seen: { kind: 'database', version: 'another', writes: [], sizeBytes: 1, lastModified: 0 } };
+}
+
+/** Ceph RGW 16. */
+function deletingWhateverIsThere(memory: DatabaseStore): DatabaseStore {
+  return {
+    get: (...call) => memory.get(...call),
+    head: (...call) => memory.head(...call),
+    trace: (...call) => memory.trace(...call),
+    put: (...call) => memory.put(...call),
+    list: (...call) => memory.list(...call),
+    delete: (username) => memory.delete(username),
+  };
+}
+
+/** What gives each commit counters of its own gives all of them the same. */
+function withoutUniqueCounters(random: Random): Random {
+  return { fraction: () => random.fraction(), hex: (bytes) => (bytes === 4 ? '00000001' : random.hex(bytes)) };
+}
+
+/** Nobody kept what the content was. */
+class WithoutDigests extends WithPut {
+  constructor(sound: DatabaseStore) {
+    super(sound, ([username, source, { condition, writes }]) => sound.put(username, source, { condition, writes }));
+  }
+
+  override async get(username: string, destination: string, options?: GetOptions): Promise<GetResult> {
+    const result = await super.get(username, destination, options);
+    return result.kind === 'found' ? { ...result, digest: undefined } : result;
+  }
+}
+
+/** A clock that cannot be told from one that was never set. */
+class WallClockAlone implements SetClock {
+  readonly #clock: SetClock;
+
+  constructor(clock: SetClock) {
+    this.#clock = clock;
+  }
+
+  now(): number {
+    return this.#clock.now();
+  }
+
+  monotonic(): number {
+    return this.#clock.now();
+  }
+
+  sleep(milliseconds: number): Promise<void> {
+    return this.#clock.sleep(milliseconds);
+  }
+
+  set(random: Random): void {
+    this.#clock.set(random);
+  }
 }
 
 /** Shows its machine, once, the bytes that the store did not take. */

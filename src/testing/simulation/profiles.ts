@@ -1,4 +1,5 @@
 import type { Fault, StoreOperation } from '../../databases/faulty-store.ts';
+import type { DeletionKind } from '../../databases/tombstone.ts';
 import type { OperationKind } from './history.ts';
 
 /** What machines do and what is done to them, in one kind of weather. */
@@ -14,6 +15,16 @@ export interface Profile {
   /** Each time a machine is about to go on. */
   readonly crashProbability: number;
   readonly attemptsMax: number;
+  /** How the engine deletes. */
+  readonly deletion?: DeletionKind;
+  /** Each time before an operation: a digit in a cached file changes. */
+  readonly cacheDamageProbability?: number;
+  /** Each time before an operation: somebody sets the clock of the machine. */
+  readonly clockJumpProbability?: number;
+  /** What machines allow, if not what they usually do. */
+  readonly stalenessMs?: readonly number[];
+  /** Between two operations of a machine, if not next to nothing. */
+  readonly pauseMs?: number;
 }
 
 const ALL: readonly StoreOperation[] = ['get', 'head', 'put', 'delete', 'list'];
@@ -33,9 +44,19 @@ const lostReply = (probability: number, operations = ALL): Fault => ({
 const lateRequest = (probability: number, creates: boolean): Fault => ({
   name: 'late-request',
   direction: 'upstream',
-  operations: ['put'],
+  operations: ['put', 'delete'],
   probability,
   creates,
+});
+const repeated = (probability: number): readonly Fault[] => [
+  { name: 'repeated-request', direction: 'upstream', operations: ['put', 'delete'], probability },
+  { name: 'throttled-repeat', direction: 'upstream', operations: ['put', 'delete'], probability: probability / 2 },
+];
+const damagedReply = (probability: number): Fault => ({
+  name: 'damaged-reply',
+  direction: 'downstream',
+  operations: ['get'],
+  probability,
 });
 const contended = (probability: number): Fault => ({
   name: 'contended',
@@ -64,6 +85,7 @@ const WORK: Profile['weights'] = {
   throwing: 1,
   read: 4,
   'held-read': 1,
+  push: 1,
 };
 
 const CALM: Profile = {
@@ -128,5 +150,53 @@ export const PROFILES: readonly Profile[] = [
     name: 'deletes',
     faults: [lostRequest(0.1), lateRequest(0.15, false), contended(0.05), lostReply(0.2), ...delays(0.1)],
     weights: { ...WORK, create: 2, 'append-or-create': 3, delete: 3 },
+  },
+  { ...CALM, name: 'repeated requests', faults: [...delays(0.1), ...repeated(0.3), lostReply(0.1, ['put'])] },
+  {
+    ...CALM,
+    name: 'repeated requests and deletes',
+    // Last, so that nobody gets between two copies: what is deleted there, nobody can tell. (docs/consistency.md)
+    faults: [...delays(0.1), lateRequest(0.1, false), lostReply(0.1), ...repeated(0.25)],
+    weights: { ...WORK, create: 2, 'append-or-create': 3, delete: 3 },
+  },
+  // A late create is refused by the tombstone.
+  {
+    ...CALM,
+    name: 'deletes on an engine that does not compare',
+    faults: [lostRequest(0.1), lateRequest(0.2, true), ...repeated(0.1), lostReply(0.15), ...delays(0.1)],
+    weights: { ...WORK, create: 2, 'append-or-create': 3, delete: 3 },
+    deletion: 'tombstone',
+  },
+  // An absence that comes back is what a create waits for.
+  {
+    ...CALM,
+    name: 'creates and deletes',
+    faults: [...delays(0.2), lostReply(0.35, ['put']), lateRequest(0.05, false)],
+    weights: { create: 6, delete: 5, read: 6, append: 1 },
+  },
+  // What was there comes back, and with it whatever a late request was waiting for.
+  {
+    ...CALM,
+    name: 'restores',
+    faults: [lateRequest(0.3, true), ...repeated(0.05), lostReply(0.1), ...delays(0.2)],
+    weights: { ...WORK, restore: 5, increment: 0 },
+    attemptsMax: 2,
+  },
+  {
+    ...CALM,
+    name: 'damage',
+    faults: [damagedReply(0.15), lostReply(0.05), ...delays(0.1)],
+    cacheDamageProbability: 0.15,
+    // A process that has seen that a cached file is sound does not look again.
+    sharesCaches: false,
+  },
+  {
+    ...CALM,
+    name: 'clocks that are set',
+    faults: [lostReply(0.05), ...delays(0.2)],
+    weights: { ...WORK, read: 8 },
+    clockJumpProbability: 0.5,
+    stalenessMs: [200],
+    pauseMs: 150,
   },
 ];

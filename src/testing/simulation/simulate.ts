@@ -17,6 +17,8 @@ import { type History, type MachineDescription, OBSERVER, type Operation, type O
 import { append, Machine, makeTables, type PlannedOperation, stateOf, USER } from './machine.ts';
 import { PROFILES, type Profile } from './profiles.ts';
 import { Scheduler } from './scheduler.ts';
+import { type SetClock, SettableClock } from './settable-clock.ts';
+import { Successors } from './successors.ts';
 
 /** What stands between a machine and the databases. The sound one is the program's own; the others must be caught. */
 export interface Stack {
@@ -24,6 +26,9 @@ export interface Stack {
   readonly engine?: ((memory: DatabaseStore) => DatabaseStore) | undefined;
   /** Over the network, for one machine. */
   readonly client: (network: DatabaseStore, options: RetriesOptions) => DatabaseStore;
+  /** Over the clock and the chance of one machine. */
+  readonly clock?: ((clock: SetClock) => SetClock) | undefined;
+  readonly random?: ((random: Random) => Random) | undefined;
 }
 
 export const SOUND_STACK: Stack = { client: (network, options) => new RetryingDatabaseStore(network, options) };
@@ -36,7 +41,8 @@ export interface Simulation {
   /** What was thrown by operations that `failed`. */
   readonly defects: readonly unknown[];
   readonly fired: Readonly<Record<FaultName, number>>;
-  readonly landedLate: number;
+  /** How often a request that a fault struck had its effect. */
+  readonly landed: Readonly<Record<FaultName, number>>;
 }
 
 const ROUND_TRIP_MS = 10;
@@ -65,12 +71,13 @@ export async function simulate(seed: number, stack: Stack = SOUND_STACK): Promis
 async function simulateIn(directory: string, seed: number, stack: Stack): Promise<Simulation> {
   const profile = profileOf(seed);
   // Each part has its own chance: what one of them asks for does not shift the others.
-  const [forPlan, forTurns, forFaults, forCrashes, forMachines] = [1, 2, 3, 4, 5].map((part) =>
+  const [forPlan, forTurns, forFaults, forCrashes, forMachines, forMishaps] = [1, 2, 3, 4, 5, 6].map((part) =>
     seededRandom(seed * 8 + part),
-  ) as [Random, Random, Random, Random, Random];
+  ) as [Random, Random, Random, Random, Random, Random];
+  const random = stack.random?.(forMachines) ?? forMachines;
   const scheduler = new Scheduler(forTurns);
-  const memory = new MemoryDatabaseStore(scheduler);
-  const { faults, attemptsMax, crashProbability } = profile;
+  const { faults, attemptsMax, crashProbability, deletion = 'condition' } = profile;
+  const memory = new MemoryDatabaseStore(scheduler, { deletion });
   const faulty = new FaultyDatabaseStore(stack.engine?.(memory) ?? memory, {
     faults,
     random: forFaults,
@@ -85,19 +92,29 @@ async function simulateIn(directory: string, seed: number, stack: Stack): Promis
   if (!profile.startsEmpty) operations.push(await makeDatabase(memory, directory, scheduler, values()));
 
   const machines = machinesOf(profile, forPlan);
+  const clocks = new Map<string, SetClock>();
+  const successors = new Successors();
   for (const description of machines) {
     const cacheRoot = join(directory, description.cache);
     mkdirSync(cacheRoot, { recursive: true, mode: 0o700 });
     const policy = { attemptsMax, backoffMs: 20, backoffMaxMs: 100 };
+    const settable = new SettableClock(scheduler);
+    const clock = clocks.get(description.cache) ?? stack.clock?.(settable) ?? settable;
+    clocks.set(description.cache, clock);
+    const client = stack.client(network, { clock: scheduler, random, policy });
     new Machine({
       description,
       cacheRoot,
-      store: stack.client(network, { clock: scheduler, random: forMachines, policy }),
+      store: successors.watching(client, description.name),
+      clock,
       network,
       scheduler,
-      random: forMachines,
+      random,
       plan: planOf(profile, forPlan, values),
+      pauseMs: profile.pauseMs,
       crashes: () => forCrashes.fraction() < crashProbability,
+      cacheIsDamaged: () => forMishaps.fraction() < (profile.cacheDamageProbability ?? 0),
+      clockIsSet: () => forMishaps.fraction() < (profile.clockJumpProbability ?? 0),
       record: (operation) => operations.push(operation),
       onDefect: (error) => defects.push(error),
     }).start();
@@ -107,16 +124,20 @@ async function simulateIn(directory: string, seed: number, stack: Stack): Promis
   operations.push(await observe(memory, directory, scheduler));
 
   const history = { machines, operations };
-  const [fired, landedLate] = [faulty.fired(), faulty.landedLate()];
-  return { seed, profile, history, anomalies: check(history), defects, fired, landedLate };
+  const [fired, landed] = [faulty.fired(), faulty.landed()];
+  const anomalies = [...check(history), ...successors.anomalies()];
+  return { seed, profile, history, anomalies, defects, fired, landed };
 }
 
-function machinesOf({ sharesCaches }: Profile, random: Random): MachineDescription[] {
+function machinesOf(
+  { sharesCaches, stalenessMs: allowed = STALENESS_MS }: Profile,
+  random: Random,
+): MachineDescription[] {
   const descriptions: MachineDescription[] = [];
   const count = 3 + Math.floor(random.fraction() * 3);
   for (let number = 1; number <= count; number++) {
     const neighbour = sharesCaches && random.fraction() < 0.4 ? descriptions.at(-1)?.cache : undefined;
-    const stalenessMs = pick(STALENESS_MS, random);
+    const stalenessMs = pick(allowed, random);
     descriptions.push({ name: `m${number}`, cache: neighbour ?? `c${number}`, stalenessMs });
   }
   return descriptions;
@@ -128,7 +149,9 @@ function planOf({ weights }: Profile, random: Random, values: () => string): Pla
   );
   return Array.from({ length: OPERATIONS_PER_MACHINE }, () => {
     const kind = pick(kinds, random);
-    const value = ['increment', 'no-op', 'read', 'held-read', 'delete'].includes(kind) ? undefined : values();
+    const value = ['increment', 'no-op', 'read', 'held-read', 'delete', 'restore'].includes(kind)
+      ? undefined
+      : values();
     return { kind, value, retries: pick(RETRIES, random) };
   });
 }

@@ -1,0 +1,227 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Moment, momentOf } from '../clock.ts';
+import { codeOf, JavumboError } from '../failure.ts';
+import { cacheFailure, isDiskFull } from './cache-directory.ts';
+import { ageOf, type CacheEntry } from './cache-entry.ts';
+import { damaged, isDamaged } from './content-digest.ts';
+import { sha256Of } from './file.ts';
+import type { LocalVersion, SessionEnvironment } from './session.ts';
+import { asCorruption, readHeader, setRollbackMode } from './sqlite.ts';
+import type { GetResult, StoredDatabase, Tombstone, Version } from './store.ts';
+import type { WorkDirectory } from './work-directory.ts';
+
+export interface DatabaseLoaderOptions extends SessionEnvironment {
+  /** How old a cached version may be and still be read without asking the store, in milliseconds. 0: always ask. */
+  readonly stalenessMaxMs: number;
+}
+
+/** Brings versions onto local disk: from the cache where that is allowed, else from the store. */
+export class DatabaseLoader {
+  readonly #environment: DatabaseLoaderOptions;
+
+  constructor(options: DatabaseLoaderOptions) {
+    this.#environment = options;
+  }
+
+  /**
+   * Calls `use` with the cached version where it is fresh enough, else with the store's. Any process may remove an entry
+   * at any time, also one that was just found or put there; then a copy of our own is fetched. So it is where the cached
+   * bytes are not what was stored, which this process looks at once for each version.
+   */
+  async withCurrent<T>(username: string, use: (local: LocalVersion, fromCache: boolean) => T | Promise<T>): Promise<T> {
+    const cached = this.lookup(username);
+    const fresh = cached?.entry !== undefined && this.isFresh(cached.entry);
+    if (fresh) this.#environment.cache.touch(cached.entry);
+    const local = fresh ? cached : ((await this.fetch(username, cached, 'shared')) ?? noDatabase(username));
+    if (!(await this.#isDamagedEntry(local.entry))) {
+      try {
+        return await use(local, fresh);
+      } catch (error) {
+        if (local.entry === undefined || existsSync(local.path)) throw error;
+      }
+    } else this.#environment.cache.invalidate(username);
+    return use((await this.fetch(username, undefined, 'private')) ?? noDatabase(username), false);
+  }
+
+  async #isDamagedEntry(entry: CacheEntry | undefined): Promise<boolean> {
+    const { cache } = this.#environment;
+    if (entry === undefined || cache.verified.has(entry)) return false;
+    try {
+      if (await isDamaged(entry.path, entry)) return true;
+    } catch (error) {
+      // Removed meanwhile; whoever opens it finds out.
+      if (codeOf(error) === 'ENOENT') return false;
+      throw error;
+    }
+    cache.verified.add(entry);
+    return false;
+  }
+
+  /**
+   * One GET of the bytes as they are, sound or not, for `use` to look at; `damage` says where they are not what was stored.
+   * Afterwards the cache gets them if it can, so that the version and its write ids are known to whoever writes over it.
+   */
+  async withStoredBytes<T>(
+    username: string,
+    use: (path: string, stored: StoredDatabase, damage: JavumboError | undefined) => Promise<T>,
+  ): Promise<T> {
+    const { cache, caching, clock } = this.#environment;
+    const work = cache.workDirectory();
+    try {
+      const path = join(work.path, 'fetched.anki2');
+      const startedAt = momentOf(clock);
+      const { result, damage } = await this.#get(username, path, undefined);
+      if (result.kind !== 'found') return noDatabase(username);
+      const { kind: _, ...stored } = result;
+      const value = await use(path, stored, damage);
+      if (caching && damage === undefined) this.#keep(work, path, username, stored, startedAt);
+      return value;
+    } catch (error) {
+      throw isDiskFull(error) ? cacheFailure(work.path, error) : error;
+    } finally {
+      work.release();
+    }
+  }
+
+  /** A GET whose bytes are compared with the digest that came with them; once more where they differ. */
+  async #get(
+    username: string,
+    path: string,
+    ifVersionNot: Version | undefined,
+  ): Promise<{ readonly result: GetResult; readonly damage?: JavumboError | undefined }> {
+    const { store } = this.#environment;
+    const first = await store.get(username, path, { ifVersionNot });
+    if (first.kind !== 'found' || !(await isDamaged(path, first))) return { result: first };
+    const bytes = await sha256Of(path);
+    const result = await store.get(username, path);
+    if (result.kind !== 'found' || !(await isDamaged(path, result))) return { result };
+    // Damage on the way does not strike twice at the same place.
+    if (result.version === first.version && bytes === (await sha256Of(path))) {
+      return { result, damage: asCorruption(damaged('in the store'), username) };
+    }
+    throw new JavumboError(
+      'unavailable',
+      `get database "${username}": it arrived damaged, and again when it was fetched anew`,
+      {
+        try: 'the same command again; what lies between this machine and the store changes bytes',
+        username,
+        retryable: true,
+      },
+    );
+  }
+
+  #keep(work: WorkDirectory, path: string, username: string, stored: StoredDatabase, at: Moment): void {
+    try {
+      if (readHeader(path).journal === 'wal') setRollbackMode(path);
+      this.#environment.cache.insert(work, path, username, stored, at);
+    } catch {
+      // Damaged, or no space: whoever asked has the bytes, and the next reader is told.
+    }
+  }
+
+  /** Leaves the store's current version in the cache; where nothing is cached there is nothing to do. */
+  async revalidate(username: string): Promise<void> {
+    if (!this.#environment.caching) return;
+    const local = await this.fetch(username, this.lookup(username), 'shared');
+    local?.work?.release();
+  }
+
+  /** Damage on this machine's disk is no damage in the store: what was found in a cached copy is looked at afresh. */
+  async retryWithoutCache<T>(username: string, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      const corrupt = error instanceof JavumboError && error.kind === 'corrupt';
+      if (!corrupt || this.lookup(username) === undefined) throw error;
+    }
+    this.#environment.cache.invalidate(username);
+    return work();
+  }
+
+  /** Whether an entry may be read without asking the store. */
+  isFresh(entry: CacheEntry | undefined): boolean {
+    const { clock, stalenessMaxMs } = this.#environment;
+    if (entry === undefined || stalenessMaxMs <= 0) return false;
+    const age = ageOf(entry, momentOf(clock));
+    return age !== undefined && age <= stalenessMaxMs;
+  }
+
+  /** The cached version, however old; undefined on a miss, and where nothing is cached. */
+  lookup(username: string): LocalVersion | undefined {
+    if (!this.#environment.caching) return undefined;
+    const entry = this.#environment.cache.lookup(username);
+    return entry && { path: entry.path, stored: entry, entry, work: undefined };
+  }
+
+  /** As `load`, for a caller to whom a deleted database is none. */
+  async fetch(
+    username: string,
+    known: LocalVersion | undefined,
+    use: 'shared' | 'private',
+  ): Promise<LocalVersion | undefined> {
+    const found = await this.load(username, known, use);
+    return isTombstone(found) ? undefined : found;
+  }
+
+  /**
+   * One GET, conditional on `known` being outdated. Undefined, or the tombstone: the store says that there is no such
+   * database. `shared` becomes an entry of the cache where there is one; `private` stays in a work directory, for a session
+   * that will change it. Throws `corrupt` where the store holds other bytes than were stored.
+   */
+  async load(
+    username: string,
+    known: LocalVersion | undefined,
+    use: 'shared' | 'private',
+  ): Promise<LocalVersion | Tombstone | undefined> {
+    const { cache, clock } = this.#environment;
+    const caching = this.#environment.caching && use === 'shared';
+    const startedAt = momentOf(clock);
+    const work = cache.workDirectory();
+    let keep = false;
+    try {
+      const path = join(work.path, 'fetched.anki2');
+      const { result, damage } = await this.#get(username, path, known?.stored.version);
+      if (damage !== undefined) throw damage;
+      switch (result.kind) {
+        case 'absent':
+          cache.invalidate(username);
+          return result.tombstone;
+        case 'not-modified': {
+          if (known?.entry === undefined)
+            throw new JavumboError('internal', `get "${username}": not modified since never`);
+          const entry = cache.validated(known.entry, startedAt);
+          const lastModified = result.lastModified ?? entry.lastModified;
+          return { ...known, stored: { ...entry, lastModified }, entry };
+        }
+        case 'found': {
+          const { kind: _, ...stored } = result;
+          if (readHeader(path).journal === 'wal') setRollbackMode(path);
+          const entry = caching ? cache.insert(work, path, username, stored, startedAt) : undefined;
+          if (entry !== undefined) return { path: entry.path, stored, entry, work: undefined };
+          // Another process removed it between two steps of the insertion.
+          if (!existsSync(path)) return await this.load(username, undefined, 'private');
+          keep = true;
+          return { path, stored, entry: undefined, work };
+        }
+      }
+    } catch (error) {
+      if (isDiskFull(error)) throw cacheFailure(cache.directory, error);
+      throw asCorruption(error, username) ?? error;
+    } finally {
+      if (!keep) work.release();
+    }
+  }
+}
+
+export function isTombstone(found: LocalVersion | Tombstone | undefined): found is Tombstone {
+  return found !== undefined && 'closing' in found;
+}
+
+/** Throws the failure of a user whom the store has no database for. */
+export function noDatabase(username: string): never {
+  throw new JavumboError('not-found', `user "${username}" has no database`, {
+    try: `javumbo db create ${username}`,
+    username,
+  });
+}

@@ -1,0 +1,214 @@
+import { existsSync } from 'node:fs';
+import { JavumboError, messageOf } from '../failure.ts';
+import type { CacheEntry } from './cache-entry.ts';
+import { type DatabaseLoader, type DatabaseLoaderOptions, isTombstone, noDatabase } from './database-loader.ts';
+import { conflictFailure, madeAnew, unknownOutcome } from './outcome-failures.ts';
+import { runBlockingIn } from './run-blocking.ts';
+import { type LocalVersion, type SendOutcome, sessionFailure } from './session.ts';
+import type { SqliteDatabase } from './sqlite.ts';
+import type { StoredDatabase, Tombstone, Trace, Version } from './store.ts';
+import type { OpenOptions, UpdateOptions, UpdateResult } from './update-options.ts';
+import { committedIn, mayHaveBeenDeletedSince, seenIn, settle } from './write-ids.ts';
+import { WriteSession, writable } from './write-session.ts';
+
+// Another writer's commit takes a round trip; waiting about as long lets it finish before the next attempt reads.
+const BACKOFF_MS = 20;
+const BACKOFF_MAX_MS = 1_000;
+
+/** Sessions that write, and the loop that runs an edit again on whatever version came first. */
+export class OptimisticUpdates {
+  readonly #environment: DatabaseLoaderOptions;
+  readonly #loader: DatabaseLoader;
+
+  constructor(environment: DatabaseLoaderOptions, loader: DatabaseLoader) {
+    this.#environment = environment;
+    this.#loader = loader;
+  }
+
+  /** As `UserDatabases.openForWriting`. */
+  async openForWriting(username: string, options: OpenOptions = {}): Promise<WriteSession> {
+    const cached = this.#loader.lookup(username);
+    if (cached !== undefined) {
+      try {
+        return await this.#begin(username, cached, options);
+      } catch (error) {
+        // Another process removed the entry between finding and copying it: a miss. So is one whose bytes have changed.
+        if (existsSync(cached.path)) {
+          if (!(error instanceof JavumboError && error.kind === 'corrupt')) throw error;
+          this.#environment.cache.invalidate(username);
+        }
+      }
+    }
+    const found = await this.#loader.load(username, undefined, 'private');
+    if ((found === undefined || isTombstone(found)) && options.create === undefined) return noDatabase(username);
+    return this.#begin(username, found, options);
+  }
+
+  /** As `UserDatabases.update`. */
+  async update<T>(
+    username: string,
+    edit: (database: SqliteDatabase) => T,
+    options: UpdateOptions,
+  ): Promise<UpdateResult<T>> {
+    return this.#loader.retryWithoutCache(username, () => this.#attempt(username, edit, options));
+  }
+
+  async #attempt<T>(
+    username: string,
+    edit: (database: SqliteDatabase) => T,
+    options: UpdateOptions,
+  ): Promise<UpdateResult<T>> {
+    let session = await this.openForWriting(username, options);
+    for (let attempts = 1; ; attempts++) {
+      let value: T;
+      for (;;) {
+        const { base, baseEntry } = session;
+        const ended = await runBlockingIn(this.#environment)(() => this.#run(session, edit)).catch(threw);
+        if (ended.kind === 'changed') {
+          value = ended.value;
+          break;
+        }
+        session.discard();
+        // What an edit finds wrong, or finds done, in an old copy says nothing about the current version.
+        const newer = await this.#newerThan(username, base, baseEntry);
+        if (newer === undefined) {
+          if (ended.kind === 'threw') throw sessionFailure(ended.error, username, this.#environment.cache);
+          return { outcome: 'unchanged', value: ended.value, version: base?.version ?? '', attempts };
+        }
+        session = await this.#begin(username, newer, options);
+      }
+
+      const { base } = session;
+      // The last attempt looks behind a refusal by a HEAD, every other one in the winner that it fetches next.
+      const outcome = await (attempts > options.retries ? session.commit() : session.send());
+      switch (outcome.kind) {
+        case 'committed':
+        case 'unchanged':
+          return { outcome: outcome.kind, value, version: outcome.version, attempts };
+        case 'unknown':
+          throw unknownOutcome(username, outcome.base, outcome.cause);
+        case 'conflict':
+          if (attempts > options.retries) throw conflictFailure(username, base?.version, outcome.seen);
+      }
+      const winner = await this.#fetchWinner(username, base, outcome, attempts);
+      if (winner.kind === 'ourselves') return { outcome: 'committed', value, version: winner.version, attempts };
+      session = await this.#begin(username, winner.found, options);
+    }
+  }
+
+  /**
+   * What a refused commit was refused for: what somebody else stored, or another copy of the same request. Fetched even when
+   * another session cached it meanwhile, for a base that was just refused is out of the question. Throws `conflict` where
+   * the database was deleted, and `unknown` where that cannot be told from a create of our own that somebody deleted.
+   */
+  async #fetchWinner(
+    username: string,
+    base: StoredDatabase | undefined,
+    outcome: SendOutcome & { readonly kind: 'refused' | 'conflict' },
+    conflicts: number,
+  ): Promise<
+    | { readonly kind: 'ourselves'; readonly version: Version }
+    | { readonly kind: 'another'; readonly found: LocalVersion | Tombstone }
+  > {
+    let found: LocalVersion | Tombstone | undefined;
+    try {
+      await this.#backOff(conflicts);
+      found = await this.#loader.load(username, undefined, 'private');
+    } catch (error) {
+      // Also when somebody stops the command here: nobody has looked.
+      if (outcome.kind !== 'refused') throw error;
+      const cause = new Error(`it was refused, and then ${messageOf(error)}`, { cause: error });
+      throw unknownOutcome(username, base?.version, cause);
+    }
+    const seen = traceOf(found);
+    if (outcome.kind === 'refused') {
+      const settlement = settle(outcome.writeId, base, seenIn(seen), outcome.because);
+      const anew = settlement === 'conflict' && mayHaveBeenDeletedSince(base, seenIn(seen), outcome.sentAt);
+      if (settlement === 'committed' || settlement === 'unknown' || anew) release(found);
+      if (settlement === 'committed') return { kind: 'ourselves', version: committedIn(outcome.writeId, seen).version };
+      if (settlement === 'unknown' || anew) {
+        const cause = anew ? madeAnew() : new Error('it was refused, and nothing is there that says why');
+        throw unknownOutcome(username, base?.version, cause);
+      }
+    }
+    if (found === undefined || (isTombstone(found) && base !== undefined))
+      throw conflictFailure(username, base?.version, seen);
+    return { kind: 'another', found };
+  }
+
+  async #begin(
+    username: string,
+    found: LocalVersion | Tombstone | undefined,
+    options: OpenOptions,
+  ): Promise<WriteSession> {
+    if (found !== undefined && !isTombstone(found)) {
+      return WriteSession.begin(username, { kind: 'version', local: found }, this.#environment);
+    }
+    const tombstone = found && writable(found, username, this.#environment.clock);
+    const session = await WriteSession.begin(username, { kind: 'new', base: undefined, tombstone }, this.#environment);
+    try {
+      const { create } = options;
+      if (create !== undefined) await runBlockingIn(this.#environment)(() => create(session.database));
+      return session;
+    } catch (error) {
+      session.discard();
+      throw sessionFailure(error, username, this.#environment.cache);
+    }
+  }
+
+  #run<T>(session: WriteSession, edit: (database: SqliteDatabase) => T): Ended<T> {
+    const { database } = session;
+    try {
+      database.exec('BEGIN IMMEDIATE');
+      const value = edit(database);
+      if (!database.inTransaction) {
+        throw new JavumboError('usage', 'the edit ended its transaction itself, so nothing of it was stored', {
+          try: 'the same statements without BEGIN, COMMIT, END and ROLLBACK',
+          username: session.username,
+        });
+      }
+      database.exec('COMMIT');
+      return session.hasChanged() ? { kind: 'changed', value } : { kind: 'unchanged', value };
+    } catch (error) {
+      return threw(error);
+    }
+  }
+
+  /** The current version, if it is another than `base`; undefined when `base` is current as far as need be known. */
+  async #newerThan(
+    username: string,
+    base: StoredDatabase | undefined,
+    entry: CacheEntry | undefined,
+  ): Promise<LocalVersion | undefined> {
+    if (base === undefined || entry === undefined || this.#loader.isFresh(entry)) return undefined;
+    const cached = this.#loader.lookup(username);
+    const known = cached?.stored.version === base.version ? cached : undefined;
+    const current = (await this.#loader.fetch(username, known, 'private')) ?? noDatabase(username);
+    if (current.stored.version !== base.version) return current;
+    current.work?.release();
+    return undefined;
+  }
+
+  #backOff(conflicts: number): Promise<void> {
+    const { clock, random } = this.#environment;
+    return clock.sleep(random.fraction() * Math.min(BACKOFF_MS * 2 ** (conflicts - 1), BACKOFF_MAX_MS));
+  }
+}
+
+function release(found: LocalVersion | Tombstone | undefined): void {
+  if (found !== undefined && !isTombstone(found)) found.work?.release();
+}
+
+function traceOf(found: LocalVersion | Tombstone | undefined): Trace {
+  if (found === undefined) return { kind: 'nothing' };
+  return isTombstone(found) ? { kind: 'tombstone', ...found } : { kind: 'database', ...found.stored };
+}
+
+type Ended<T> =
+  | { readonly kind: 'changed'; readonly value: T }
+  | { readonly kind: 'unchanged'; readonly value: T }
+  | { readonly kind: 'threw'; readonly error: unknown };
+
+function threw(error: unknown): Ended<never> {
+  return { kind: 'threw', error };
+}

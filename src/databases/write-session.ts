@@ -1,0 +1,298 @@
+import { chmodSync, constants, copyFileSync, renameSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Clock, type Moment, momentOf } from '../clock.ts';
+import { JavumboError, messageOf } from '../failure.ts';
+import type { CacheEntry } from './cache-entry.ts';
+import { contentDigestOf, damaged, isDamaged, makeUnique } from './content-digest.ts';
+import { madeAnew, refusesItsOwnVersion } from './outcome-failures.ts';
+import { runBlockingIn } from './run-blocking.ts';
+import {
+  type CommitOutcome,
+  type LocalVersion,
+  openInspected,
+  type SendOutcome,
+  type SendRefusal,
+  type SessionEnvironment,
+  type SessionStart,
+  sessionFailure,
+  WORKING_COPY,
+} from './session.ts';
+import {
+  openWorkingCopy,
+  quickCheck,
+  readHeader,
+  type SqliteDatabase,
+  setRollbackMode,
+  settleJournal,
+} from './sqlite.ts';
+import type { PutCondition, StoredDatabase, Tombstone, Trace } from './store.ts';
+import { CLOSING_MS } from './tombstone.ts';
+import type { WorkDirectory } from './work-directory.ts';
+import { committedIn, mayHaveBeenDeletedSince, seenIn, settle, writesOver } from './write-ids.ts';
+
+// No change counter is negative, so the first look at the file finds it changed.
+const ALWAYS_CHANGED = -1;
+
+// A store that goes on refusing a write over what it holds itself will not be talked round.
+const RESENDS_MAX = 3;
+
+/**
+ * Work on a private copy of one version (or on a new, empty database), to be committed once or discarded. Nobody sees
+ * the copy; a crash leaves an orphan that the next process removes.
+ */
+export class WriteSession {
+  readonly username: string;
+  /** The version that the copy began as; undefined for a database that does not exist yet. */
+  readonly base: StoredDatabase | undefined;
+  /** The cache entry that the base came from; undefined when it came by a request of this session. */
+  readonly baseEntry: CacheEntry | undefined;
+  readonly database: SqliteDatabase;
+  readonly #environment: SessionEnvironment;
+  readonly #work: WorkDirectory;
+  readonly #path: string;
+  readonly #counterBefore: number;
+  readonly #looked: boolean;
+  #tombstone: Tombstone | undefined;
+  /** The file as it is to be stored, once it is closed and will not change any more. */
+  #closed: { readonly writeId: string; readonly digest: string } | undefined;
+  /** Known once the file is closed; its counter says nothing any more then. */
+  #changed: boolean | undefined;
+  #open = true;
+
+  private constructor(username: string, start: SessionStart, work: WorkDirectory, environment: SessionEnvironment) {
+    this.username = username;
+    this.base = start.kind === 'version' ? start.local.stored : start.base;
+    this.baseEntry = start.kind === 'version' ? start.local.entry : undefined;
+    this.#tombstone = start.tombstone;
+    this.#looked = start.kind === 'file' && start.looked;
+    this.#environment = environment;
+    this.#work = work;
+    this.#path = join(work.path, WORKING_COPY);
+    this.#counterBefore = start.kind === 'version' ? readHeader(this.#path).changeCounter : ALWAYS_CHANGED;
+    const handle = (): SqliteDatabase => openWorkingCopy(environment.sqlite, this.#path);
+    this.database = openInspected(handle, username, start.kind === 'new' ? undefined : environment);
+  }
+
+  /** Makes the private copy. Throws `corrupt` where a cached version is not what was stored. */
+  static async begin(username: string, start: SessionStart, environment: SessionEnvironment): Promise<WriteSession> {
+    const work = (start.kind === 'version' ? start.local.work : start.work) ?? environment.cache.workDirectory();
+    try {
+      if (start.kind === 'version') await takeCopy(start.local, join(work.path, WORKING_COPY));
+      environment.atStep?.('copied');
+      return await runBlockingIn(environment)(() => new WriteSession(username, start, work, environment));
+    } catch (error) {
+      work.release();
+      throw sessionFailure(error, username, environment.cache);
+    }
+  }
+
+  /**
+   * Commits what the session did since it began: an open transaction first, then the upload, if anything changed.
+   * The session is over whatever comes of it. Throws `corrupt` when the copy is damaged, `unavailable` when no attempt
+   * to store it can have arrived; nothing is stored then.
+   */
+  async commit(): Promise<CommitOutcome> {
+    try {
+      for (let resent = 0; ; ) {
+        const sent = await this.#send();
+        if (sent.kind !== 'refused') return sent;
+        const settled = await this.#settleRefusal(sent);
+        if (settled === 'over the tombstone') continue;
+        if (settled !== 'resend') return settled;
+        if (++resent > RESENDS_MAX) throw refusesItsOwnVersion(this.username);
+      }
+    } catch (error) {
+      throw sessionFailure(error, this.username, this.#environment.cache);
+    } finally {
+      this.discard();
+    }
+  }
+
+  /** As `commit`, for a caller that fetches what is there after a refusal, and looks for the write id itself. */
+  async send(): Promise<SendOutcome> {
+    try {
+      return await this.#send();
+    } catch (error) {
+      throw sessionFailure(error, this.username, this.#environment.cache);
+    } finally {
+      this.discard();
+    }
+  }
+
+  async #send(): Promise<SendOutcome> {
+    const { store, clock, atStep } = this.#environment;
+    this.#closed ??= await this.#close();
+    const { writeId, digest } = this.#closed;
+    const base = this.base;
+    // The counter says of a copy whether it changed; of a file that was put in its place only the content can.
+    if (base !== undefined && (!this.hasChanged() || (await this.#isStoredAlready(base, digest)))) {
+      return { kind: 'unchanged', version: base.version };
+    }
+    atStep?.('checked');
+    const over = base ?? this.#tombstone;
+    const writes = writesOver(over, writeId);
+    const condition: PutCondition =
+      over === undefined ? { kind: 'absent' } : { kind: 'version', version: over.version };
+    const startedAt = momentOf(clock);
+    const outcome = await store.put(this.username, this.#path, { condition, writes, digest });
+    switch (outcome.kind) {
+      case 'committed': {
+        atStep?.('stored');
+        const { version, superseded, lastModified = startedAt.wall } = outcome;
+        this.#remember(superseded === true ? undefined : { version, writes, lastModified, digest }, startedAt);
+        atStep?.('cached');
+        return { kind: 'committed', version, ...(superseded === true ? { superseded } : {}) };
+      }
+      case 'conflict': {
+        this.#remember(undefined, startedAt);
+        const { reason, seen } = outcome;
+        if (seen === undefined)
+          return {
+            kind: 'refused',
+            writeId,
+            because: reason === 'deleted' ? 'absence' : 'refusal',
+            sentAt: startedAt.wall,
+          };
+        return { kind: 'conflict', reason, base: base?.version, seen };
+      }
+      case 'unknown':
+        this.#remember(undefined, startedAt);
+        return { kind: 'unknown', cause: outcome.cause, base: base?.version };
+    }
+  }
+
+  /** Whether what the store was just seen to hold has this content. What its metadata says, its bytes must show. */
+  async #isStoredAlready(base: StoredDatabase, digest: string): Promise<boolean> {
+    if (!this.#looked || base.digest !== digest) return false;
+    const path = join(this.#work.path, 'stored.anki2');
+    const result = await this.#environment.store.get(this.username, path);
+    return result.kind === 'found' && result.version === base.version && !(await isDamaged(path, result));
+  }
+
+  /** Looks who came first. A create that met a tombstone goes over it. */
+  async #settleRefusal({
+    writeId,
+    because,
+    sentAt,
+  }: SendRefusal): Promise<CommitOutcome | 'over the tombstone' | 'resend'> {
+    const base = this.base?.version;
+    let seen: Trace;
+    try {
+      seen = await this.#environment.store.trace(this.username);
+    } catch (error) {
+      const cause = new Error(`it was refused, and then ${messageOf(error)}`, { cause: error });
+      return { kind: 'unknown', cause, base };
+    }
+    switch (settle(writeId, this.base ?? this.#tombstone, seenIn(seen), because)) {
+      case 'committed': {
+        const { version, superseded = false } = committedIn(writeId, seen);
+        return { kind: 'committed', version, ...(superseded ? { superseded } : {}) };
+      }
+      case 'unknown':
+        return { kind: 'unknown', cause: new Error('it was refused, and nothing is there that says why'), base };
+      case 'resend':
+        return 'resend';
+      case 'conflict':
+        if (seen.kind === 'tombstone' && this.base === undefined) {
+          this.#tombstone = writable(seen, this.username, this.#environment.clock);
+          return 'over the tombstone';
+        }
+        if (mayHaveBeenDeletedSince(this.base, seenIn(seen), sentAt))
+          return { kind: 'unknown', cause: madeAnew(), base };
+        return { kind: 'conflict', reason: seen.kind === 'database' ? 'changed' : 'deleted', base, seen };
+    }
+  }
+
+  /** True when what the copy holds, as far as it is not in an open transaction, differs from its base. */
+  hasChanged(): boolean {
+    // The counter moves with DDL and user_version too, which total_changes() misses.
+    if (this.#changed !== undefined) return this.#changed;
+    return this.base === undefined || readHeader(this.#path).changeCounter !== this.#counterBefore;
+  }
+
+  /** Ends the session without storing anything. The cache stays as it was. Can be called at any time, also twice. */
+  discard(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    try {
+      this.database.close();
+    } finally {
+      this.#work.release();
+    }
+  }
+
+  /** Ends the work of SQLite, and says whether it changed anything. */
+  #settle(): boolean {
+    if (this.database.inTransaction) this.database.exec('COMMIT');
+    this.#environment.atStep?.('edited');
+    settleJournal(this.database);
+    const changed = this.hasChanged();
+    if (changed) {
+      quickCheck(this.database);
+      // An empty file passes every check of SQLite's, and is no database to anybody else.
+      readHeader(this.#path);
+    }
+    this.database.close();
+    return changed;
+  }
+
+  /** Ends the edit: the file holds everything, is sound, and is like no other that was ever stored. */
+  async #close(): Promise<{ readonly writeId: string; readonly digest: string }> {
+    const { random } = this.#environment;
+    this.#changed = await runBlockingIn(this.#environment)(() => this.#settle());
+    if (!this.#changed) return { writeId: '', digest: '' };
+    // Once for each commit, never for each attempt: a retry sends the same bytes.
+    makeUnique(this.#path, random);
+    return { writeId: random.hex(16), digest: await contentDigestOf(this.#path) };
+  }
+
+  /**
+   * Keeps the committed copy as the cache's entry, or forgets the user where what is cached is outdated. What the store
+   * decided stands, so trouble with the cache is not allowed to change the outcome; a file it could not take is not served.
+   */
+  #remember(committed: Omit<StoredDatabase, 'sizeBytes'> | undefined, startedAt: Moment): void {
+    const { cache, caching } = this.#environment;
+    try {
+      const stored = committed && caching ? { ...committed, sizeBytes: statSync(this.#path).size } : undefined;
+      const entry = stored && cache.insert(this.#work, this.#path, this.username, stored, startedAt);
+      // Without an entry for the new version the old one must go: it would be served as if nothing had happened.
+      if (entry === undefined) cache.invalidate(this.username);
+    } catch {
+      this.#forget();
+    }
+  }
+
+  #forget(): void {
+    try {
+      this.#environment.cache.invalidate(this.username);
+    } catch {}
+  }
+}
+
+/**
+ * Makes the working copy of a version. One that was fetched for this session alone becomes it; a cached one is shared, so
+ * it is copied, and the copy is compared with what was stored before anybody builds on it.
+ */
+async function takeCopy(local: LocalVersion, path: string): Promise<void> {
+  if (local.entry === undefined) renameSync(local.path, path);
+  else {
+    copyFileSync(local.path, path, constants.COPYFILE_FICLONE);
+    chmodSync(path, 0o600);
+    if (await isDamaged(path, local.stored)) throw damaged('in the cache of this machine');
+  }
+  if (readHeader(path).journal === 'wal') setRollbackMode(path);
+}
+
+/** The tombstone, if a create may go over it. Throws `unavailable` while clean-up is removing it. */
+export function writable(tombstone: Tombstone, username: string, clock: Clock): Tombstone {
+  if (!tombstone.closing || clock.now() - tombstone.lastModified > CLOSING_MS) return tombstone;
+  throw new JavumboError(
+    'unavailable',
+    `create database "${username}": clean-up is removing what a delete left there`,
+    {
+      try: 'the same command again in a minute',
+      username,
+      retryable: true,
+    },
+  );
+}

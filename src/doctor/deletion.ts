@@ -1,0 +1,36 @@
+import { deletionKindOf } from '../databases/deletion-probe.ts';
+import type { Deployment } from '../deployment/deployment.ts';
+import { JavumboError } from '../failure.ts';
+import { type Finding, ok, warning } from './finding.ts';
+
+const ID = 'conditional-deletes';
+
+/** How the engine deletes, tried on test databases that are removed, and recorded for the deletes to come. */
+export async function examineDeletion({ tryDeletion }: Pick<Deployment, 'tryDeletion'>): Promise<Finding[]> {
+  // The local deployment compares under its own lock.
+  if (tryDeletion === undefined) return [];
+  try {
+    const probe = await tryDeletion();
+    if (deletionKindOf(probe) === 'condition') {
+      return [ok(ID, 'a DELETE over an old version is refused; of a PUT and a DELETE that race, one is')];
+    }
+    return [
+      warning(
+        ID,
+        `${HOW[probe.condition]}; of ${probe.races} races of a PUT and a DELETE, ${probe.bothAccepted} had both accepted. ` +
+          'javumbo deletes here by a tombstone of 64 bytes, which is safe',
+        'no other program that deletes in this bucket; javumbo clean s3 --tombstones removes them after a day',
+      ),
+    ];
+  } catch (error) {
+    // Whether there is a store at all, another look says.
+    if (!(error instanceof JavumboError) || error.kind !== 'unavailable') throw error;
+    return [warning(ID, `how the engine deletes could not be found out: ${error.message}`, 'javumbo doctor again')];
+  }
+}
+
+const HOW = {
+  compares: 'a DELETE over an old version is refused',
+  ignores: 'a DELETE removes whatever is there',
+  refuses: 'a DELETE with a condition is refused',
+} as const;

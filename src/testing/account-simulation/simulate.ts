@@ -1,0 +1,114 @@
+import { type Random, seededRandom } from '../../random.ts';
+import type { RetriesOptions } from '../../retry.ts';
+import { MemoryUserTable } from '../../users/memory-user-table.ts';
+import { RetryingUserTable } from '../../users/retrying-user-table.ts';
+import type { UserTable } from '../../users/user-table.ts';
+import { Scheduler } from '../simulation/scheduler.ts';
+import { adapterWhere, engineThatSays } from './adapters.ts';
+import { type AccountAnomaly, anomaliesOf } from './anomalies.ts';
+import { AccountClient, type PlannedAccountOperation, stateOf } from './client.ts';
+import { type AccountFaultName, type FaultCount, FaultyNetwork } from './faulty-network.ts';
+import { type AccountOperation, type AccountOperationKind, OBSERVER } from './history.ts';
+import { ACCOUNT_PROFILES, type AccountProfile } from './profiles.ts';
+
+/** What a client settles its writes with: the program's own, or one that must be caught. */
+export type AccountStack = (network: UserTable, options: RetriesOptions) => UserTable;
+
+export const SOUND_ACCOUNTS: AccountStack = (network, options) => new RetryingUserTable(network, options);
+
+export interface AccountSimulation {
+  readonly seed: number;
+  readonly profile: AccountProfile;
+  readonly operations: readonly AccountOperation[];
+  readonly anomalies: readonly AccountAnomaly[];
+  readonly faults: ReadonlyMap<AccountFaultName, FaultCount>;
+}
+
+const OPERATIONS_PER_CLIENT = 7;
+const FOUNDER = 't0';
+
+/** The profile that a seed stands for. */
+export function accountProfileOf(seed: number): AccountProfile {
+  return ACCOUNT_PROFILES[seed % ACCOUNT_PROFILES.length] as AccountProfile;
+}
+
+/**
+ * Some clients work on an account or two through the program's own repository and retries, while the network loses,
+ * repeats and delays what it likes; then everything is checked that anybody was told. The seed decides all of it.
+ */
+export async function simulateAccounts(
+  seed: number,
+  { stack = SOUND_ACCOUNTS, profile = accountProfileOf(seed) }: { stack?: AccountStack; profile?: AccountProfile } = {},
+): Promise<AccountSimulation> {
+  // Each part has its own chance: what one of them asks for does not shift the others.
+  const [forPlan, forTurns, forFaults] = [1, 2, 3].map((part) => seededRandom(seed * 8 + part)) as [
+    Random,
+    Random,
+    Random,
+  ];
+  const { faults, users, startsWith, refusalSays, attemptsMax } = profile;
+  const scheduler = new Scheduler(forTurns);
+  const memory = new MemoryUserTable();
+  const network = new FaultyNetwork(engineThatSays(refusalSays, memory), {
+    faults,
+    random: forFaults,
+    clock: scheduler,
+  });
+
+  const operations: AccountOperation[] = [];
+  for (const username of startsWith === 'nobody' ? [] : users) {
+    const ids = startsWith === 'ids' ? { writes: ['founder', 'new'] } : {};
+    await memory.putIfAbsent({ username, name: FOUNDER, passwordHash: FOUNDER, createdAt: 'then', ...ids });
+    operations.push({
+      client: 'founder',
+      user: username,
+      start: 0,
+      end: 0,
+      kind: 'create',
+      token: FOUNDER,
+      outcome: 'created',
+    });
+  }
+
+  const clients = 3 + Math.floor(forPlan.fraction() * 2);
+  let tokens = 0;
+  for (let number = 1; number <= clients; number++) {
+    const options = {
+      clock: scheduler,
+      random: seededRandom(seed * 8 + 4 + number * 1_000_003),
+      policy: { attemptsMax, backoffMs: 20, backoffMaxMs: 60 },
+    };
+    const client = new AccountClient({
+      name: `m${number}`,
+      table: stack(adapterWhere(refusalSays, network), options),
+      memory,
+      clock: scheduler,
+      record: (operation) => operations.push(operation),
+    });
+    const plan = planOf(profile, forPlan, () => `t${++tokens}`);
+    scheduler.spawn({ work: () => client.run(plan) });
+  }
+  await scheduler.run();
+  await network.settle();
+  for (const user of users) {
+    const item = await memory.get(user);
+    const [moment, look] = [scheduler.monotonic() + 1, item && stateOf(item)];
+    const at = { client: OBSERVER, user, start: moment, end: moment, kind: 'get' } as const;
+    operations.push(look === undefined ? { ...at, outcome: 'absent' } : { ...at, outcome: 'found', saw: look });
+  }
+  return { seed, profile, operations, anomalies: anomaliesOf(operations), faults: network.counts() };
+}
+
+function planOf({ weights, users }: AccountProfile, random: Random, token: () => string): PlannedAccountOperation[] {
+  const kinds = (Object.entries(weights) as [AccountOperationKind, number][]).flatMap(([kind, weight]) =>
+    new Array<AccountOperationKind>(weight).fill(kind),
+  );
+  return Array.from({ length: OPERATIONS_PER_CLIENT }, () => {
+    const [kind, user] = [pick(kinds, random), pick(users, random)];
+    return { kind, user, token: kind === 'get' || kind === 'delete' ? undefined : token() };
+  });
+}
+
+function pick<T>(from: readonly T[], random: Random): T {
+  return from[Math.floor(random.fraction() * from.length)] as T;
+}

@@ -1,0 +1,258 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { S3Client } from '@aws-sdk/client-s3';
+import { type Clock, systemClock } from '../clock.ts';
+import { CountingDatabaseStore } from '../databases/counting-store.ts';
+import { RetryingDatabaseStore } from '../databases/retrying-store.ts';
+import { S3DatabaseStore } from '../databases/s3-store.ts';
+import type { DatabaseStore, DeleteOutcome, PutOutcome } from '../databases/store.ts';
+import { type DeletionKind, OPEN, TOMBSTONE_BYTES } from '../databases/tombstone.ts';
+import { keyOf } from '../databases/username.ts';
+import { type Base, decodeWrites, encodeWrites, writesOver } from '../databases/write-ids.ts';
+import { seededRandom } from '../random.ts';
+import { DEFAULT_RETRY_POLICY } from '../retry.ts';
+import { type S3Hook, type S3Operation, type S3Server, type ScriptedFault, startS3Server } from './s3-server.ts';
+
+export const BUCKET = 'bucket';
+export const KEY = keyOf('alice');
+export const OURS = 'f'.repeat(32);
+export const OUR_DELETE = 'd'.repeat(32);
+export const BASE_WRITES: readonly string[] = ['b'.repeat(32), 'new'];
+export const FOREVER = Number.POSITIVE_INFINITY;
+export const PUT = 'PutObject';
+export const DELETE = 'DeleteObject';
+export const HEAD = 'HeadObject';
+
+export const MODES = ['create', 'update'] as const;
+export type Mode = (typeof MODES)[number];
+
+export type Requests = Partial<Record<S3Operation, number>>;
+
+/** `committed`, `conflict changed`, `unknown`, or the failure: `unavailable`, `unavailable, retryable`. */
+export type Ending = string;
+
+// Only the rows that hang wait for it. A request that is answered must never run into it, however busy the machine.
+const HANG_MS = 1_500;
+
+// A request that is lost, or turned away, never comes as far as a hook, so the second one is the first there.
+const MOMENTS = {
+  'before our put': { operation: PUT, hook: 'beforeWork' },
+  'before our second put': { operation: PUT, hook: 'beforeWork' },
+  'after our put': { operation: PUT, hook: 'beforeReply' },
+  'before our delete': { operation: DELETE, hook: 'beforeWork' },
+  'before our second delete': { operation: DELETE, hook: 'beforeWork' },
+  'after our delete': { operation: DELETE, hook: 'beforeReply' },
+  'before our look': { operation: HEAD, hook: 'beforeWork' },
+  'after our look': { operation: HEAD, hook: 'beforeReply' },
+} as const;
+
+/** `at once`: before the first request. */
+export type When = keyof typeof MOMENTS | 'at once';
+
+export interface Rig {
+  readonly server: S3Server;
+  /** With retries, over real HTTP. */
+  readonly store: DatabaseStore;
+  /** What stands below: no retries, and not counted by `counted`. */
+  readonly s3: S3DatabaseStore;
+  /** What our write builds on: the base, or nothing for a create. */
+  readonly base: Base;
+  /** What is stored before our write, as `holding` says it. */
+  readonly before: string | undefined;
+  readonly source: string;
+  /** The list that our put carries. */
+  readonly writes: readonly string[];
+  /** How long the store would have waited between attempts, in milliseconds. */
+  readonly sleeps: readonly number[];
+  /** Our put, how it ended or what it threw. */
+  put(): Promise<PutOutcome | Error>;
+  /** Our delete of the base, likewise. */
+  delete(): Promise<DeleteOutcome | Error>;
+  /** The whole database, as a get brings it. */
+  fetched(): Promise<string>;
+  /** Requests by operation as the counting store has them. */
+  counted(): Requests;
+  /** The bytes that went up, as the counting store has them. */
+  bytesUp(): number;
+  /** The requests as the server has them. */
+  requests(): Requests;
+  /** What is stored: its text, `our tombstone`, `a tombstone`, or undefined. */
+  holding(): string | undefined;
+  currentVersion(): string;
+  storedWrites(): string[];
+  /** That many writers, one after the other, each over what is stored then, past the wire. */
+  writeOnTop(writers: number, content?: string): void;
+  /** A program that knows no write ids writes over whatever is there. */
+  writeForeign(content: string): void;
+  /** Whatever is there is gone, and leaves nothing. */
+  remove(): void;
+  /** Our put arrives now, past the wire: the network had kept it, or sent it twice. */
+  land(): void;
+  /** A tombstone of our delete, or of another, over what is stored, past the wire. */
+  bury(own?: string): void;
+  /** Lets others do something once, at a moment of our write. */
+  interpose(when: When, others: (rig: Rig) => void): void;
+}
+
+export interface RigOptions {
+  readonly hangs?: boolean;
+  /** The base of an update was written by another program, without write ids. */
+  readonly foreignBase?: boolean;
+  readonly endpoint?: string;
+  readonly bucket?: string;
+  /** As an engine at an endpoint of its own, whose form of `If-Match` is not known. */
+  readonly atEndpoint?: boolean;
+  readonly attemptsMax?: number;
+  /** Default `condition`. */
+  readonly deletion?: DeletionKind;
+}
+
+const cleanUps: (() => Promise<void>)[] = [];
+
+/** Ends what `startRig` started. For `afterEach`. */
+export async function closeRigs(): Promise<void> {
+  for (const cleanUp of cleanUps.splice(0)) await cleanUp();
+}
+
+/** A server of its own, what an update builds on in it, and a store with retries that speaks to it. */
+export async function startRig(mode: Mode, options: RigOptions = {}): Promise<Rig> {
+  const directory = mkdtempSync(join(tmpdir(), 'javumbo-retrying-'));
+  const server = await startS3Server({ buckets: [BUCKET], ifMatchForm: 'quoted' });
+  const endpoint = options.endpoint ?? server.endpoint;
+  const client = new S3Client({
+    endpoint,
+    forcePathStyle: true,
+    region: 'us-east-1',
+    credentials: { accessKeyId: 'test', secretAccessKey: 'secret' },
+    maxAttempts: 1,
+    expectContinueHeader: false,
+    ...(options.hangs === true ? { requestHandler: { socketTimeout: HANG_MS } } : {}),
+    // The SDK warns on the console of every put that fails; these fail on purpose.
+    logger: { trace() {}, debug() {}, info() {}, warn() {}, error() {} },
+  });
+  cleanUps.push(async () => {
+    client.destroy();
+    await server.close();
+    rmSync(directory, { recursive: true, force: true });
+  });
+  const { deletion = 'condition', foreignBase = false } = options;
+  const s3 = new S3DatabaseStore(client, {
+    bucket: options.bucket ?? BUCKET,
+    endpoint: options.atEndpoint === true ? endpoint : undefined,
+    onExtraRequest: (request, bytesUp) => counting.countExtra(request, bytesUp),
+    deletion: { kind: async () => deletion, random: seededRandom(2) },
+  });
+  const counting = new CountingDatabaseStore(s3);
+  const sleeps: number[] = [];
+  const clock: Clock = { ...systemClock, sleep: async (milliseconds) => void sleeps.push(milliseconds) };
+  const policy = { ...DEFAULT_RETRY_POLICY, attemptsMax: options.attemptsMax ?? DEFAULT_RETRY_POLICY.attemptsMax };
+  const store = new RetryingDatabaseStore(counting, { clock, random: seededRandom(1), policy });
+
+  const write = (content: string | Buffer, list: readonly string[], more: Record<string, string> = {}): void => {
+    server.putObject(BUCKET, KEY, content, {
+      ...(list.length === 0 ? {} : { javumbowrites: encodeWrites(list) }),
+      ...more,
+    });
+  };
+  const currentVersion = (): string => (server.object(BUCKET, KEY)?.etag ?? '').replaceAll('"', '');
+  const storedWrites = (): string[] => decodeWrites(server.object(BUCKET, KEY)?.metadata.javumbowrites);
+  const currentBase = (): Base =>
+    server.object(BUCKET, KEY) === undefined ? undefined : { version: currentVersion(), writes: storedWrites() };
+  const holding = (): string | undefined => {
+    const object = server.object(BUCKET, KEY);
+    if (object?.metadata.javumbodeleted === undefined) return object?.body.toString();
+    return storedWrites()[0] === OUR_DELETE ? 'our tombstone' : 'a tombstone';
+  };
+
+  // What our update builds on, put there past the wire.
+  if (mode === 'update') write('the base', foreignBase ? [] : BASE_WRITES);
+  const base = currentBase();
+  const writes = writesOver(base, OURS);
+  const source = join(directory, 'source');
+  writeFileSync(source, 'our bytes');
+  let writers = 0;
+  let burials = 0;
+  const rig: Rig = {
+    server,
+    store,
+    s3,
+    base,
+    before: holding(),
+    source,
+    writes,
+    sleeps,
+    put: () => {
+      const condition =
+        base === undefined ? ({ kind: 'absent' } as const) : ({ kind: 'version', version: base.version } as const);
+      return store.put('alice', source, { condition, writes }).catch((error: Error) => error);
+    },
+    delete: () => {
+      const ifVersion = base?.version ?? 'some-version';
+      const list = [OUR_DELETE, ...(base?.writes ?? BASE_WRITES)];
+      return store.delete('alice', { ifVersion, writes: list }).catch((error: Error) => error);
+    },
+    fetched: async () => {
+      const destination = join(directory, 'fetched');
+      await store.get('alice', destination);
+      return readFileSync(destination, 'utf8');
+    },
+    counted: () => {
+      const { put, head, get, list, delete: deletes } = counting.counts();
+      return withoutZeros({
+        PutObject: put,
+        HeadObject: head,
+        GetObject: get,
+        ListObjectsV2: list,
+        DeleteObject: deletes,
+      });
+    },
+    bytesUp: () => counting.counts().bytesUp,
+    requests: () => withoutZeros(server.counts.operations),
+    holding,
+    currentVersion,
+    storedWrites,
+    writeOnTop: (count, content) => {
+      for (let writer = 0; writer < count; writer++) {
+        writers++;
+        write(content ?? `by writer ${writers}`, writesOver(currentBase(), writers.toString(16).padStart(32, '0')));
+      }
+    },
+    writeForeign: (content) => write(content, []),
+    remove: () => server.deleteObject(BUCKET, KEY),
+    land: () => write('our bytes', writes),
+    bury: (own = OUR_DELETE) => {
+      burials++;
+      write(Buffer.alloc(TOMBSTONE_BYTES, burials), [own, ...storedWrites()], { javumbodeleted: OPEN });
+    },
+    interpose: (when, others) => {
+      if (when === 'at once') return others(rig);
+      const { operation, hook } = MOMENTS[when];
+      const listener: S3Hook = (event) => {
+        if (event.operation !== operation) return;
+        server[hook] = undefined;
+        others(rig);
+      };
+      server[hook] = listener;
+    },
+  };
+  return rig;
+}
+
+/** Whether a rig has to be ready for requests that are never answered. */
+export function hangs(faults: readonly ScriptedFault[]): boolean {
+  return faults.some(({ fault }) => fault.startsWith('hang'));
+}
+
+export function endingOf(outcome: unknown): Ending {
+  if (outcome instanceof Error) {
+    const { kind, retryable } = outcome as { kind?: string; retryable?: boolean };
+    return `${kind ?? outcome.message}${retryable === true ? ', retryable' : ''}`;
+  }
+  const { kind, reason } = outcome as { kind: string; reason?: string };
+  return reason === undefined ? kind : `${kind} ${reason}`;
+}
+
+function withoutZeros(counts: Requests): Requests {
+  return Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0));
+}

@@ -1,0 +1,119 @@
+import { expect, test } from 'vitest';
+import { seededRandom } from '../random.ts';
+import { TableRequestCounter, type TableRequests } from '../table-requests.ts';
+import type { DynamoFault, DynamoServer } from '../testing/dynamo-server.ts';
+import { ManualClock } from '../testing/workbench.ts';
+import { CountingUserTable } from './counting-user-table.ts';
+import { DynamoUserTable } from './dynamo-user-table.ts';
+import { RetryingUserTable } from './retrying-user-table.ts';
+import type { UserItem, UserTable } from './user-table.ts';
+
+/** What the tests of the retries on accounts share: two machines, the accounts, and a table of cases. */
+
+export interface Machines {
+  /** Settles its writes. Its requests are counted. */
+  readonly users: UserTable;
+  /** Another machine on the same table, which does not. */
+  readonly other: UserTable;
+  readonly counter: TableRequestCounter;
+  readonly table: string;
+  /** From here on, so many writes of `users` arrive twice, and the second answer is the one that comes back. */
+  repeatWrites(times: number): void;
+}
+
+let tables = 0;
+
+/** Makes a table on the server, and two machines that work on it. No fault is armed then. */
+export async function machinesOn(server: DynamoServer): Promise<Machines> {
+  server.clearFaults();
+  const table = await server.createTable(`users-${tables++}`);
+  const counter = new TableRequestCounter();
+  const client = server.client();
+  let repeats = 0;
+  // Under everything that this program does, as a proxy repeats what it forwards: the same bytes, signature and all.
+  client.middlewareStack.add(
+    (next, { commandName }) =>
+      async (request) => {
+        if (repeats > 0 && /^(Put|Update|Delete)/.test(commandName ?? '')) {
+          repeats--;
+          await next(request).catch(() => {});
+        }
+        return next(request);
+      },
+    { step: 'finalizeRequest', priority: 'low' },
+  );
+  const inner = new DynamoUserTable(client, { table, endpoint: server.endpoint, onExtraRead: counter.countRead });
+  return {
+    users: new RetryingUserTable(new CountingUserTable(inner, counter), {
+      clock: new ManualClock(),
+      random: seededRandom(1),
+    }),
+    other: new DynamoUserTable(server.client(), { table, endpoint: server.endpoint }),
+    counter,
+    table,
+    repeatWrites: (times) => {
+      repeats = times;
+    },
+  };
+}
+
+export const ALICE: UserItem = {
+  username: 'alice',
+  name: 'Alice',
+  passwordHash: 'salt-a',
+  createdAt: '2026-11-24T00:00',
+};
+
+/** What the first write of `users` carries. */
+export const OWN = seededRandom(1).hex(16);
+export const MADE: UserItem = { ...ALICE, writes: [OWN, 'new'] };
+
+/** As somebody made it, with ids, before. */
+export const BASE: UserItem = { ...ALICE, writes: ['first', 'new'] };
+export const RENAMED = { name: 'Renamed', updatedAt: '2026-11-24T01:00' };
+export const CHANGED: UserItem = { ...BASE, ...RENAMED, writes: [OWN, 'first', 'new'] };
+
+export const refuse = (code: string, status = 400): DynamoFault['fault'] => ({ kind: 'refuse', status, code });
+
+export interface Case {
+  readonly name: string;
+  /** Of the operation that `write` makes. */
+  readonly faults: readonly Pick<DynamoFault, 'fault' | 'times' | 'after' | 'meanwhile'>[];
+  /** Faults of the read that settles. */
+  readonly reads?: readonly Pick<DynamoFault, 'fault' | 'times' | 'meanwhile'>[];
+  /** So many of its requests arrive twice. */
+  readonly repeats?: number;
+  readonly ends: string;
+  readonly requests: TableRequests;
+  /** What is stored in the end. */
+  readonly leaves: UserItem | undefined;
+}
+
+/** Runs each case on machines of its own: how the write ends, with how many requests, and what it leaves. */
+export function describeCases(
+  rig: () => Machines & { readonly server: DynamoServer },
+  operation: string,
+  before: UserItem | undefined,
+  write: (users: UserTable) => Promise<{ readonly kind: string }>,
+  cases: readonly Case[],
+): void {
+  test.each(cases)('$name: $ends', async ({ faults, reads = [], repeats = 0, ends, requests, leaves }) => {
+    const { users, other, counter, server, repeatWrites } = rig();
+    if (before !== undefined) await other.putIfAbsent(before);
+    for (const fault of faults) server.inject({ operation, ...fault });
+    for (const fault of reads) server.inject({ operation: 'GetItem', ...fault });
+    repeatWrites(repeats);
+    const ending = await endingOf(() => write(users));
+    expect({ ending, requests: counter.counts() }).toEqual({ ending: ends, requests });
+    server.clearFaults();
+    expect(await other.get('alice')).toEqual(leaves);
+  });
+}
+
+async function endingOf(call: () => Promise<{ readonly kind: string }>): Promise<string> {
+  try {
+    return (await call()).kind;
+  } catch (error) {
+    return (error as { kind: string }).kind;
+  }
+}
