@@ -4,7 +4,8 @@ import type { TestProject } from 'vitest/node';
 import { startEngine, stopEngine } from './engine.ts';
 
 const SCRIPT = fileURLToPath(new URL('./dynamodb-local.sh', import.meta.url));
-const PORT = '8490';
+// As for Ceph: another PORT is another engine.
+const PORT = String(Number(process.env.PORT ?? 7490) + 1000);
 
 /** The endpoint and its keys, as environment variables for the SDK and for child processes. */
 export type DynamoEnvironment = Readonly<

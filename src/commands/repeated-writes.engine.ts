@@ -1,0 +1,11 @@
+/** The commands that write databases behind a proxy that repeats, on a real distributed S3 engine: Ceph RGW. */
+import { describe, inject } from 'vitest';
+import type { EngineEnvironment } from '../testing/engines/engine.ts';
+import { enginePlace } from '../testing/s3-place.ts';
+import { describeRepeatedWrites } from './repeated-writes-contract.ts';
+
+const engine = inject('cephRgw');
+
+describe.runIf(engine !== undefined)('Ceph RGW', () => {
+  describeRepeatedWrites(() => enginePlace(engine as EngineEnvironment));
+});

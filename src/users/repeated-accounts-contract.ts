@@ -1,0 +1,162 @@
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { isItemWrite, type RepeatingProxy, startRepeatingProxy, THROTTLED } from '../testing/repeating-proxy.ts';
+import { freshMachine, type Json, runCommand, temporaryDirectory } from '../testing/run-command.ts';
+
+/** DynamoDB or what stands for it, with a table of accounts of a test's own. */
+export interface DynamoPlace {
+  readonly endpoint: string;
+  readonly table: string;
+  /** What a command that works there must find in its environment. */
+  readonly keys: Readonly<Record<'AWS_ACCESS_KEY_ID' | 'AWS_SECRET_ACCESS_KEY', string>>;
+  close(): Promise<void>;
+}
+
+const OTHER_PASSWORD = 'another horse';
+// A hash that takes milliseconds, from the test vectors of crypt_blowfish.
+const IMPORTED_PASSWORD = 'U*U';
+const IMPORTED_HASH = '$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW';
+
+interface Account {
+  readonly username: string;
+  readonly name: string;
+  readonly password: string;
+}
+
+const ALICE = imported('Alice');
+const CAROL = imported('Carol');
+const DAVE = imported('Dave');
+
+interface ChangeCase {
+  readonly name: string;
+  /** `adminFile`: the accounts of a monolith, carol's and dave's. */
+  readonly argv: (adminFile: string) => readonly string[];
+  readonly piped?: string;
+  /** How many accounts it writes. */
+  readonly writes: number;
+  readonly answer: Json;
+  /** All accounts that are there afterwards. */
+  readonly left: readonly Account[];
+}
+
+/** Every command that writes accounts. Before each there is alice. */
+const CHANGES: readonly ChangeCase[] = [
+  {
+    name: 'user create',
+    argv: () => ['create', 'bob', '--name', 'Bob', '--password-stdin'],
+    piped: OTHER_PASSWORD,
+    writes: 1,
+    answer: { username: 'bob', name: 'Bob' },
+    left: [ALICE, { username: 'bob', name: 'Bob', password: OTHER_PASSWORD }],
+  },
+  {
+    name: 'user update of a name',
+    argv: () => ['update', 'alice', '--name', 'Alice B.'],
+    writes: 1,
+    answer: { username: 'alice', name: 'Alice B.' },
+    left: [{ ...ALICE, name: 'Alice B.' }],
+  },
+  {
+    name: 'user update of a password',
+    argv: () => ['update', 'alice', '--password-stdin'],
+    piped: OTHER_PASSWORD,
+    writes: 1,
+    answer: { username: 'alice', name: 'Alice' },
+    left: [{ ...ALICE, password: OTHER_PASSWORD }],
+  },
+  {
+    name: 'user delete',
+    argv: () => ['delete', 'alice'],
+    writes: 1,
+    answer: { username: 'alice', outcome: 'deleted' },
+    left: [],
+  },
+  {
+    name: 'user import of two accounts',
+    argv: (adminFile) => ['import', adminFile],
+    writes: 2,
+    answer: { importedCount: 2, unchangedCount: 0, skipped: [] },
+    left: [ALICE, CAROL, DAVE],
+  },
+];
+
+/** What may happen to the second copy of each write. The first has landed in each. */
+const REPEATS = [
+  { name: 'arrives twice', rule: { every: 1 } },
+  { name: 'lands, and its repeat is throttled', rule: { every: 1, times: 1, answerSecond: THROTTLED } },
+  { name: 'lands, and every reply is a throttle', rule: { every: 1, answerSecond: THROTTLED } },
+] as const;
+
+/** What must hold for every command that writes accounts, where requests are repeated, on any engine of DynamoDB. */
+export function describeRepeatedAccountChanges(open: () => Promise<DynamoPlace>): void {
+  describe('accounts behind a proxy that repeats', () => {
+    let place: DynamoPlace;
+    let proxy: RepeatingProxy;
+    let machine: NodeJS.ProcessEnv;
+
+    beforeEach(async () => {
+      place = await open();
+      proxy = await startRepeatingProxy(place.endpoint);
+      // No account needs the bucket.
+      machine = { ...freshMachine(), ...place.keys, S3_BUCKET: 'nowhere', DYNAMODB_USERS_TABLE: place.table };
+      const created = await user(proxy.endpoint, ['import', adminDatabase(ALICE)]);
+      expect(created.code).toBe(0);
+    });
+
+    afterEach(async () => {
+      await proxy.close();
+      await place.close();
+    });
+
+    const user = (endpoint: string, argv: readonly string[], piped?: string) =>
+      runCommand(['user', ...argv, '--dynamodb-endpoint-url', endpoint, '--json', '--quiet'], {
+        env: machine,
+        ...(piped === undefined ? {} : { piped }),
+      });
+
+    async function expectLeft(left: readonly Account[]): Promise<void> {
+      const { users } = (await user(place.endpoint, ['list'])).json();
+      const found = users.map(({ username, name }: Json) => ({ username, name }));
+      const order = (a: Json, b: Json): number => a.username.localeCompare(b.username);
+      expect(found.sort(order)).toEqual(left.map(({ username, name }) => ({ username, name })));
+      for (const { username, password } of left) {
+        const { code } = await user(place.endpoint, ['authenticate', username, '--password-stdin'], password);
+        expect({ username, code }).toEqual({ username, code: 0 });
+      }
+    }
+
+    describe.each(REPEATS)('one whose request $name', ({ rule }) => {
+      test.each(CHANGES)('$name: ends with 0, and has its effect once', async (change) => {
+        const counts = proxy.repeat({ ...rule, matches: isItemWrite });
+        const { code, stderr, json } = await user(
+          proxy.endpoint,
+          change.argv(adminDatabase(CAROL, DAVE)),
+          change.piped,
+        );
+        // Whatever was told: it must have landed, or nothing was proved.
+        expect(counts.landed).toBeGreaterThan(0);
+        expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+        expect(json()).toMatchObject(change.answer);
+        await expectLeft(change.left);
+        expect(counts.accepted).toBe(change.writes);
+      });
+    });
+  });
+}
+
+/** Somebody who comes from the monolith. */
+function imported(name: string): Account {
+  return { username: name.toLowerCase(), name, password: IMPORTED_PASSWORD };
+}
+
+/** The monolith's database with these accounts. */
+function adminDatabase(...accounts: readonly Account[]): string {
+  const file = join(temporaryDirectory(), 'admin.db');
+  const database = new Database(file);
+  database.exec('CREATE TABLE users (user_id INTEGER PRIMARY KEY, username TEXT, name TEXT, password_hash TEXT)');
+  const insert = database.prepare('INSERT INTO users (username, name, password_hash) VALUES (?, ?, ?)');
+  for (const { username, name } of accounts) insert.run(username, name, IMPORTED_HASH);
+  database.close();
+  return file;
+}
