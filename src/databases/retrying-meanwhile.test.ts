@@ -67,7 +67,7 @@ const ROWS: readonly Row[] = [
       rig.remove();
       rig.writeOnTop(1);
     },
-    ends: 'conflict changed',
+    ends: 'unknown',
     holds: 'by writer 1',
     requests: { PutObject: 2, HeadObject: 1 },
   },

@@ -1,3 +1,4 @@
+import type { Clock } from '../clock.ts';
 import { JavumboError } from '../failure.ts';
 import { Retries, type RetriesOptions } from '../retry.ts';
 import { settledWrite } from '../settled-write.ts';
@@ -13,7 +14,7 @@ import type {
   StoredDatabase,
   Trace,
 } from './store.ts';
-import { type Base, committedIn, seenIn, settle, settleDelete } from './write-ids.ts';
+import { type Base, committedIn, mayHaveBeenDeletedSince, seenIn, settle, settleDelete } from './write-ids.ts';
 
 /**
  * Sends failed requests again, and settles writes whose fate is in doubt by their write ids (settled-write.ts, write-ids.ts).
@@ -24,10 +25,12 @@ import { type Base, committedIn, seenIn, settle, settleDelete } from './write-id
 export class RetryingDatabaseStore implements DatabaseStore {
   readonly #inner: DatabaseStore;
   readonly #retries: Retries;
+  readonly #clock: Clock;
 
   constructor(inner: DatabaseStore, options: RetriesOptions) {
     this.#inner = inner;
     this.#retries = new Retries(options);
+    this.#clock = options.clock;
   }
 
   get(username: string, destination: string, options?: GetOptions): Promise<GetResult> {
@@ -76,6 +79,7 @@ export class RetryingDatabaseStore implements DatabaseStore {
     const { condition, writes } = options;
     const [own, ...lineage] = writes;
     if (own === undefined) throw new JavumboError('internal', `put database "${username}" without a write id`);
+    const sentAt = this.#clock.now();
     const base: Base = condition.kind === 'absent' ? undefined : { version: condition.version, writes: lineage };
     return settledWrite<PutOutcome, Trace>(
       {
@@ -90,6 +94,8 @@ export class RetryingDatabaseStore implements DatabaseStore {
           const settlement = settle(own, base, seenIn(seen), reason);
           if (settlement === 'committed') return committedIn(own, seen);
           if (settlement !== 'conflict') return settlement;
+          // A copy that was turned away may have had a twin that landed, and was deleted before this was made.
+          if (mayHaveBeenDeletedSince(base, seenIn(seen), sentAt)) return 'unknown';
           return { kind: 'conflict', reason: seen.kind === 'database' ? 'changed' : 'deleted', seen };
         },
       },

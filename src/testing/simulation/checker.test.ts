@@ -124,7 +124,7 @@ const ROWS: readonly Row[] = [
       b 4..5 delete: deleted
       b 6..7 create v2: committed
       final 10..10 read: read, saw v2 n=0`,
-    anomalies: ['dirty-read'],
+    anomalies: [],
   },
   {
     name: 'what a create had made was deleted and made by another after it was told',

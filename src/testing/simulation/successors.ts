@@ -17,7 +17,7 @@ import type { Anomaly } from './checker.ts';
  */
 export class Successors {
   readonly #told = new Map<Version, string[]>();
-  /** How many deletes had been tried when a version was acknowledged. */
+  /** How many deletes had been tried when the put of a version began. */
   readonly #deletesBefore = new Map<Version, number>();
   #deletes = 0;
 
@@ -32,10 +32,11 @@ export class Successors {
       trace: (...call) => store.trace(...call),
       list: (...call) => store.list(...call),
       put: async (username: string, source: string, options: PutOptions): Promise<PutOutcome> => {
+        const before = this.#deletes;
         const outcome = await store.put(username, source, options);
         const { condition } = options;
         if (outcome.kind === 'committed') {
-          this.#deletesBefore.set(outcome.version, this.#deletes);
+          this.#deletesBefore.set(outcome.version, before);
           note(condition.kind === 'version' ? condition.version : undefined, `wrote ${outcome.version.slice(0, 8)}`);
         }
         return outcome;
