@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,7 +11,7 @@ import type { DeletionKind } from '../databases/tombstone.ts';
 import { keyOf } from '../databases/username.ts';
 import type { Random } from '../random.ts';
 import { newRunId, testUser } from '../test-data.ts';
-import { writeRecord } from './records.ts';
+import { recordPath, writeRecord } from './records.ts';
 
 /** What was found out about how the engine of a store deletes, and when. */
 export type DeletionRecord = DeletionProbe & { readonly store: string /** ISO 8601. */; readonly foundAt: string };
@@ -41,7 +40,7 @@ export class DeletionRecords {
   }
 
   #pathOf(identity: string): string {
-    return join(this.#directory, `${createHash('sha256').update(identity).digest('hex').slice(0, 16)}.json`);
+    return recordPath(this.#directory, identity);
   }
 }
 

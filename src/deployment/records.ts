@@ -1,6 +1,12 @@
+import { createHash } from 'node:crypto';
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Random } from '../random.ts';
+
+/** Where the record of a store is, whatever characters its identity consists of. */
+export function recordPath(directory: string, identity: string): string {
+  return join(directory, `${createHash('sha256').update(identity).digest('hex').slice(0, 16)}.json`);
+}
 
 /** Writes a file whole or not at all, for this user alone. */
 export function writeRecord(path: string, text: string, random: Random): void {

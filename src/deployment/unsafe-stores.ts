@@ -1,10 +1,9 @@
-import { createHash } from 'node:crypto';
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { UnsafeVerdict } from '../databases/refusing-store.ts';
 import { codeOf } from '../failure.ts';
 import type { Random } from '../random.ts';
-import { writeRecord } from './records.ts';
+import { recordPath, writeRecord } from './records.ts';
 
 /**
  * The stores that `doctor` saw losing updates from this machine: a file for each in JAVUMBO_HOME, where neither `cache
@@ -42,6 +41,6 @@ export class UnsafeStores {
   }
 
   #pathOf(identity: string): string {
-    return join(this.#directory, `${createHash('sha256').update(identity).digest('hex').slice(0, 16)}.json`);
+    return recordPath(this.#directory, identity);
   }
 }
