@@ -1,5 +1,5 @@
 import type { Context } from './context.ts';
-import type { OutputFlags } from './print.ts';
+import type { OutputFlags } from './paint.ts';
 
 /** A list of what runs and of how it ended, for whoever watches. */
 export interface Checklist {

@@ -1,10 +1,7 @@
 import { CleanUps } from '../clean-ups.ts';
 import type { Clock } from '../clock.ts';
 import { systemClock } from '../clock.ts';
-import type { CacheStep } from '../databases/cache.ts';
-import type { LocalPutStep } from '../databases/local-store-options.ts';
 import type { RunBlocking } from '../databases/run-blocking.ts';
-import type { CommitStep } from '../databases/session.ts';
 import { type Random, systemRandom } from '../random.ts';
 
 /** A stream that results or messages go to. */
@@ -34,7 +31,7 @@ export interface Context {
   /** What has to be done before the process ends. */
   readonly cleanUps: CleanUps;
   /** Told before each step of a commit, in the session, the cache and the local store: tests end the process there. */
-  readonly atStep?: ((step: CommitStep | CacheStep | LocalPutStep) => void) | undefined;
+  readonly atStep?: ((step: string) => void) | undefined;
 }
 
 export function processContext(): Context {

@@ -13,7 +13,8 @@ import type { UserTable } from '../users/user-table.ts';
 import type { Context } from './context.ts';
 import { EXIT_CODE, type ExitCode } from './exit-code.ts';
 import { visible } from './format.ts';
-import { type OutputFlags, printResult, type View } from './print.ts';
+import type { OutputFlags } from './paint.ts';
+import { printResult, type View } from './print.ts';
 
 /** What a command's work gets. The deployment is put together at the first call, so that nothing is loaded before. */
 export interface Invocation {

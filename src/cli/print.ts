@@ -3,6 +3,8 @@ import { type FailureKind, JavumboError, messageOf } from '../failure.ts';
 import type { Context } from './context.ts';
 import type { ExitCode } from './exit-code.ts';
 import { tsvField, visible } from './format.ts';
+import { type OutputFlags, type Paint, PLAIN, paintFor } from './paint.ts';
+import type { Table } from './table.ts';
 
 /** How a result is shown. JSON is the result itself unless `json` says otherwise. */
 export interface View<T> {
@@ -17,37 +19,6 @@ export interface View<T> {
   readonly unbounded?: true;
   /** The exit code of a result that is an answer and bad; 0 by default. */
   readonly exitCode?: (result: T) => ExitCode;
-}
-
-export interface Table {
-  /** Undefined for a list of names and values. */
-  readonly head?: readonly string[] | undefined;
-  readonly rows: readonly (readonly string[])[];
-  /** Columns of numbers, by index, aligned to the right. */
-  readonly right?: readonly number[] | undefined;
-}
-
-/** Colours, or nothing where there is no terminal. */
-export interface Paint {
-  good(text: string): string;
-  bad(text: string): string;
-  warn(text: string): string;
-  strong(text: string): string;
-  faint(text: string): string;
-}
-
-export const PLAIN: Paint = { good: same, bad: same, warn: same, strong: same, faint: same };
-
-function same(text: string): string {
-  return text;
-}
-
-export interface OutputFlags {
-  readonly json: boolean;
-  readonly quiet: boolean;
-  readonly verbose: boolean;
-  /** False with --no-color. */
-  readonly color: boolean;
 }
 
 /** Writes a result to stdout: exactly one JSON document, or text for whoever is reading. */
@@ -84,14 +55,6 @@ async function drawer(table: Table, columns: number, flags: OutputFlags, context
   const { drawTable } = await import('./table.ts');
   const paint = await paintFor(flags, context);
   return () => drawTable(table, columns, paint);
-}
-
-/** Colours for stdout, as NO_COLOR (no-color.org), --no-color and the terminal allow. */
-export async function paintFor(flags: OutputFlags, { env, stdout }: Context): Promise<Paint> {
-  if (!flags.color || env.NO_COLOR || stdout.isTTY !== true || env.TERM === 'dumb') return PLAIN;
-  const { Chalk } = await import('chalk');
-  const chalk = new Chalk({ level: 1 });
-  return { good: chalk.green, bad: chalk.red, warn: chalk.yellow, strong: chalk.bold, faint: chalk.dim };
 }
 
 // For a failure that knows no better: every error says what to try.

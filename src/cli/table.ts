@@ -1,6 +1,14 @@
 import CliTable from 'cli-table3';
 import { visible } from './format.ts';
-import type { Paint, Table } from './print.ts';
+import type { Paint } from './paint.ts';
+
+export interface Table {
+  /** Undefined for a list of names and values. */
+  readonly head?: readonly string[] | undefined;
+  readonly rows: readonly (readonly string[])[];
+  /** Columns of numbers, by index, aligned to the right. */
+  readonly right?: readonly number[] | undefined;
+}
 
 const NO_LINES = {
   top: '',

@@ -7,7 +7,7 @@ import type { Clock } from '../clock.ts';
 import { systemClock } from '../clock.ts';
 import { resolveConfig } from '../config.ts';
 import { DeletionRecords } from '../deployment/deletion.ts';
-import { openS3Store } from '../deployment/s3-client.ts';
+import { openS3Store } from '../deployment/s3-store.ts';
 import { messageOf } from '../failure.ts';
 import { systemRandom } from '../random.ts';
 import {

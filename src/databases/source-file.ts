@@ -5,8 +5,7 @@ import Database from 'better-sqlite3';
 import { JavumboError, messageOf } from '../failure.ts';
 import { betterSqlite } from './better-sqlite.ts';
 import { cacheFailure, isDiskFull } from './cache-directory.ts';
-import { runBlockingIn } from './run-blocking.ts';
-import type { SessionEnvironment } from './session.ts';
+import { type RunBlocking, runBlockingIn } from './run-blocking.ts';
 import {
   openReadOnly,
   quickCheck,
@@ -16,7 +15,9 @@ import {
   setSchemaCookie,
 } from './sqlite.ts';
 
-interface CopyEnvironment extends Pick<SessionEnvironment, 'runBlocking'> {
+interface CopyEnvironment {
+  /** Runs the queries over the file. */
+  readonly runBlocking?: RunBlocking | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 

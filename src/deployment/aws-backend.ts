@@ -1,7 +1,7 @@
 import type { SqliteEngine } from '../databases/sqlite.ts';
 import { awsTables } from './aws-tables.ts';
 import type { OpenBackend } from './backend.ts';
-import { openS3Store } from './s3-client.ts';
+import { openS3Store } from './s3-store.ts';
 
 /** A bucket and tables on AWS or on an engine that stands for it, whose files `sqlite` opens. Makes no request. */
 export function awsBackend(sqlite: SqliteEngine): OpenBackend {

@@ -2,7 +2,20 @@ import type { Metric } from '../bench/stats.ts';
 import type { Clock } from '../clock.ts';
 import type { RequestCounts } from '../databases/request-counts.ts';
 import { type FailureKind, JavumboError, messageOf } from '../failure.ts';
+import type { Random } from '../random.ts';
 import type { Assertion, Check, WorkerReport } from '../report/document.ts';
+import type { TestRun } from '../test-data.ts';
+
+/** What the tests of a day get beside the deployment. */
+export interface Sources {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly env: NodeJS.ProcessEnv;
+  readonly run: TestRun;
+  readonly signal?: AbortSignal | undefined;
+  /** What a function that is not javumbo's answers with, of which Tests 1.3 and 1.4 look for this part. */
+  readonly expectBody?: string | undefined;
+}
 
 /** Records what a test claims, in order, whether or not it holds. */
 export type Assert = (name: string, passed: boolean, details?: Pick<Assertion, 'expected' | 'actual'>) => void;

@@ -6,9 +6,9 @@ import type { FunctionClient } from '../function/client.ts';
 import { askApi, healthyVersion } from '../function/health.ts';
 import { startLocalGateway } from '../function/local-gateway.ts';
 import { testUser } from '../test-data.ts';
+import type { Sources } from './check.ts';
 import { type Assert, assertEqual, skipReasonOf, type Test } from './check.ts';
 import { assertCleanedUp } from './cleaned-up.ts';
-import type { Sources } from './days.ts';
 import { withTestAccounts } from './test-accounts.ts';
 
 /** Day 1: the parts of the deployment talk to each other. Tests 1.1 to 1.5; nothing is deployed or changed for them. */

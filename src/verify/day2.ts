@@ -7,9 +7,9 @@ import { type RequestCounts, requestsSince } from '../databases/request-counts.t
 import { integrityFindings, type SqliteDatabase, tableCounts } from '../databases/sqlite.ts';
 import type { UserDatabases } from '../databases/user-databases.ts';
 import type { Deployment } from '../deployment/deployment.ts';
+import type { Sources } from './check.ts';
 import { type Assert, assertEqual, type Figures, type Test } from './check.ts';
 import { assertCleanedUp } from './cleaned-up.ts';
-import type { Sources } from './days.ts';
 
 interface Environment {
   readonly deployment: Deployment;

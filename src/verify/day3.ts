@@ -8,9 +8,9 @@ import { requestsSince } from '../databases/request-counts.ts';
 import type { SqliteDatabase } from '../databases/sqlite.ts';
 import type { UserDatabases } from '../databases/user-databases.ts';
 import type { Deployment, Machine } from '../deployment/deployment.ts';
+import type { Sources } from './check.ts';
 import { type Assert, assertEqual, type Figures, type Test } from './check.ts';
 import { assertCleanedUp } from './cleaned-up.ts';
-import type { Sources } from './days.ts';
 
 // Week 1's marks. Passing is asserted; the rest is graded.
 const SPEEDUP_MIN = 2;

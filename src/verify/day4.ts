@@ -6,9 +6,9 @@ import { conflictFailure } from '../databases/outcome-failures.ts';
 import { addRequests } from '../databases/request-counts.ts';
 import { integrityFindings } from '../databases/sqlite.ts';
 import type { Deployment } from '../deployment/deployment.ts';
+import type { Sources } from './check.ts';
 import { type Assert, assertEqual, type Figures, type Test } from './check.ts';
 import { assertCleanedUp } from './cleaned-up.ts';
-import type { Sources } from './days.ts';
 
 const NOTES = 5;
 const WORKERS = 10;

@@ -4,8 +4,8 @@ import { JavumboError } from '../failure.ts';
 import { hashPassword, verifyPassword } from '../users/password.ts';
 import type { User, UserRepository } from '../users/repository.ts';
 import type { UserTable } from '../users/user-table.ts';
+import type { Sources } from './check.ts';
 import { type Assert, assertEqual, type Figures, type Test } from './check.ts';
-import type { Sources } from './days.ts';
 import { type TestAccountsEnvironment, withTestAccounts } from './test-accounts.ts';
 
 /** Day 5: accounts work. Tests 5.1, 5.2 and 5.3 with the 6, 8 and 8 checks of week 1. */

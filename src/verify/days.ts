@@ -1,20 +1,6 @@
-import type { Clock } from '../clock.ts';
 import type { Deployment } from '../deployment/deployment.ts';
-import type { Random } from '../random.ts';
 import type { Check, Report } from '../report/document.ts';
-import type { TestRun } from '../test-data.ts';
-import { type Figures, skipReasonOf, type Test } from './check.ts';
-
-/** What the tests of a day get beside the deployment. */
-export interface Sources {
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly env: NodeJS.ProcessEnv;
-  readonly run: TestRun;
-  readonly signal?: AbortSignal | undefined;
-  /** What a function that is not javumbo's answers with, of which Tests 1.3 and 1.4 look for this part. */
-  readonly expectBody?: string | undefined;
-}
+import { type Figures, type Sources, skipReasonOf, type Test } from './check.ts';
 
 /** One day of week 1. */
 export interface Day {

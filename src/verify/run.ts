@@ -6,8 +6,9 @@ import { lambdaSince } from '../function/use.ts';
 import type { Check, Report } from '../report/document.ts';
 import type { StartedReport } from '../report/start.ts';
 import { tableRequestsSince } from '../table-requests.ts';
+import type { Sources } from './check.ts';
 import { type CheckResult, type Figures, runTest, skipped, type Test } from './check.ts';
-import { type Day, type DaySummary, type Sources, summaryOf } from './days.ts';
+import { type Day, type DaySummary, summaryOf } from './days.ts';
 
 export interface VerifyResult {
   readonly report: Report;

@@ -3,8 +3,8 @@ import { JavumboError } from '../failure.ts';
 import { testUser } from '../test-data.ts';
 import { UserRepository } from '../users/repository.ts';
 import type { UserTable } from '../users/user-table.ts';
+import type { Sources } from './check.ts';
 import { type Assert, assertEqual } from './check.ts';
-import type { Sources } from './days.ts';
 
 export interface TestAccountsEnvironment {
   readonly deployment: Deployment;

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { RequestTimes } from '../../bench/timed-request.ts';
 import type { Execute, Invocation } from '../../cli/execute.ts';
 import { formatBytes, formatMs } from '../../cli/format.ts';
-import type { Paint } from '../../cli/print.ts';
+import type { Paint } from '../../cli/paint.ts';
 import type { Report } from '../../report/document.ts';
 import { benchOptions, type ReportFlags } from '../report-options.ts';
 import {

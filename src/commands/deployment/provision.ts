@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Invocation } from '../../cli/execute.ts';
 import { EXIT_CODE } from '../../cli/exit-code.ts';
-import type { Paint, View } from '../../cli/print.ts';
+import type { Paint } from '../../cli/paint.ts';
+import type { View } from '../../cli/print.ts';
 import { progressOn } from '../../cli/progress.ts';
 import type { ProvisionedResource, ProvisionedSetting, ProvisionMode } from '../../deployment/provision.ts';
 

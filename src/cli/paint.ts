@@ -1,0 +1,32 @@
+import type { Context } from './context.ts';
+
+export interface OutputFlags {
+  readonly json: boolean;
+  readonly quiet: boolean;
+  readonly verbose: boolean;
+  /** False with --no-color. */
+  readonly color: boolean;
+}
+
+/** Colours, or nothing where there is no terminal. */
+export interface Paint {
+  good(text: string): string;
+  bad(text: string): string;
+  warn(text: string): string;
+  strong(text: string): string;
+  faint(text: string): string;
+}
+
+export const PLAIN: Paint = { good: same, bad: same, warn: same, strong: same, faint: same };
+
+function same(text: string): string {
+  return text;
+}
+
+/** Colours for stdout, as NO_COLOR (no-color.org), --no-color and the terminal allow. */
+export async function paintFor(flags: OutputFlags, { env, stdout }: Context): Promise<Paint> {
+  if (!flags.color || env.NO_COLOR || stdout.isTTY !== true || env.TERM === 'dumb') return PLAIN;
+  const { Chalk } = await import('chalk');
+  const chalk = new Chalk({ level: 1 });
+  return { good: chalk.green, bad: chalk.red, warn: chalk.yellow, strong: chalk.bold, faint: chalk.dim };
+}
