@@ -1,6 +1,6 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, totalmem } from 'node:os';
-import { systemClock } from '../src/clock.ts';
+import { systemClock } from '../src/core/clock.ts';
 import { environmentOf } from '../src/report/environment.ts';
 import type { Findings, MustHold } from './scenarios/scenario.ts';
 import type { NamedLink } from './wire/links.ts';

@@ -1,8 +1,8 @@
 import { createReadStream, statSync } from 'node:fs';
 import { PutObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import Database from 'better-sqlite3';
-import type { SqliteDatabase } from '../src/databases/sqlite.ts';
-import { keyOf } from '../src/databases/username.ts';
+import { keyOf } from '../src/core/username.ts';
+import type { SqliteDatabase } from '../src/sqlite/engine.ts';
 import { BUCKET } from './wire/bucket.ts';
 
 /** The size of week 1's databases with a few notes: six pages. */

@@ -2,8 +2,8 @@
 // Set before the SDK can be loaded: it warns about Node versions on stderr, which belongs to this program's messages.
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true';
 const [{ main }, { processContext }, { Interruption }] = await Promise.all([
-  import('../dist/main.js'),
-  import('../dist/cli/context.js'),
+  import('../dist/commands/main.js'),
+  import('../dist/core/context.js'),
   import('../dist/cli/interruption.js'),
 ]);
 

@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, describe, expect, test } from 'vitest';
-import { readTerraformOutputs } from '../src/deployment/terraform-outputs.ts';
+import { readTerraformOutputs } from '../src/config/terraform-outputs.ts';
 
 const HERE = fileURLToPath(new URL('.', import.meta.url));
 const ACCOUNT = '509324282531';

@@ -8,7 +8,7 @@ const SRC = fileURLToPath(new URL('.', import.meta.url));
 /** What serves the tests: a folder of its own, contract suites, what runs against engines, and one file beside the code. */
 const TESTING = /^testing\/|\.(test|engine)\.ts$|-contract\.ts$|^anki\/testing\.ts$/;
 
-/** Source by path below src, as `databases/sql.ts`: everything that runs in production. */
+/** Source by path below src, as `sqlite/sql.ts`: everything that runs in production. */
 const FILES = new Map(
   (readdirSync(SRC, { recursive: true, encoding: 'utf8' }) as string[])
     .map((path) => path.split(sep).join('/'))
@@ -26,12 +26,18 @@ interface Rule {
 
 const NOWHERE = /^$/;
 
+/** The files that stand in no folder: the entry of the library. */
+const LIBRARY = 'index.ts';
+
+const COMMANDS_USE =
+  'anki bench cleanup cli config databases deployment doctor function history lambda locks provisioning report sqlite store users verify';
+
 const RULES: readonly Rule[] = [
-  { pattern: /\bMath\.random\(/, only: NOWHERE, why: 'chance is injected: random.ts' },
-  { pattern: /\b(Date|performance)\.now\(/, only: /^clock\.ts$/, why: 'time is injected: clock.ts' },
-  { pattern: /\bnew Date\(\)/, only: NOWHERE, why: 'time is injected: clock.ts' },
-  { pattern: /\bprocess\.(env|argv)\b/, only: /^cli\/context\.ts$/, why: 'the environment comes with the context' },
-  { pattern: /\bprocess\.std(in|out|err)\b/, only: /^cli\/context\.ts$/, why: 'the streams come with the context' },
+  { pattern: /\bMath\.random\(/, only: NOWHERE, why: 'chance is injected: core/random.ts' },
+  { pattern: /\b(Date|performance)\.now\(/, only: /^core\/clock\.ts$/, why: 'time is injected: core/clock.ts' },
+  { pattern: /\bnew Date\(\)/, only: NOWHERE, why: 'time is injected: core/clock.ts' },
+  { pattern: /\bprocess\.(env|argv)\b/, only: /^core\/context\.ts$/, why: 'the environment comes with the context' },
+  { pattern: /\bprocess\.std(in|out|err)\b/, only: /^core\/context\.ts$/, why: 'the streams come with the context' },
   {
     pattern: /\bprocess\.exit(Code)?\b/,
     only: NOWHERE,
@@ -40,12 +46,12 @@ const RULES: readonly Rule[] = [
   { pattern: /\bconsole\./, only: NOWHERE, why: 'stdout is the result, and stderr is the context’s' },
   {
     pattern: /(from|import\() ?'@aws-sdk\//,
-    only: /^(databases\/s3-[a-z-]+|(users|locks)\/dynamo-[a-z-]+|function\/lambda-[a-z-]+|deployment\/(s3|dynamo|lambda)-[a-z-]+)\.ts$/,
+    only: /^(aws\/[a-z0-9-]+|(store|history|provisioning)\/s3-[a-z-]+|(users|locks|provisioning)\/dynamo-[a-z-]+|function\/lambda-[a-z-]+)\.ts$/,
     why: 'only the adapters of AWS speak to it',
   },
   {
     pattern: /^(import (?!type)[^;]*from|.*\bimport\() ?'better-sqlite3'/m,
-    only: /^(databases\/(better-sqlite|local-store|local-index|source-file)|local-table)\.ts$/,
+    only: /^(sqlite\/[a-z-]+|store\/local-store)\.ts$/,
     why: 'SQLite is opened where its dangers are known',
   },
   { pattern: /\bfrom '(vitest|fast-check)'/, only: NOWHERE, why: 'tests are tests' },
@@ -84,6 +90,191 @@ describe('the source keeps to its layers', () => {
   });
 });
 
+/**
+ * The folders of `src`, from what everything stands on to what nothing stands on, each with the folders above it in this
+ * list that it may use and why. `core` is everybody's. Types count.
+ */
+const FOLDERS: readonly (readonly [folder: string, uses: Readonly<Record<string, string>>])[] = [
+  ['core', {}],
+  ['config', {}],
+  ['aws', { config: 'a client is made for the region, the profile and the endpoint that are configured' }],
+  ['sqlite', {}],
+  ['anki', { sqlite: 'a collection is read and written through the port of a database' }],
+  [
+    'store',
+    {
+      aws: 'the S3 store tells the errors of AWS apart',
+      sqlite: 'the local store keeps its index in a SQLite file',
+    },
+  ],
+  ['history', { aws: 'errors of AWS', store: 'versions are those of what the stores keep' }],
+  ['cache', { store: 'an entry is a version of a store' }],
+  [
+    'databases',
+    {
+      cache: 'a session opens what is cached',
+      sqlite: 'a session is an open database',
+      store: 'a commit is a conditional write',
+    },
+  ],
+  [
+    'users',
+    {
+      aws: 'errors of DynamoDB',
+      sqlite: 'the local table, and the databases that accounts are imported from',
+      store: 'accounts list the ids of their writes, as databases do',
+    },
+  ],
+  [
+    'locks',
+    {
+      aws: 'errors of DynamoDB',
+      databases: 'an update under a lease is an update',
+      sqlite: 'the local table',
+    },
+  ],
+  [
+    'function',
+    {
+      anki: 'the caller makes the GUID of a note, so that a repeated call adds it once',
+      aws: 'errors and clients of Lambda',
+      config: 'where the function is',
+    },
+  ],
+  [
+    'cleanup',
+    {
+      cache: 'what a cache directory consists of',
+      history: 'objects are removed version by version',
+      users: 'accounts of tests',
+    },
+  ],
+  [
+    'provisioning',
+    {
+      aws: 'tables and buckets are made by the clients of AWS',
+      config: 'what they are called',
+      store: 'the conditional writes of a bucket are tried',
+    },
+  ],
+  [
+    'deployment',
+    {
+      anki: 'a collection newer than this program is refused when it is opened',
+      aws: 'clients',
+      cache: 'composition',
+      cleanup: 'the probe of deletion removes its test data',
+      config: 'what is composed',
+      databases: 'composition',
+      function: 'composition',
+      history: 'composition',
+      locks: 'composition',
+      sqlite: 'composition',
+      store: 'composition',
+      users: 'composition',
+    },
+  ],
+  ['report', { deployment: 'a report describes the deployment and counts its requests' }],
+  [
+    'bench',
+    {
+      anki: 'what is measured opens collections and adds notes',
+      cache: 'a cold request has a cache of its own',
+      cleanup: 'test users are removed',
+      config: 'a worker process is given the configuration',
+      databases: 'what is measured',
+      deployment: 'what is measured',
+      function: 'what is measured with --via',
+      locks: 'what is measured with --lease',
+      report: 'the shape of what was measured',
+      sqlite: 'the handle that a worker writes through',
+    },
+  ],
+  [
+    'lambda',
+    {
+      anki: 'adds notes',
+      cleanup: 'keeps /tmp small',
+      config: 'read from the environment of the function',
+      databases: 'what it serves',
+      deployment: 'what it serves',
+      function: 'the protocol, as its client speaks it',
+      sqlite: 'the engine of Node itself, and queries',
+      store: 'its self-check looks for the ids of its writes',
+      users: 'its self-check reads the table of accounts',
+    },
+  ],
+  [
+    'doctor',
+    {
+      aws: 'errors of AWS',
+      bench: 'test users',
+      config: 'which function is asked',
+      deployment: 'what is examined',
+      function: 'its health',
+      provisioning: 'what should be there',
+      store: 'the probes of its conditions',
+    },
+  ],
+  [
+    'verify',
+    {
+      anki: 'makes collections',
+      bench: 'measures',
+      databases: 'what is verified',
+      deployment: 'what is verified',
+      function: 'what is verified',
+      history: 'looks for what is left behind',
+      report: 'the shape of a check',
+      sqlite: 'queries',
+      users: 'what is verified',
+    },
+  ],
+  ['cli', {}],
+  // What people call may use everything.
+  ['commands', Object.fromEntries(COMMANDS_USE.split(' ').map((folder) => [folder, 'a command']))],
+];
+
+describe('the folders', () => {
+  const names = FOLDERS.map(([name]) => name);
+  const edges = [...FILES]
+    .flatMap(([from, text]) => importedSource(from, text).map((to) => ({ from, to })))
+    .filter(({ from, to }) => folderOf(from) !== folderOf(to) && folderOf(from) !== LIBRARY);
+
+  test('are those of the table', () => {
+    const found = new Set([...FILES.keys()].map(folderOf));
+    expect([...found].sort()).toEqual([LIBRARY, ...names].sort());
+  });
+
+  test('use only what the table allows, and what stands above them in it: so there is no cycle', () => {
+    const strays = edges.filter(({ from, to }) => {
+      if (folderOf(to) === 'core' && folderOf(from) !== 'core') return false;
+      const [, uses] = FOLDERS.find(([name]) => name === folderOf(from)) ?? ['', {}];
+      return !(folderOf(to) in uses) || names.indexOf(folderOf(to)) > names.indexOf(folderOf(from));
+    });
+    expect(strays).toEqual([]);
+  });
+
+  test('use everything that the table allows, so it does not grow old', () => {
+    const used = new Set(edges.map(({ from, to }) => `${folderOf(from)} → ${folderOf(to)}`));
+    const allowed = FOLDERS.flatMap(([from, uses]) => Object.keys(uses).map((to) => `${from} → ${to}`));
+    expect(allowed.filter((edge) => !used.has(edge))).toEqual([]);
+  });
+
+  test('have no circle of files', () => {
+    expect(circlesIn(FILES)).toEqual([]);
+  });
+
+  test('would have one, if a file imported what imports it', () => {
+    const circle = new Map([
+      ['a/one.ts', "import type { Two } from '../b/two.ts';"],
+      ['b/two.ts', "const one = await import('../a/one.ts');"],
+      ['b/three.ts', "export * from './two.ts';"],
+    ]);
+    expect(circlesIn(circle)).toEqual([['a/one.ts', 'b/two.ts']]);
+  });
+});
+
 // About what a reader keeps in mind at once.
 const LINES_MAX = 300;
 
@@ -98,7 +289,7 @@ describe('what a command loads before it needs it', () => {
   // Loading the SDK costs 0.3 s of CPU, and `--help` needs neither it nor SQLite. A command's file is loaded where the
   // command is called, and what it loads at once counts likewise.
   const commands = [...FILES.keys()].filter((path) => /^commands\/[a-z]+\/[a-z0-9-]+\.ts$/.test(path));
-  const reached = new Map(['main.ts', ...commands].flatMap((entry) => [...staticallyReached(entry)]));
+  const reached = new Map(['commands/main.ts', ...commands].flatMap((entry) => [...staticallyReached(entry)]));
 
   test.each(['better-sqlite3', '@aws-sdk/', '@smithy/', 'zod', 'cli-table3', 'chalk'])('is not %s', (library) => {
     const via = [...reached].filter(([target]) => target.startsWith(library));
@@ -106,15 +297,15 @@ describe('what a command loads before it needs it', () => {
   });
 
   test('is the commands and what they are made with, so the walk works', () => {
-    const some = ['commander', 'config.ts', 'cli/execute.ts', 'commands/index.ts', 'commands/db/query.ts'];
+    const some = ['commander', 'config/config.ts', 'commands/execute.ts', 'commands/index.ts', 'commands/db/query.ts'];
     expect([...reached.keys()]).toEqual(expect.arrayContaining(some));
   });
 
   test('is no command, where none is called', () => {
-    expect([...staticallyReached('main.ts').keys()].filter((path) => commands.includes(path))).toEqual([]);
+    expect([...staticallyReached('commands/main.ts').keys()].filter((path) => commands.includes(path))).toEqual([]);
   });
 
-  test.each(['index.ts', 'databases/sql.ts', 'deployment/s3-client.ts'])('would be a library through %s', (entry) => {
+  test.each(['index.ts', 'sqlite/sql.ts', 'aws/s3-client.ts'])('would be a library through %s', (entry) => {
     const libraries = [...staticallyReached(entry).keys()].filter((target) =>
       /^(better-sqlite3|@aws-sdk\/)/.test(target),
     );
@@ -146,4 +337,38 @@ function staticallyReached(entry: string): Map<string, string> {
 function valueImports(text: string): string[] {
   const declarations = text.matchAll(/^(?:import|export)\s+(?!type\b)(?:[\w*{][^;']*?\sfrom\s+)?'([^']+)'/gm);
   return [...declarations].map((match) => match[1] ?? '');
+}
+
+function folderOf(path: string): string {
+  return path.split('/')[0] ?? '';
+}
+
+/** What a file imports of the source in any way, for types too. */
+function importedSource(path: string, text: string): string[] {
+  const named = text.matchAll(/(?:\bfrom |^import |\bimport\()'(\.[^']+)'/gm);
+  return [...named].map((match) =>
+    relative(SRC, resolve(SRC, dirname(path), match[1] ?? ''))
+      .split(sep)
+      .join('/'),
+  );
+}
+
+/** Groups of files each of which imports, over others perhaps, all the others of its group. */
+function circlesIn(files: ReadonlyMap<string, string>): string[][] {
+  const imports = new Map([...files].map(([path, text]) => [path, importedSource(path, text)]));
+  const reachable = (from: string): Set<string> => {
+    const found = new Set<string>();
+    const waiting = [...(imports.get(from) ?? [])];
+    for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
+      if (found.has(path)) continue;
+      found.add(path);
+      waiting.push(...(imports.get(path) ?? []));
+    }
+    return found;
+  };
+  const reached = new Map([...files.keys()].map((path) => [path, reachable(path)]));
+  const circle = (path: string): string[] =>
+    [...files.keys()].filter((other) => reached.get(path)?.has(other) && reached.get(other)?.has(path)).sort();
+  const circles = [...files.keys()].map(circle).filter((members) => members.length > 0);
+  return [...new Map(circles.map((members) => [members.join(), members])).values()];
 }

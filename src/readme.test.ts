@@ -10,7 +10,7 @@ import { parse } from 'yaml';
 import { reportJsonSchema } from './report/schema.ts';
 import { SCRIPTS } from './testing/child-process.ts';
 import { type DynamoServer, startDynamoServer } from './testing/dynamo-server.ts';
-import { type S3Server, startS3Server } from './testing/s3-server.ts';
+import { type S3Server, startS3Server } from './testing/s3-server/server.ts';
 
 const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
 const root = fileURLToPath(new URL('..', import.meta.url));

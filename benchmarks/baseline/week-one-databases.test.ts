@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { resolveConfig } from '../../src/config.ts';
-import { openS3 } from '../../src/deployment/s3-client.ts';
+import { openS3 } from '../../src/aws/s3-client.ts';
+import { resolveConfig } from '../../src/config/config.ts';
 import { temporaryDirectory } from '../../src/testing/run-command.ts';
-import { type S3Server, startS3Server } from '../../src/testing/s3-server.ts';
+import { type S3Server, startS3Server } from '../../src/testing/s3-server/server.ts';
 import { ManualClock } from '../../src/testing/workbench.ts';
 import { WeekOneConflict, WeekOneDatabases } from './week-one-databases.ts';
 

@@ -2,16 +2,16 @@ import { createReadStream, existsSync, mkdirSync, rmSync, statSync, writeFileSyn
 import { join } from 'node:path';
 import { GetObjectCommand, HeadObjectCommand, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import Database from 'better-sqlite3';
-import { statusOf } from '../../src/aws-errors.ts';
-import type { Clock } from '../../src/clock.ts';
-import type { SqliteDatabase } from '../../src/databases/sqlite.ts';
-import { keyOf } from '../../src/databases/username.ts';
+import { statusOf } from '../../src/aws/errors.ts';
+import type { Clock } from '../../src/core/clock.ts';
+import { keyOf } from '../../src/core/username.ts';
+import type { SqliteDatabase } from '../../src/sqlite/engine.ts';
 
 /** Somebody else changed the object between opening and closing; nothing of this connection was stored. */
 export class WeekOneConflict extends Error {}
 
 export interface WeekOneOptions {
-  /** Made by src/deployment/s3-client.ts, so that it differs from the one measured beside it in nothing. */
+  /** Made by src/aws/s3-client.ts, so that it differs from the one measured beside it in nothing. */
   readonly client: S3Client;
   readonly bucket: string;
   /** The machine's `/tmp`. */

@@ -1,4 +1,4 @@
-import { type Random, seededRandom } from '../../src/random.ts';
+import { type Random, seededRandom } from '../../src/core/random.ts';
 import { DESIGN_NAMES, type DesignName } from '../designs.ts';
 import { changeOneNote, WEEK_ONE_BYTES } from '../seed.ts';
 import type { NamedLink } from '../wire/links.ts';

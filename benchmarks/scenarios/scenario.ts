@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { compareMetrics } from '../../src/bench/compare.ts';
 import { metricOf } from '../../src/bench/stats.ts';
-import { systemRandom } from '../../src/random.ts';
+import { systemRandom } from '../../src/core/random.ts';
 import { DESIGN_NAMES, type Design, type DesignName, openDesign } from '../designs.ts';
 import { floorMs } from '../wire/lane.ts';
 import type { LinkName, NamedLink } from '../wire/links.ts';

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { openS3 } from '../../src/deployment/s3-client.ts';
+import { openS3 } from '../../src/aws/s3-client.ts';
 import { configOf } from '../designs.ts';
 import { storeFile, writeSeed } from '../seed.ts';
 import { type Bench, seedPath } from './scenario.ts';

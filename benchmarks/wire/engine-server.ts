@@ -5,7 +5,7 @@ import {
   ListObjectsV2Command,
   type S3Client,
 } from '@aws-sdk/client-s3';
-import { openS3 } from '../../src/deployment/s3-client.ts';
+import { openS3 } from '../../src/aws/s3-client.ts';
 import { configOf, useCredentials } from '../designs.ts';
 import { BUCKET } from './bucket.ts';
 import { countRequests } from './client-counts.ts';

@@ -3,7 +3,7 @@ import { Agent, get, type IncomingMessage } from 'node:http';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { afterEach, expect, test } from 'vitest';
-import { startS3Server } from '../../src/testing/s3-server.ts';
+import { startS3Server } from '../../src/testing/s3-server/server.ts';
 import { type Link, openLink } from './link.ts';
 
 const closing: { close(): unknown }[] = [];

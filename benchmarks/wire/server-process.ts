@@ -4,7 +4,7 @@
  *
  * `node server-process.js [<host> <port>]`: with an address, only the links, to the server that is there.
  */
-import { startS3Server } from '../../src/testing/s3-server.ts';
+import { startS3Server } from '../../src/testing/s3-server/server.ts';
 import { BUCKET } from './bucket.ts';
 import { openLink } from './link.ts';
 import type { ServerCall, ServerReply } from './remote-server.ts';

@@ -1,5 +1,5 @@
+import type { SqlDatabase } from '../sqlite/sql-database.ts';
 import { ankiSchemaVersion } from './schema.ts';
-import type { SqlDatabase } from './sql-database.ts';
 
 // Each query counts what Anki's own "check database" would complain about or repair.
 const RULES: readonly { readonly sql: string; readonly finding: (count: number) => string }[] = [

@@ -1,9 +1,9 @@
-import type { Clock } from '../clock.ts';
-import { JavumboError } from '../failure.ts';
-import type { Random } from '../random.ts';
+import type { Clock } from '../core/clock.ts';
+import { JavumboError } from '../core/failure.ts';
+import type { Random } from '../core/random.ts';
+import type { SqlDatabase } from '../sqlite/sql-database.ts';
 import { basicNoteType, defaultConf, defaultDeckOptions, normalDeck } from './defaults.ts';
 import { SCHEMA_SQL, SCHEMA_VERSION } from './schema.ts';
-import type { SqlDatabase } from './sql-database.ts';
 
 /** The two things that a collection takes from the world. */
 export interface Sources {

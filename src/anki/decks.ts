@@ -1,4 +1,4 @@
-import { JavumboError } from '../failure.ts';
+import { JavumboError } from '../core/failure.ts';
 import { DEFAULT_DECK_ID, type Deck, idSetting, type StoredCollection } from './stored-collection.ts';
 import { foldCase, normalizedPath } from './text.ts';
 

@@ -1,4 +1,4 @@
-import type { Random } from '../random.ts';
+import type { Random } from '../core/random.ts';
 
 /*
  * The JSON values of the one `col` row, as Anki writes them into a new collection. Keys and default values are facts of

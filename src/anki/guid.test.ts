@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { seededRandom } from '../random.ts';
+import { seededRandom } from '../core/random.ts';
 import { base91, createGuid } from './guid.ts';
 
 test.each([

@@ -1,10 +1,10 @@
-import { JavumboError } from '../failure.ts';
+import { JavumboError } from '../core/failure.ts';
+import type { SqlDatabase } from '../sqlite/sql-database.ts';
 import { clozeNumbers } from './cloze.ts';
 import type { Sources } from './collection.ts';
 import { type ChosenDeck, deckNamed, defaultDeckFor, normalDeckOr } from './decks.ts';
 import { normalDeck } from './defaults.ts';
 import { createGuid } from './guid.ts';
-import type { SqlDatabase } from './sql-database.ts';
 import { DEFAULT_DECK_ID, type NoteType, readCollection, type StoredCollection } from './stored-collection.ts';
 import { canonicalTags, joinedTags } from './tags.ts';
 import { rendersWithFields } from './template.ts';

@@ -1,6 +1,6 @@
-import { JavumboError } from '../failure.ts';
+import { JavumboError } from '../core/failure.ts';
+import type { SqlDatabase } from '../sqlite/sql-database.ts';
 import { isNewerSchema } from './schema.ts';
-import type { SqlDatabase } from './sql-database.ts';
 
 /** Throws `usage` for a collection that a newer Anki upgraded: SQLite alone can neither check nor change it safely. */
 export function refuseNewerSchema(database: SqlDatabase, username: string): void {

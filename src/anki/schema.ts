@@ -1,4 +1,4 @@
-import type { SqlDatabase } from './sql-database.ts';
+import type { SqlDatabase } from '../sqlite/sql-database.ts';
 
 /** The schema that every Anki, AnkiDroid and AnkiMobile since 2012 reads, and the last one without own collations. */
 export const SCHEMA_VERSION = 11;

@@ -1,7 +1,7 @@
 import * as z from 'zod';
-import { JavumboError } from '../failure.ts';
+import { JavumboError } from '../core/failure.ts';
+import type { SqlDatabase } from '../sqlite/sql-database.ts';
 import { ankiSchemaVersion, isNewerSchema, SCHEMA_VERSION } from './schema.ts';
-import type { SqlDatabase } from './sql-database.ts';
 
 /*
  * What adding a note needs of the `col` row. Collections were written by many programs for many years, so only what is

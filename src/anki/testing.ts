@@ -1,5 +1,5 @@
 import Database from 'better-sqlite3';
-import { seededRandom } from '../random.ts';
+import { seededRandom } from '../core/random.ts';
 import { createCollection, type Sources } from './collection.ts';
 
 /** Only for tests: they alone may load better-sqlite3 from this folder. */

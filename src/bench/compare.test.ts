@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type Random, seededRandom } from '../random.ts';
+import { type Random, seededRandom } from '../core/random.ts';
 import type { Report } from '../report/document.ts';
 import { compareMetrics, doubtsAboutPair, refuseUnlike, regressionsBeyond, type Verdict } from './compare.ts';
 import { holmAdjusted, leastPossibleP, mannWhitney, mannWhitneyP } from './mann-whitney.ts';

@@ -1,5 +1,5 @@
-import { JavumboError } from '../failure.ts';
-import type { Random } from '../random.ts';
+import { JavumboError } from '../core/failure.ts';
+import type { Random } from '../core/random.ts';
 import type { Report } from '../report/document.ts';
 import { holmAdjusted, leastPossibleP, mannWhitney, mannWhitneyP } from './mann-whitney.ts';
 

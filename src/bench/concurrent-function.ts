@@ -1,8 +1,8 @@
-import { requestsSince } from '../databases/request-counts.ts';
+import { type FunctionUse, lambdaSince } from '../core/function-use.ts';
+import { requestsSince } from '../core/request-counts.ts';
+import { NO_TABLE_REQUESTS } from '../core/table-requests.ts';
 import type { UserDatabases } from '../databases/user-databases.ts';
 import type { FunctionClient } from '../function/client.ts';
-import { type FunctionUse, lambdaSince } from '../function/use.ts';
-import { NO_TABLE_REQUESTS } from '../table-requests.ts';
 import { type ConcurrentResult, noteIdsOf, notesIn, outcomeOf, type WorkerResult } from './concurrent.ts';
 import { type ContainerFigures, containerFigures } from './function-requester.ts';
 

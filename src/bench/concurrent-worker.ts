@@ -4,12 +4,12 @@
  */
 import { rmSync } from 'node:fs';
 import { addNote } from '../anki/note.ts';
-import { processContext } from '../cli/context.ts';
-import type { Config } from '../config.ts';
-import type { SqliteDatabase } from '../databases/sqlite.ts';
+import type { Config } from '../config/config.ts';
+import { processContext } from '../core/context.ts';
+import { messageOf } from '../core/failure.ts';
 import { openDeployment } from '../deployment/open.ts';
-import { messageOf } from '../failure.ts';
 import { leasedUpdate } from '../locks/leased-update.ts';
+import type { SqliteDatabase } from '../sqlite/engine.ts';
 import {
   outcomeOf,
   type WorkerAnswer,

@@ -1,12 +1,12 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Config } from '../config.ts';
-import { addRequests, NO_REQUESTS, type RequestCounts } from '../databases/request-counts.ts';
+import type { Config } from '../config/config.ts';
+import { JavumboError, messageOf } from '../core/failure.ts';
+import { addRequests, NO_REQUESTS, type RequestCounts } from '../core/request-counts.ts';
+import { addTableRequests, NO_TABLE_REQUESTS, type TableRequests } from '../core/table-requests.ts';
 import type { UserDatabases } from '../databases/user-databases.ts';
-import { JavumboError, messageOf } from '../failure.ts';
 import type { WorkerReport } from '../report/document.ts';
-import { addTableRequests, NO_TABLE_REQUESTS, type TableRequests } from '../table-requests.ts';
 import { type Metric, metricOf } from './stats.ts';
 
 /** What a worker is told to do, once it has started. */

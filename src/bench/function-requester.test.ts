@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { systemClock } from '../clock.ts';
+import { systemClock } from '../core/clock.ts';
+import { systemRandom } from '../core/random.ts';
 import { FunctionClient } from '../function/client.ts';
-import { systemRandom } from '../random.ts';
 import { startFunctionServer } from '../testing/function-server.ts';
 import { FunctionRequester } from './function-requester.ts';
 

@@ -1,5 +1,5 @@
-import type { Clock } from '../clock.ts';
-import { JavumboError } from '../failure.ts';
+import type { Clock } from '../core/clock.ts';
+import { JavumboError } from '../core/failure.ts';
 import type { AnsweredCall, FunctionClient } from '../function/client.ts';
 import type { FunctionTimings } from '../function/protocol.ts';
 import type { Caching, Requester, TimedRead, TimedWrite } from './requester.ts';

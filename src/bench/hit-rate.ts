@@ -1,4 +1,4 @@
-import { type RequestCounts, requestsSince } from '../databases/request-counts.ts';
+import { type RequestCounts, requestsSince } from '../core/request-counts.ts';
 import type { Requester } from './requester.ts';
 import { type Metric, metricOf } from './stats.ts';
 

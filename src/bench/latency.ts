@@ -1,8 +1,8 @@
 import { createCollection } from '../anki/collection.ts';
 import { addNote } from '../anki/note.ts';
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Random } from '../core/random.ts';
 import type { UserDatabases } from '../databases/user-databases.ts';
-import type { Random } from '../random.ts';
 import type { Requester } from './requester.ts';
 import { type Metric, metricOf } from './stats.ts';
 import type { RequestTimes } from './timed-request.ts';

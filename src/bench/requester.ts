@@ -1,5 +1,5 @@
-import type { Clock } from '../clock.ts';
-import type { DatabaseCache } from '../databases/cache.ts';
+import type { DatabaseCache } from '../cache/cache.ts';
+import type { Clock } from '../core/clock.ts';
 import type { UserDatabases } from '../databases/user-databases.ts';
 import { type RequestTimes, timedRead, timedWrite } from './timed-request.ts';
 

@@ -1,7 +1,7 @@
 import { deleteObjects, objectsUnder } from '../cleanup/stored-objects.ts';
-import { keyOf } from '../databases/username.ts';
+import { type TestRun, testUser } from '../core/test-data.ts';
+import { keyOf } from '../core/username.ts';
 import type { Deployment } from '../deployment/deployment.ts';
-import { type TestRun, testUser } from '../test-data.ts';
 
 /**
  * Runs `work` for a user of its own and removes all that is stored for that user afterwards, with every version and

@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../core/clock.ts';
 import { unknownOutcome } from '../databases/outcome-failures.ts';
 import type { CommitOutcome } from '../databases/session.ts';
 import type { UserDatabases } from '../databases/user-databases.ts';

@@ -1,5 +1,5 @@
 import pLimit from 'p-limit';
-import { JavumboError, messageOf } from '../failure.ts';
+import { JavumboError, messageOf } from '../core/failure.ts';
 import { type UserPage, type UserTable, userPages } from '../users/user-table.ts';
 import { ageSecondsOf, type FailedDeletion, type PlannedDeletion } from './plan.ts';
 

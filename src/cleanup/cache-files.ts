@@ -1,14 +1,14 @@
 import { lstatSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { bootId } from '../boot.ts';
-import type { Clock } from '../clock.ts';
-import { cacheFailure, requireOwnDirectory } from '../databases/cache-directory.ts';
-import { isEntryName } from '../databases/cache-entry.ts';
-import { InvalidationMarks } from '../databases/invalidation-marks.ts';
-import { isUsername } from '../databases/username.ts';
-import { isWorkDirectoryName, makeWorkDirectory, orphanedWorkDirectories } from '../databases/work-directory.ts';
-import { codeOf } from '../failure.ts';
-import type { Random } from '../random.ts';
+import { isEntryName } from '../cache/entry.ts';
+import { InvalidationMarks } from '../cache/invalidation-marks.ts';
+import { isWorkDirectoryName, makeWorkDirectory, orphanedWorkDirectories } from '../cache/work-directory.ts';
+import { bootId } from '../core/boot.ts';
+import { cacheFailure, requireOwnDirectory } from '../core/cache-directory.ts';
+import type { Clock } from '../core/clock.ts';
+import { codeOf } from '../core/failure.ts';
+import type { Random } from '../core/random.ts';
+import { isUsername } from '../core/username.ts';
 import { ageSecondsOf, type PlannedDeletion } from './plan.ts';
 
 /** What the cache directory holds of one database: an entry, or the working copies of one process. */

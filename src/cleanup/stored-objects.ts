@@ -1,11 +1,11 @@
+import { JavumboError } from '../core/failure.ts';
 import {
   DELETE_BATCH_MAX,
   type DeleteFailure,
   listAll,
   type ObjectVersion,
   type ObjectVersions,
-} from '../databases/object-versions.ts';
-import { JavumboError } from '../failure.ts';
+} from '../history/object-versions.ts';
 import { ageSecondsOf, type FailedDeletion, type PlannedDeletion } from './plan.ts';
 
 /** Told how far it is, for whoever waits. */

@@ -1,4 +1,4 @@
-import type { Context } from './context.ts';
+import type { Context } from '../core/context.ts';
 import type { OutputFlags } from './paint.ts';
 
 /** A list of what runs and of how it ended, for whoever watches. */

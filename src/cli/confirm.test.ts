@@ -1,11 +1,11 @@
 import { PassThrough } from 'node:stream';
 import { expect, test } from 'vitest';
-import { CleanUps } from '../clean-ups.ts';
-import { systemClock } from '../clock.ts';
-import { interrupted } from '../interruptible.ts';
-import { systemRandom } from '../random.ts';
+import { CleanUps } from '../core/clean-ups.ts';
+import { systemClock } from '../core/clock.ts';
+import type { Context } from '../core/context.ts';
+import { interrupted } from '../core/interruptible.ts';
+import { systemRandom } from '../core/random.ts';
 import { confirm } from './confirm.ts';
-import type { Context } from './context.ts';
 
 const ASKED = { what: 'this deletes everything', word: 'bucket', yes: false };
 

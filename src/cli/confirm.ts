@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline';
-import { JavumboError } from '../failure.ts';
-import type { Context } from './context.ts';
+import type { Context } from '../core/context.ts';
+import { JavumboError } from '../core/failure.ts';
 
 export interface Confirmation {
   /** What will happen, as a sentence without its full stop. */

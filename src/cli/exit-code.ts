@@ -1,4 +1,4 @@
-import type { FailureKind } from '../failure.ts';
+import type { FailureKind } from '../core/failure.ts';
 
 /** What the process tells its caller. `violation`: the tool worked and the answer is bad. */
 export const EXIT_CODE = {

@@ -10,7 +10,7 @@ import type { Report } from '../report/document.ts';
 import { killGroup, type RunningScript, SCRIPTS, startScript } from '../testing/child-process.ts';
 import { busy } from '../testing/long-command.ts';
 import { freshMachine, runCommand } from '../testing/run-command.ts';
-import { type S3Server, startS3Server } from '../testing/s3-server.ts';
+import { type S3Server, startS3Server } from '../testing/s3-server/server.ts';
 
 const BUCKET = 'bucket';
 

@@ -11,7 +11,7 @@ function run(script: string): Promise<ChildResult> {
     import { readFile } from 'node:fs';
     import { setTimeout as sleep } from 'node:timers/promises';
     import { Interruption } from '${DIST}/cli/interruption.js';
-    import { processContext } from '${DIST}/cli/context.js';
+    import { processContext } from '${DIST}/core/context.js';
     const context = processContext();
     const { cleanUps } = context;
     const interruption = new Interruption(process, context);

@@ -15,7 +15,7 @@ import { killGroup, type RunningScript, SCRIPTS, startScript } from '../testing/
 import { type DynamoServer, startDynamoServer } from '../testing/dynamo-server.ts';
 import { busy, ENDLESS } from '../testing/long-command.ts';
 import { freshMachine, runCommand } from '../testing/run-command.ts';
-import { type S3Server, startS3Server } from '../testing/s3-server.ts';
+import { type S3Server, startS3Server } from '../testing/s3-server/server.ts';
 
 const BUCKET = 'bucket';
 

@@ -1,8 +1,8 @@
-import type { CleanUps } from '../clean-ups.ts';
-import type { Clock } from '../clock.ts';
-import { JavumboError } from '../failure.ts';
-import { interrupted } from '../interruptible.ts';
-import type { Context, Output } from './context.ts';
+import type { CleanUps } from '../core/clean-ups.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Context, Output } from '../core/context.ts';
+import { JavumboError } from '../core/failure.ts';
+import { interrupted } from '../core/interruptible.ts';
 import { EXIT_CODE } from './exit-code.ts';
 import { printFailure } from './print.ts';
 

@@ -1,9 +1,9 @@
 import { PassThrough, Readable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
-import { CleanUps } from '../clean-ups.ts';
-import { systemClock } from '../clock.ts';
-import { systemRandom } from '../random.ts';
-import type { Context } from './context.ts';
+import { CleanUps } from '../core/clean-ups.ts';
+import { systemClock } from '../core/clock.ts';
+import type { Context } from '../core/context.ts';
+import { systemRandom } from '../core/random.ts';
 import { askPassword } from './password.ts';
 
 /** Somebody at a terminal who answers each prompt in turn, once it is there. */

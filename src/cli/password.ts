@@ -1,7 +1,7 @@
 import type { Readable, Writable } from 'node:stream';
-import { JavumboError } from '../failure.ts';
-import { interruptibleRead } from '../interruptible.ts';
-import type { Context } from './context.ts';
+import type { Context } from '../core/context.ts';
+import { JavumboError } from '../core/failure.ts';
+import { interruptibleRead } from '../core/interruptible.ts';
 
 // Longer than any password that is taken, so that a wrong file in the pipe is told and not read to its end.
 const BYTES_MAX = 4_096;

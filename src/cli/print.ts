@@ -1,8 +1,8 @@
-import { runBlockingIn } from '../databases/run-blocking.ts';
-import { type FailureKind, JavumboError, messageOf } from '../failure.ts';
-import type { Context } from './context.ts';
+import type { Context } from '../core/context.ts';
+import { type FailureKind, JavumboError, messageOf } from '../core/failure.ts';
+import { tsvField, visible } from '../core/format.ts';
+import { runBlockingIn } from '../core/run-blocking.ts';
 import type { ExitCode } from './exit-code.ts';
-import { tsvField, visible } from './format.ts';
 import { type OutputFlags, type Paint, PLAIN, paintFor } from './paint.ts';
 import type { Table } from './table.ts';
 

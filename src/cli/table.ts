@@ -1,5 +1,5 @@
 import CliTable from 'cli-table3';
-import { visible } from './format.ts';
+import { visible } from '../core/format.ts';
 import type { Paint } from './paint.ts';
 
 export interface Table {

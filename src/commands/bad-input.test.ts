@@ -7,7 +7,7 @@ import { runScript, SCRIPTS } from '../testing/child-process.ts';
 import { BUCKET } from '../testing/command-deployments.ts';
 import { expectFailure } from '../testing/expect-failure.ts';
 import { freshMachine, runCommand, temporaryDirectory } from '../testing/run-command.ts';
-import { type S3Server, startS3Server } from '../testing/s3-server.ts';
+import { type S3Server, startS3Server } from '../testing/s3-server/server.ts';
 
 interface Case {
   readonly name: string;

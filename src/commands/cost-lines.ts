@@ -1,4 +1,4 @@
-import { formatBytes } from '../cli/format.ts';
+import { formatBytes } from '../core/format.ts';
 import type { Report } from '../report/document.ts';
 
 /** What a run asked for and what a million of its operations would cost, for people. */

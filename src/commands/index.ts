@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { Execute } from '../cli/execute.ts';
+import type { Execute } from './execute.ts';
 
 type Register = (parent: Command, execute: Execute) => void;
 
@@ -129,7 +129,7 @@ const WORDS: readonly {
   {
     name: 'doctor',
     description: 'look for what endangers data',
-    load: async () => (await import('./doctor.ts')).registerDoctor,
+    load: async () => (await import('./doctor/doctor.ts')).registerDoctor,
   },
 ];
 

@@ -1,7 +1,7 @@
 /** What an operator is told when the network eats replies: the truth, in each of the endings that there are. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { runCommand } from '../testing/run-command.ts';
-import { type S3Server, startS3Server } from '../testing/s3-server.ts';
+import { type S3Server, startS3Server } from '../testing/s3-server/server.ts';
 
 let server: S3Server;
 

@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { keyOf } from '../databases/username.ts';
+import { keyOf } from '../core/username.ts';
 import { writeAnkiFile } from '../testing/anki-file.ts';
 import { runBuilt } from '../testing/built-command.ts';
 import { isPutOrDelete, type RepeatingProxy, SLOW_DOWN, startRepeatingProxy } from '../testing/repeating-proxy.ts';
 import { freshMachine, type Json, runCommand, temporaryDirectory } from '../testing/run-command.ts';
-import type { S3Place } from '../testing/s3-place.ts';
+import type { S3Place } from '../testing/s3-server/place.ts';
 
 const FILE_NOTES = 3;
 

@@ -1,7 +1,7 @@
 /** The commands that write databases behind a proxy that repeats, on a real distributed S3 engine: Ceph RGW. */
 import { describe, inject } from 'vitest';
 import type { EngineEnvironment } from '../testing/engines/engine.ts';
-import { enginePlace } from '../testing/s3-place.ts';
+import { enginePlace } from '../testing/s3-server/place.ts';
 import { describeRepeatedWrites } from './repeated-writes-contract.ts';
 
 const engine = inject('cephRgw');

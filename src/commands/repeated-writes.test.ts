@@ -1,7 +1,7 @@
 /** The commands that write databases behind a proxy that repeats, on the loopback S3 server: as S3, and as Ceph. */
 import { describe } from 'vitest';
-import { loopbackPlace } from '../testing/s3-place.ts';
-import { CEPH_16 } from '../testing/s3-server.ts';
+import { loopbackPlace } from '../testing/s3-server/place.ts';
+import { CEPH_16 } from '../testing/s3-server/server.ts';
 import { describeRepeatedWrites } from './repeated-writes-contract.ts';
 
 describe.each([

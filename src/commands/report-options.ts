@@ -1,10 +1,10 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import type { DeploymentOptions, Invocation } from '../cli/execute.ts';
 import type { Deployment } from '../deployment/deployment.ts';
 import type { Report } from '../report/document.ts';
 import type { ReportTarget } from '../report/files.ts';
 import type { ReportStart, StartedReport } from '../report/start.ts';
 import { type FigureNames, parseThreshold, refuseUnknownFigures, type Threshold } from '../report/threshold.ts';
+import type { DeploymentOptions, Invocation } from './execute.ts';
 
 /** What `bench` and `verify` commands are told about their reports. */
 export interface ReportFlags {

@@ -1,4 +1,4 @@
-import { JavumboError } from '../failure.ts';
+import { JavumboError } from '../core/failure.ts';
 import { fallback, first, given, type Setting } from './setting.ts';
 
 /** The variable that names the endpoint of one service, as the SDK has it. */

@@ -1,4 +1,4 @@
-import { JavumboError } from '../failure.ts';
+import { JavumboError } from '../core/failure.ts';
 import { fallback, first, given, type Setting } from './setting.ts';
 import type { TerraformOutputs } from './terraform.ts';
 

@@ -2,19 +2,19 @@
 import { chmodSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { JavumboError } from '../failure.ts';
+import { DatabaseCache } from '../cache/cache.ts';
+import type { CacheEntry } from '../cache/entry.ts';
+import { JavumboError } from '../core/failure.ts';
+import { keyOf } from '../core/username.ts';
+import { betterSqlite } from '../sqlite/better-sqlite.ts';
+import type { SqliteDatabase } from '../sqlite/engine.ts';
+import type { DatabaseStore } from '../store/database-store.ts';
+import { MemoryDatabaseStore } from '../store/memory-store.ts';
 import { BUCKET, COMMAND_DEPLOYMENTS, type CommandDeployment, openOnS3 } from '../testing/command-deployments.ts';
 import { type CommandResult, type Json, runCommand, temporaryDirectory } from '../testing/run-command.ts';
-import type { S3Server, ScriptedFault } from '../testing/s3-server.ts';
+import type { S3Server, ScriptedFault } from '../testing/s3-server/server.ts';
 import { Workbench } from '../testing/workbench.ts';
-import { betterSqlite } from './better-sqlite.ts';
-import { DatabaseCache } from './cache.ts';
-import type { CacheEntry } from './cache-entry.ts';
-import { MemoryDatabaseStore } from './memory-store.ts';
-import type { SqliteDatabase } from './sqlite.ts';
-import type { DatabaseStore } from './store.ts';
 import { UserDatabases } from './user-databases.ts';
-import { keyOf } from './username.ts';
 
 const TEXT = 'what the user learns';
 const FOREVER = Number.MAX_SAFE_INTEGER;

@@ -1,15 +1,15 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Moment, momentOf } from '../clock.ts';
-import { codeOf, JavumboError } from '../failure.ts';
-import { cacheFailure, isDiskFull } from './cache-directory.ts';
-import { ageOf, type CacheEntry } from './cache-entry.ts';
-import { damaged, isDamaged } from './content-digest.ts';
-import { sha256Of } from './file.ts';
+import { ageOf, type CacheEntry } from '../cache/entry.ts';
+import type { WorkDirectory } from '../cache/work-directory.ts';
+import { cacheFailure, isDiskFull } from '../core/cache-directory.ts';
+import { type Moment, momentOf } from '../core/clock.ts';
+import { codeOf, JavumboError } from '../core/failure.ts';
+import { sha256Of } from '../core/file.ts';
+import { asCorruption, readHeader, setRollbackMode } from '../sqlite/engine.ts';
+import { damaged, isDamaged } from '../store/content-digest.ts';
+import type { GetResult, StoredDatabase, Tombstone, Version } from '../store/database-store.ts';
 import type { LocalVersion, SessionEnvironment } from './session.ts';
-import { asCorruption, readHeader, setRollbackMode } from './sqlite.ts';
-import type { GetResult, StoredDatabase, Tombstone, Version } from './store.ts';
-import type { WorkDirectory } from './work-directory.ts';
 
 export interface DatabaseLoaderOptions extends SessionEnvironment {
   /** How old a cached version may be and still be read without asking the store, in milliseconds. 0: always ask. */

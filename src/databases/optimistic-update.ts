@@ -1,14 +1,14 @@
 import { existsSync } from 'node:fs';
-import { JavumboError, messageOf } from '../failure.ts';
-import type { CacheEntry } from './cache-entry.ts';
+import type { CacheEntry } from '../cache/entry.ts';
+import { JavumboError, messageOf } from '../core/failure.ts';
+import { runBlockingIn } from '../core/run-blocking.ts';
+import type { SqliteDatabase } from '../sqlite/engine.ts';
+import type { StoredDatabase, Tombstone, Trace, Version } from '../store/database-store.ts';
+import { committedIn, mayHaveBeenDeletedSince, seenIn, settle } from '../store/write-ids.ts';
 import { type DatabaseLoader, type DatabaseLoaderOptions, isTombstone, noDatabase } from './database-loader.ts';
 import { conflictFailure, madeAnew, unknownOutcome } from './outcome-failures.ts';
-import { runBlockingIn } from './run-blocking.ts';
 import { type LocalVersion, type SendOutcome, sessionFailure } from './session.ts';
-import type { SqliteDatabase } from './sqlite.ts';
-import type { StoredDatabase, Tombstone, Trace, Version } from './store.ts';
 import type { OpenOptions, UpdateOptions, UpdateResult } from './update-options.ts';
-import { committedIn, mayHaveBeenDeletedSince, seenIn, settle } from './write-ids.ts';
 import { WriteSession, writable } from './write-session.ts';
 
 // Another writer's commit takes a round trip; waiting about as long lets it finish before the next attempt reads.

@@ -1,5 +1,5 @@
-import { JavumboError, messageOf } from '../failure.ts';
-import { type DatabaseStore, databaseIn, type Trace, type Version } from './store.ts';
+import { JavumboError, messageOf } from '../core/failure.ts';
+import { type DatabaseStore, databaseIn, type Trace, type Version } from '../store/database-store.ts';
 
 /** The failure that an `unknown` ending is reported as; it never says that something did or did not happen. */
 export function unknownOutcome(username: string, base: Version | undefined, cause: Error): JavumboError {

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { runScript, SCRIPTS } from '../testing/child-process.ts';
 import { type RepeatingProxy, startRepeatingProxy } from '../testing/repeating-proxy.ts';
 import { freshMachine, runCommand, temporaryDirectory } from '../testing/run-command.ts';
-import type { S3Place } from '../testing/s3-place.ts';
+import type { S3Place } from '../testing/s3-server/place.ts';
 import type { UpdateOrders, UpdateReport } from '../testing/update-worker.ts';
 
 const PROCESSES = 8;

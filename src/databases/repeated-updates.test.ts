@@ -1,5 +1,5 @@
 /** Eight processes behind a proxy that repeats, on the loopback S3 server. */
-import { loopbackPlace } from '../testing/s3-place.ts';
+import { loopbackPlace } from '../testing/s3-server/place.ts';
 import { describeRepeatedUpdates } from './repeated-updates-contract.ts';
 
 describeRepeatedUpdates(loopbackPlace, 160);

@@ -3,30 +3,30 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { S3Client } from '@aws-sdk/client-s3';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import type { Clock } from '../clock.ts';
-import { systemClock } from '../clock.ts';
-import { resolveConfig } from '../config.ts';
+import { DatabaseCache } from '../cache/cache.ts';
+import { resolveConfig } from '../config/config.ts';
+import type { Clock } from '../core/clock.ts';
+import { systemClock } from '../core/clock.ts';
+import { messageOf } from '../core/failure.ts';
+import { systemRandom } from '../core/random.ts';
+import { NO_REQUESTS, type RequestCounts, requestsSince } from '../core/request-counts.ts';
+import { keyOf } from '../core/username.ts';
 import { DeletionRecords } from '../deployment/deletion.ts';
 import { openS3Store } from '../deployment/s3-store.ts';
-import { messageOf } from '../failure.ts';
-import { systemRandom } from '../random.ts';
+import { betterSqlite } from '../sqlite/better-sqlite.ts';
+import type { SqliteDatabase } from '../sqlite/engine.ts';
+import { CountingDatabaseStore } from '../store/counting-store.ts';
+import type { DatabaseStore } from '../store/database-store.ts';
+import { RetryingDatabaseStore } from '../store/retrying-store.ts';
+import { S3DatabaseStore } from '../store/s3-store.ts';
 import {
   CEPH_16,
   type LoggedRequest,
   type S3Server,
   type S3ServerOptions,
   startS3Server,
-} from '../testing/s3-server.ts';
-import { betterSqlite } from './better-sqlite.ts';
-import { DatabaseCache } from './cache.ts';
-import { CountingDatabaseStore } from './counting-store.ts';
-import { NO_REQUESTS, type RequestCounts, requestsSince } from './request-counts.ts';
-import { RetryingDatabaseStore } from './retrying-store.ts';
-import { S3DatabaseStore } from './s3-store.ts';
-import type { SqliteDatabase } from './sqlite.ts';
-import type { DatabaseStore } from './store.ts';
+} from '../testing/s3-server/server.ts';
 import { UserDatabases } from './user-databases.ts';
-import { keyOf } from './username.ts';
 
 /**
  * The request table of the README and the design, row by row: the real SDK with the settings of a deployment, against

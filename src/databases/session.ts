@@ -1,12 +1,12 @@
-import type { Clock } from '../clock.ts';
-import type { Random } from '../random.ts';
-import type { DatabaseCache } from './cache.ts';
-import { cacheFailure, isDiskFull } from './cache-directory.ts';
-import type { CacheEntry } from './cache-entry.ts';
-import type { RunBlocking } from './run-blocking.ts';
-import { asCorruption, openReadOnly, type SqliteDatabase, type SqliteEngine } from './sqlite.ts';
-import type { DatabaseStore, StoredDatabase, Tombstone, Trace, Version } from './store.ts';
-import type { WorkDirectory } from './work-directory.ts';
+import type { DatabaseCache } from '../cache/cache.ts';
+import type { CacheEntry } from '../cache/entry.ts';
+import type { WorkDirectory } from '../cache/work-directory.ts';
+import { cacheFailure, isDiskFull } from '../core/cache-directory.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Random } from '../core/random.ts';
+import type { RunBlocking } from '../core/run-blocking.ts';
+import { asCorruption, openReadOnly, type SqliteDatabase, type SqliteEngine } from '../sqlite/engine.ts';
+import type { DatabaseStore, StoredDatabase, Tombstone, Trace, Version } from '../store/database-store.ts';
 
 /** What sessions share: where databases come from and where they are kept meanwhile. */
 export interface SessionEnvironment {

@@ -1,5 +1,5 @@
-import type { SqliteDatabase } from './sqlite.ts';
-import type { Version } from './store.ts';
+import type { SqliteDatabase } from '../sqlite/engine.ts';
+import type { Version } from '../store/database-store.ts';
 
 export interface OpenOptions {
   /** For a user without a database: makes its first content in an empty one. Only on the store's definite "absent". */

@@ -2,11 +2,11 @@ import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { JavumboError } from '../failure.ts';
+import { JavumboError } from '../core/failure.ts';
+import type { RequestCounts } from '../core/request-counts.ts';
+import type { SqliteDatabase } from '../sqlite/engine.ts';
+import type { DatabaseStore, PutOutcome } from '../store/database-store.ts';
 import { Workbench } from '../testing/workbench.ts';
-import type { RequestCounts } from './request-counts.ts';
-import type { SqliteDatabase } from './sqlite.ts';
-import type { DatabaseStore, PutOutcome } from './store.ts';
 import type { UserDatabases } from './user-databases.ts';
 
 let bench: Workbench;

@@ -1,16 +1,16 @@
 import { join } from 'node:path';
-import type { JavumboError } from '../failure.ts';
-import { cacheFailure, isDiskFull } from './cache-directory.ts';
+import { cacheFailure, isDiskFull } from '../core/cache-directory.ts';
+import type { JavumboError } from '../core/failure.ts';
+import { runBlockingIn } from '../core/run-blocking.ts';
+import { parseUsername } from '../core/username.ts';
+import type { SqliteDatabase } from '../sqlite/engine.ts';
+import { type DeleteOutcome, databaseIn, type StoredDatabase, type Version } from '../store/database-store.ts';
+import { writesOver } from '../store/write-ids.ts';
 import { DatabaseLoader, type DatabaseLoaderOptions, noDatabase } from './database-loader.ts';
 import { OptimisticUpdates } from './optimistic-update.ts';
 import { alreadyExists, conflictFailure, traceIfPossible, unknownOutcome } from './outcome-failures.ts';
-import { runBlockingIn } from './run-blocking.ts';
 import { ReadSession, type SessionStart, sessionFailure, WORKING_COPY } from './session.ts';
-import type { SqliteDatabase } from './sqlite.ts';
-import { type DeleteOutcome, databaseIn, type StoredDatabase, type Version } from './store.ts';
 import type { OpenOptions, ReplaceOver, UpdateOptions, UpdateResult } from './update-options.ts';
-import { parseUsername } from './username.ts';
-import { writesOver } from './write-ids.ts';
 import { WriteSession, writable } from './write-session.ts';
 
 export type UserDatabasesOptions = DatabaseLoaderOptions;

@@ -1,11 +1,23 @@
 import { chmodSync, constants, copyFileSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Clock, type Moment, momentOf } from '../clock.ts';
-import { JavumboError, messageOf } from '../failure.ts';
-import type { CacheEntry } from './cache-entry.ts';
-import { contentDigestOf, damaged, isDamaged, makeUnique } from './content-digest.ts';
+import type { CacheEntry } from '../cache/entry.ts';
+import type { WorkDirectory } from '../cache/work-directory.ts';
+import { type Clock, type Moment, momentOf } from '../core/clock.ts';
+import { JavumboError, messageOf } from '../core/failure.ts';
+import { runBlockingIn } from '../core/run-blocking.ts';
+import {
+  openWorkingCopy,
+  quickCheck,
+  readHeader,
+  type SqliteDatabase,
+  setRollbackMode,
+  settleJournal,
+} from '../sqlite/engine.ts';
+import { contentDigestOf, damaged, isDamaged, makeUnique } from '../store/content-digest.ts';
+import type { PutCondition, StoredDatabase, Tombstone, Trace } from '../store/database-store.ts';
+import { CLOSING_MS } from '../store/tombstone.ts';
+import { committedIn, mayHaveBeenDeletedSince, seenIn, settle, writesOver } from '../store/write-ids.ts';
 import { madeAnew, refusesItsOwnVersion } from './outcome-failures.ts';
-import { runBlockingIn } from './run-blocking.ts';
 import {
   type CommitOutcome,
   type LocalVersion,
@@ -17,18 +29,6 @@ import {
   sessionFailure,
   WORKING_COPY,
 } from './session.ts';
-import {
-  openWorkingCopy,
-  quickCheck,
-  readHeader,
-  type SqliteDatabase,
-  setRollbackMode,
-  settleJournal,
-} from './sqlite.ts';
-import type { PutCondition, StoredDatabase, Tombstone, Trace } from './store.ts';
-import { CLOSING_MS } from './tombstone.ts';
-import type { WorkDirectory } from './work-directory.ts';
-import { committedIn, mayHaveBeenDeletedSince, seenIn, settle, writesOver } from './write-ids.ts';
 
 // No change counter is negative, so the first look at the file finds it changed.
 const ALWAYS_CHANGED = -1;

@@ -1,4 +1,4 @@
-import type { SqliteEngine } from '../databases/sqlite.ts';
+import type { SqliteEngine } from '../sqlite/engine.ts';
 import { awsTables } from './aws-tables.ts';
 import type { OpenBackend } from './backend.ts';
 import { openS3Store } from './s3-store.ts';

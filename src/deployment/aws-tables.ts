@@ -1,8 +1,8 @@
-import type { Clock } from '../clock.ts';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Random } from '../core/random.ts';
+import type { TableRequestCounter } from '../core/table-requests.ts';
 import { CountingLockTable } from '../locks/counting-lock-table.ts';
-import type { Random } from '../random.ts';
-import type { TableRequestCounter } from '../table-requests.ts';
 import { CountingUserTable } from '../users/counting-user-table.ts';
 import { once, type Tables } from './tables.ts';
 
@@ -15,7 +15,7 @@ export function awsTables(
   const endpoint = config.dynamodbEndpointUrl.value;
   let close = (): void => {};
   const client = once(async () => {
-    const { openDynamo } = await import('./dynamo-client.ts');
+    const { openDynamo } = await import('../aws/dynamo-client.ts');
     const dynamo = openDynamo(config);
     close = () => dynamo.destroy();
     return dynamo;

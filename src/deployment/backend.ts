@@ -1,11 +1,11 @@
-import type { Context } from '../cli/context.ts';
-import type { Config } from '../config.ts';
-import type { DeletionProbe } from '../databases/deletion-probe.ts';
-import type { ObjectVersions } from '../databases/object-versions.ts';
-import type { ExtraRequest } from '../databases/request-counts.ts';
-import type { SqliteEngine } from '../databases/sqlite.ts';
-import type { DatabaseStore, DeleteOutcome } from '../databases/store.ts';
-import type { TableRequestCounter } from '../table-requests.ts';
+import type { Config } from '../config/config.ts';
+import type { Context } from '../core/context.ts';
+import type { ExtraRequest } from '../core/request-counts.ts';
+import type { TableRequestCounter } from '../core/table-requests.ts';
+import type { ObjectVersions } from '../history/object-versions.ts';
+import type { SqliteEngine } from '../sqlite/engine.ts';
+import type { DatabaseStore, DeleteOutcome } from '../store/database-store.ts';
+import type { DeletionProbe } from '../store/deletion-probe.ts';
 import type { Tables } from './tables.ts';
 
 /** What keeps the data of a deployment. */

@@ -2,15 +2,15 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { deleteObjects, objectsUnder } from '../cleanup/stored-objects.ts';
-import type { Clock } from '../clock.ts';
-import { DELETION_PURPOSES, type DeletionProbe, deletionKindOf, probeDeletion } from '../databases/deletion-probe.ts';
-import type { ObjectVersions } from '../databases/object-versions.ts';
-import { RetryingDatabaseStore } from '../databases/retrying-store.ts';
-import type { DatabaseStore } from '../databases/store.ts';
-import type { DeletionKind } from '../databases/tombstone.ts';
-import { keyOf } from '../databases/username.ts';
-import type { Random } from '../random.ts';
-import { newRunId, testUser } from '../test-data.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Random } from '../core/random.ts';
+import { newRunId, testUser } from '../core/test-data.ts';
+import { keyOf } from '../core/username.ts';
+import type { ObjectVersions } from '../history/object-versions.ts';
+import type { DatabaseStore } from '../store/database-store.ts';
+import { DELETION_PURPOSES, type DeletionProbe, deletionKindOf, probeDeletion } from '../store/deletion-probe.ts';
+import { RetryingDatabaseStore } from '../store/retrying-store.ts';
+import type { DeletionKind } from '../store/tombstone.ts';
 import { recordPath, writeRecord } from './records.ts';
 
 /** What was found out about how the engine of a store deletes, and when. */

@@ -1,16 +1,16 @@
-import type { Clock } from '../clock.ts';
-import type { Config } from '../config.ts';
-import type { DatabaseCache } from '../databases/cache.ts';
-import type { DeletionProbe } from '../databases/deletion-probe.ts';
-import type { ObjectVersions } from '../databases/object-versions.ts';
-import type { RequestCounts } from '../databases/request-counts.ts';
-import type { RunBlocking } from '../databases/run-blocking.ts';
-import type { DatabaseStore, DeleteOutcome } from '../databases/store.ts';
+import type { DatabaseCache } from '../cache/cache.ts';
+import type { Config } from '../config/config.ts';
+import type { Clock } from '../core/clock.ts';
+import type { FunctionUse } from '../core/function-use.ts';
+import type { RequestCounts } from '../core/request-counts.ts';
+import type { RunBlocking } from '../core/run-blocking.ts';
+import type { TableRequests } from '../core/table-requests.ts';
 import type { UserDatabases } from '../databases/user-databases.ts';
 import type { FunctionClient } from '../function/client.ts';
-import type { FunctionUse } from '../function/use.ts';
+import type { ObjectVersions } from '../history/object-versions.ts';
 import type { LockTable } from '../locks/lock-table.ts';
-import type { TableRequests } from '../table-requests.ts';
+import type { DatabaseStore, DeleteOutcome } from '../store/database-store.ts';
+import type { DeletionProbe } from '../store/deletion-probe.ts';
 import type { UserTable } from '../users/user-table.ts';
 
 /** A store of user databases and what belongs to it, put together from the configuration, as an operator works with it. */

@@ -1,10 +1,10 @@
-import type { Context } from '../cli/context.ts';
+import type { Config } from '../config/config.ts';
 import { LOCAL_FUNCTION, refuseUnnamedLambda } from '../config/function.ts';
-import type { Config } from '../config.ts';
+import type { Context } from '../core/context.ts';
+import { interruptionOf } from '../core/interruptible.ts';
+import { packageVersion } from '../core/package-information.ts';
 import { FunctionClient } from '../function/client.ts';
 import type { RemoteFunction } from '../function/remote-function.ts';
-import { interruptionOf } from '../interruptible.ts';
-import { packageVersion } from '../package-information.ts';
 
 /**
  * The function of the configured deployment. `directory`: where the containers of a local one get their /tmp; whoever made
@@ -27,7 +27,7 @@ async function remoteFunction(
 ): Promise<RemoteFunction> {
   refuseUnnamedLambda(config);
   if (config.function.value !== LOCAL_FUNCTION) {
-    const { openLambdaFunction } = await import('./lambda-client.ts');
+    const { openLambdaFunction } = await import('../function/lambda-client.ts');
     return openLambdaFunction(config);
   }
   const { LocalFunction } = await import('../function/local-function.ts');

@@ -1,5 +1,5 @@
-import { betterSqlite } from '../databases/better-sqlite.ts';
-import { LocalDatabaseStore } from '../databases/local-store.ts';
+import { betterSqlite } from '../sqlite/better-sqlite.ts';
+import { LocalDatabaseStore } from '../store/local-store.ts';
 import type { OpenBackend } from './backend.ts';
 import { localTables } from './local-tables.ts';
 
@@ -15,7 +15,7 @@ export const openLocalBackend: OpenBackend = async (config, context, counters) =
     sqlite: betterSqlite,
     tables,
     objects: async () => {
-      const { LocalObjectVersions } = await import('../databases/local-object-versions.ts');
+      const { LocalObjectVersions } = await import('../history/local-object-versions.ts');
       return new LocalObjectVersions(store);
     },
     close: () => {

@@ -1,7 +1,7 @@
-import type { Clock } from '../clock.ts';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
+import type { Clock } from '../core/clock.ts';
+import type { TableRequestCounter } from '../core/table-requests.ts';
 import { CountingLockTable } from '../locks/counting-lock-table.ts';
-import type { TableRequestCounter } from '../table-requests.ts';
 import { CountingUserTable } from '../users/counting-user-table.ts';
 import { once, type Tables } from './tables.ts';
 

@@ -1,6 +1,6 @@
-import type { Context } from '../cli/context.ts';
-import type { Config } from '../config.ts';
-import type { TableRequestCounter } from '../table-requests.ts';
+import type { Config } from '../config/config.ts';
+import type { Context } from '../core/context.ts';
+import type { TableRequestCounter } from '../core/table-requests.ts';
 import { awsTables } from './aws-tables.ts';
 import { localTables } from './local-tables.ts';
 import type { Tables } from './tables.ts';

@@ -1,11 +1,11 @@
-import type { Context } from '../cli/context.ts';
-import type { Config } from '../config.ts';
-import { RefusingDatabaseStore } from '../databases/refusing-store.ts';
-import { addRequests, NO_REQUESTS } from '../databases/request-counts.ts';
-import type { WorkDirectory } from '../databases/work-directory.ts';
+import type { WorkDirectory } from '../cache/work-directory.ts';
+import type { Config } from '../config/config.ts';
+import type { Context } from '../core/context.ts';
+import { NO_FUNCTION_USE } from '../core/function-use.ts';
+import { addRequests, NO_REQUESTS } from '../core/request-counts.ts';
+import { addTableRequests, NO_TABLE_REQUESTS } from '../core/table-requests.ts';
 import type { FunctionClient } from '../function/client.ts';
-import { NO_FUNCTION_USE } from '../function/use.ts';
-import { addTableRequests, NO_TABLE_REQUESTS } from '../table-requests.ts';
+import { RefusingDatabaseStore } from '../store/refusing-store.ts';
 import { assembleDeployment } from './assemble.ts';
 import type { OpenBackend } from './backend.ts';
 import type { Deployment } from './deployment.ts';
@@ -42,7 +42,7 @@ export async function openDeployment(config: Config, context: Context): Promise<
 async function backendOf({ deployment }: Config): Promise<OpenBackend> {
   if (deployment.value === 'local') return (await import('./local-backend.ts')).openLocalBackend;
   const { awsBackend } = await import('./aws-backend.ts');
-  const { betterSqlite } = await import('../databases/better-sqlite.ts');
+  const { betterSqlite } = await import('../sqlite/better-sqlite.ts');
   return awsBackend(betterSqlite);
 }
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { Random } from '../random.ts';
+import type { Random } from '../core/random.ts';
 
 /** Where the record of a store is, whatever characters its identity consists of. */
 export function recordPath(directory: string, identity: string): string {

@@ -1,13 +1,13 @@
-import type { Clock } from '../clock.ts';
-import type { Config } from '../config.ts';
-import type { DeletionProbe } from '../databases/deletion-probe.ts';
-import { S3ObjectVersions } from '../databases/s3-object-versions.ts';
-import { S3DatabaseStore, type S3DatabaseStoreOptions } from '../databases/s3-store.ts';
-import type { DeleteOutcome } from '../databases/store.ts';
-import type { DeletionKind } from '../databases/tombstone.ts';
-import { JavumboError } from '../failure.ts';
-import type { Random } from '../random.ts';
-import { openS3 } from './s3-client.ts';
+import { openS3 } from '../aws/s3-client.ts';
+import type { Config } from '../config/config.ts';
+import type { Clock } from '../core/clock.ts';
+import { JavumboError } from '../core/failure.ts';
+import type { Random } from '../core/random.ts';
+import { S3ObjectVersions } from '../history/s3-object-versions.ts';
+import type { DeleteOutcome } from '../store/database-store.ts';
+import type { DeletionProbe } from '../store/deletion-probe.ts';
+import { S3DatabaseStore, type S3DatabaseStoreOptions } from '../store/s3-store.ts';
+import type { DeletionKind } from '../store/tombstone.ts';
 
 // What clean-up asks does the same when it arrives twice, so its retries may be the SDK's.
 const CLEANUP_ATTEMPTS = 5;

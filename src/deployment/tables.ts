@@ -1,5 +1,5 @@
-import type { Context } from '../cli/context.ts';
-import { interruptionOf } from '../interruptible.ts';
+import type { Context } from '../core/context.ts';
+import { interruptionOf } from '../core/interruptible.ts';
 import type { LockTable } from '../locks/lock-table.ts';
 import { InterruptibleUserTable } from '../users/interruptible-user-table.ts';
 import type { UserTable } from '../users/user-table.ts';

@@ -1,8 +1,8 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import type { UnsafeVerdict } from '../databases/refusing-store.ts';
-import { codeOf } from '../failure.ts';
-import type { Random } from '../random.ts';
+import { codeOf } from '../core/failure.ts';
+import type { Random } from '../core/random.ts';
+import type { UnsafeVerdict } from '../store/refusing-store.ts';
 import { recordPath, writeRecord } from './records.ts';
 
 /**

@@ -1,6 +1,6 @@
-import { deletionKindOf } from '../databases/deletion-probe.ts';
+import { JavumboError } from '../core/failure.ts';
 import type { Deployment } from '../deployment/deployment.ts';
-import { JavumboError } from '../failure.ts';
+import { deletionKindOf } from '../store/deletion-probe.ts';
 import { type Finding, ok, warning } from './finding.ts';
 
 const ID = 'conditional-deletes';

@@ -1,5 +1,5 @@
-import { isAccessDenied } from '../aws-errors.ts';
-import { JavumboError } from '../failure.ts';
+import { isAccessDenied } from '../aws/errors.ts';
+import { JavumboError } from '../core/failure.ts';
 
 /** `unsafe`: data can be lost, or a part of the deployment is not there. `warning`: it works, and not as Day 1 has it. */
 export type Severity = 'ok' | 'warning' | 'unsafe';

@@ -1,11 +1,11 @@
-import { isAccessDenied } from '../aws-errors.ts';
-import type { Config } from '../config.ts';
+import { isAccessDenied } from '../aws/errors.ts';
+import type { Config } from '../config/config.ts';
+import { JavumboError, messageOf } from '../core/failure.ts';
+import { packageVersion } from '../core/package-information.ts';
 import type { Deployment } from '../deployment/deployment.ts';
-import { JavumboError, messageOf } from '../failure.ts';
 import { askApi, healthyVersion } from '../function/health.ts';
 import type { ResultOf } from '../function/protocol.ts';
 import type { FunctionDescription } from '../function/remote-function.ts';
-import { packageVersion } from '../package-information.ts';
 import { examined, type Finding, ok, unsafe, warning } from './finding.ts';
 
 /** What Day 1 gives the function, at the least. */

@@ -1,4 +1,4 @@
-import type { Resource, Setting } from '../deployment/provision.ts';
+import type { Resource, Setting } from '../provisioning/provision.ts';
 import { examined, type Finding, ok, unsafe, warning } from './finding.ts';
 
 /** Where a resource is, and how it is called in findings. */

@@ -1,11 +1,11 @@
-import { isAccessDenied } from '../aws-errors.ts';
+import { isAccessDenied } from '../aws/errors.ts';
 import { withTestUser } from '../bench/test-user.ts';
-import type { Context } from '../cli/context.ts';
-import { PROBE_PURPOSES, type ProbeResult, probeConditionalWrites } from '../databases/conditional-write-probe.ts';
+import type { Context } from '../core/context.ts';
+import { JavumboError, messageOf } from '../core/failure.ts';
+import { type TestRun, testUser } from '../core/test-data.ts';
 import type { Deployment } from '../deployment/deployment.ts';
 import { UnsafeStores } from '../deployment/unsafe-stores.ts';
-import { JavumboError, messageOf } from '../failure.ts';
-import { type TestRun, testUser } from '../test-data.ts';
+import { PROBE_PURPOSES, type ProbeResult, probeConditionalWrites } from '../store/conditional-write-probe.ts';
 import { type Finding, ok, unsafe, warning } from './finding.ts';
 
 const ID = 'conditional-writes';

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { EXIT_CODE, type ExitCode } from '../cli/exit-code.ts';
-import { systemClock } from '../clock.ts';
-import { JavumboError } from '../failure.ts';
-import { systemRandom } from '../random.ts';
+import { systemClock } from '../core/clock.ts';
+import { JavumboError } from '../core/failure.ts';
+import { systemRandom } from '../core/random.ts';
 import { SCRIPTS } from '../testing/child-process.ts';
 import { type LambdaServer, type LambdaServerFault, startLambdaServer } from '../testing/lambda-server.ts';
 import { openLocalFunction } from '../testing/local-function.ts';

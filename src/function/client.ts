@@ -1,12 +1,13 @@
 import { createGuid } from '../anki/guid.ts';
-import { visible } from '../cli/format.ts';
-import type { Clock } from '../clock.ts';
-import { addRequests, NO_REQUESTS, type RequestCounts } from '../databases/request-counts.ts';
-import { JavumboError, messageOf } from '../failure.ts';
-import { type InterruptibleOptions, interruptibleRead, interruptibleWrite } from '../interruptible.ts';
-import type { Random } from '../random.ts';
-import { Retries, type RetryPolicy } from '../retry.ts';
-import { addTableRequests, NO_TABLE_REQUESTS, type TableRequests } from '../table-requests.ts';
+import type { Clock } from '../core/clock.ts';
+import { JavumboError, messageOf } from '../core/failure.ts';
+import { visible } from '../core/format.ts';
+import { type FunctionUse, NO_FUNCTION_USE } from '../core/function-use.ts';
+import { type InterruptibleOptions, interruptibleRead, interruptibleWrite } from '../core/interruptible.ts';
+import type { Random } from '../core/random.ts';
+import { addRequests, NO_REQUESTS, type RequestCounts } from '../core/request-counts.ts';
+import { Retries, type RetryPolicy } from '../core/retry.ts';
+import { addTableRequests, NO_TABLE_REQUESTS, type TableRequests } from '../core/table-requests.ts';
 import {
   answerSchema,
   type ContainerIdentity,
@@ -17,7 +18,6 @@ import {
   RESULTS,
 } from './protocol.ts';
 import type { FunctionDescription, FunctionFault, FunctionReply, RemoteFunction } from './remote-function.ts';
-import { type FunctionUse, NO_FUNCTION_USE } from './use.ts';
 
 export interface FunctionClientOptions {
   readonly function: RemoteFunction;

@@ -1,4 +1,4 @@
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 
 /** What a container of the local function is told and tells, over the channel that `fork` opens. */
 export type ContainerOrder =

@@ -1,7 +1,7 @@
 import { afterEach, expect, test } from 'vitest';
-import { CleanUps } from '../clean-ups.ts';
-import { interrupted } from '../interruptible.ts';
-import { systemRandom } from '../random.ts';
+import { CleanUps } from '../core/clean-ups.ts';
+import { interrupted } from '../core/interruptible.ts';
+import { systemRandom } from '../core/random.ts';
 import { type LambdaServer, startLambdaServer } from '../testing/lambda-server.ts';
 import { openLocalFunction } from '../testing/local-function.ts';
 import { SteppedClock } from '../testing/stepped-clock.ts';

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import type { Clock } from '../clock.ts';
-import { JavumboError } from '../failure.ts';
-import { type InterruptibleOptions, interruptibleWrite } from '../interruptible.ts';
+import type { Clock } from '../core/clock.ts';
+import { JavumboError } from '../core/failure.ts';
+import { type InterruptibleOptions, interruptibleWrite } from '../core/interruptible.ts';
 import type { FunctionClient } from './client.ts';
 import type { FunctionAnswer } from './protocol.ts';
 import type { FunctionCode, FunctionDescription } from './remote-function.ts';

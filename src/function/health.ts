@@ -1,4 +1,4 @@
-import { JavumboError, messageOf } from '../failure.ts';
+import { JavumboError, messageOf } from '../core/failure.ts';
 
 /** What an HTTP API answered to a request for its root. */
 export interface ApiAnswer {

@@ -1,10 +1,10 @@
 /** What becomes of calls when the work is interrupted. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
-import { CleanUps } from '../clean-ups.ts';
-import { systemClock } from '../clock.ts';
-import { interrupted } from '../interruptible.ts';
-import { systemRandom } from '../random.ts';
+import { CleanUps } from '../core/clean-ups.ts';
+import { systemClock } from '../core/clock.ts';
+import { interrupted } from '../core/interruptible.ts';
+import { systemRandom } from '../core/random.ts';
 import { startFunctionServer } from '../testing/function-server.ts';
 import type { LambdaServer, LambdaServerFault } from '../testing/lambda-server.ts';
 import { FunctionClient } from './client.ts';

@@ -1,5 +1,5 @@
-import { asAwsFailure, certainlyRefused, nameOf } from '../aws-errors.ts';
-import { JavumboError, messageOf } from '../failure.ts';
+import { asAwsFailure, certainlyRefused, nameOf } from '../aws/errors.ts';
+import { JavumboError, messageOf } from '../core/failure.ts';
 
 /** What a request to Lambda was about, for its error message. */
 export interface LambdaSubject {

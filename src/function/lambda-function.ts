@@ -5,8 +5,8 @@ import {
   type LambdaClient,
   UpdateFunctionCodeCommand,
 } from '@aws-sdk/client-lambda';
-import { certainlyRefused, nameOf } from '../aws-errors.ts';
-import { JavumboError } from '../failure.ts';
+import { certainlyRefused, nameOf } from '../aws/errors.ts';
+import { JavumboError } from '../core/failure.ts';
 import { asCallFailure, asLambdaFailure, doubt, type LambdaSubject } from './lambda-failure.ts';
 import { lambdaFault, lambdaUsage } from './lambda-reply.ts';
 import type { FunctionCode, FunctionDescription, FunctionReply, RemoteFunction } from './remote-function.ts';

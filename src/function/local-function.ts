@@ -2,11 +2,11 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Clock } from '../clock.ts';
-import type { Config } from '../config.ts';
-import { JavumboError } from '../failure.ts';
+import type { Config } from '../config/config.ts';
+import type { Clock } from '../core/clock.ts';
+import { JavumboError } from '../core/failure.ts';
+import { endOrphan } from '../core/orphaned-process.ts';
 import type { ContainerMessage, ContainerOrder } from './container-messages.ts';
-import { endOrphan } from './orphan.ts';
 import type { FunctionDescription, FunctionFault, FunctionReply, RemoteFunction } from './remote-function.ts';
 
 export interface LocalFunctionOptions {
@@ -25,7 +25,7 @@ export interface LocalFunctionOptions {
   readonly program?: string | undefined;
 }
 
-const PROGRAM = fileURLToPath(new URL('./local-container.js', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('../lambda/local-container.js', import.meta.url));
 const TIMEOUT_MS = 30_000;
 const IDLE_MS = 300_000;
 // Lambda allows ten seconds, on processors that nobody else uses.

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { systemClock } from '../clock.ts';
-import { JavumboError } from '../failure.ts';
-import { systemRandom } from '../random.ts';
+import { systemClock } from '../core/clock.ts';
+import { JavumboError } from '../core/failure.ts';
+import { systemRandom } from '../core/random.ts';
 import { type LocalGateway, startLocalGateway } from './local-gateway.ts';
 import type { FunctionReply } from './remote-function.ts';
 

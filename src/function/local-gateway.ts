@@ -1,8 +1,8 @@
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Clock } from '../clock.ts';
-import { JavumboError } from '../failure.ts';
-import type { Random } from '../random.ts';
+import type { Clock } from '../core/clock.ts';
+import { JavumboError } from '../core/failure.ts';
+import type { Random } from '../core/random.ts';
 import type { FunctionReply } from './remote-function.ts';
 
 export interface LocalGatewayOptions {

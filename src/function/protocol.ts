@@ -1,6 +1,6 @@
 // As a namespace, of which a bundler takes what is used; `{ z }` would put 350 KB of other languages into the function.
 import * as z from 'zod';
-import { isUsername } from '../databases/username.ts';
+import { isUsername } from '../core/username.ts';
 
 /**
  * What the function takes and answers. Operations have names, and none takes SQL: whoever may invoke the function can add

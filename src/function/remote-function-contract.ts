@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type Clock, systemClock } from '../clock.ts';
+import { type Clock, systemClock } from '../core/clock.ts';
 import type { Behaviour, Identity } from '../testing/scripted-function.ts';
 import { sentenceOf } from '../testing/sentence.ts';
 import { SteppedClock } from '../testing/stepped-clock.ts';

@@ -1,4 +1,4 @@
-import type { TableRequestCounter } from '../table-requests.ts';
+import type { TableRequestCounter } from '../core/table-requests.ts';
 import type { AcquireResult, Lease, LockTable } from './lock-table.ts';
 
 /** Counts the requests that reach the table below, all of them writes. Stands under the retries. */

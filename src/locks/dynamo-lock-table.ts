@@ -6,9 +6,9 @@ import {
   PutItemCommand,
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
-import type { Clock } from '../clock.ts';
-import { asDynamoFailure, type DynamoSubject, isConditionFailed } from '../deployment/dynamo-failure.ts';
-import { JavumboError } from '../failure.ts';
+import { asDynamoFailure, type DynamoSubject, isConditionFailed } from '../aws/dynamo-failure.ts';
+import type { Clock } from '../core/clock.ts';
+import { JavumboError } from '../core/failure.ts';
 import { type AcquireResult, type Lease, type LockTable, latestExpiry, leaseOf, lockItem } from './lock-table.ts';
 
 /** Which table, and what a lease is measured by. */

@@ -1,4 +1,4 @@
-import { answerOf, type InterruptibleOptions, interruptibleRead, interruptibleWrite } from '../interruptible.ts';
+import { answerOf, type InterruptibleOptions, interruptibleRead, interruptibleWrite } from '../core/interruptible.ts';
 import type { AcquireResult, Lease, LockTable } from './lock-table.ts';
 
 /** Asks for no lease once the work is interrupted. One that is held then is released on the way out, if that can be. */

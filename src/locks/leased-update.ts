@@ -1,5 +1,5 @@
-import type { SqliteDatabase } from '../databases/sqlite.ts';
 import type { UpdateOptions, UpdateResult, UserDatabases } from '../databases/user-databases.ts';
+import type { SqliteDatabase } from '../sqlite/engine.ts';
 import type { LockTable } from './lock-table.ts';
 import { type LeaseOptions, withLease } from './with-lease.ts';
 

@@ -1,6 +1,6 @@
 import type Database from 'better-sqlite3';
-import type { Clock } from '../clock.ts';
-import { LocalTable } from '../local-table.ts';
+import type { Clock } from '../core/clock.ts';
+import { LocalTable } from '../sqlite/table-file.ts';
 import {
   type AcquireResult,
   type Lease,

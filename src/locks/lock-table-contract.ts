@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../core/clock.ts';
 import { sentenceOf } from '../testing/sentence.ts';
 import { ManualClock } from '../testing/workbench.ts';
 import { type AcquireResult, CLOCK_SKEW_MAX_MS, LEASE_TTL_MAX_MS, type Lease, type LockTable } from './lock-table.ts';

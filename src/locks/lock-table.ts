@@ -1,4 +1,4 @@
-import { JavumboError } from '../failure.ts';
+import { JavumboError } from '../core/failure.ts';
 
 /**
  * The port to wherever leases are kept. A lease is an expiring claim on one user's database, and lets writers queue

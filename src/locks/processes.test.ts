@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { type Clock, systemClock } from '../clock.ts';
+import { type Clock, systemClock } from '../core/clock.ts';
 import { LocalLockTable } from './local-lock-table.ts';
 
 // Long enough that no machine is so busy that it ends by itself.
@@ -130,8 +130,8 @@ async function start(processes: number, lines: string): Promise<ChildProcess[]> 
     script,
     `
     import { readFileSync, writeFileSync } from 'node:fs';
-    import { systemClock } from ${dist('clock.js')};
-    import { systemRandom } from ${dist('random.js')};
+    import { systemClock } from ${dist('core/clock.js')};
+    import { systemRandom } from ${dist('core/random.js')};
     import { LocalLockTable } from ${dist('locks/local-lock-table.js')};
     import { withLease } from ${dist('locks/with-lease.js')};
     const locks = new LocalLockTable(${JSON.stringify(home)}, { clock: systemClock });

@@ -1,4 +1,4 @@
-import { Retries, type RetriesOptions } from '../retry.ts';
+import { Retries, type RetriesOptions } from '../core/retry.ts';
 import type { AcquireResult, Lease, LockTable } from './lock-table.ts';
 
 /**

@@ -1,9 +1,9 @@
 import { hostname } from 'node:os';
 import { setImmediate } from 'node:timers/promises';
-import type { Clock } from '../clock.ts';
-import { parseUsername } from '../databases/username.ts';
-import { JavumboError } from '../failure.ts';
-import type { Random } from '../random.ts';
+import type { Clock } from '../core/clock.ts';
+import { JavumboError } from '../core/failure.ts';
+import type { Random } from '../core/random.ts';
+import { parseUsername } from '../core/username.ts';
 import type { Lease, LockTable } from './lock-table.ts';
 
 export interface LeaseOptions {

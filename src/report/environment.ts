@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { arch, cpus, platform } from 'node:os';
 import { promisify } from 'node:util';
-import { packageVersion } from '../package-information.ts';
+import { packageVersion } from '../core/package-information.ts';
 import type { Environment, Report } from './document.ts';
 
 /** What figures depend on beside the program. `engine` is what stands behind the store. */

@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { codeOf } from '../failure.ts';
+import { codeOf } from '../core/failure.ts';
 
 const RETRY_AFTER_MS = 20;
 

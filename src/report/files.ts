@@ -5,9 +5,9 @@
 import { constants } from 'node:fs';
 import { access, type FileHandle, open, rm, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import type { Context, Output } from '../cli/context.ts';
-import { partOf, pathBehindLinks, replaceFile } from '../cli/replace-file.ts';
-import { codeOf, JavumboError, messageOf } from '../failure.ts';
+import type { Context, Output } from '../core/context.ts';
+import { codeOf, JavumboError, messageOf } from '../core/failure.ts';
+import { partOf, pathBehindLinks, replaceFile } from '../core/replace-file.ts';
 import type { Report } from './document.ts';
 import { openFifo } from './fifo.ts';
 import { junitOf } from './junit.ts';

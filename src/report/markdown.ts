@@ -1,4 +1,4 @@
-import { formatMs, visible } from '../cli/format.ts';
+import { formatMs, visible } from '../core/format.ts';
 import type { Report } from './document.ts';
 import { reasonsOfItsOwn } from './junit.ts';
 

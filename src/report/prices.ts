@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
-import { JavumboError, messageOf } from '../failure.ts';
+import { JavumboError, messageOf } from '../core/failure.ts';
 
 const usd = z.number().min(0);
 

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { JavumboError, messageOf } from '../failure.ts';
+import { JavumboError, messageOf } from '../core/failure.ts';
 import type { Report } from './document.ts';
 import { reportSchema } from './schema.ts';
 

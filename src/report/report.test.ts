@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { SaxesParser } from 'saxes';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { metricOf } from '../bench/stats.ts';
-import { NO_REQUESTS } from '../databases/request-counts.ts';
+import { NO_REQUESTS } from '../core/request-counts.ts';
 import { reportFindings } from '../testing/report-schema.ts';
 import { costOf } from './cost.ts';
 import type { Check, Report } from './document.ts';

@@ -1,7 +1,7 @@
-import type { Clock } from '../clock.ts';
-import { NO_REQUESTS } from '../databases/request-counts.ts';
+import type { Clock } from '../core/clock.ts';
+import { JavumboError, messageOf } from '../core/failure.ts';
+import { NO_REQUESTS } from '../core/request-counts.ts';
 import type { Deployment } from '../deployment/deployment.ts';
-import { JavumboError, messageOf } from '../failure.ts';
 import { costOf } from './cost.ts';
 import type { Report } from './document.ts';
 import { environmentOf, toolOf } from './environment.ts';

@@ -1,4 +1,4 @@
-import { JavumboError } from '../failure.ts';
+import { JavumboError } from '../core/failure.ts';
 import type { Metric, Report } from './document.ts';
 
 const OPERATORS = {

@@ -3,7 +3,7 @@
  * `node dist/testing/bundle-container.js <path of index.mjs>`, with a channel to whoever starts it.
  */
 import { pathToFileURL } from 'node:url';
-import { serveCalls } from '../function/container-runtime.ts';
+import { serveCalls } from '../lambda/container-runtime.ts';
 
 const { handler } = await import(pathToFileURL(process.argv[2] ?? '').href);
 serveCalls(() => handler);

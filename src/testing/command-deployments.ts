@@ -1,6 +1,6 @@
 import { type DynamoServer, startDynamoServer } from './dynamo-server.ts';
 import { type CommandResult, freshMachine, type RunOptions, runCommand } from './run-command.ts';
-import { type S3Server, type S3ServerOptions, startS3Server } from './s3-server.ts';
+import { type S3Server, type S3ServerOptions, startS3Server } from './s3-server/server.ts';
 
 /** A deployment of a test's own, and the command line that works on it. */
 export interface CommandDeployment {

@@ -2,8 +2,9 @@
  * A process of its own that runs several commands, one after the other, and prints their exit codes as a JSON array:
  * `node dist/testing/command-loop.js '[["db","list"],…]'`.
  */
-import { processContext } from '../cli/context.ts';
-import { main } from '../main.ts';
+
+import { main } from '../commands/main.ts';
+import { processContext } from '../core/context.ts';
 
 const commands = JSON.parse(process.argv[2] ?? '[]') as string[][];
 const codes: number[] = [];

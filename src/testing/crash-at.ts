@@ -2,8 +2,9 @@
  * A process of its own that runs one command and kills itself, as `kill -9` would, at a named step of the commit:
  * `node dist/testing/crash-at.js <step> <argument…>`. Exits as the command does when it never comes to the step.
  */
-import { processContext } from '../cli/context.ts';
-import { main } from '../main.ts';
+
+import { main } from '../commands/main.ts';
+import { processContext } from '../core/context.ts';
 
 const [step, ...argv] = process.argv.slice(2);
 

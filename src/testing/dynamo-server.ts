@@ -2,7 +2,7 @@ import { createServer, request as forward, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { CreateTableCommand, DynamoDBClient, waitUntilTableExists } from '@aws-sdk/client-dynamodb';
 import dynalite from 'dynalite';
-import { SILENT } from '../deployment/client-options.ts';
+import { SILENT } from '../aws/client-options.ts';
 
 /** What goes wrong with a request of one operation, such as `PutItem`. `times`: 1 unless it says otherwise. */
 export interface DynamoFault {

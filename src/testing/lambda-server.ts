@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { LambdaClient } from '@aws-sdk/client-lambda';
-import { SILENT } from '../deployment/client-options.ts';
+import { SILENT } from '../aws/client-options.ts';
 import { LambdaFunction } from '../function/lambda-function.ts';
 import type { FunctionFault, RemoteFunction } from '../function/remote-function.ts';
 

@@ -1,5 +1,5 @@
-import { systemClock } from '../clock.ts';
-import { resolveConfig } from '../config.ts';
+import { resolveConfig } from '../config/config.ts';
+import { systemClock } from '../core/clock.ts';
 import { LocalFunction, type LocalFunctionOptions } from '../function/local-function.ts';
 import { SCRIPTS } from './child-process.ts';
 import { freshMachine, temporaryDirectory } from './run-command.ts';

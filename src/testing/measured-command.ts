@@ -2,8 +2,9 @@
  * A process of its own that runs one command and prints the peak of its resident memory, in bytes, instead of the
  * result: `node dist/testing/measured-command.js <argument…>`.
  */
-import { processContext } from '../cli/context.ts';
-import { main } from '../main.ts';
+
+import { main } from '../commands/main.ts';
+import { processContext } from '../core/context.ts';
 import { peakMemoryBytes } from './peak-memory.ts';
 
 process.exitCode = await main(process.argv.slice(2), { ...processContext(), stdout: { write: () => true } });

@@ -3,12 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { afterAll } from 'vitest';
-import { CleanUps } from '../clean-ups.ts';
-import type { Context, Input, Output } from '../cli/context.ts';
 import type { ExitCode } from '../cli/exit-code.ts';
-import { systemClock } from '../clock.ts';
-import { main } from '../main.ts';
-import { systemRandom } from '../random.ts';
+import { main } from '../commands/main.ts';
+import { CleanUps } from '../core/clean-ups.ts';
+import { systemClock } from '../core/clock.ts';
+import type { Context, Input, Output } from '../core/context.ts';
+import { systemRandom } from '../core/random.ts';
 
 /** How one command ended, and what it printed. */
 export interface CommandResult {

@@ -3,7 +3,7 @@ import { readdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { serveCalls } from '../function/container-runtime.ts';
+import { serveCalls } from '../lambda/container-runtime.ts';
 
 export type Behaviour =
   | 'identify'

@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../core/clock.ts';
 
 /**
  * A clock for tests of work that waits while other work goes on. Time moves in steps, one a turn of the event loop, and

@@ -3,7 +3,7 @@
  * `node dist/testing/update-worker.js '<UpdateOrders as JSON>'`. Rows go to `updates (worker, n)`.
  */
 import { S3Client } from '@aws-sdk/client-s3';
-import { SILENT } from '../deployment/client-options.ts';
+import { SILENT } from '../aws/client-options.ts';
 import {
   betterSqlite,
   DatabaseCache,

@@ -1,15 +1,15 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Clock } from '../clock.ts';
-import { betterSqlite } from '../databases/better-sqlite.ts';
-import { DatabaseCache } from '../databases/cache.ts';
-import type { CacheLimits } from '../databases/cache-evictions.ts';
-import { CountingDatabaseStore } from '../databases/counting-store.ts';
-import { MemoryDatabaseStore } from '../databases/memory-store.ts';
-import type { DatabaseStore } from '../databases/store.ts';
+import { DatabaseCache } from '../cache/cache.ts';
+import type { CacheLimits } from '../cache/evictions.ts';
+import type { Clock } from '../core/clock.ts';
+import { type Random, seededRandom } from '../core/random.ts';
 import { UserDatabases } from '../databases/user-databases.ts';
-import { type Random, seededRandom } from '../random.ts';
+import { betterSqlite } from '../sqlite/better-sqlite.ts';
+import { CountingDatabaseStore } from '../store/counting-store.ts';
+import type { DatabaseStore } from '../store/database-store.ts';
+import { MemoryDatabaseStore } from '../store/memory-store.ts';
 
 /** A clock that stands still until it is told to move; sleeping moves it. */
 export class ManualClock implements Clock {

@@ -1,4 +1,4 @@
-import type { TableRequestCounter } from '../table-requests.ts';
+import type { TableRequestCounter } from '../core/table-requests.ts';
 import type { ChangeOutcome, PutUserOutcome, UserChanges, UserItem, UserPage, UserTable } from './user-table.ts';
 
 /** Counts the requests that reach the table below. Stands under the retries, so that every attempt is counted. */

@@ -7,14 +7,14 @@ import {
   ScanCommand,
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
-import { decodeWrites, encodeWrites } from '../databases/write-ids.ts';
 import {
   asDynamoFailure,
   type DynamoSubject,
   isConditionFailed,
   otherKey,
   whatBecameOfWrite,
-} from '../deployment/dynamo-failure.ts';
+} from '../aws/dynamo-failure.ts';
+import { decodeWrites, encodeWrites } from '../store/write-ids.ts';
 import type { ChangeOutcome, PutUserOutcome, UserChanges, UserItem, UserPage, UserTable } from './user-table.ts';
 
 /** Which table, and where. */

@@ -1,13 +1,13 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import pLimit from 'p-limit';
-import { betterSqlite } from '../databases/better-sqlite.ts';
-import { type RunBlocking, runBlockingIn } from '../databases/run-blocking.ts';
-import { copySource } from '../databases/source-file.ts';
-import { openReadOnly } from '../databases/sqlite.ts';
-import { isUsername } from '../databases/username.ts';
-import { JavumboError, messageOf } from '../failure.ts';
-import { isTestUser } from '../test-data.ts';
+import { JavumboError, messageOf } from '../core/failure.ts';
+import { type RunBlocking, runBlockingIn } from '../core/run-blocking.ts';
+import { isTestUser } from '../core/test-data.ts';
+import { isUsername } from '../core/username.ts';
+import { betterSqlite } from '../sqlite/better-sqlite.ts';
+import { openReadOnly } from '../sqlite/engine.ts';
+import { copySource } from '../sqlite/import-copy.ts';
 import { costOf } from './password.ts';
 import { type UserRepository, whatIsWrongWithName } from './repository.ts';
 

@@ -1,4 +1,4 @@
-import { type InterruptibleOptions, interruptibleRead, interruptibleWrite } from '../interruptible.ts';
+import { type InterruptibleOptions, interruptibleRead, interruptibleWrite } from '../core/interruptible.ts';
 import type { ChangeOutcome, PutUserOutcome, UserChanges, UserItem, UserPage, UserTable } from './user-table.ts';
 
 /** Begins no request once the work is interrupted; see interruptible.ts for what is under way then. */

@@ -1,6 +1,6 @@
 import type Database from 'better-sqlite3';
-import { decodeWrites, encodeWrites } from '../databases/write-ids.ts';
-import { LocalTable } from '../local-table.ts';
+import { LocalTable } from '../sqlite/table-file.ts';
+import { decodeWrites, encodeWrites } from '../store/write-ids.ts';
 import {
   type ChangeOutcome,
   type PutUserOutcome,

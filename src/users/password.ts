@@ -1,4 +1,4 @@
-import { JavumboError } from '../failure.ts';
+import { JavumboError } from '../core/failure.ts';
 
 /** 2^12 rounds: about 0.3 s of CPU here, as the Python repository has it. */
 export const HASH_COST = 12;

@@ -1,8 +1,8 @@
 /** The commands that write accounts behind a proxy that repeats, on Amazon's own engine: DynamoDB Local. */
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { describe, inject } from 'vitest';
-import { SILENT } from '../deployment/client-options.ts';
-import { systemRandom } from '../random.ts';
+import { SILENT } from '../aws/client-options.ts';
+import { systemRandom } from '../core/random.ts';
 import { createTable } from '../testing/dynamo-server.ts';
 import type { DynamoEnvironment } from '../testing/engines/dynamodb-local.ts';
 import { describeRepeatedAccountChanges } from './repeated-accounts-contract.ts';

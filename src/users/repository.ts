@@ -1,6 +1,6 @@
-import type { Clock } from '../clock.ts';
-import { parseUsername } from '../databases/username.ts';
-import { JavumboError, messageOf } from '../failure.ts';
+import type { Clock } from '../core/clock.ts';
+import { JavumboError, messageOf } from '../core/failure.ts';
+import { parseUsername } from '../core/username.ts';
 import { checkPassword, hashPassword, verifyPassword } from './password.ts';
 import type { ChangeOutcome, UserItem, UserTable } from './user-table.ts';
 

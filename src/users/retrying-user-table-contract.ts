@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { seededRandom } from '../random.ts';
-import { TableRequestCounter, type TableRequests } from '../table-requests.ts';
+import { seededRandom } from '../core/random.ts';
+import { TableRequestCounter, type TableRequests } from '../core/table-requests.ts';
 import type { DynamoFault, DynamoServer } from '../testing/dynamo-server.ts';
 import { ManualClock } from '../testing/workbench.ts';
 import { CountingUserTable } from './counting-user-table.ts';

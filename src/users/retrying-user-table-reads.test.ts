@@ -1,7 +1,7 @@
 /** Reads through the retries, of a real engine behind a proxy that loses and refuses them. */
 import { CreateTableCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { DEFAULT_RETRY_POLICY } from '../retry.ts';
+import { DEFAULT_RETRY_POLICY } from '../core/retry.ts';
 import { type DynamoServer, startDynamoServer } from '../testing/dynamo-server.ts';
 import { DynamoUserTable } from './dynamo-user-table.ts';
 import { ALICE, type Machines, machinesOn, refuse } from './retrying-user-table-contract.ts';

@@ -1,6 +1,6 @@
 /** What a write is told whose request or reply was lost, on a real engine behind a proxy that loses them. */
 import { afterAll, beforeAll, beforeEach, describe } from 'vitest';
-import { DEFAULT_RETRY_POLICY } from '../retry.ts';
+import { DEFAULT_RETRY_POLICY } from '../core/retry.ts';
 import { type DynamoServer, startDynamoServer } from '../testing/dynamo-server.ts';
 import {
   ALICE,

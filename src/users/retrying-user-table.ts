@@ -1,8 +1,8 @@
-import { settle, settleDelete, writesOver } from '../databases/write-ids.ts';
-import { JavumboError } from '../failure.ts';
-import type { Random } from '../random.ts';
-import { Retries, type RetriesOptions } from '../retry.ts';
-import { settledWrite } from '../settled-write.ts';
+import { JavumboError } from '../core/failure.ts';
+import type { Random } from '../core/random.ts';
+import { Retries, type RetriesOptions } from '../core/retry.ts';
+import { settledWrite } from '../core/settled-write.ts';
+import { settle, settleDelete, writesOver } from '../store/write-ids.ts';
 import {
   type ChangeOutcome,
   type PutUserOutcome,
@@ -23,7 +23,7 @@ interface Read {
 
 /**
  * Sends failed requests again, and settles writes whose fate is in doubt by their write ids, as databases are settled
- * (settled-write.ts, databases/write-ids.ts). It puts the ids there: each change carries its own before those of the item
+ * (core/settled-write.ts, store/write-ids.ts). It puts the ids there: each change carries its own before those of the item
  * that it changes, and compares them too, so that no item ever becomes again what it was.
  *
  * A create in doubt is never sent again where nobody is: it may have landed and been deleted since, and would bring back

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { encodeWrites, type Written } from '../databases/write-ids.ts';
+import { encodeWrites, type Written } from '../store/write-ids.ts';
 
 /**
  * The port to wherever accounts are kept. One call is one request, and no implementation retries: retrying-user-table.ts
@@ -45,7 +45,7 @@ export interface UserItem {
   /** ISO 8601, as whoever wrote it wrote it: the Python repository's has no zone. */
   readonly createdAt?: string | undefined;
   readonly updatedAt?: string | undefined;
-  /** Ids of its last writes, newest first (databases/write-ids.ts); absent where other programs made it. */
+  /** Ids of its last writes, newest first (store/write-ids.ts); absent where other programs made it. */
   readonly writes?: readonly string[] | undefined;
 }
 

@@ -1,10 +1,10 @@
 import type { Metric } from '../bench/stats.ts';
-import type { Clock } from '../clock.ts';
-import type { RequestCounts } from '../databases/request-counts.ts';
-import { type FailureKind, JavumboError, messageOf } from '../failure.ts';
-import type { Random } from '../random.ts';
+import type { Clock } from '../core/clock.ts';
+import { type FailureKind, JavumboError, messageOf } from '../core/failure.ts';
+import type { Random } from '../core/random.ts';
+import type { RequestCounts } from '../core/request-counts.ts';
+import type { TestRun } from '../core/test-data.ts';
 import type { Assertion, Check, WorkerReport } from '../report/document.ts';
-import type { TestRun } from '../test-data.ts';
 
 /** What the tests of a day get beside the deployment. */
 export interface Sources {

@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { listAll } from '../databases/object-versions.ts';
-import { keyOf } from '../databases/username.ts';
+import type { TestRun } from '../core/test-data.ts';
+import { keyOf } from '../core/username.ts';
 import type { Deployment } from '../deployment/deployment.ts';
-import type { TestRun } from '../test-data.ts';
+import { listAll } from '../history/object-versions.ts';
 import type { Assert } from './check.ts';
 
 /** Asserts that nothing of a test user is left: no object, no version or marker of it, no cached file. */

@@ -1,11 +1,11 @@
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { withTestUser } from '../bench/test-user.ts';
+import { testUser } from '../core/test-data.ts';
 import type { Deployment } from '../deployment/deployment.ts';
 import type { FunctionClient } from '../function/client.ts';
 import { askApi, healthyVersion } from '../function/health.ts';
 import { startLocalGateway } from '../function/local-gateway.ts';
-import { testUser } from '../test-data.ts';
 import type { Sources } from './check.ts';
 import { type Assert, assertEqual, skipReasonOf, type Test } from './check.ts';
 import { assertCleanedUp } from './cleaned-up.ts';

@@ -1,11 +1,11 @@
 /** The checks are checked: a table that breaks a promise is found by the test that is about it. */
 import { describe, expect, test } from 'vitest';
-import { CleanUps } from '../clean-ups.ts';
-import { systemClock } from '../clock.ts';
-import { NO_REQUESTS } from '../databases/request-counts.ts';
+import { CleanUps } from '../core/clean-ups.ts';
+import { systemClock } from '../core/clock.ts';
+import { systemRandom } from '../core/random.ts';
+import { NO_REQUESTS } from '../core/request-counts.ts';
+import { newRunId } from '../core/test-data.ts';
 import type { Deployment } from '../deployment/deployment.ts';
-import { systemRandom } from '../random.ts';
-import { newRunId } from '../test-data.ts';
 import { MemoryUserTable } from '../users/memory-user-table.ts';
 import type { UserItem, UserTable } from '../users/user-table.ts';
 import { type Figures, runTest } from './check.ts';

@@ -1,6 +1,6 @@
 import { metricOf } from '../bench/stats.ts';
+import { JavumboError } from '../core/failure.ts';
 import type { Deployment } from '../deployment/deployment.ts';
-import { JavumboError } from '../failure.ts';
 import { hashPassword, verifyPassword } from '../users/password.ts';
 import type { User, UserRepository } from '../users/repository.ts';
 import type { UserTable } from '../users/user-table.ts';

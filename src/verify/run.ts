@@ -1,11 +1,11 @@
-import type { Context } from '../cli/context.ts';
-import { addRequests, NO_REQUESTS, requestsSince } from '../databases/request-counts.ts';
+import type { Context } from '../core/context.ts';
+import type { FailureKind } from '../core/failure.ts';
+import { lambdaSince } from '../core/function-use.ts';
+import { addRequests, NO_REQUESTS, requestsSince } from '../core/request-counts.ts';
+import { tableRequestsSince } from '../core/table-requests.ts';
 import type { Deployment } from '../deployment/deployment.ts';
-import type { FailureKind } from '../failure.ts';
-import { lambdaSince } from '../function/use.ts';
 import type { Check, Report } from '../report/document.ts';
 import type { StartedReport } from '../report/start.ts';
-import { tableRequestsSince } from '../table-requests.ts';
 import type { Sources } from './check.ts';
 import { type CheckResult, type Figures, runTest, skipped, type Test } from './check.ts';
 import { type Day, type DaySummary, summaryOf } from './days.ts';

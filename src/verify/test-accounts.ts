@@ -1,6 +1,6 @@
+import { JavumboError } from '../core/failure.ts';
+import { testUser } from '../core/test-data.ts';
 import type { Deployment } from '../deployment/deployment.ts';
-import { JavumboError } from '../failure.ts';
-import { testUser } from '../test-data.ts';
 import { UserRepository } from '../users/repository.ts';
 import type { UserTable } from '../users/user-table.ts';
 import type { Sources } from './check.ts';

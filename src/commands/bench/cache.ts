@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import type { Execute, Invocation } from '../../cli/execute.ts';
-import { formatMs } from '../../cli/format.ts';
+import { formatMs } from '../../core/format.ts';
+import type { Execute, Invocation } from '../execute.ts';
 import { benchOptions, type ReportFlags } from '../report-options.ts';
 import {
   type BenchResult,
@@ -37,7 +37,7 @@ export async function benchCache(
   const { CACHE_FIGURES, cacheFigures, measureCache } = await import('../../bench/cache.ts');
   const { createWithNotes } = await import('../../bench/latency.ts');
   const { metricsOf } = await import('../../bench/stats.ts');
-  const { requestsSince } = await import('../../databases/request-counts.ts');
+  const { requestsSince } = await import('../../core/request-counts.ts');
   const { context } = invocation;
   const plan = planVia(
     {

@@ -1,14 +1,14 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { MetricComparison } from '../../bench/compare.ts';
-import type { Context } from '../../cli/context.ts';
-import type { Execute } from '../../cli/execute.ts';
 import { EXIT_CODE } from '../../cli/exit-code.ts';
-import { formatMs } from '../../cli/format.ts';
 import type { View } from '../../cli/print.ts';
-import { runBlockingIn } from '../../databases/run-blocking.ts';
-import { JavumboError } from '../../failure.ts';
-import { seededRandom } from '../../random.ts';
+import type { Context } from '../../core/context.ts';
+import { JavumboError } from '../../core/failure.ts';
+import { formatMs } from '../../core/format.ts';
+import { seededRandom } from '../../core/random.ts';
+import { runBlockingIn } from '../../core/run-blocking.ts';
 import type { Report } from '../../report/document.ts';
+import type { Execute } from '../execute.ts';
 
 interface CompareOptions {
   readonly failOnRegression?: number;

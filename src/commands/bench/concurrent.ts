@@ -1,14 +1,14 @@
 import type { Command } from 'commander';
 import type { ConcurrentResult, ConcurrentVerdict } from '../../bench/concurrent.ts';
 import type { measureConcurrentFunction } from '../../bench/concurrent-function.ts';
-import type { Execute, Invocation } from '../../cli/execute.ts';
-import { formatMs } from '../../cli/format.ts';
+import { JavumboError } from '../../core/failure.ts';
+import { formatMs } from '../../core/format.ts';
+import type { FunctionUse } from '../../core/function-use.ts';
 import type { Deployment } from '../../deployment/deployment.ts';
-import { JavumboError } from '../../failure.ts';
-import type { FunctionUse } from '../../function/use.ts';
 import type { ReportParts } from '../../report/start.ts';
 import { parseCount } from '../db/exec.ts';
 import { type LeaseFlags, leaseOptions } from '../db/lease-options.ts';
+import type { Execute, Invocation } from '../execute.ts';
 import { benchOptions, type ReportFlags } from '../report-options.ts';
 import {
   type BenchResult,

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { HitRateRequest } from '../../bench/hit-rate.ts';
-import type { Execute, Invocation } from '../../cli/execute.ts';
-import { formatMs } from '../../cli/format.ts';
+import { formatMs } from '../../core/format.ts';
+import type { Execute, Invocation } from '../execute.ts';
 import { benchOptions, type ReportFlags } from '../report-options.ts';
 import {
   type BenchResult,
@@ -36,7 +36,7 @@ export async function benchHitRate(
 ): Promise<BenchResult> {
   const { HIT_RATE_FIGURES, hitRateFigures, measureHitRate } = await import('../../bench/hit-rate.ts');
   const { createWithNotes } = await import('../../bench/latency.ts');
-  const { requestsSince } = await import('../../databases/request-counts.ts');
+  const { requestsSince } = await import('../../core/request-counts.ts');
   const { context } = invocation;
   const plan = planVia(
     {

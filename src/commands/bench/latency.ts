@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 import type { RequestTimes } from '../../bench/timed-request.ts';
-import type { Execute, Invocation } from '../../cli/execute.ts';
-import { formatBytes, formatMs } from '../../cli/format.ts';
 import type { Paint } from '../../cli/paint.ts';
+import { formatBytes, formatMs } from '../../core/format.ts';
 import type { Report } from '../../report/document.ts';
+import type { Execute, Invocation } from '../execute.ts';
 import { benchOptions, type ReportFlags } from '../report-options.ts';
 import {
   type BenchResult,
@@ -38,7 +38,7 @@ export async function benchLatency(
 ): Promise<BenchResult> {
   const { createWithNotes, LATENCY_FIGURES, latencyFigures, measureLatency } = await import('../../bench/latency.ts');
   const { metricsOf } = await import('../../bench/stats.ts');
-  const { requestsSince } = await import('../../databases/request-counts.ts');
+  const { requestsSince } = await import('../../core/request-counts.ts');
   const { context } = invocation;
   const plan = planVia(
     {

@@ -1,17 +1,17 @@
 import type { Command } from 'commander';
 import { InvalidArgumentError } from 'commander';
-import type { DeploymentOptions, Invocation } from '../../cli/execute.ts';
 import { EXIT_CODE } from '../../cli/exit-code.ts';
-import { formatMs } from '../../cli/format.ts';
 import type { Paint } from '../../cli/paint.ts';
 import type { View } from '../../cli/print.ts';
 import { type Progress, progressOn } from '../../cli/progress.ts';
+import { type FailureKind, JavumboError, messageOf } from '../../core/failure.ts';
+import { formatMs } from '../../core/format.ts';
 import type { Deployment } from '../../deployment/deployment.ts';
-import { type FailureKind, JavumboError, messageOf } from '../../failure.ts';
 import type { Report } from '../../report/document.ts';
 import type { MeasuredSoFar, ReportParts } from '../../report/start.ts';
 import type { FigureNames } from '../../report/threshold.ts';
 import { costLines } from '../cost-lines.ts';
+import type { DeploymentOptions, Invocation } from '../execute.ts';
 import { type ReportFlags, withReport } from '../report-options.ts';
 
 /** Week 1's round trip to S3, simulated on the local deployment where time is what is measured. */

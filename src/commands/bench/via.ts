@@ -1,9 +1,9 @@
 import { type Command, Option } from 'commander';
 import type { Requester } from '../../bench/requester.ts';
-import { formatMs } from '../../cli/format.ts';
-import type { Clock } from '../../clock.ts';
+import type { Clock } from '../../core/clock.ts';
+import { formatMs } from '../../core/format.ts';
+import type { FunctionUse } from '../../core/function-use.ts';
 import type { Deployment } from '../../deployment/deployment.ts';
-import type { FunctionUse } from '../../function/use.ts';
 import type { Report } from '../../report/document.ts';
 import type { ReportParts } from '../../report/start.ts';
 import type { FigureNames } from '../../report/threshold.ts';
@@ -73,7 +73,7 @@ export async function openRequester(
     return { requester, parts: () => ({ metrics: {}, derived: {} }), lambda: () => ({}) };
   }
   const { FunctionRequester, functionFigures } = await import('../../bench/function-requester.ts');
-  const { lambdaSince } = await import('../../function/use.ts');
+  const { lambdaSince } = await import('../../core/function-use.ts');
   const client = await deployment.function();
   const before = deployment.functionUse();
   const requester = new FunctionRequester({ client, clock, stalenessSeconds: deployment.config.cacheTtl.value });

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
-import type { Execute, Invocation } from '../../cli/execute.ts';
-import { formatBytes } from '../../cli/format.ts';
 import type { View } from '../../cli/print.ts';
+import { formatBytes } from '../../core/format.ts';
+import type { Execute, Invocation } from '../execute.ts';
 
 export interface ClearedCache {
   readonly deletedCount: number;

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
-import type { Execute, Invocation } from '../../cli/execute.ts';
-import { formatAge, formatBytes } from '../../cli/format.ts';
 import type { View } from '../../cli/print.ts';
+import { formatAge, formatBytes } from '../../core/format.ts';
+import type { Execute, Invocation } from '../execute.ts';
 
 export interface CacheStats {
   readonly directory: string;

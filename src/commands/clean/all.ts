@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import { type CleanResult, cleanResult, type FailedDeletion, type PlannedDeletion } from '../../cleanup/plan.ts';
-import type { Execute, Invocation } from '../../cli/execute.ts';
-import { JavumboError } from '../../failure.ts';
-import { TEST_USER_PREFIX } from '../../test-data.ts';
+import { JavumboError } from '../../core/failure.ts';
+import { TEST_USER_PREFIX } from '../../core/test-data.ts';
+import type { Execute, Invocation } from '../execute.ts';
 import { MIN_AGE_HELP, parseAge } from './age.ts';
 import { cleanS3 } from './s3.ts';
 import { cleanCache, MAX_AGE_DEFAULT_MS, TARGET_SIZE_DEFAULT_BYTES } from './tmp.ts';

@@ -1,14 +1,14 @@
 import type { Command } from 'commander';
 import { type CleanResult, cleanResult } from '../../cleanup/plan.ts';
-import type { Execute, Invocation } from '../../cli/execute.ts';
-import { formatBytes } from '../../cli/format.ts';
 import { progressOn } from '../../cli/progress.ts';
-import type { ObjectVersion } from '../../databases/object-versions.ts';
-import { TOMBSTONE_BYTES } from '../../databases/tombstone.ts';
-import { usernameOf } from '../../databases/username.ts';
+import { JavumboError } from '../../core/failure.ts';
+import { formatBytes } from '../../core/format.ts';
+import { isTestKey, TEST_KEY_PREFIXES } from '../../core/test-data.ts';
+import { usernameOf } from '../../core/username.ts';
 import type { Deployment } from '../../deployment/deployment.ts';
-import { JavumboError } from '../../failure.ts';
-import { isTestKey, TEST_KEY_PREFIXES } from '../../test-data.ts';
+import type { ObjectVersion } from '../../history/object-versions.ts';
+import { TOMBSTONE_BYTES } from '../../store/tombstone.ts';
+import type { Execute, Invocation } from '../execute.ts';
 import { MIN_AGE_HELP, parseAge } from './age.ts';
 import { cleanView } from './view.ts';
 

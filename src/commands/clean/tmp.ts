@@ -1,11 +1,11 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { CacheFile, CacheLimitsToKeep } from '../../cleanup/cache-files.ts';
 import { ageSecondsOf, type CleanResult, cleanResult } from '../../cleanup/plan.ts';
-import type { Execute, Invocation } from '../../cli/execute.ts';
 import { EXIT_CODE } from '../../cli/exit-code.ts';
-import { formatAge, formatBytes } from '../../cli/format.ts';
 import type { View } from '../../cli/print.ts';
-import { JavumboError } from '../../failure.ts';
+import { JavumboError } from '../../core/failure.ts';
+import { formatAge, formatBytes } from '../../core/format.ts';
+import type { Execute, Invocation } from '../execute.ts';
 import { parseAge } from './age.ts';
 import { cleanView } from './view.ts';
 

@@ -1,9 +1,9 @@
 import { ageSecondsOf, type CleanResult, cleanResult, type FailedDeletion } from '../../cleanup/plan.ts';
-import type { Invocation } from '../../cli/execute.ts';
-import { TOMBSTONE_AGE_MIN_MS, TOMBSTONE_BYTES } from '../../databases/tombstone.ts';
-import { USER_DATABASES_PREFIX, usernameOf } from '../../databases/username.ts';
-import { JavumboError } from '../../failure.ts';
-import { isTestUser } from '../../test-data.ts';
+import { JavumboError } from '../../core/failure.ts';
+import { isTestUser } from '../../core/test-data.ts';
+import { USER_DATABASES_PREFIX, usernameOf } from '../../core/username.ts';
+import { TOMBSTONE_AGE_MIN_MS, TOMBSTONE_BYTES } from '../../store/tombstone.ts';
+import type { Invocation } from '../execute.ts';
 
 const CHANGED = 'it was changed or removed after it was listed';
 

@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 import { type CleanResult, cleanResult, type FailedDeletion } from '../../cleanup/plan.ts';
-import type { Execute, Invocation } from '../../cli/execute.ts';
 import { progressOn } from '../../cli/progress.ts';
-import { JavumboError } from '../../failure.ts';
-import { TEST_USER_PREFIX } from '../../test-data.ts';
+import { JavumboError } from '../../core/failure.ts';
+import { TEST_USER_PREFIX } from '../../core/test-data.ts';
+import type { Execute, Invocation } from '../execute.ts';
 import { MIN_AGE_HELP, parseAge } from './age.ts';
 import { cleanView } from './view.ts';
 

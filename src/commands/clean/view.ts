@@ -1,7 +1,7 @@
 import type { CleanResult, PlannedDeletion } from '../../cleanup/plan.ts';
 import { EXIT_CODE } from '../../cli/exit-code.ts';
-import { formatAge, formatBytes, visible } from '../../cli/format.ts';
 import type { View } from '../../cli/print.ts';
+import { formatAge, formatBytes, visible } from '../../core/format.ts';
 
 // More would push the summary off the screen; --json has them all.
 const FAILURES_SHOWN = 20;

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
-import type { Execute, Invocation } from '../../cli/execute.ts';
 import type { View } from '../../cli/print.ts';
+import type { Config } from '../../config/config.ts';
 import type { Setting } from '../../config/setting.ts';
-import type { Config } from '../../config.ts';
+import type { Execute, Invocation } from '../execute.ts';
 
 export function registerConfigShow(parent: Command, execute: Execute): void {
   const command = parent

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import type { Execute, Invocation } from '../../cli/execute.ts';
-import { parseUsername } from '../../databases/username.ts';
+import { parseUsername } from '../../core/username.ts';
+import type { Execute, Invocation } from '../execute.ts';
 import { OPERATOR_RETRIES } from './exec.ts';
 import { reportWrite, type WriteReport, writeView } from './outcome.ts';
 

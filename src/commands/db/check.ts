@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
-import type { Execute, Invocation } from '../../cli/execute.ts';
 import { EXIT_CODE } from '../../cli/exit-code.ts';
 import type { View } from '../../cli/print.ts';
-import { parseUsername } from '../../databases/username.ts';
+import { parseUsername } from '../../core/username.ts';
+import type { Execute, Invocation } from '../execute.ts';
 import { operatorDatabases } from './outcome.ts';
 
 export interface CheckReport {
@@ -24,7 +24,7 @@ export function registerDbCheck(parent: Command, execute: Execute): void {
 }
 
 export async function dbCheck(invocation: Invocation, username: string): Promise<CheckReport> {
-  const { integrityFindings } = await import('../../databases/sqlite.ts');
+  const { integrityFindings } = await import('../../sqlite/engine.ts');
   const { collectionFindings } = await import('../../anki/check.ts');
   const databases = operatorDatabases(await invocation.deployment(), invocation);
   return databases.read(username, ({ database, stored: { version } }) => {

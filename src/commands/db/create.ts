@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
-import type { Execute, Invocation } from '../../cli/execute.ts';
-import { parseUsername } from '../../databases/username.ts';
-import { refuseTestUser } from '../../test-data.ts';
+import { refuseTestUser } from '../../core/test-data.ts';
+import { parseUsername } from '../../core/username.ts';
+import type { Execute, Invocation } from '../execute.ts';
 import { reportWrite, type WriteReport, writeView } from './outcome.ts';
 import { storeFile } from './store-file.ts';
 

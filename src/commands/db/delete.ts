@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
-import type { Execute, Invocation } from '../../cli/execute.ts';
 import type { View } from '../../cli/print.ts';
-import { parseUsername } from '../../databases/username.ts';
+import { parseUsername } from '../../core/username.ts';
+import type { Execute, Invocation } from '../execute.ts';
 import { operatorDatabases } from './outcome.ts';
 
 export interface DeletedDatabase {

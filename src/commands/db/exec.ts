@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError } from 'commander';
-import type { Execute, Invocation } from '../../cli/execute.ts';
-import type { SqliteDatabase } from '../../databases/sqlite.ts';
-import { parseUsername } from '../../databases/username.ts';
-import { JavumboError, messageOf } from '../../failure.ts';
-import { interruptibleClock, interruptionOf } from '../../interruptible.ts';
+import { JavumboError, messageOf } from '../../core/failure.ts';
+import { interruptibleClock, interruptionOf } from '../../core/interruptible.ts';
+import { parseUsername } from '../../core/username.ts';
+import type { SqliteDatabase } from '../../sqlite/engine.ts';
+import type { Execute, Invocation } from '../execute.ts';
 import { LEASE_WAIT_MAX_MS, type LeaseFlags, leaseOptions } from './lease-options.ts';
 import { reportWrite, type WriteReport, writeView } from './outcome.ts';
 
@@ -42,7 +42,7 @@ export async function dbExec(
   values: readonly string[],
   { retries, lease, leaseTtl }: ExecOptions,
 ): Promise<WriteReport> {
-  const { runScript } = await import('../../databases/sql.ts');
+  const { runScript } = await import('../../sqlite/sql.ts');
   const { leasedUpdate } = await import('../../locks/leased-update.ts');
   const { context } = invocation;
   const interruption = interruptionOf(context);

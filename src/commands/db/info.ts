@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
-import type { Execute, Invocation } from '../../cli/execute.ts';
-import { formatBytes, formatTime, isoTime } from '../../cli/format.ts';
 import type { View } from '../../cli/print.ts';
-import { keyOf, parseUsername } from '../../databases/username.ts';
+import { formatBytes, formatTime, isoTime } from '../../core/format.ts';
+import { keyOf, parseUsername } from '../../core/username.ts';
+import type { Execute, Invocation } from '../execute.ts';
 import { operatorDatabases } from './outcome.ts';
 
 export interface DatabaseInfo {
@@ -29,7 +29,7 @@ export function registerDbInfo(parent: Command, execute: Execute): void {
 
 /** Throws `corrupt` for a damaged database: there is no other value of `integrity`. */
 export async function dbInfo(invocation: Invocation, username: string): Promise<DatabaseInfo> {
-  const { quickCheck, tableCounts } = await import('../../databases/sqlite.ts');
+  const { quickCheck, tableCounts } = await import('../../sqlite/engine.ts');
   const databases = operatorDatabases(await invocation.deployment(), invocation);
   return databases.read(username, ({ database, stored }) => {
     quickCheck(database);

@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
-import type { Execute, Invocation } from '../../cli/execute.ts';
-import { formatBytes, formatTime, isoTime } from '../../cli/format.ts';
 import type { View } from '../../cli/print.ts';
 import { progressOn } from '../../cli/progress.ts';
-import { type ListedDatabase, listPages } from '../../databases/store.ts';
+import { formatBytes, formatTime, isoTime } from '../../core/format.ts';
+import { type ListedDatabase, listPages } from '../../store/database-store.ts';
+import type { Execute, Invocation } from '../execute.ts';
 
 export function registerDbList(parent: Command, execute: Execute): void {
   const command = parent

@@ -1,9 +1,9 @@
-import type { Invocation } from '../../cli/execute.ts';
 import type { View } from '../../cli/print.ts';
-import { requestsSince } from '../../databases/request-counts.ts';
-import type { Version } from '../../databases/store.ts';
+import { requestsSince } from '../../core/request-counts.ts';
 import type { UserDatabases } from '../../databases/user-databases.ts';
 import type { Deployment } from '../../deployment/deployment.ts';
+import type { Version } from '../../store/database-store.ts';
+import type { Invocation } from '../execute.ts';
 
 /** What every command that writes a database reports. `requests` includes every retry. */
 export interface WriteReport {

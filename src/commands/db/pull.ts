@@ -2,12 +2,12 @@ import { constants, existsSync, realpathSync, rmSync, statSync } from 'node:fs';
 import { chmod, copyFile, rename, rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import type { Execute, Invocation } from '../../cli/execute.ts';
-import { formatBytes } from '../../cli/format.ts';
 import type { View } from '../../cli/print.ts';
 import { progressOn } from '../../cli/progress.ts';
-import { parseUsername } from '../../databases/username.ts';
-import { JavumboError, messageOf } from '../../failure.ts';
+import { JavumboError, messageOf } from '../../core/failure.ts';
+import { formatBytes } from '../../core/format.ts';
+import { parseUsername } from '../../core/username.ts';
+import type { Execute, Invocation } from '../execute.ts';
 import { operatorDatabases } from './outcome.ts';
 
 export interface PulledDatabase {

@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
-import type { Execute, Invocation } from '../../cli/execute.ts';
+import { JavumboError } from '../../core/failure.ts';
+import { refuseTestUser } from '../../core/test-data.ts';
+import { parseUsername } from '../../core/username.ts';
 import type { ReplaceOver } from '../../databases/user-databases.ts';
-import { parseUsername } from '../../databases/username.ts';
-import { JavumboError } from '../../failure.ts';
-import { refuseTestUser } from '../../test-data.ts';
+import type { Execute, Invocation } from '../execute.ts';
 import { reportWrite, type WriteReport, writeView } from './outcome.ts';
 import { storeFile } from './store-file.ts';
 

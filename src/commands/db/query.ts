@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
-import type { Execute, Invocation } from '../../cli/execute.ts';
 import type { View } from '../../cli/print.ts';
-import type { JsonValue, QueryResult } from '../../databases/sql.ts';
-import { parseUsername } from '../../databases/username.ts';
+import { parseUsername } from '../../core/username.ts';
+import type { JsonValue, QueryResult } from '../../sqlite/sql.ts';
+import type { Execute, Invocation } from '../execute.ts';
 import { operatorDatabases } from './outcome.ts';
 
 export function registerDbQuery(parent: Command, execute: Execute): void {
@@ -21,7 +21,7 @@ export async function dbQuery(
   sql: string,
   values: readonly string[],
 ): Promise<QueryResult> {
-  const { asSqlFailure, runQuery } = await import('../../databases/sql.ts');
+  const { asSqlFailure, runQuery } = await import('../../sqlite/sql.ts');
   const databases = operatorDatabases(await invocation.deployment(), invocation);
   return databases.read(username, ({ database }) => {
     try {

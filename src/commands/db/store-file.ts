@@ -1,8 +1,8 @@
 import { foreignDatabaseWarnings } from '../../anki/check.ts';
 import { refuseNewerSchema } from '../../anki/refuse-newer-schema.ts';
-import type { Invocation } from '../../cli/execute.ts';
-import type { SqliteDatabase } from '../../databases/sqlite.ts';
 import type { ReplaceOver, UpdateResult, UserDatabases } from '../../databases/user-databases.ts';
+import type { SqliteDatabase } from '../../sqlite/engine.ts';
+import type { Invocation } from '../execute.ts';
 
 /** Stores a file as a user's database, over what `over` says, and tells what is doubtful about it. */
 export async function storeFile(
@@ -22,7 +22,7 @@ export async function copyDatabase(
   file: string,
   destination: string,
 ): Promise<void> {
-  const { copySource } = await import('../../databases/source-file.ts');
+  const { copySource } = await import('../../sqlite/import-copy.ts');
   const inspect = (database: SqliteDatabase): string[] => {
     refuseNewerSchema(database, username);
     return foreignDatabaseWarnings(database, file);

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { Execute } from '../../cli/execute.ts';
+import type { Execute } from '../execute.ts';
 import { provisionDeployment, provisionView } from './provision.ts';
 
 export function registerDeploymentDescribe(parent: Command, execute: Execute): void {

@@ -1,12 +1,12 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Invocation } from '../../cli/execute.ts';
 import { EXIT_CODE } from '../../cli/exit-code.ts';
 import type { Paint } from '../../cli/paint.ts';
 import type { View } from '../../cli/print.ts';
 import { progressOn } from '../../cli/progress.ts';
-import type { ProvisionedResource, ProvisionedSetting, ProvisionMode } from '../../deployment/provision.ts';
+import type { ProvisionedResource, ProvisionedSetting, ProvisionMode } from '../../provisioning/provision.ts';
+import type { Invocation } from '../execute.ts';
 
 export interface ProvisionReport {
   readonly resources: readonly ProvisionedResource[];
@@ -15,8 +15,8 @@ export interface ProvisionReport {
 
 /** Describes or makes the parts of the configured deployment. */
 export async function provisionDeployment(invocation: Invocation, mode: ProvisionMode): Promise<ProvisionReport> {
-  const { openResources } = await import('../../deployment/resources.ts');
-  const { provision } = await import('../../deployment/provision.ts');
+  const { openResources } = await import('../../provisioning/resources.ts');
+  const { provision } = await import('../../provisioning/provision.ts');
   const progress = progressOn(invocation.context, invocation.flags.quiet);
   invocation.requireMeantDeployment();
   const scratch = mkdtempSync(join(tmpdir(), 'javumbo-probe-'));

@@ -1,14 +1,14 @@
 import { readFileSync, statSync } from 'node:fs';
 import type { Command } from 'commander';
 import { confirm } from '../../cli/confirm.ts';
-import type { Execute, Invocation } from '../../cli/execute.ts';
-import { formatBytes } from '../../cli/format.ts';
 import type { View } from '../../cli/print.ts';
 import { progressOn } from '../../cli/progress.ts';
 import { LOCAL_FUNCTION } from '../../config/function.ts';
-import { JavumboError, messageOf } from '../../failure.ts';
+import { JavumboError, messageOf } from '../../core/failure.ts';
+import { formatBytes } from '../../core/format.ts';
+import { interruptionOf } from '../../core/interruptible.ts';
 import type { DeployedFunction } from '../../function/deploy.ts';
-import { interruptionOf } from '../../interruptible.ts';
+import type { Execute, Invocation } from '../execute.ts';
 
 interface DeployCommandOptions {
   readonly package?: string;
@@ -84,7 +84,7 @@ function refuseWhatIsNotDeployed(name: string): void {
 }
 
 async function ownPackage(): Promise<Uint8Array> {
-  const { buildPackage } = await import('../../function/package.ts');
+  const { buildPackage } = await import('../../lambda/package.ts');
   return (await buildPackage()).bytes;
 }
 

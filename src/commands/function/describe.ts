@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
-import type { Execute } from '../../cli/execute.ts';
-import { formatBytes } from '../../cli/format.ts';
 import type { View } from '../../cli/print.ts';
+import { formatBytes } from '../../core/format.ts';
 import type { FunctionDescription } from '../../function/remote-function.ts';
+import type { Execute } from '../execute.ts';
 
 export function registerFunctionDescribe(parent: Command, execute: Execute): void {
   const command = parent

@@ -1,14 +1,14 @@
 import { Argument, type Command, InvalidArgumentError } from 'commander';
-import type { Execute, Invocation } from '../../cli/execute.ts';
 import { EXIT_CODE } from '../../cli/exit-code.ts';
-import { formatBytes, formatMs, visible } from '../../cli/format.ts';
 import type { Paint } from '../../cli/paint.ts';
 import type { View } from '../../cli/print.ts';
-import { parseUsername } from '../../databases/username.ts';
-import { JavumboError } from '../../failure.ts';
+import { JavumboError } from '../../core/failure.ts';
+import { formatBytes, formatMs, visible } from '../../core/format.ts';
+import { parseUsername } from '../../core/username.ts';
 import type { FunctionAnswer, Operation } from '../../function/protocol.ts';
 import { collect } from '../db/add-note.ts';
 import { parseCount } from '../db/exec.ts';
+import type { Execute, Invocation } from '../execute.ts';
 
 interface InvokeOptions {
   readonly field?: readonly string[];

@@ -2,11 +2,11 @@ import { constants, type Stats } from 'node:fs';
 import { access, readFile, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Command } from 'commander';
-import type { Execute, Invocation } from '../../cli/execute.ts';
-import { formatBytes } from '../../cli/format.ts';
 import type { View } from '../../cli/print.ts';
-import { pathBehindLinks, replaceFile } from '../../cli/replace-file.ts';
-import { codeOf, JavumboError, messageOf } from '../../failure.ts';
+import { codeOf, JavumboError, messageOf } from '../../core/failure.ts';
+import { formatBytes } from '../../core/format.ts';
+import { pathBehindLinks, replaceFile } from '../../core/replace-file.ts';
+import type { Execute, Invocation } from '../execute.ts';
 
 const DEFAULT_FILE = 'javumbo-function.zip';
 
@@ -40,7 +40,7 @@ export async function functionPackage(
   { out, yes = false }: Options,
 ): Promise<WrittenPackage> {
   if (out === '') throw new JavumboError('usage', '--out is empty', { try: `--out ${DEFAULT_FILE}` });
-  const { buildPackage, isPackage, PACKAGE_BYTES_MAX } = await import('../../function/package.ts');
+  const { buildPackage, isPackage, PACKAGE_BYTES_MAX } = await import('../../lambda/package.ts');
   const { bytes, ...about } = await buildPackage();
   const cannotBeWritten = (reason: string, cause?: unknown, hint = 'another --out'): JavumboError =>
     new JavumboError('usage', `${out} cannot be written: ${reason}`, { try: hint, cause });

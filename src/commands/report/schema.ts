@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import type { Execute } from '../../cli/execute.ts';
 import type { View } from '../../cli/print.ts';
+import type { Execute } from '../execute.ts';
 
 export function registerReportSchema(parent: Command, execute: Execute): void {
   const command = parent

@@ -1,8 +1,7 @@
 import type { Command } from 'commander';
-import type { Execute } from '../../cli/execute.ts';
 import { EXIT_CODE } from '../../cli/exit-code.ts';
-import { visible } from '../../cli/format.ts';
 import type { View } from '../../cli/print.ts';
+import { visible } from '../../core/format.ts';
 import type { Report } from '../../report/document.ts';
 import { summariesOf } from '../../verify/days.ts';
 import { cacheView } from '../bench/cache.ts';
@@ -10,6 +9,7 @@ import { concurrentView } from '../bench/concurrent.ts';
 import { hitRateView } from '../bench/hit-rate.ts';
 import { latencyView } from '../bench/latency.ts';
 import { type BenchResult, metricLines, reportView } from '../bench/scenario.ts';
+import type { Execute } from '../execute.ts';
 import { verifyView } from '../verify/view.ts';
 
 export function registerReportShow(parent: Command, execute: Execute): void {

@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
-import type { Execute, Invocation } from '../../cli/execute.ts';
 import { EXIT_CODE } from '../../cli/exit-code.ts';
 import { askPassword } from '../../cli/password.ts';
 import type { View } from '../../cli/print.ts';
-import { parseUsername } from '../../databases/username.ts';
+import { parseUsername } from '../../core/username.ts';
+import type { Execute, Invocation } from '../execute.ts';
 import { openRepository } from './repository.ts';
 
 interface Authentication {

@@ -1,13 +1,13 @@
 import type { Command } from 'commander';
-import type { Execute, Invocation } from '../../cli/execute.ts';
 import { askPassword } from '../../cli/password.ts';
 import type { View } from '../../cli/print.ts';
-import { parseUsername } from '../../databases/username.ts';
-import { JavumboError, messageOf } from '../../failure.ts';
-import { refuseTestUser } from '../../test-data.ts';
+import { JavumboError, messageOf } from '../../core/failure.ts';
+import { refuseTestUser } from '../../core/test-data.ts';
+import { parseUsername } from '../../core/username.ts';
 import type { User } from '../../users/repository.ts';
 import { dbCreate } from '../db/create.ts';
 import type { WriteReport } from '../db/outcome.ts';
+import type { Execute, Invocation } from '../execute.ts';
 import { openRepository, userRows } from './repository.ts';
 
 interface CreateOptions {

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
-import type { Execute, Invocation } from '../../cli/execute.ts';
-import { parseUsername } from '../../databases/username.ts';
+import { parseUsername } from '../../core/username.ts';
 import type { User } from '../../users/repository.ts';
+import type { Execute, Invocation } from '../execute.ts';
 import { openRepository, userView } from './repository.ts';
 
 export function registerUserGet(parent: Command, execute: Execute): void {

@@ -1,15 +1,15 @@
 import { rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import type { Execute, Invocation } from '../../cli/execute.ts';
 import { EXIT_CODE } from '../../cli/exit-code.ts';
-import { visible } from '../../cli/format.ts';
 import type { View } from '../../cli/print.ts';
 import { progressBar, progressOn } from '../../cli/progress.ts';
-import { JavumboError } from '../../failure.ts';
+import { JavumboError } from '../../core/failure.ts';
+import { visible } from '../../core/format.ts';
 import type { ImportedRow, StoreDatabase } from '../../users/import.ts';
 import { operatorDatabases } from '../db/outcome.ts';
 import { copyDatabase, storeFile } from '../db/store-file.ts';
+import type { Execute, Invocation } from '../execute.ts';
 import { openRepository } from './repository.ts';
 
 interface ImportOptions {

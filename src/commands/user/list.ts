@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
-import type { Execute, Invocation } from '../../cli/execute.ts';
 import type { View } from '../../cli/print.ts';
-import { JavumboError } from '../../failure.ts';
+import { JavumboError } from '../../core/failure.ts';
 import type { User, UserList } from '../../users/repository.ts';
 import { parsePositive } from '../bench/scenario.ts';
+import type { Execute, Invocation } from '../execute.ts';
 import { openRepository } from './repository.ts';
 
 interface ListOptions {

@@ -1,6 +1,6 @@
-import type { Invocation } from '../../cli/execute.ts';
 import type { View } from '../../cli/print.ts';
 import type { User, UserRepository } from '../../users/repository.ts';
+import type { Invocation } from '../execute.ts';
 
 /** The accounts of the deployment that the command works on. */
 export async function openRepository(invocation: Invocation): Promise<UserRepository> {

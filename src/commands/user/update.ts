@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
-import type { Execute, Invocation } from '../../cli/execute.ts';
 import { askPassword } from '../../cli/password.ts';
-import { parseUsername } from '../../databases/username.ts';
+import { parseUsername } from '../../core/username.ts';
 import type { User } from '../../users/repository.ts';
+import type { Execute, Invocation } from '../execute.ts';
 import { openRepository, userView } from './repository.ts';
 
 interface UpdateOptions {

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import type { Execute } from '../../cli/execute.ts';
 import { DAYS } from '../../verify/days.ts';
+import type { Execute } from '../execute.ts';
 import { registerVerify } from './verify-days.ts';
 
 export function registerVerifyAll(parent: Command, execute: Execute): void {

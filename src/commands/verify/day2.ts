@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { Execute } from '../../cli/execute.ts';
+import type { Execute } from '../execute.ts';
 import { registerVerifyDay } from './verify-days.ts';
 
 export function registerVerifyDay2(parent: Command, execute: Execute): void {

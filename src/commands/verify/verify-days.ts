@@ -1,12 +1,12 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { checklistOn } from '../../cli/checklist.ts';
-import type { Execute, Invocation } from '../../cli/execute.ts';
-import { formatMs } from '../../cli/format.ts';
-import { JavumboError } from '../../failure.ts';
-import type { TestRun } from '../../test-data.ts';
+import { JavumboError } from '../../core/failure.ts';
+import { formatMs } from '../../core/format.ts';
+import type { TestRun } from '../../core/test-data.ts';
 import { DAYS, type Day, type DayName } from '../../verify/days.ts';
 import type { VerifyResult } from '../../verify/run.ts';
 import { DEFAULT_RTT_MS } from '../bench/scenario.ts';
+import type { Execute, Invocation } from '../execute.ts';
 import { type ReportFlags, reportOptions, withReport } from '../report-options.ts';
 import { verifyView } from './view.ts';
 

@@ -1,7 +1,7 @@
 import { EXIT_CODE } from '../../cli/exit-code.ts';
-import { formatMs, visible } from '../../cli/format.ts';
 import type { Paint } from '../../cli/paint.ts';
 import type { View } from '../../cli/print.ts';
+import { formatMs, visible } from '../../core/format.ts';
 import type { Assertion, Check } from '../../report/document.ts';
 import type { DaySummary } from '../../verify/days.ts';
 import type { VerifyResult } from '../../verify/run.ts';

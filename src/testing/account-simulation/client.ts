@@ -1,5 +1,5 @@
-import type { Clock } from '../../clock.ts';
-import { JavumboError } from '../../failure.ts';
+import type { Clock } from '../../core/clock.ts';
+import { JavumboError } from '../../core/failure.ts';
 import { UserRepository } from '../../users/repository.ts';
 import type { UserItem, UserTable } from '../../users/user-table.ts';
 import type { AccountOperation, AccountOperationKind, AccountOutcome, AccountState } from './history.ts';

@@ -1,7 +1,7 @@
-import type { Clock } from '../../clock.ts';
-import { JavumboError } from '../../failure.ts';
-import type { Random } from '../../random.ts';
-import type { Unknown } from '../../settled-write.ts';
+import type { Clock } from '../../core/clock.ts';
+import { JavumboError } from '../../core/failure.ts';
+import type { Random } from '../../core/random.ts';
+import type { Unknown } from '../../core/settled-write.ts';
 import type {
   ChangeOutcome,
   PutUserOutcome,

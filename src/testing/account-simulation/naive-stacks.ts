@@ -1,7 +1,7 @@
-import { settle, settleDelete, writesOver } from '../../databases/write-ids.ts';
-import { JavumboError } from '../../failure.ts';
-import { Retries, type RetriesOptions } from '../../retry.ts';
-import { type LookReason, settledWrite } from '../../settled-write.ts';
+import { JavumboError } from '../../core/failure.ts';
+import { Retries, type RetriesOptions } from '../../core/retry.ts';
+import { type LookReason, settledWrite } from '../../core/settled-write.ts';
+import { settle, settleDelete, writesOver } from '../../store/write-ids.ts';
 import { RetryingUserTable } from '../../users/retrying-user-table.ts';
 import {
   type ChangeOutcome,

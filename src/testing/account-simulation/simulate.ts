@@ -1,5 +1,5 @@
-import { type Random, seededRandom } from '../../random.ts';
-import type { RetriesOptions } from '../../retry.ts';
+import { type Random, seededRandom } from '../../core/random.ts';
+import type { RetriesOptions } from '../../core/retry.ts';
 import { MemoryUserTable } from '../../users/memory-user-table.ts';
 import { RetryingUserTable } from '../../users/retrying-user-table.ts';
 import type { UserTable } from '../../users/user-table.ts';

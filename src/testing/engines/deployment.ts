@@ -1,4 +1,4 @@
-import { systemRandom } from '../../random.ts';
+import { systemRandom } from '../../core/random.ts';
 import { freshMachine } from '../run-command.ts';
 import type { DynamoEnvironment } from './dynamodb-local.ts';
 import type { EngineEnvironment } from './engine.ts';

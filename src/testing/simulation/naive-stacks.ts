@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
-import { RetryingDatabaseStore } from '../../databases/retrying-store.ts';
+import { JavumboError } from '../../core/failure.ts';
+import type { Random } from '../../core/random.ts';
+import type { RetriesOptions } from '../../core/retry.ts';
 import type {
   DatabaseStore,
   DeleteOptions,
@@ -12,10 +14,8 @@ import type {
   PutOutcome,
   StoredDatabase,
   Trace,
-} from '../../databases/store.ts';
-import { JavumboError } from '../../failure.ts';
-import type { Random } from '../../random.ts';
-import type { RetriesOptions } from '../../retry.ts';
+} from '../../store/database-store.ts';
+import { RetryingDatabaseStore } from '../../store/retrying-store.ts';
 import type { AnomalyName } from './checker.ts';
 import type { SetClock } from './settable-clock.ts';
 import type { Stack } from './simulate.ts';

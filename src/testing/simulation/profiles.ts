@@ -1,5 +1,5 @@
-import type { Fault, StoreOperation } from '../../databases/faulty-store.ts';
-import type { DeletionKind } from '../../databases/tombstone.ts';
+import type { DeletionKind } from '../../store/tombstone.ts';
+import type { Fault, StoreOperation } from '../faulty-store.ts';
 import type { OperationKind } from './history.ts';
 
 /** What machines do and what is done to them, in one kind of weather. */

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { seededRandom } from '../../random.ts';
+import { seededRandom } from '../../core/random.ts';
 import { Scheduler } from './scheduler.ts';
 
 const FILE = fileURLToPath(import.meta.url);

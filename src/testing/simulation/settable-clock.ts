@@ -1,5 +1,5 @@
-import type { Clock } from '../../clock.ts';
-import type { Random } from '../../random.ts';
+import type { Clock } from '../../core/clock.ts';
+import type { Random } from '../../core/random.ts';
 
 // Steps that a cache can tell from a process that lost its turn between reading two clocks.
 const STEP_MS = 150;

@@ -5,7 +5,7 @@ import type {
   PutOptions,
   PutOutcome,
   Version,
-} from '../../databases/store.ts';
+} from '../../store/database-store.ts';
 import type { Anomaly } from './checker.ts';
 
 /**

@@ -1,0 +1,23 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import type { Config } from '../config/config.ts';
+import { JavumboError } from '../core/failure.ts';
+import { clientOptions } from './client-options.ts';
+
+/**
+ * DynamoDB as the configuration names it. Makes no request. Throws `usage` where S3 is a custom endpoint and DynamoDB
+ * has none: a request to AWS is never what was meant then.
+ */
+export function openDynamo(config: Config, maxAttempts = 1): DynamoDBClient {
+  refuseUnnamedDynamo(config);
+  const endpoint = config.dynamodbEndpointUrl.value;
+  return new DynamoDBClient({ ...clientOptions(config, maxAttempts), ...(endpoint === undefined ? {} : { endpoint }) });
+}
+
+function refuseUnnamedDynamo({ endpointUrl, dynamodbEndpointUrl }: Config): void {
+  if (endpointUrl.value === undefined || dynamodbEndpointUrl.value !== undefined) return;
+  throw new JavumboError(
+    'usage',
+    `S3 is at ${endpointUrl.value}, and nothing says where the DynamoDB tables of that deployment are`,
+    { try: '--dynamodb-endpoint-url http://127.0.0.1:8000, or export AWS_ENDPOINT_URL_DYNAMODB' },
+  );
+}

@@ -1,0 +1,75 @@
+import { JavumboError } from '../core/failure.ts';
+import { asAwsFailure, certainlyRefused, nameOf } from './errors.ts';
+
+/** What a request to DynamoDB was about, for its error message. */
+export interface DynamoSubject {
+  /** Verb and object: `get user "alice"`. */
+  readonly what: string;
+  readonly table: string;
+  /** The flag that names another table. */
+  readonly flag: '--users-table' | '--locks-table';
+  readonly endpoint: string | undefined;
+  readonly username: string | undefined;
+}
+
+/** A conditional write whose condition did not hold: it certainly changed nothing. */
+export function isConditionFailed(error: unknown): boolean {
+  return nameOf(error) === 'ConditionalCheckFailedException';
+}
+
+// Status 400, and still worth another try: somebody else's request was in the way, or there were too many of them.
+const PASSING = new Set([
+  'TransactionConflictException',
+  'TransactionInProgressException',
+  'ReplicatedWriteConflictException',
+]);
+
+/**
+ * What became of a conditional write that failed otherwise: `unknown` when it may have arrived (a 5xx, a broken
+ * connection, silence). Throws `unavailable` when it certainly changed nothing.
+ */
+export function whatBecameOfWrite(
+  error: unknown,
+  subject: DynamoSubject,
+): { readonly kind: 'unknown'; readonly cause: Error } {
+  if (certainlyRefused(error)) throw asDynamoFailure(error, subject);
+  return { kind: 'unknown', cause: error instanceof Error ? error : new Error(String(error)) };
+}
+
+/** The failure of a request that reads, or that may be sent again without harm. `retryable` where that can help. */
+export function asDynamoFailure(error: unknown, subject: DynamoSubject): JavumboError {
+  const { what, table, flag, endpoint, username } = subject;
+  const where = endpoint ?? 'AWS';
+  const fail = (message: string, hint: string, retryable: boolean): JavumboError =>
+    new JavumboError('unavailable', `${what}: ${message}`, {
+      try: hint,
+      username,
+      retryable,
+      // Only a reply has one of the names below.
+      sent: true,
+      cause: error,
+    });
+  const name = nameOf(error);
+  if (name === 'ResourceNotFoundException') {
+    return fail(
+      `there is no table "${table}" at ${where}`,
+      `javumbo deployment create, or the table's name with ${flag}`,
+      false,
+    );
+  }
+  if (name === 'ValidationException' && /key element|schema/i.test((error as Error).message)) {
+    return otherKey(subject, error);
+  }
+  if (PASSING.has(name)) return fail(`${where} answers ${name}`, 'the same command again', true);
+  return asAwsFailure(error, { what, where, username, rights: `read and write table "${table}"` });
+}
+
+/** The failure of a table that is not the one that was meant: its items have another key. */
+export function otherKey({ what, table, flag, endpoint, username }: DynamoSubject, cause?: unknown): JavumboError {
+  const where = endpoint ?? 'AWS';
+  return new JavumboError('unavailable', `${what}: table "${table}" at ${where} has another key than "username"`, {
+    try: `another table with ${flag}`,
+    username,
+    cause,
+  });
+}

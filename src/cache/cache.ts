@@ -1,0 +1,272 @@
+import { createHash } from 'node:crypto';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import { bootId } from '../core/boot.ts';
+import { cacheFailure, isDiskFull, namesIn, requireOwnDirectory } from '../core/cache-directory.ts';
+import type { Clock, Moment } from '../core/clock.ts';
+import { codeOf } from '../core/failure.ts';
+import { syncToDisk } from '../core/file.ts';
+import type { Random } from '../core/random.ts';
+import type { StoredDatabase, Version } from '../store/database-store.ts';
+import {
+  type CacheEntry,
+  clockOffsetOf,
+  descriptionOf,
+  entryNameOf,
+  isBasedOn,
+  readEntry,
+  renew,
+  sameClock,
+  setTimes,
+  standingAmong,
+} from './entry.ts';
+import { CacheEvictions, type CacheLimits, DEFAULT_CACHE_LIMITS } from './evictions.ts';
+import { InvalidationMarks } from './invalidation-marks.ts';
+import { VerifiedFiles } from './verified-files.ts';
+import { WorkDirectories } from './work-directories.ts';
+import type { WorkDirectory } from './work-directory.ts';
+
+/**
+ * User databases kept on local disk between sessions and processes.
+ *
+ * An entry is a directory for one version of one user's database: the file, never changed again, and `entry.json`. It
+ * is put together in a work directory, synced, and renamed into place, so it is there whole or not at all; whatever
+ * kills the process, no entry is ever torn. Nothing that is not committed in the store becomes an entry, so none is
+ * ever dirty. Any process may remove any entry at any time: a reader that meets a missing file takes it for a miss, and
+ * one that has the file open keeps it.
+ *
+ *     <root>/<deployment>/entries/<username>/<hash of version>/{<username>.anki2, entry.json}
+ *     <root>/<deployment>/invalidations/<username>
+ *     <root>/<deployment>/work/<namespace>-<pid>-<process start>-<random>/
+ *
+ * The modification time of `entry.json` is when the last request began that found this version current; that of the
+ * database file is when the entry was last used (an access time would be moved by every look at it).
+ */
+export class DatabaseCache {
+  /** Where this deployment's entries and work directories are. */
+  readonly directory: string;
+  /** Which files this process has seen to be what was stored. */
+  readonly verified = new VerifiedFiles();
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #evictions: CacheEvictions;
+  readonly #atStep: (step: CacheStep) => void;
+  readonly #marks: InvalidationMarks;
+  readonly #works: WorkDirectories;
+
+  /** Nothing is created before it is needed. Throws `usage` when `root` is no directory of this user's. */
+  constructor(options: DatabaseCacheOptions) {
+    this.directory = join(
+      resolve(options.root),
+      createHash('sha256').update(options.deployment).digest('hex').slice(0, 16),
+    );
+    this.#clock = options.clock;
+    this.#random = options.random;
+    this.#atStep = options.atStep ?? (() => {});
+    requireOwnDirectory(resolve(options.root));
+    requireOwnDirectory(this.directory);
+    this.#marks = new InvalidationMarks(join(this.directory, 'invalidations'), options.clock, options.boot ?? bootId());
+    this.#works = new WorkDirectories(this.directory, options);
+    this.#evictions = new CacheEvictions({
+      directory: this.directory,
+      clock: options.clock,
+      limits: options.limits ?? DEFAULT_CACHE_LIMITS,
+      marks: this.#marks,
+      entries: () => this.entries(),
+      remove: (path, work) => this.#works.takeAway(path, work),
+    });
+  }
+
+  /** The entry that is most likely current, and usable now; undefined on a miss. Says nothing about its age. */
+  lookup(username: string): CacheEntry | undefined {
+    const entries = this.#entriesOf(username);
+    // A write on this machine is newer than what it was based on, whatever the clocks of two requests say.
+    const candidates = entries.filter((entry) => !entries.some((other) => isBasedOn(other, entry)));
+    return candidates.sort((a, b) => b.validatedAt - a.validatedAt)[0];
+  }
+
+  /** The entry of exactly that version, or undefined. */
+  find(username: string, version: Version): CacheEntry | undefined {
+    return this.#entriesOf(username).find((entry) => entry.version === version);
+  }
+
+  /** Records that an entry is being used. */
+  touch(entry: CacheEntry): void {
+    setTimes(entry, this.#clock.now(), entry.validatedAt);
+  }
+
+  /** Records that the store still held this version for a request that began at `at`. */
+  validated(entry: CacheEntry, at: Moment): CacheEntry {
+    if (sameClock(entry.clockOffset, at)) {
+      const validatedAt = Math.max(at.wall, entry.validatedAt);
+      setTimes(entry, this.#clock.now(), validatedAt);
+      return { ...entry, validatedAt };
+    }
+    // Its earlier times say nothing any more, and what it is compared by from now on is another.
+    const work = this.workDirectory();
+    try {
+      return renew(entry, at, this.#clock.now(), work.path);
+    } finally {
+      work.release();
+    }
+  }
+
+  /** Makes an entry as old as if it had last been found current at `at`; for checks that cannot wait for it. */
+  backdate(entry: CacheEntry, at: number): void {
+    setTimes(entry, entry.usedAt, at);
+  }
+
+  /**
+   * Takes a file out of a work directory of this cache as the entry of the version it holds. `at` is when the request
+   * began that delivered or stored it. Older versions of the user go, and what the limits do not allow.
+   *
+   * A cache is an aid: when there is no space for an entry, when the user was invalidated since the request began, or when
+   * what is cached may be newer, there is none and undefined is returned. The file is where it was then, unless another
+   * process removed it at that moment.
+   */
+  insert(
+    work: WorkDirectory,
+    file: string,
+    username: string,
+    stored: StoredDatabase,
+    at: Moment,
+  ): CacheEntry | undefined {
+    const prepared = join(work.path, 'entry');
+    const preparedFile = join(prepared, `${username}.anki2`);
+    const directory = this.#entryPath(username, stored.version);
+    const others = this.#othersThan(username, stored.version);
+    if (!this.#mayInsert(username, stored, at, others)) return undefined;
+    try {
+      mkdirSync(prepared, { mode: 0o700 });
+      renameSync(file, preparedFile);
+      chmodSync(preparedFile, 0o400);
+      const { size: sizeBytes, ino: inode } = statSync(preparedFile);
+      const description = descriptionOf({ ...stored, username, sizeBytes, clockOffset: clockOffsetOf(at) });
+      const usedAt = this.#clock.now();
+      writeFileSync(join(prepared, 'entry.json'), JSON.stringify(description), { mode: 0o600 });
+      utimesSync(join(prepared, 'entry.json'), at.wall / 1000, at.wall / 1000);
+      utimesSync(preparedFile, usedAt / 1000, usedAt / 1000);
+      for (const path of [preparedFile, join(prepared, 'entry.json'), prepared]) syncToDisk(path);
+      this.#atStep('entry-written');
+      mkdirSync(dirname(directory), { recursive: true, mode: 0o700 });
+      // The same version may be there already, from another process; this copy of equal bytes is as good.
+      this.#works.takeAway(directory, work);
+      renameSync(prepared, directory);
+      this.#atStep('entry-renamed');
+      const path = join(directory, `${username}.anki2`);
+      const entry = { ...description, directory, path, validatedAt: at.wall, usedAt, inode };
+      // Looked at once more: a process that invalidates the user now either finds the entry, or has left its mark before.
+      if (!this.#isUndisturbed(username, stored.version, others, at) && !this.#mayInsert(username, stored, at)) {
+        copyFileSync(path, file);
+        this.#works.takeAway(directory, work);
+        return undefined;
+      }
+      this.verified.add(entry);
+      this.#evictions.makeRoom(entry, others, work);
+      return entry;
+    } catch (error) {
+      if (existsSync(preparedFile)) renameSync(preparedFile, file);
+      rmSync(prepared, { recursive: true, force: true });
+      if (!isDiskFull(error) && !['ENOTEMPTY', 'EEXIST', 'ENOENT'].includes(codeOf(error) ?? '')) {
+        throw cacheFailure(this.directory, error);
+      }
+      return undefined;
+    }
+  }
+
+  /** Forgets a user: what is cached must not be served again, not even within the allowed staleness. */
+  invalidate(username: string): void {
+    const path = join(this.directory, 'entries', username);
+    try {
+      this.#marks.mark(username);
+      this.#works.takeAway(path);
+    } catch {
+      // No room for a mark, perhaps: removing the entries makes some.
+      this.#works.takeAway(path);
+      this.#marks.mark(username);
+    }
+  }
+
+  /** A private directory for working copies, on the same file system as the entries. */
+  workDirectory(): WorkDirectory {
+    return this.#works.make();
+  }
+
+  /** Every entry of this deployment, least recently used first. */
+  entries(): CacheEntry[] {
+    return namesIn(join(this.directory, 'entries'))
+      .flatMap((username) => this.#entriesOf(username))
+      .sort((a, b) => a.usedAt - b.usedAt);
+  }
+
+  /** Removes every entry and every orphaned working copy; never a working copy in use. */
+  clear(): { readonly deletedCount: number; readonly deletedBytes: number } {
+    const entries = this.entries();
+    const deletedBytes = entries.reduce((sum, entry) => sum + entry.sizeBytes, 0);
+    for (const { username } of entries) this.invalidate(username);
+    this.#works.takeAway(join(this.directory, 'entries'));
+    this.#works.sweep();
+    return { deletedCount: entries.length, deletedBytes };
+  }
+
+  /** Whether a version that a request brought which began at `at` is the newest that this cache has had. */
+  #mayInsert(
+    username: string,
+    stored: StoredDatabase,
+    at: Moment,
+    others = this.#othersThan(username, stored.version),
+  ): boolean {
+    const standing = standingAmong(others, stored, at);
+    if (standing === 'unclear') this.invalidate(username);
+    if (standing === 'unclear' || standing === 'outdated') return false;
+    return standing === 'based on one' || !this.#marks.since(username, at);
+  }
+
+  #othersThan(username: string, version: Version): CacheEntry[] {
+    return this.#entriesOf(username).filter((entry) => entry.version !== version);
+  }
+
+  /** Whether nobody has put or marked anything since: the names tell, without a look into each. */
+  #isUndisturbed(username: string, version: Version, others: readonly CacheEntry[], at: Moment): boolean {
+    const known = new Set([...others.map(({ directory }) => basename(directory)), entryNameOf(version)]);
+    const names = namesIn(join(this.directory, 'entries', username));
+    return names.every((name) => known.has(name)) && !this.#marks.since(username, at);
+  }
+
+  #entriesOf(username: string): CacheEntry[] {
+    const directory = join(this.directory, 'entries', username);
+    return namesIn(directory).flatMap((name) => {
+      const entry = readEntry(join(directory, name));
+      return entry?.username === username ? entry : [];
+    });
+  }
+
+  #entryPath(username: string, version: Version): string {
+    return join(this.directory, 'entries', username, entryNameOf(version));
+  }
+}
+
+export interface DatabaseCacheOptions {
+  /** The cache directory of this user, shared by all deployments. */
+  readonly root: string;
+  /** What the deployment is, resolved: endpoint and bucket, or the local deployment's id. */
+  readonly deployment: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly limits?: CacheLimits | undefined;
+  /** Names what the monotonic clock began with; default: this boot of this machine. */
+  readonly boot?: string | undefined;
+  readonly atStep?: ((step: CacheStep) => void) | undefined;
+}
+
+export type CacheStep = 'entry-written' | 'entry-renamed';

@@ -1,0 +1,139 @@
+import { createHash } from 'node:crypto';
+import { readFileSync, renameSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { cacheFailure } from '../core/cache-directory.ts';
+import type { Moment } from '../core/clock.ts';
+import { codeOf } from '../core/failure.ts';
+import type { StoredDatabase, Version } from '../store/database-store.ts';
+
+/** One version of one user's database in the cache. */
+export interface CacheEntry extends StoredDatabase {
+  readonly username: string;
+  readonly directory: string;
+  /** The database file. Never written to. */
+  readonly path: string;
+  /** When the last request began that found this version current, in milliseconds since 1970. */
+  readonly validatedAt: number;
+  /** By how much the wall clock was ahead of the monotonic one then: it shows whether somebody has set it since. */
+  readonly clockOffset: number;
+  readonly usedAt: number;
+  /** Tells the file from another one of the same name. */
+  readonly inode: number;
+}
+
+/** What `entry.json` holds. */
+export type EntryDescription = StoredDatabase & { readonly username: string; readonly clockOffset: number };
+
+// The two clocks are read one after the other, by a process that may lose its turn in between.
+const CLOCK_TOLERANCE_MS = 100;
+
+export function clockOffsetOf({ wall, monotonic }: Moment): number {
+  return wall - monotonic;
+}
+
+/** Whether times that were taken at that offset can be compared with those of `now`: nobody has set the clock since. */
+export function sameClock(clockOffset: number, now: Moment): boolean {
+  return Math.abs(clockOffset - clockOffsetOf(now)) <= CLOCK_TOLERANCE_MS;
+}
+
+/** How long ago an entry was found current, in milliseconds; undefined where nobody knows, for the clock was set since. */
+export function ageOf({ validatedAt, clockOffset }: CacheEntry, now: Moment): number | undefined {
+  const age = now.wall - validatedAt;
+  return age >= 0 && sameClock(clockOffset, now) ? age : undefined;
+}
+
+export function descriptionOf({
+  username,
+  version,
+  writes,
+  lastModified,
+  sizeBytes,
+  digest,
+  clockOffset,
+}: EntryDescription): EntryDescription {
+  return {
+    username,
+    version,
+    writes,
+    lastModified,
+    sizeBytes,
+    ...(digest === undefined ? {} : { digest }),
+    clockOffset,
+  };
+}
+
+/** Whether `entry` was written on top of `base`, directly or over others, as far back as write ids reach. */
+export function isBasedOn(entry: StoredDatabase, base: StoredDatabase): boolean {
+  return entry.writes.slice(1).includes(base.writes[0] ?? base.version);
+}
+
+/** The name of the directory that holds a version, whatever characters that version consists of. */
+export function entryNameOf(version: Version): string {
+  return createHash('sha256').update(version).digest('hex').slice(0, 32);
+}
+
+/** Whether a directory has such a name. */
+export function isEntryName(name: string): boolean {
+  return /^[0-9a-f]{32}$/.test(name);
+}
+
+/** The entry in a directory, or undefined where there is none that is whole. */
+export function readEntry(directory: string): CacheEntry | undefined {
+  try {
+    const described = JSON.parse(readFileSync(join(directory, 'entry.json'), 'utf8')) as EntryDescription;
+    const path = join(directory, `${described.username}.anki2`);
+    const file = statSync(path);
+    // Whatever cleans /tmp may have taken one file of the two, or truncated it.
+    if (file.size !== described.sizeBytes || !Array.isArray(described.writes)) return undefined;
+    const validatedAt = statSync(join(directory, 'entry.json')).mtimeMs;
+    // Made before clocks were compared: its age is unknown.
+    const { clockOffset = Number.NaN } = described;
+    return { ...described, clockOffset, directory, path, validatedAt, usedAt: file.mtimeMs, inode: file.ino };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Records when an entry was used and found current; nothing where another process has removed it. */
+export function setTimes(entry: CacheEntry, usedAt: number, validatedAt: number): void {
+  try {
+    utimesSync(join(entry.directory, 'entry.json'), validatedAt / 1000, validatedAt / 1000);
+    utimesSync(entry.path, usedAt / 1000, usedAt / 1000);
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') throw cacheFailure(entry.directory, error);
+  }
+}
+
+/** Writes an entry's description anew, whole or not at all, as that of one that was found current at `at`. */
+export function renew(entry: CacheEntry, at: Moment, usedAt: number, workDirectory: string): CacheEntry {
+  const renewed = { ...entry, validatedAt: at.wall, clockOffset: clockOffsetOf(at), usedAt };
+  try {
+    const prepared = join(workDirectory, 'entry.json');
+    writeFileSync(prepared, JSON.stringify(descriptionOf(renewed)), { mode: 0o600 });
+    utimesSync(prepared, at.wall / 1000, at.wall / 1000);
+    renameSync(prepared, join(entry.directory, 'entry.json'));
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') throw cacheFailure(entry.directory, error);
+  }
+  setTimes(renewed, usedAt, at.wall);
+  return renewed;
+}
+
+/**
+ * How a version that a request brought which began at `at` stands among the others that are cached of its user. Write ids
+ * tell, as far as they reach. Where they do not, an entry that was last used before `at` is older; any other may be older or
+ * newer, and `unclear` means that none may stay, for serving one after the other could be a step back.
+ */
+export function standingAmong(
+  others: readonly CacheEntry[],
+  stored: StoredDatabase,
+  at: Moment,
+): 'outdated' | 'unclear' | 'based on one' | 'newest' {
+  if (others.some((entry) => isBasedOn(entry, stored))) return 'outdated';
+  const [bases, unrelated] = [
+    others.filter((entry) => isBasedOn(stored, entry)),
+    others.filter((entry) => !isBasedOn(stored, entry)),
+  ];
+  if (unrelated.some(({ usedAt, clockOffset }) => usedAt >= at.wall || !sameClock(clockOffset, at))) return 'unclear';
+  return bases.length > 0 ? 'based on one' : 'newest';
+}

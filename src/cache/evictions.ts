@@ -1,0 +1,80 @@
+import { statSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Clock } from '../core/clock.ts';
+import type { CacheEntry } from './entry.ts';
+import type { InvalidationMarks } from './invalidation-marks.ts';
+import type { WorkDirectory } from './work-directory.ts';
+
+export interface CacheLimits {
+  readonly bytesMax: number;
+  /** Since an entry was last used, in milliseconds. */
+  readonly ageMaxMs: number;
+}
+
+// 1,500 MB is what week 1 leaves in Lambda's 2,048 MB of /tmp.
+export const DEFAULT_CACHE_LIMITS: CacheLimits = { bytesMax: 1_500_000_000, ageMaxMs: 7 * 24 * 3_600_000 };
+
+const SCAN_INTERVAL_MS = 60_000;
+
+export interface CacheEvictionsOptions {
+  /** Where the deployment's entries are. */
+  readonly directory: string;
+  readonly clock: Clock;
+  readonly limits: CacheLimits;
+  readonly marks: InvalidationMarks;
+  /** All of them, least recently used first. */
+  readonly entries: () => readonly CacheEntry[];
+  readonly remove: (path: string, work: WorkDirectory) => void;
+}
+
+/** Which entries go when another one comes. */
+export class CacheEvictions {
+  readonly #options: CacheEvictionsOptions;
+  #insertedBytes = 0;
+
+  constructor(options: CacheEvictionsOptions) {
+    this.#options = options;
+  }
+
+  /** Removes the user's older versions, `others`, and from time to time what the limits do not allow. Never `inserted` itself. */
+  makeRoom(inserted: CacheEntry, others: readonly CacheEntry[], work: WorkDirectory): void {
+    try {
+      this.#removeWhatIsTooMuch(inserted, others, work);
+    } catch {
+      // The entry is there, which is what was asked for; the next insertion tries again.
+    }
+  }
+
+  #removeWhatIsTooMuch(inserted: CacheEntry, others: readonly CacheEntry[], work: WorkDirectory): void {
+    const { clock, limits, marks, entries, remove } = this.#options;
+    for (const { directory } of others) remove(directory, work);
+    this.#insertedBytes += inserted.sizeBytes;
+    if (!this.#scanIsDue()) return;
+    marks.removeOldMarks();
+    const all = entries().filter((entry) => entry.directory !== inserted.directory);
+    let total = all.reduce((sum, entry) => sum + entry.sizeBytes, inserted.sizeBytes);
+    for (const entry of all) {
+      const expired = clock.now() - entry.usedAt > limits.ageMaxMs;
+      if (!expired && total <= limits.bytesMax) continue;
+      marks.mark(entry.username);
+      remove(entry.directory, work);
+      total -= entry.sizeBytes;
+    }
+  }
+
+  /**
+   * Looking at every entry takes as long as a request once thousands are cached, so it is done once a minute by
+   * whichever process comes by, and when this one has added a twentieth of the limit since.
+   */
+  #scanIsDue(): boolean {
+    const { directory, clock, limits } = this.#options;
+    const marker = join(directory, 'scanned');
+    const scannedAt = statSync(marker, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+    const age = clock.now() - scannedAt;
+    if (age >= 0 && age < SCAN_INTERVAL_MS && this.#insertedBytes < limits.bytesMax / 20) return false;
+    this.#insertedBytes = 0;
+    writeFileSync(marker, '', { mode: 0o600 });
+    utimesSync(marker, clock.now() / 1000, clock.now() / 1000);
+    return true;
+  }
+}

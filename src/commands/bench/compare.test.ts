@@ -1,0 +1,170 @@
+/** `bench compare` end to end: one loopback server, and the same one slowed. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type CommandDeployment, openOnS3 } from '../../testing/command-deployments.ts';
+import { type CommandResult, runCommand, temporaryDirectory } from '../../testing/run-command.ts';
+
+let deployment: CommandDeployment;
+let directory: string;
+const fileOf = (name: string): string => join(directory, `${name}.json`);
+
+async function measure(name: string, roundTripMs: number, ...argv: string[]): Promise<void> {
+  if (deployment.server !== undefined) deployment.server.roundTripMs = roundTripMs;
+  const bench = ['bench', 'latency', '--requests', '20', ...argv, '--report', `json=${fileOf(name)}`];
+  expect((await deployment.run(bench)).code).toBe(0);
+}
+
+const compare = (before: string, after: string, ...argv: string[]): Promise<CommandResult> =>
+  runCommand(['bench', 'compare', fileOf(before), fileOf(after), ...argv]);
+
+beforeAll(async () => {
+  directory = temporaryDirectory();
+  deployment = await openOnS3();
+  await measure('before', 40);
+  await measure('slowed', 52);
+  await measure('larger', 0, '--notes', '11');
+  deployment.server?.inject({ fault: 'refuse-before', operation: 'PutObject', status: 403, times: 1_000 });
+  const refused = await deployment.run([
+    'bench',
+    'latency',
+    '--requests',
+    '20',
+    '--report',
+    `json=${fileOf('refused')}`,
+  ]);
+  expect(refused.code).toBe(5);
+  await runCommand(['verify', 'day2', '--deployment', 'local', '--quiet', '--report', `json=${fileOf('day2')}`]);
+});
+
+afterAll(() => deployment.close());
+
+describe('a server slowed by 30 %', () => {
+  test('is worse, and fails a gate of 10 % with exit code 7', async () => {
+    const result = await compare('before', 'slowed', '--fail-on-regression', '10%', '--json');
+    expect(result.code).toBe(7);
+    const { metrics, failureReasons, failOnRegressionPercent } = result.json();
+    for (const name of ['downloadMs', 'uploadMs', 'totalMs']) {
+      expect({ name, verdict: metrics[name].verdict }).toEqual({ name, verdict: 'worse' });
+      expect(failureReasons.join('\n')).toMatch(new RegExp(`^${name} is [\\d.]+ % slower, at least `, 'm'));
+    }
+    expect(failOnRegressionPercent).toBe(10);
+  });
+
+  test('is worse and fails nothing without a gate, or with a wider one', async () => {
+    const open = await compare('before', 'slowed', '--json');
+    expect({ code: open.code, passed: open.json().passed }).toEqual({ code: 0, passed: true });
+    expect((await compare('before', 'slowed', '--fail-on-regression', '400')).code).toBe(0);
+  });
+
+  test('was better before', async () => {
+    const result = await compare('slowed', 'before', '--metric', 'totalMs', '--fail-on-regression', '10 %', '--json');
+    expect(result.code).toBe(0);
+    expect(result.json().metrics).toEqual({ totalMs: expect.objectContaining({ verdict: 'better' }) });
+  });
+
+  test('is shown to people in a table of 80 columns, the same each time', async () => {
+    const { stdout } = await compare('before', 'slowed', '--fail-on-regression', '10%');
+    expect(stdout).toMatch(/^totalMs +\S+ ms +\S+ ms +\+\d+\.\d % +\+\d+\.\d to \+\d+\.\d % {2}worse$/m);
+    expect(stdout).toMatch(/^failed: totalMs is /m);
+    const table = stdout.split('\n').filter((line) => /^(median|\w+Ms) /.test(line) || line.startsWith('bench '));
+    expect(table.length).toBeGreaterThanOrEqual(6);
+    for (const line of table) expect(line.length).toBeLessThanOrEqual(80);
+    expect((await compare('before', 'slowed', '--fail-on-regression', '10%')).stdout).toBe(stdout);
+  });
+});
+
+test('a run is no different from itself', async () => {
+  const { code, stdout } = await compare('before', 'before', '--fail-on-regression', '0%');
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/^totalMs .* within noise$/m);
+});
+
+test.each([
+  {
+    name: 'of another size',
+    files: ['before', 'larger'],
+    argv: [],
+    says: /parameters\.notes is 10 in the first and 11 in the second/,
+  },
+  {
+    name: 'of verify',
+    files: ['before', 'day2'],
+    argv: [],
+    says: /kind is bench in the first and verify in the second/,
+  },
+  {
+    name: 'that measured nothing',
+    files: ['before', 'refused'],
+    argv: [],
+    says: /refused\.json measured nothing: put /,
+  },
+  { name: 'that is not there', files: ['before', 'none'], argv: [], says: /none\.json cannot be read/ },
+  { name: 'that is none', files: ['before', 'text'], argv: [], says: /text\.json is no report/ },
+  {
+    name: 'without the metric that is asked for',
+    files: ['before', 'slowed'],
+    argv: ['--metric', 'totalms'],
+    says: /has no metric "totalms"/,
+  },
+  {
+    name: 'with a gate that is no percentage',
+    files: ['before', 'slowed'],
+    argv: ['--fail-on-regression', 'ten'],
+    says: /percentage/,
+  },
+])('a report $name is refused with exit code 2', async ({ files: [before = '', after = ''], argv, says }) => {
+  writeFileSync(fileOf('text'), 'text');
+  const { code, stdout, stderr } = await compare(before, after, ...argv);
+  expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+  expect(stderr).toMatch(says);
+});
+
+describe('metrics that one of the runs does not have', () => {
+  const without = (name: string, ...metrics: string[]): void => {
+    const report = JSON.parse(readFileSync(fileOf('before'), 'utf8'));
+    for (const metric of metrics) delete report.metrics[metric];
+    writeFileSync(fileOf(name), JSON.stringify(report));
+  };
+
+  test.each([
+    { name: 'vanished', files: ['before', 'fewer'], where: 'before' },
+    { name: 'are new', files: ['fewer', 'before'], where: 'before' },
+  ])('and that $name are warned of, and fail a gate', async ({ files: [before = '', after = ''], where }) => {
+    without('fewer', 'uploadMs');
+    const reason = `uploadMs is only in ${fileOf(where)}, and was not compared`;
+    const open = await compare(before, after, '--json');
+    expect({ code: open.code, ...open.json() }).toMatchObject({ code: 0, passed: true });
+    expect(open.json().warnings).toContain(reason);
+    const gated = await compare(before, after, '--fail-on-regression', '10%', '--json');
+    expect({ code: gated.code, ...gated.json() }).toMatchObject({ code: 7, passed: false, failureReasons: [reason] });
+  });
+
+  test('and that nobody asked for do not matter', async () => {
+    without('fewer', 'uploadMs');
+    const argv = ['--metric', 'totalMs', '--fail-on-regression', '10%', '--json'];
+    const result = await compare('before', 'fewer', ...argv);
+    expect(result.code).toBe(0);
+    expect(result.json().warnings.join()).not.toContain('uploadMs');
+  });
+
+  test.each([{ argv: [] }, { argv: ['--fail-on-regression', '10%'] }])(
+    'and are all that there is are refused ($argv)',
+    async ({ argv }) => {
+      without('left', 'uploadMs', 'totalMs');
+      without('right', 'downloadMs', 'queryMs');
+      const { code, stdout, stderr } = await compare('left', 'right', ...argv);
+      expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+      expect(stderr).toMatch(/^error: the two runs have no metric in common: downloadMs is only in \S+left\.json/);
+    },
+  );
+});
+
+test('reports of another machine are compared with a warning', async () => {
+  const elsewhere = JSON.parse(readFileSync(fileOf('before'), 'utf8'));
+  elsewhere.environment.cpuModel = 'another';
+  writeFileSync(fileOf('elsewhere'), JSON.stringify(elsewhere));
+  const { code, stdout } = await compare('before', 'elsewhere');
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/^warning: cpuModel is .* and another in the second: run both in one place$/m);
+});

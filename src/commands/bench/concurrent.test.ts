@@ -1,0 +1,271 @@
+/** Days 3 and 4 end to end, with the worker processes that `npm test` has built. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { Report } from '../../report/document.ts';
+import { runScript, SCRIPTS } from '../../testing/child-process.ts';
+import { asReport } from '../../testing/report-schema.ts';
+import { type S3Server, startS3Server } from '../../testing/s3-server/server.ts';
+
+let directory: string;
+let server: S3Server;
+
+beforeEach(async () => {
+  directory = mkdtempSync(join(tmpdir(), 'javumbo-days-'));
+  server = await startS3Server({ buckets: ['b'] });
+});
+
+afterEach(async () => {
+  await server.close();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+const PLACES = ['local', 's3'] as const;
+
+function environment(place: (typeof PLACES)[number]): Record<string, string> {
+  const local = {
+    HOME: directory,
+    JAVUMBO_HOME: join(directory, 'home'),
+    JAVUMBO_CACHE_DIR: join(directory, 'cache'),
+  };
+  if (place === 'local') return local;
+  return {
+    ...local,
+    S3_BUCKET: 'b',
+    AWS_ENDPOINT_URL_S3: server.endpoint,
+    AWS_ACCESS_KEY_ID: 'key',
+    AWS_SECRET_ACCESS_KEY: 'secret',
+  };
+}
+
+async function report(
+  place: (typeof PLACES)[number],
+  ...argv: string[]
+): Promise<{ code: number | null; report: Report }> {
+  const { code, stdout } = await runScript(SCRIPTS.javumbo, [...argv, '--json', '--quiet'], environment(place));
+  return { code, report: asReport(JSON.parse(stdout)) };
+}
+
+async function databasesLeft(place: (typeof PLACES)[number]): Promise<unknown> {
+  const { stdout } = await runScript(SCRIPTS.javumbo, ['db', 'list', '--json', '--quiet'], environment(place));
+  return (JSON.parse(stdout) as { databases: unknown }).databases;
+}
+
+describe.each(PLACES)('on %s', (place) => {
+  test('bench cache: warm reads ask nothing, warm writes are one PUT each', async () => {
+    const { code, report: cache } = await report(
+      place,
+      'bench',
+      'cache',
+      '--requests',
+      '3',
+      '--notes',
+      '2',
+      '--rtt',
+      '2ms',
+    );
+    expect(code).toBe(0);
+    expect(cache).toMatchObject({ kind: 'bench', name: 'cache', simulated: true, passed: true });
+    expect(cache.derived).toMatchObject({ getsOnWarmReads: 0, getsOnWarmWrites: 0, putsOnWarmWrites: 3 });
+    expect(cache.metrics.warmReadMs?.count).toBe(3);
+    expect(cache.metrics.uncachedWriteMs?.count).toBe(4);
+    expect(await databasesLeft(place)).toEqual([]);
+  });
+
+  test('bench hit-rate: one miss, then hits that ask nothing', async () => {
+    const { code, report: hitRate } = await report(place, 'bench', 'hit-rate', '--requests', '20', '--rtt', '2ms');
+    expect(code).toBe(0);
+    expect(hitRate.derived).toMatchObject({ hits: 19, misses: 1, hitRatePercent: 95, getsOnHits: 0 });
+    expect(hitRate.hits).toEqual([false, ...Array(19).fill(true)]);
+    expect(hitRate.requests).toMatchObject({ get: 1, put: 0, head: 0 });
+    expect(await databasesLeft(place)).toEqual([]);
+  });
+
+  test('bench hit-rate with a cache that may never be stale: no hits, and a conditional GET each', async () => {
+    const { code, report: hitRate } = await report(
+      place,
+      'bench',
+      'hit-rate',
+      '--requests',
+      '5',
+      '--rtt',
+      '0',
+      '--cache-ttl',
+      '0',
+    );
+    expect(code).toBe(0);
+    expect(hitRate.derived).toMatchObject({ hits: 0, misses: 5 });
+    expect(hitRate.warnings).toHaveLength(1);
+  });
+
+  test('bench concurrent with retries: every change of every process is committed', async () => {
+    const { code, report: race } = await report(
+      place,
+      'bench',
+      'concurrent',
+      '--workers',
+      '4',
+      '--requests',
+      '5',
+      '--rtt',
+      '2ms',
+    );
+    expect({ code, failureReasons: race.failureReasons }).toEqual({ code: 0, failureReasons: [] });
+    expect(race.derived).toMatchObject({
+      committed: 20,
+      conflicts: 0,
+      unknown: 0,
+      other: 0,
+      lost: 0,
+      unexpected: 0,
+      notesAtEnd: 25,
+    });
+    expect(race.workers).toHaveLength(20);
+    expect(race.workers?.map(({ noteId }) => noteId).sort()).toEqual(
+      Array.from({ length: 20 }, (_, index) => 1000 + index),
+    );
+    expect(await databasesLeft(place)).toEqual([]);
+  });
+
+  test('bench concurrent without retries: each loser is a conflict after one attempt', async () => {
+    const { code, report: race } = await report(
+      place,
+      'bench',
+      'concurrent',
+      '--workers',
+      '4',
+      '--retries',
+      '0',
+      '--rtt',
+      '50ms',
+    );
+    expect(code).toBe(0);
+    const { committed = 0, conflicts = 0 } = race.derived;
+    expect(committed).toBeGreaterThanOrEqual(1);
+    expect(committed + conflicts).toBe(4);
+    expect(race.derived.notesAtEnd).toBe(5 + committed);
+    expect(race.workers?.every(({ attempts }) => attempts === 1)).toBe(true);
+  });
+
+  test('verify day3 and day4 pass, and leave nothing behind', async () => {
+    for (const day of ['day3', 'day4']) {
+      const { code, report: verified } = await report(place, 'verify', day, '--rtt', '20ms');
+      expect({ day, code, failureReasons: verified.failureReasons }).toEqual({ day, code: 0, failureReasons: [] });
+      expect(verified.checks.every(({ status, assertions }) => status === 'passed' && assertions.length > 3)).toBe(
+        true,
+      );
+    }
+    expect(await databasesLeft(place)).toEqual([]);
+  });
+});
+
+describe('leases on the local deployment', () => {
+  test('let each change of each process run once: as many PUTs as changes', async () => {
+    const { code, report: race } = await report(
+      'local',
+      'bench',
+      'concurrent',
+      '--workers',
+      '4',
+      '--requests',
+      '3',
+      '--rtt',
+      '2ms',
+      '--lease',
+    );
+    expect({ code, failureReasons: race.failureReasons }).toEqual({ code: 0, failureReasons: [] });
+    expect(race.derived).toMatchObject({ committed: 12, attempts: 12, wastedAttempts: 0, lost: 0 });
+    expect(race.requests.put).toBe(12);
+    // Each change takes a lease and releases it; waiting for one asks again.
+    expect(race.requests.dynamo?.write).toBeGreaterThanOrEqual(24);
+    expect(race.cost?.usdPerMillion.dynamo).toBeCloseTo(((race.requests.dynamo?.write ?? 0) * 0.625) / 12, 9);
+  });
+
+  test('that expire under a slow holder cost work and lose nothing', async () => {
+    // Each round trip alone is longer than the lease: every holder is overtaken, and the conditional write decides.
+    const { code, report: race } = await report(
+      'local',
+      'bench',
+      'concurrent',
+      '--workers',
+      '4',
+      '--requests',
+      '3',
+      '--rtt',
+      '60ms',
+      '--lease',
+      '--lease-ttl',
+      '1ms',
+    );
+    expect({ code, failureReasons: race.failureReasons }).toEqual({ code: 0, failureReasons: [] });
+    expect(race.derived).toMatchObject({ committed: 12, lost: 0, unexpected: 0, notesAtEnd: 17 });
+  });
+
+  test('queue db exec as well', async () => {
+    await runScript(SCRIPTS.javumbo, ['db', 'create', 'alice', '--quiet'], environment('local'));
+    const exec = [
+      'db',
+      'exec',
+      'alice',
+      'PRAGMA user_version = 7',
+      '--lease',
+      '--lease-ttl',
+      '2s',
+      '--json',
+      '--quiet',
+    ];
+    const { code, stdout } = await runScript(SCRIPTS.javumbo, exec, environment('local'));
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ outcome: 'committed', attempts: 1, requests: { get: 1, put: 1 } });
+  });
+
+  test('are refused as usage where there is no lock table, before anything is stored', async () => {
+    for (const argv of [
+      ['db', 'exec', 'alice', 'SELECT 1', '--lease'],
+      ['bench', 'concurrent', '--lease'],
+    ]) {
+      const { code, stderr } = await runScript(SCRIPTS.javumbo, [...argv, '--quiet'], environment('s3'));
+      expect({ argv, code }).toEqual({ argv, code: 2 });
+      expect(stderr).toMatch(/^error: S3 is at .*, and nothing says where the DynamoDB tables .*\ntry: {3}/);
+    }
+    expect(await databasesLeft('s3')).toEqual([]);
+  });
+});
+
+describe('a store that ignores conditions', () => {
+  test('loses changes, and verify day4 says so with exit code 7', async () => {
+    await server.close();
+    server = await startS3Server({ buckets: ['b'], ignoreConditions: true });
+    const { code, report: verified } = await report('s3', 'verify', 'day4', '--rtt', '50ms');
+    expect(code).toBe(7);
+    expect(verified.passed).toBe(false);
+    expect(verified.checks.map(({ id, status }) => `${id} ${status}`)).toEqual(['4.1 failed', '4.2 failed']);
+    expect(verified.failureReasons.join(' ')).toContain('every acknowledged note is there');
+  });
+
+  test('is seen by bench concurrent as data loss', async () => {
+    await server.close();
+    server = await startS3Server({ buckets: ['b'], ignoreConditions: true });
+    const { code, report: race } = await report('s3', 'bench', 'concurrent', '--workers', '6', '--rtt', '50ms');
+    expect(code).toBe(7);
+    expect(race.failureReasons.join(' ')).toContain('DATA LOSS');
+    expect(race.derived.lost).toBeGreaterThan(0);
+  });
+});
+
+test('workers that cannot reach the store are counted as other, with the reason', async () => {
+  // The setup and the reading back go through; the first write of each worker is refused for good.
+  server.inject({
+    fault: 'refuse-before',
+    operation: 'PutObject',
+    after: 1,
+    times: 1_000,
+    status: 403,
+    code: 'AccessDenied',
+  });
+  const { code, report: race } = await report('s3', 'bench', 'concurrent', '--workers', '2', '--rtt', '0');
+  expect(code).toBe(7);
+  expect(race.derived).toMatchObject({ committed: 0, other: 2 });
+  expect(race.failureReasons.join(' ')).toContain('AccessDenied');
+});

@@ -1,0 +1,131 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import { EXIT_CODE } from '../../cli/exit-code.ts';
+import type { Paint } from '../../cli/paint.ts';
+import type { View } from '../../cli/print.ts';
+import { progressOn } from '../../cli/progress.ts';
+import { visible } from '../../core/format.ts';
+import type { Finding, Severity } from '../../doctor/finding.ts';
+import type { Resources } from '../../provisioning/resources.ts';
+import type { Execute, Invocation } from '../execute.ts';
+
+export interface DoctorReport {
+  readonly findings: readonly Finding[];
+  /** That nothing is `unsafe`. */
+  readonly safe: boolean;
+}
+
+interface DoctorOptions {
+  readonly strict?: boolean;
+}
+
+export function registerDoctor(parent: Command, execute: Execute): void {
+  const command = parent
+    .command('doctor')
+    .description('look for what endangers data: how the store compares, and how the deployment is set')
+    .option('--strict', 'exit code 7 for a warning too')
+    .addHelpText('after', '\nExample:\n  $ javumbo doctor --json');
+  command.action(({ strict = false }: DoctorOptions) => execute(command, doctor, doctorView(strict)));
+}
+
+/** Looks at every part of the deployment at once. Switches nothing on, and removes the test data that it makes. */
+export async function doctor(invocation: Invocation): Promise<DoctorReport> {
+  const [
+    { examineStore },
+    { examineDeletion },
+    { examineResource },
+    { examineApi, examineFunction },
+    { examined, warning },
+  ] = await Promise.all([
+    import('../../doctor/store.ts'),
+    import('../../doctor/deletion.ts'),
+    import('../../doctor/resources.ts'),
+    import('../../doctor/function.ts'),
+    import('../../doctor/finding.ts'),
+  ]);
+  const { openBucketResource, openResources, openTableResources } = await import('../../provisioning/resources.ts');
+  const { context, flags } = invocation;
+  // What it recorded earlier must not keep it from looking again.
+  const deployment = await invocation.deployment({ allowUnsafeStore: true });
+  const { config } = deployment;
+  const progress = progressOn(context, flags.quiet);
+  const scratch = mkdtempSync(join(tmpdir(), 'javumbo-doctor-'));
+  const opened: Resources[] = [];
+  const looking = async (
+    ids: readonly string[],
+    endpoint: string | undefined,
+    open: () => Promise<Resources>,
+  ): Promise<Finding[]> =>
+    examined(ids.join(', '), async () => {
+      const resources = await open();
+      opened.push(resources);
+      const onAws = endpoint === undefined;
+      const each = resources.resources.map((resource, index) =>
+        examineResource({ id: ids[index] ?? resource.kind, resource, onAws }),
+      );
+      return (await Promise.all(each)).flat();
+    });
+  try {
+    progress.show('looking at the store, the tables and the function');
+    const parts =
+      config.deployment.value === 'local'
+        ? [looking(['home'], undefined, () => openResources(config, context, scratch))]
+        : [
+            looking(['bucket'], config.endpointUrl.value, () => openBucketResource(config, context, scratch)),
+            looking(['users-table', 'locks-table'], config.dynamodbEndpointUrl.value, () =>
+              openTableResources(config, context),
+            ),
+          ];
+    const looks = [
+      examined('conditional-writes', () => examineStore(deployment, context, invocation.run())),
+      examined('conditional-deletes', () => examineDeletion(deployment)),
+      ...parts,
+      examineFunction(deployment),
+      examineApi(deployment, context.signal),
+    ];
+    // One that throws ends the command; what the others have opened by then, or are about to, must be closed with it.
+    await Promise.allSettled(looks);
+    const findings = await Promise.all(looks);
+    if (invocation.config.allowUnsafeStore.value) {
+      findings.push([warning('unsafe-store', '--allow-unsafe-store: writes are let through', 'without it')]);
+    }
+    const all = findings.flat();
+    return { findings: all, safe: all.every(({ severity }) => severity !== 'unsafe') };
+  } finally {
+    progress.done();
+    for (const { close } of opened) close();
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+const MARKS: Readonly<Record<Severity, string>> = { ok: '✓', warning: '!', unsafe: '✗' };
+
+export function doctorView(strict: boolean): View<DoctorReport> {
+  return {
+    text: ({ findings, safe }, paint) => {
+      const warnings = findings.filter(({ severity }) => severity === 'warning').length;
+      const counted = warnings === 0 ? 'no warnings' : warnings === 1 ? '1 warning' : `${warnings} warnings`;
+      const dangers = findings.filter(({ severity }) => severity === 'unsafe').length;
+      const summary = safe ? `safe, ${counted}` : `UNSAFE: ${dangers} of ${findings.length} findings, ${counted}`;
+      return [
+        ...findings.flatMap((finding) => findingLines(finding, paint)),
+        '',
+        safe ? (warnings === 0 ? paint.good(summary) : paint.warn(summary)) : paint.bad(summary),
+      ].join('\n');
+    },
+    exitCode: ({ findings, safe }) => {
+      const bad = !safe || (strict && findings.some(({ severity }) => severity !== 'ok'));
+      return bad ? EXIT_CODE.violation : EXIT_CODE.ok;
+    },
+  };
+}
+
+function findingLines({ id, severity, message, try: hint }: Finding, paint: Paint): string[] {
+  const colour = { ok: paint.good, warning: paint.warn, unsafe: paint.bad }[severity];
+  return [
+    `${colour(MARKS[severity])} ${paint.strong(id)}: ${visible(message)}`,
+    ...(hint === undefined ? [] : [`  try:   ${visible(hint)}`]),
+  ];
+}

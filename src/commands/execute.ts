@@ -1,0 +1,207 @@
+import type { Command } from 'commander';
+import { EXIT_CODE, type ExitCode } from '../cli/exit-code.ts';
+import type { OutputFlags } from '../cli/paint.ts';
+import { printResult, type View } from '../cli/print.ts';
+import { refuseLocalWithPartsOfAws } from '../config/bucket.ts';
+import { asksProfile, type Config, type GlobalFlags, resolveConfig, resolveProfile } from '../config/config.ts';
+import { LOCAL_FUNCTION } from '../config/function.ts';
+import type { TerraformOutputs } from '../config/terraform.ts';
+import type { Context } from '../core/context.ts';
+import { JavumboError } from '../core/failure.ts';
+import { visible } from '../core/format.ts';
+import { interruptionOf, stoppable } from '../core/interruptible.ts';
+import { TableRequestCounter } from '../core/table-requests.ts';
+import { leftWarning, newRunId, type TestRun } from '../core/test-data.ts';
+import { keyOf } from '../core/username.ts';
+import type { Deployment } from '../deployment/deployment.ts';
+import type { UserTable } from '../users/user-table.ts';
+
+/** What a command's work gets. The deployment is put together at the first call, so that nothing is loaded before. */
+export interface Invocation {
+  /** Throws what is wrong with it where --report is given; without it the command does not get this far. */
+  readonly config: Config;
+  readonly context: Context;
+  readonly flags: OutputFlags;
+  deployment(options?: DeploymentOptions): Promise<Deployment>;
+  /** Which kind of deployment is meant, whatever else is wrong with the configuration. */
+  readonly deploymentKind: 'local' | 'aws';
+  /** The accounts of the deployment, without the rest of it: neither its store nor its cache is loaded for them. */
+  users(): Promise<UserTable>;
+  /** The run whose name test data carries, and whether it stays (--keep). */
+  run(): TestRun;
+  /** What `deployment` does before all else: refuses options that name a part of another one, and notes the default. */
+  requireMeantDeployment(): void;
+  /** A line for people on stderr; nothing with --quiet. */
+  note(line: string): void;
+}
+
+export interface DeploymentOptions {
+  /** The round trip to simulate on the local deployment where --rtt does not say one: without it nothing takes time. */
+  readonly rttDefaultMs?: number;
+  /** Lets writes through to a store that was found unsafe, whatever the configuration says. */
+  readonly allowUnsafeStore?: boolean;
+}
+
+export type Run<T> = (invocation: Invocation) => Promise<T>;
+
+/** Runs a parsed command: configuration, work, view. What it throws, `main` reports. */
+export type Execute = <T>(command: Command, run: Run<T>, view: View<T>) => Promise<void>;
+
+/** An `Execute` that works in `context` and hands the exit code to `finished`. */
+export function executeIn(context: Context, finished: (code: ExitCode) => void): Execute {
+  return async (command, run, view) => {
+    const flags = outputFlags(command);
+    const { cleanUps } = context;
+    const opened: Deployment[] = [];
+    const { keep = false, report } = command.opts<{ keep?: boolean; report?: unknown }>();
+    const closing: { close(): void }[] = [];
+    let testRun: TestRun | undefined;
+    const warn = (line: string): void => {
+      context.stderr.write(`${visible(line)}\n`);
+    };
+    const note = (line: string): void => {
+      if (!flags.quiet) warn(line);
+    };
+    try {
+      const configured = await configOf(command, context).then(
+        (config) => () => config,
+        (error: unknown) => {
+          // What a report is expected of must say there why it did nothing: the file of an earlier run would say less.
+          if (report === undefined) throw error;
+          return (): Config => {
+            throw error;
+          };
+        },
+      );
+      let isMeant = false;
+      const requireMeantDeployment = (): void => {
+        const config = configured();
+        if (isMeant || config.deployment.source !== 'default') return;
+        refuseEngineWithoutBucket(config);
+        isMeant = true;
+        note(`note: no bucket is configured: working on the local deployment in ${config.home.value}`);
+      };
+      const invocation: Invocation = {
+        get config() {
+          return configured();
+        },
+        context,
+        flags,
+        note,
+        run: () => {
+          const id = newRunId(context.random);
+          testRun ??= {
+            id,
+            keep,
+            cleanUps,
+            onKept: (...kept) => note(keptNote(...kept)),
+            onLeft: (error) => warn(leftWarning({ id }, error)),
+          };
+          return testRun;
+        },
+        requireMeantDeployment,
+        deploymentKind: meantDeployment(command.optsWithGlobals<GlobalFlags>(), context.env),
+        deployment: async ({ rttDefaultMs, allowUnsafeStore = false } = {}) => {
+          if (opened[0] !== undefined) return opened[0];
+          requireMeantDeployment();
+          const config = configured();
+          const simulated = withDefaultRoundTrip(config, rttDefaultMs);
+          const meant: Config = allowUnsafeStore
+            ? { ...simulated, allowUnsafeStore: { value: true, source: 'default' } }
+            : simulated;
+          const { openDeployment } = await import('../deployment/open.ts');
+          if (simulated !== config) note(`note: simulating a round trip of ${rttDefaultMs} ms (--rtt 0 for none)`);
+          const deployment = await openDeployment(meant, context);
+          opened.push(deployment);
+          closing.push(deployment);
+          return deployment;
+        },
+        users: async () => {
+          requireMeantDeployment();
+          const { openTables } = await import('../deployment/open-tables.ts');
+          const { interruptibleUsers } = await import('../deployment/tables.ts');
+          const tables = openTables(configured(), context, new TableRequestCounter());
+          closing.push(tables);
+          return interruptibleUsers(tables, context);
+        },
+      };
+      const interruption = interruptionOf(context);
+      const work = run(invocation);
+      const result = await (interruption === undefined ? work : stoppable(work, interruption));
+      await printResult(result, view, flags, context);
+      finished(view.exitCode?.(result) ?? EXIT_CODE.ok);
+    } finally {
+      // Work that ended by itself has left nothing there.
+      for (const failure of await cleanUps.run()) testRun?.onLeft?.(failure);
+      for (const each of closing) each.close();
+    }
+  };
+}
+
+/** What was meant where the choice itself is wrong: whoever names a bucket badly, or forgets it, means one. */
+function meantDeployment(flags: GlobalFlags, env: NodeJS.ProcessEnv): 'local' | 'aws' {
+  try {
+    return flags.terraform !== undefined || asksProfile(flags, env) ? 'aws' : 'local';
+  } catch {
+    return flags.deployment === 'local' ? 'local' : 'aws';
+  }
+}
+
+/** What names a part of a deployment on AWS is never meant for the local one. */
+function refuseEngineWithoutBucket(config: Config): void {
+  const { endpointUrl, dynamodbEndpointUrl, lambdaEndpointUrl, usersTable, locksTable, apiUrl } = config;
+  const ofAws = [endpointUrl, dynamodbEndpointUrl, lambdaEndpointUrl, usersTable, locksTable, apiUrl];
+  if (config.function.value !== LOCAL_FUNCTION) ofAws.push(config.function);
+  const named = ofAws.find(({ source }) => source === 'flag');
+  if (named === undefined) return;
+  throw new JavumboError('usage', `${named.name} names a part of a deployment on AWS, and no bucket is named`, {
+    try: '--bucket <name>, or export S3_BUCKET',
+  });
+}
+
+function keptNote(subject: 'database' | 'account', username: string): string {
+  return subject === 'database'
+    ? `note: kept ${keyOf(username)}; javumbo clean s3 removes it`
+    : `note: kept account ${username}; javumbo clean users removes it`;
+}
+
+function withDefaultRoundTrip(config: Config, rttDefaultMs: number | undefined): Config {
+  if (rttDefaultMs === undefined || config.deployment.value !== 'local' || config.rtt.value !== undefined)
+    return config;
+  return { ...config, rtt: { value: rttDefaultMs, source: 'default' } };
+}
+
+/**
+ * The configuration, with Terraform asked only where --terraform says so, and the AWS profile read only where a request
+ * to AWS or an engine will follow.
+ */
+export async function configOf(command: Command, { env, signal }: Context): Promise<Config> {
+  const flags = command.optsWithGlobals<GlobalFlags>();
+  const terraform = await terraformOutputs(flags, env, signal);
+  // Asked beforehand: without the profile's endpoint, --rtt would seem to be meant for AWS itself.
+  if (!asksProfile(flags, env, terraform)) return resolveConfig(flags, env, {}, terraform);
+  const { loadProfile } = await import('../config/profile.ts');
+  return resolveConfig(flags, env, await loadProfile(resolveProfile(flags, env).value), terraform);
+}
+
+async function terraformOutputs(
+  flags: GlobalFlags,
+  env: Context['env'],
+  signal: AbortSignal | undefined,
+): Promise<TerraformOutputs> {
+  // An empty one is refused with the other flags.
+  if (!flags.terraform) return {};
+  refuseLocalWithPartsOfAws(flags);
+  const { readTerraformOutputs } = await import('../config/terraform-outputs.ts');
+  return readTerraformOutputs(flags.terraform, { env, signal });
+}
+
+export function outputFlags(command: Command): OutputFlags {
+  const {
+    json = false,
+    quiet = false,
+    verbose = false,
+    color = true,
+  } = command.optsWithGlobals<Partial<OutputFlags>>();
+  return { json, quiet, verbose, color };
+}

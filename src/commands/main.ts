@@ -1,0 +1,109 @@
+import { Command, CommanderError, Option } from 'commander';
+import { EXIT_CODE, type ExitCode } from '../cli/exit-code.ts';
+import { printFailure } from '../cli/print.ts';
+import type { Context } from '../core/context.ts';
+import { JavumboError } from '../core/failure.ts';
+import { packageInformation } from '../core/package-information.ts';
+import { type Execute, executeIn } from './execute.ts';
+import { registerCommands } from './index.ts';
+
+/**
+ * The command line, in help order. Actions hand their work to `execute`. With `words`, as much of it as those words can
+ * call; without, the whole.
+ */
+export async function buildProgram(context: Context, execute: Execute, words?: readonly string[]): Promise<Command> {
+  const { version, description } = packageInformation();
+  const program = new Command('javumbo')
+    .description(description)
+    .version(version)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => context.stdout.write(text),
+      writeErr: () => {},
+      getOutHelpWidth: () => Math.min(context.stdout.columns ?? 80, 100),
+      getOutHasColors: () => false,
+    })
+    .showSuggestionAfterError()
+    .addOption(new Option('--deployment <kind>', 'where to work: local or aws (default: aws when a bucket is set)'))
+    .option('--bucket <name>', 'S3 bucket of the user databases (S3_BUCKET)')
+    .option('--region <name>', 'AWS region (AWS_REGION)')
+    .option('--profile <name>', 'AWS profile (AWS_PROFILE)')
+    .option('--endpoint-url <url>', 'S3 endpoint of another engine (AWS_ENDPOINT_URL_S3)')
+    .option('--dynamodb-endpoint-url <url>', "DynamoDB's endpoint there (AWS_ENDPOINT_URL_DYNAMODB)")
+    .option('--lambda-endpoint-url <url>', "Lambda's endpoint there (AWS_ENDPOINT_URL_LAMBDA)")
+    .option('--users-table <name>', 'DynamoDB table of the accounts (DYNAMODB_USERS_TABLE)')
+    .option('--locks-table <name>', 'DynamoDB table of the leases (DYNAMODB_LOCKS_TABLE)')
+    .option('--function <name>', 'Lambda function, or local for processes here (JAVUMBO_FUNCTION)')
+    .option('--api-url <url>', "the function's HTTP API (JAVUMBO_API_URL)")
+    .option('--terraform <dir>', 'take what is not named from the outputs of Terraform')
+    .option('--cache-dir <path>', 'where databases are cached (JAVUMBO_CACHE_DIR)')
+    .option('--cache-ttl <seconds>', 'how stale a cached database may be (DB_CACHE_TTL)')
+    .option('--allow-unsafe-store', 'write to a store that doctor found to lose updates')
+    .option('--rtt <duration>', 'simulate a round trip to the store, such as 171ms')
+    .option('--timeout <duration>', 'how long a connection may be silent (default: 15s)')
+    .option('--json', 'print one JSON document on stdout')
+    .option('--quiet', 'no notes and no progress on stderr')
+    .option('--verbose', 'print the causes of an error')
+    .option('--no-color', 'no colours (also NO_COLOR)')
+    .addHelpText('after', TOP_HELP);
+  await registerCommands(program, execute, words);
+  return program;
+}
+
+const TOP_HELP = `
+Example:
+  $ javumbo db create alice
+  $ javumbo db add-note alice --field 'der Hund' --field 'the dog'
+  $ javumbo db query alice 'SELECT id, flds FROM notes'
+
+Exit codes: 0 ok, 1 internal, 2 usage, 3 not found, 4 conflict or exists already,
+5 unavailable, 6 outcome unknown, 7 a check failed, 8 corrupt, 130 interrupted`;
+
+/** Runs one command line (without the program's name) and returns the exit code. Never throws, never exits. */
+export async function main(argv: readonly string[], context: Context): Promise<ExitCode> {
+  let code: ExitCode = EXIT_CODE.ok;
+  const execute = executeIn(context, (finished) => {
+    code = finished;
+  });
+  const program = await buildProgram(context, execute, argv);
+  // Known before parsing, for an error that parsing itself finds.
+  const flags = { json: argv.includes('--json'), verbose: argv.includes('--verbose') };
+  try {
+    await program.parseAsync(argv, { from: 'user' });
+    return code;
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      if (error.exitCode === 0) return EXIT_CODE.ok;
+      return EXIT_CODE[printFailure(asUsage(error, program, argv), flags, context)];
+    }
+    return EXIT_CODE[printFailure(error, flags, context)];
+  }
+}
+
+function asUsage(error: CommanderError, program: Command, argv: readonly string[]): JavumboError {
+  // Commander writes the help of a command that was given no subcommand, and calls that an error without a message.
+  const message = error.code === 'commander.help' ? `${namedCommand(program, argv)} needs a subcommand` : error.message;
+  const [first = '', ...more] = message.replace(/^error: /, '').split('\n');
+  const suggestion = /Did you mean (.*)\?/.exec(more.join(' '))?.[1];
+  return new JavumboError('usage', first.replace(/\.$/, ''), {
+    try: suggested(error, suggestion, namedCommand(program, argv)),
+    cause: error,
+  });
+}
+
+function suggested({ code }: CommanderError, suggestion: string | undefined, command: string): string {
+  if (suggestion === undefined) return `${command} --help`;
+  return code === 'commander.unknownCommand' ? `${command} ${suggestion}` : suggestion;
+}
+
+/** The longest existing command that the words name: `javumbo db query`. */
+function namedCommand(program: Command, argv: readonly string[]): string {
+  let command = program;
+  for (const word of argv) {
+    const next = command.commands.find((candidate) => candidate.name() === word);
+    if (next !== undefined) command = next;
+  }
+  const names: string[] = [];
+  for (let current: Command | null = command; current !== null; current = current.parent) names.unshift(current.name());
+  return names.join(' ');
+}

@@ -1,0 +1,206 @@
+import { homedir, tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { JavumboError } from '../core/failure.ts';
+import { resolveEndpoint } from './address.ts';
+import { type DeploymentFlags, resolveBucket, resolveDeployment } from './bucket.ts';
+import { milliseconds, parsedDuration, positiveMilliseconds, seconds } from './duration.ts';
+import { resolveApiUrl, resolveFunction } from './function.ts';
+import { fallback, first, given, type Setting } from './setting.ts';
+import type { TerraformOutputs } from './terraform.ts';
+
+// A socket on which nothing moves for so long is dead. A large file on a slow line keeps moving, so that no limit is set
+// on a request as a whole.
+const TIMEOUT_MS = 15_000;
+
+/** The global options as the command line gave them; undefined where it did not. */
+export interface GlobalFlags extends DeploymentFlags {
+  readonly region?: string | undefined;
+  readonly profile?: string | undefined;
+  readonly endpointUrl?: string | undefined;
+  readonly dynamodbEndpointUrl?: string | undefined;
+  readonly lambdaEndpointUrl?: string | undefined;
+  readonly usersTable?: string | undefined;
+  readonly locksTable?: string | undefined;
+  readonly function?: string | undefined;
+  readonly apiUrl?: string | undefined;
+  readonly cacheDir?: string | undefined;
+  readonly allowUnsafeStore?: boolean | undefined;
+  readonly cacheTtl?: string | undefined;
+  readonly rtt?: string | undefined;
+  readonly timeout?: string | undefined;
+}
+
+/** Everything that decides which deployment a command works on, and how; each value with its origin. */
+export interface Config {
+  readonly deployment: Setting<'local' | 'aws'>;
+  readonly bucket: Setting<string | undefined>;
+  readonly region: Setting<string>;
+  readonly profile: Setting<string | undefined>;
+  /** S3's endpoint; undefined is AWS itself. */
+  readonly endpointUrl: Setting<string | undefined>;
+  /** DynamoDB's endpoint; undefined is AWS itself, and with a custom endpoint for S3 an omission. */
+  readonly dynamodbEndpointUrl: Setting<string | undefined>;
+  /** Lambda's endpoint; undefined is AWS itself, and with a custom endpoint for S3 that there is none. */
+  readonly lambdaEndpointUrl: Setting<string | undefined>;
+  readonly usersTable: Setting<string>;
+  readonly locksTable: Setting<string>;
+  /** `local` (child processes on this machine), or the name, name:alias or ARN of a Lambda function. */
+  readonly function: Setting<string>;
+  /** The HTTP API in front of the function; undefined where nobody named one. */
+  readonly apiUrl: Setting<string | undefined>;
+  /** The directory whose outputs were taken; undefined for none. */
+  readonly terraform: Setting<string | undefined>;
+  readonly home: Setting<string>;
+  readonly cacheDir: Setting<string>;
+  /** Whether to write to a store that `doctor` found to lose updates. */
+  readonly allowUnsafeStore: Setting<boolean>;
+  /** Seconds; undefined where nobody said anything and each command has its own default. */
+  readonly cacheTtl: Setting<number | undefined>;
+  /** A simulated round trip in milliseconds; undefined for none. */
+  readonly rtt: Setting<number | undefined>;
+  /** For how many milliseconds a connection to the store may be silent before it is given up. */
+  readonly timeout: Setting<number>;
+}
+
+/** What a profile of `~/.aws/config` says, as far as it matters here. */
+export interface ProfileSettings {
+  readonly region?: string | undefined;
+  readonly s3EndpointUrl?: string | undefined;
+  readonly dynamodbEndpointUrl?: string | undefined;
+  readonly lambdaEndpointUrl?: string | undefined;
+}
+
+/**
+ * Flags before environment before Terraform's outputs before the AWS profile before defaults. With its parts in
+ * `config/`, the only place that reads the environment.
+ * Throws `usage` for values that contradict each other or make no sense; a pipeline must not go green on a deployment
+ * that nobody meant.
+ */
+export function resolveConfig(
+  flags: GlobalFlags,
+  env: NodeJS.ProcessEnv,
+  profile: ProfileSettings = {},
+  terraform: TerraformOutputs = {},
+): Config {
+  refuseEmpty({
+    '--region': flags.region,
+    '--profile': flags.profile,
+    '--cache-dir': flags.cacheDir,
+    '--terraform': flags.terraform,
+  });
+  const bucket = resolveBucket(flags, env, terraform);
+  const deployment = resolveDeployment(flags, bucket);
+  const endpointUrl = resolveEndpoint(
+    given('flag', '--endpoint-url', flags.endpointUrl),
+    env,
+    'AWS_ENDPOINT_URL_S3',
+    profile.s3EndpointUrl,
+  );
+  const lambdaEndpointUrl = resolveEndpoint(
+    given('flag', '--lambda-endpoint-url', flags.lambdaEndpointUrl),
+    env,
+    'AWS_ENDPOINT_URL_LAMBDA',
+    profile.lambdaEndpointUrl,
+  );
+  const place = { deployment, endpointUrl, lambdaEndpointUrl };
+  const rtt = first<number | undefined>(
+    given('flag', '--rtt', parsedDuration(flags.rtt, '--rtt', milliseconds)),
+    fallback(undefined),
+  );
+  if (rtt.value !== undefined && deployment.value === 'aws' && endpointUrl.value === undefined) {
+    throw new JavumboError('usage', '--rtt simulates a network, and AWS has a real one', {
+      try: 'without --rtt, or with --deployment local',
+    });
+  }
+  return {
+    deployment,
+    bucket,
+    region: first(
+      given('flag', '--region', flags.region),
+      given('environment', 'AWS_REGION', env.AWS_REGION || undefined),
+      given('environment', 'AWS_DEFAULT_REGION', env.AWS_DEFAULT_REGION || undefined),
+      given('terraform', 'aws_region', terraform.aws_region),
+      given('profile', 'region', profile.region),
+      fallback('us-east-1'),
+    ),
+    profile: resolveProfile(flags, env),
+    endpointUrl,
+    dynamodbEndpointUrl: resolveEndpoint(
+      given('flag', '--dynamodb-endpoint-url', flags.dynamodbEndpointUrl),
+      env,
+      'AWS_ENDPOINT_URL_DYNAMODB',
+      profile.dynamodbEndpointUrl,
+    ),
+    lambdaEndpointUrl,
+    usersTable: resolveTable(
+      given('flag', '--users-table', flags.usersTable),
+      given('environment', 'DYNAMODB_USERS_TABLE', env.DYNAMODB_USERS_TABLE || undefined),
+      given('terraform', 'dynamodb_users_table_name', terraform.dynamodb_users_table_name),
+      fallback('javumbo-users'),
+    ),
+    locksTable: resolveTable(
+      given('flag', '--locks-table', flags.locksTable),
+      given('environment', 'DYNAMODB_LOCKS_TABLE', env.DYNAMODB_LOCKS_TABLE || undefined),
+      given('terraform', 'dynamodb_locks_table_name', terraform.dynamodb_locks_table_name),
+      fallback('javumbo-user-locks'),
+    ),
+    function: resolveFunction(flags.function, env, terraform, place),
+    apiUrl: resolveApiUrl(flags.apiUrl, env, terraform, place),
+    terraform: first<string | undefined>(given('flag', '--terraform', absolute(flags.terraform)), fallback(undefined)),
+    home: first(
+      given('environment', 'JAVUMBO_HOME', absolute(env.JAVUMBO_HOME)),
+      fallback(join(env.XDG_DATA_HOME || join(env.HOME || homedir(), '.local', 'share'), 'javumbo')),
+    ),
+    allowUnsafeStore: first(given('flag', '--allow-unsafe-store', flags.allowUnsafeStore), fallback(false)),
+    cacheDir: first(
+      given('flag', '--cache-dir', absolute(flags.cacheDir)),
+      given('environment', 'JAVUMBO_CACHE_DIR', absolute(env.JAVUMBO_CACHE_DIR)),
+      fallback(join(tmpdir(), `javumbo-${process.getuid?.() ?? 'cache'}`)),
+    ),
+    cacheTtl: first<number | undefined>(
+      given('flag', '--cache-ttl', parsedDuration(flags.cacheTtl, '--cache-ttl', seconds)),
+      given('environment', 'DB_CACHE_TTL', parsedDuration(env.DB_CACHE_TTL || undefined, 'DB_CACHE_TTL', seconds)),
+      fallback(undefined),
+    ),
+    rtt,
+    timeout: first(
+      given('flag', '--timeout', parsedDuration(flags.timeout, '--timeout', positiveMilliseconds)),
+      fallback(TIMEOUT_MS),
+    ),
+  };
+}
+
+/** Whether requests to AWS or an engine will follow, about which an AWS profile has a say. Throws as `resolveConfig`. */
+export function asksProfile(flags: GlobalFlags, env: NodeJS.ProcessEnv, terraform: TerraformOutputs = {}): boolean {
+  return resolveDeployment(flags, resolveBucket(flags, env, terraform)).value === 'aws';
+}
+
+/** The AWS profile, decided before the rest: it may hold a region and an endpoint. */
+export function resolveProfile(flags: GlobalFlags, env: NodeJS.ProcessEnv): Setting<string | undefined> {
+  return first<string | undefined>(
+    given('flag', '--profile', flags.profile),
+    given('environment', 'AWS_PROFILE', env.AWS_PROFILE || undefined),
+    fallback(undefined),
+  );
+}
+
+// Also the ARN of a table. (DynamoDB's naming rules)
+const TABLE = /^[A-Za-z0-9_.-]{3,255}$|^arn:[\x21-\x7e]+$/;
+
+function resolveTable(...candidates: [...(Setting<string> | undefined)[], Setting<string>]): Setting<string> {
+  const table = first(...candidates);
+  if (TABLE.test(table.value)) return table;
+  throw new JavumboError('usage', `${table.name} is not the name of a table: ${JSON.stringify(table.value)}`, {
+    try: '3 to 255 letters, digits, underscores, hyphens and dots',
+  });
+}
+
+function refuseEmpty(flags: Readonly<Record<string, string | undefined>>): void {
+  const empty = Object.keys(flags).find((name) => flags[name] === '');
+  if (empty === undefined) return;
+  throw new JavumboError('usage', `${empty} is empty`, { try: `a value for ${empty}, or none of it` });
+}
+
+function absolute(path: string | undefined): string | undefined {
+  return path === undefined || path === '' ? undefined : resolve(path);
+}

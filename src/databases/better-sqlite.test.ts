@@ -1,4 +1,0 @@
-import { betterSqlite } from './better-sqlite.ts';
-import { describeSqliteEngine } from './sqlite-engine-contract.ts';
-
-describeSqliteEngine(betterSqlite);

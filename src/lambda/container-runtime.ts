@@ -1,0 +1,37 @@
+import { rmSync } from 'node:fs';
+import type { ContainerMessage, ContainerOrder } from '../function/container-messages.ts';
+import type { Handler } from './handler.ts';
+
+type StartOrder = Extract<ContainerOrder, { kind: 'start' }>;
+
+/**
+ * The runtime of a container, as Lambda's is around a handler: takes one call after the other over the channel and answers
+ * each, until whoever started the process is gone. Then the container's directory goes too.
+ */
+export function serveCalls(start: (order: StartOrder) => Promise<Handler> | Handler): void {
+  let handler: Handler | undefined;
+  let directory: string | undefined;
+  const send = (message: ContainerMessage): void => void process.send?.(message);
+  const answer = async (order: ContainerOrder): Promise<void> => {
+    if (order.kind === 'start') {
+      directory = order.directory;
+      handler = await start(order);
+      send({ kind: 'ready' });
+      return;
+    }
+    try {
+      if (handler === undefined) throw new Error('the container has not been started');
+      const returned = await handler(JSON.parse(order.payload));
+      send({ kind: 'returned', payload: JSON.stringify(returned) ?? 'null' });
+    } catch (error) {
+      // What it says may be anybody's secret.
+      send({ kind: 'threw', message: error instanceof Error ? error.name : typeof error });
+    }
+  };
+  process.on('message', (order: ContainerOrder) => void answer(order));
+  process.once('disconnect', () => {
+    if (directory !== undefined) rmSync(directory, { recursive: true, force: true });
+    process.kill(process.pid, 'SIGTERM');
+  });
+  send({ kind: 'loaded' });
+}

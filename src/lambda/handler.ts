@@ -1,0 +1,152 @@
+import type { z } from 'zod';
+import type { Clock } from '../core/clock.ts';
+import { JavumboError } from '../core/failure.ts';
+import type { Random } from '../core/random.ts';
+import { NO_REQUESTS, requestsSince } from '../core/request-counts.ts';
+import { NO_TABLE_REQUESTS, tableRequestsSince } from '../core/table-requests.ts';
+import type { DeploymentData } from '../deployment/deployment.ts';
+import {
+  type FunctionFailure,
+  type FunctionTimings,
+  OPERATIONS,
+  type ResultOf,
+  requestSchema,
+} from '../function/protocol.ts';
+import { failureOf, type OperationContext, runOperation } from './operations.ts';
+import { type Cleaned, TemporaryFiles } from './temporary-files.ts';
+
+export interface HandlerOptions {
+  /** Puts the deployment together: at the first call, and at the next one where that failed. */
+  readonly open: () => Promise<DeploymentData>;
+  /** Of the program. */
+  readonly version: string;
+  readonly description: ResultOf<'ping'>;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** When the process started, as `clock.monotonic` has it. */
+  readonly startedAt: number;
+}
+
+export type Handler = (event: unknown) => Promise<unknown>;
+
+/**
+ * The function, for one container: takes one call at a time. A direct call names an operation and is answered with its
+ * result or its failure; only a defect of the runtime makes the call itself fail. A request that came through the HTTP
+ * API gets a health answer, whatever it carries. After every call, also one that failed, the container's /tmp is cleaned.
+ */
+export function createHandler(options: HandlerOptions): Handler {
+  const { clock, random, version, description } = options;
+  const id = random.hex(8);
+  const initMs = clock.monotonic() - options.startedAt;
+  let invocations = 0;
+  let opened: { readonly deployment: DeploymentData; readonly temporaryFiles: TemporaryFiles } | undefined;
+
+  const open = async (): Promise<NonNullable<typeof opened>> => {
+    if (opened !== undefined) return opened;
+    const deployment = await options.open();
+    const temporaryFiles = new TemporaryFiles(deployment.config.cacheDir.value, { clock, random });
+    opened = { deployment, temporaryFiles };
+    return opened;
+  };
+
+  const cleanAfterCall = async (bytes: number): Promise<{ cleaned?: Cleaned }> => {
+    try {
+      return { cleaned: (await open()).temporaryFiles.cleanAfterCall(bytes) };
+    } catch {
+      // The answer stands, and the next call tries again.
+      return {};
+    }
+  };
+
+  const call = async (event: unknown): Promise<unknown> => {
+    const startedAt = clock.monotonic();
+    const before = opened?.deployment.requests() ?? NO_REQUESTS;
+    const tablesBefore = opened?.deployment.tableRequests() ?? NO_TABLE_REQUESTS;
+    let attempts = 0;
+    let outcome: { readonly result: unknown } | { readonly error: FunctionFailure };
+    let phases: Partial<FunctionTimings> = {};
+    try {
+      const request = parseRequest(event);
+      const context: OperationContext = { ...(await open()), clock, random, description, onAttempt: () => attempts++ };
+      const done = await runOperation(request, context);
+      phases = done.phases ?? {};
+      outcome = { result: done.result };
+    } catch (error) {
+      outcome = { error: describeFailure(failureOf(error), attempts) };
+    }
+    const totalMs = clock.monotonic() - startedAt;
+    const requests = requestsSince(before, opened?.deployment.requests() ?? NO_REQUESTS);
+    const tableRequests = tableRequestsSince(tablesBefore, opened?.deployment.tableRequests() ?? NO_TABLE_REQUESTS);
+    const cleaned = await cleanAfterCall(requests.bytesDown + requests.bytesUp);
+    const cleanupMs = clock.monotonic() - startedAt - totalMs;
+    return {
+      service: 'javumbo',
+      version,
+      operation: operationOf(event),
+      ...outcome,
+      container: { id, warm: invocations > 1, invocations, initMs },
+      timings: { ...phases, totalMs, cleanupMs },
+      requests,
+      tableRequests,
+      ...cleaned,
+    };
+  };
+
+  return async (event) => {
+    invocations++;
+    if (!cameThroughApi(event)) return call(event);
+    await cleanAfterCall(0);
+    return healthAnswer(version);
+  };
+}
+
+/** An event of API Gateway's HTTP API, of either payload format, or of a REST API. */
+function cameThroughApi(event: unknown): boolean {
+  return (
+    typeof event === 'object' &&
+    event !== null &&
+    ['requestContext', 'routeKey', 'httpMethod'].some((key) => key in event)
+  );
+}
+
+function healthAnswer(version: string): object {
+  return {
+    statusCode: 200,
+    headers: { 'content-type': 'application/json', 'cache-control': 'no-store' },
+    body: JSON.stringify({ service: 'javumbo', status: 'ok', version }),
+  };
+}
+
+function parseRequest(event: unknown): z.infer<typeof requestSchema> {
+  const parsed = requestSchema.safeParse(event);
+  if (parsed.success) return parsed.data;
+  const known = OPERATIONS.includes(operationOf(event) as (typeof OPERATIONS)[number]);
+  if (!known) {
+    throw new JavumboError('usage', 'the event names no operation of this function', {
+      try: `{"operation": …}, which is one of ${OPERATIONS.join(', ')}`,
+    });
+  }
+  const [issue] = parsed.error.issues;
+  throw new JavumboError('usage', `${operationOf(event)}: ${[...(issue?.path ?? []), issue?.message].join(': ')}`, {
+    try: 'the fields that the operation takes',
+  });
+}
+
+function operationOf(event: unknown): string {
+  const operation = (event as { operation?: unknown } | null)?.operation;
+  return typeof operation === 'string' ? operation.slice(0, 64) : '';
+}
+
+function describeFailure(failure: JavumboError, attempts: number): FunctionFailure {
+  const { kind, message, try: hint, username, expectedVersion, actualVersion } = failure;
+  return {
+    // Nothing interrupts a call of the function.
+    kind: kind === 'interrupted' ? 'internal' : kind,
+    message,
+    ...(hint === undefined ? {} : { try: hint }),
+    ...(username === undefined ? {} : { username }),
+    ...(expectedVersion === undefined ? {} : { expectedVersion }),
+    ...(actualVersion === undefined ? {} : { actualVersion }),
+    ...(attempts === 0 ? {} : { attempts }),
+  };
+}

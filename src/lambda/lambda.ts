@@ -1,0 +1,40 @@
+/**
+ * What Lambda loads: the entry of the bundle that `function package` makes. It works on the bucket and the tables that the
+ * environment names, with the rights of the function's role.
+ */
+
+import { resolveConfig } from '../config/config.ts';
+import { processContext } from '../core/context.ts';
+import { JavumboError } from '../core/failure.ts';
+import { assembleDeployment } from '../deployment/assemble.ts';
+import { awsBackend } from '../deployment/aws-backend.ts';
+import { nodeSqlite } from '../sqlite/node-sqlite.ts';
+import { createHandler } from './handler.ts';
+
+/** Set where the bundle is made. */
+declare const JAVUMBO_VERSION: string;
+
+const context = processContext();
+const { clock, random, env } = context;
+const memoryMb = Number(env.AWS_LAMBDA_FUNCTION_MEMORY_SIZE);
+
+export const handler = createHandler({
+  open: async () => {
+    const config = resolveConfig({}, env);
+    if (config.deployment.value === 'local') {
+      throw new JavumboError('usage', 'the function has no bucket', { try: 'S3_BUCKET in its environment' });
+    }
+    return assembleDeployment(config, context, awsBackend(nodeSqlite));
+  },
+  version: JAVUMBO_VERSION,
+  description: {
+    node: process.version,
+    architecture: process.arch,
+    sqlite: nodeSqlite.name,
+    ...(Number.isSafeInteger(memoryMb) ? { memoryMb } : {}),
+  },
+  clock,
+  random,
+  // The origin of the monotonic clock is the start of the process.
+  startedAt: 0,
+});

@@ -1,0 +1,22 @@
+/** A container of the local function: a process of its own, with a /tmp of its own, in which the handler works. */
+import { join } from 'node:path';
+import { processContext } from '../core/context.ts';
+import { openDeployment } from '../deployment/open.ts';
+import { serveCalls } from './container-runtime.ts';
+import { createHandler } from './handler.ts';
+
+const context = processContext();
+const { clock, random } = context;
+
+serveCalls(({ config, version, directory }) =>
+  createHandler({
+    open: () =>
+      openDeployment({ ...config, cacheDir: { value: join(directory, 'cache'), source: 'default' } }, context),
+    version,
+    description: { node: process.version, architecture: process.arch, sqlite: 'better-sqlite3' },
+    clock,
+    random,
+    // The origin of the monotonic clock is the start of the process.
+    startedAt: 0,
+  }),
+);

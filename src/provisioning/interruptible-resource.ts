@@ -1,0 +1,40 @@
+import { JavumboError } from '../core/failure.ts';
+import { type InterruptibleOptions, interruptibleRead, interruptibleWrite } from '../core/interruptible.ts';
+import type { Resource, Setting } from './provision.ts';
+
+/** Begins no request once the work is interrupted; see interruptible.ts for what is under way then. */
+export function interruptibleResource(resource: Resource, options: InterruptibleOptions): Resource {
+  const { kind, name, exists, make, ready, settings } = resource;
+  const read = <T>(request: () => Promise<T>) => interruptibleRead(options, request);
+  return {
+    kind,
+    name,
+    exists: () => read(exists),
+    make: () => madeWith(options, `${kind} "${name}"`, make),
+    ...(ready === undefined ? {} : { ready: () => read(ready) }),
+    settings: settings.map((setting) => interruptibleSetting(setting, `${kind} "${name}"`, options)),
+  };
+}
+
+function interruptibleSetting(setting: Setting, subject: string, options: InterruptibleOptions): Setting {
+  const { name, read, make, examine } = setting;
+  const what = `${name} of ${subject}`;
+  return {
+    ...setting,
+    read: () => interruptibleRead(options, read),
+    make: make && (() => madeWith(options, what, make)),
+    // It makes a scratch bucket, which has to go again.
+    examine: examine && (() => madeWith(options, what, examine)),
+  };
+}
+
+async function madeWith<T>(options: InterruptibleOptions, what: string, request: () => Promise<T>): Promise<T> {
+  const answer = await interruptibleWrite(options, '', async () => ({ value: await request() }));
+  if ('value' in answer) return answer.value;
+  // Its scratch bucket may be on its way out.
+  await options.cleanUps.settled();
+  throw new JavumboError('unknown', `${what}: interrupted, and nobody can tell whether it was made`, {
+    try: 'javumbo deployment describe',
+    cause: answer.cause,
+  });
+}

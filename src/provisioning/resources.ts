@@ -1,0 +1,125 @@
+import { statSync } from 'node:fs';
+import type { Config } from '../config/config.ts';
+import type { Context } from '../core/context.ts';
+import { JavumboError } from '../core/failure.ts';
+import { interruptibleClock, interruptionOf } from '../core/interruptible.ts';
+import { TEST_USER_PREFIX } from '../core/test-data.ts';
+import { interruptibleResource } from './interruptible-resource.ts';
+import type { Resource } from './provision.ts';
+import type { S3BucketOptions } from './s3-bucket.ts';
+
+/** What a deployment is made of, to be described or made. */
+export interface Resources {
+  readonly resources: readonly Resource[];
+  close(): void;
+}
+
+// All that is asked here does the same when it arrives twice.
+const ATTEMPTS = 5;
+
+/** The parts of the configured deployment. `scratch` is a directory for the files of the probe. Makes no request. */
+export async function openResources(config: Config, context: Context, scratch: string): Promise<Resources> {
+  return config.deployment.value === 'local' ? localResources(config, context) : awsResources(config, context, scratch);
+}
+
+function localResources({ home }: Config, context: Context): Resources {
+  const directory: Resource = {
+    kind: 'directory',
+    name: home.value,
+    exists: async () => {
+      const found = statSync(home.value, { throwIfNoEntry: false });
+      if (found !== undefined && !found.isDirectory()) {
+        throw new JavumboError('usage', `${home.value} is not a directory`, { try: 'another path in JAVUMBO_HOME' });
+      }
+      return found !== undefined;
+    },
+    make: async () => {
+      const { LocalDatabaseStore } = await import('../store/local-store.ts');
+      const store = new LocalDatabaseStore(home.value, context);
+      // The first look at it makes it.
+      await store.list();
+      store.close();
+      return true;
+    },
+    settings: [],
+  };
+  return { resources: [directory], close: () => {} };
+}
+
+/** Both parts on AWS. Throws `usage` where S3 is a custom endpoint and nothing says where DynamoDB is. */
+async function awsResources(config: Config, context: Context, scratch: string): Promise<Resources> {
+  const tables = await openTableResources(config, context);
+  const bucket = await openBucketResource(config, context, scratch);
+  return {
+    resources: [...bucket.resources, ...tables.resources],
+    close: () => {
+      tables.close();
+      bucket.close();
+    },
+  };
+}
+
+/** The tables alone. Throws as `awsResources`. Makes no request. */
+export async function openTableResources(config: Config, context: Context): Promise<Resources> {
+  const interruption = interruptionOf(context);
+  const clock = interruption === undefined ? context.clock : interruptibleClock(interruption);
+  const [{ openDynamo }, tables] = await Promise.all([import('../aws/dynamo-client.ts'), import('./dynamo-tables.ts')]);
+  const dynamo = openDynamo(config, ATTEMPTS);
+  const endpoint = config.dynamodbEndpointUrl.value;
+  return {
+    resources: interruptible(
+      [
+        tables.usersTableResource(dynamo, { table: config.usersTable.value, endpoint, clock }),
+        tables.locksTableResource(dynamo, { table: config.locksTable.value, endpoint, clock }),
+      ],
+      context,
+    ),
+    close: () => dynamo.destroy(),
+  };
+}
+
+/** The bucket alone. `scratch` is a directory for the files of the probe. Makes no request. */
+export async function openBucketResource(config: Config, context: Context, scratch: string): Promise<Resources> {
+  const { clock, random, cleanUps } = context;
+  const interruption = interruptionOf(context);
+  const bucket = config.bucket.value;
+  if (bucket === undefined) throw new JavumboError('internal', 'a deployment on AWS was opened without a bucket');
+  const [{ bucketResource }, { withScratchBucket }, { openS3 }] = await Promise.all([
+    import('./s3-bucket.ts'),
+    import('./s3-scratch-bucket.ts'),
+    import('../aws/s3-client.ts'),
+  ]);
+  const { S3DatabaseStore } = await import('../store/s3-store.ts');
+  const { probeConditionalWrites } = await import('../store/conditional-write-probe.ts');
+  const { InterruptibleDatabaseStore } = await import('../store/interruptible-store.ts');
+  const { RetryingDatabaseStore } = await import('../store/retrying-store.ts');
+  const [endpoint, region] = [config.endpointUrl.value, config.region.value];
+  const s3 = openS3(config, ATTEMPTS);
+  // The probe's puts are conditional, and must be sent once.
+  const once = openS3(config);
+  const probe: S3BucketOptions['probe'] = (prepare) => {
+    const name = `${TEST_USER_PREFIX}${random.hex(8)}`;
+    return withScratchBucket(s3, { name, region, endpoint, cleanUps }, async () => {
+      await prepare(name);
+      const store = new S3DatabaseStore(once, { bucket: name, endpoint });
+      const retrying = new RetryingDatabaseStore(store, { clock, random });
+      const tried = interruption === undefined ? retrying : new InterruptibleDatabaseStore(retrying, interruption);
+      const probed = await probeConditionalWrites(tried, scratch, random);
+      // On a bucket of one's own, what refuses is what was set there.
+      return probed.kind === 'tried' ? probed.broken : [`a create is refused (${probed.failure.message})`];
+    });
+  };
+  return {
+    resources: interruptible([bucketResource(s3, { bucket, region, endpoint, probe })], context),
+    close: () => {
+      s3.destroy();
+      once.destroy();
+    },
+  };
+}
+
+function interruptible(resources: readonly Resource[], context: Context): readonly Resource[] {
+  const interruption = interruptionOf(context);
+  if (interruption === undefined) return resources;
+  return resources.map((resource) => interruptibleResource(resource, interruption));
+}

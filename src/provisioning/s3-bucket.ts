@@ -1,0 +1,287 @@
+import {
+  type BucketLocationConstraint,
+  CreateBucketCommand,
+  GetBucketEncryptionCommand,
+  GetBucketLifecycleConfigurationCommand,
+  GetBucketVersioningCommand,
+  GetPublicAccessBlockCommand,
+  HeadBucketCommand,
+  type LifecycleRule,
+  PutBucketEncryptionCommand,
+  PutBucketLifecycleConfigurationCommand,
+  PutBucketVersioningCommand,
+  PutPublicAccessBlockCommand,
+  type S3Client,
+  type TransitionDefaultMinimumObjectSize,
+} from '@aws-sdk/client-s3';
+import { asAwsFailure, nameOf, statusOf } from '../aws/errors.ts';
+import { JavumboError } from '../core/failure.ts';
+import { isRetryable } from '../core/retry.ts';
+import { type IsOn, type Resource, type Service, type Setting, settingOf, unsupported } from './provision.ts';
+
+/** Which bucket, where, and how its engine is tried. */
+export interface S3BucketOptions {
+  readonly bucket: string;
+  readonly region: string;
+  /** Set for anything that is not AWS itself. */
+  readonly endpoint: string | undefined;
+  /** What goes wrong on a bucket for which `prepare` has set something; empty when it can be used as it must. */
+  readonly probe: (prepare: (scratchBucket: string) => Promise<unknown>) => Promise<readonly string[]>;
+}
+
+/** Old versions are kept that long, as week 1 has it. */
+const EXPIRY_DAYS = 30;
+
+/**
+ * The bucket of the user databases: versions, encryption, no public access, and expiry of what is out of date. The client
+ * may retry: every request here does the same when it arrives twice.
+ */
+export function bucketResource(client: S3Client, options: S3BucketOptions): Resource {
+  const { bucket, region, endpoint } = options;
+  const Bucket = bucket;
+  const subject = `bucket "${bucket}"`;
+  const service = s3Service(endpoint);
+  const setting = settingOf.bind(undefined, service, subject);
+  return {
+    kind: 'bucket',
+    name: bucket,
+    exists: async () => {
+      try {
+        await client.send(new HeadBucketCommand({ Bucket }));
+        return true;
+      } catch (error) {
+        if (statusOf(error) === 404) return false;
+        // A HEAD has no body that could say so.
+        if (statusOf(error) === 301 || statusOf(error) === 400) {
+          throw new JavumboError('unavailable', `look for ${subject}: it is in another region`, {
+            try: "the bucket's region, with --region",
+            cause: error,
+          });
+        }
+        throw service.failure(error, `look for ${subject}`);
+      }
+    },
+    make: async () => {
+      try {
+        await createBucket(client, bucket, region, endpoint);
+        return true;
+      } catch (error) {
+        if (nameOf(error) === 'BucketAlreadyOwnedByYou') return false;
+        if (nameOf(error) === 'InvalidBucketName') {
+          throw new JavumboError('usage', `no bucket can be called "${bucket}" at ${endpoint ?? 'AWS'}`, {
+            try: '--bucket with 3 to 63 lower-case letters, digits and hyphens',
+            cause: error,
+          });
+        }
+        if (nameOf(error) !== 'BucketAlreadyExists') throw service.failure(error, `make ${subject}`);
+        throw new JavumboError('conflict', `${subject} belongs to somebody else`, {
+          try: 'another --bucket',
+          cause: error,
+        });
+      }
+    },
+    settings: [
+      // On some engines the first takes the promise of conditional writes away, and the second every right to write:
+      // Ceph 16 does both.
+      probed(
+        options,
+        setting(
+          'versioning',
+          async () => {
+            const { Status } = await client.send(new GetBucketVersioningCommand({ Bucket }));
+            return Status === 'Suspended' ? 'it is suspended' : Status === 'Enabled';
+          },
+          () => enableVersioning(client, bucket),
+        ),
+        (scratch) => enableVersioning(client, scratch),
+      ),
+      probed(
+        options,
+        setting(
+          'public access blocked',
+          unlessAbsent('NoSuchPublicAccessBlockConfiguration', async () => {
+            const { PublicAccessBlockConfiguration: found } = await client.send(
+              new GetPublicAccessBlockCommand({ Bucket }),
+            );
+            return Object.keys(BLOCKED).every((name) => found?.[name as keyof typeof BLOCKED] === true);
+          }),
+          () => blockPublicAccess(client, bucket),
+        ),
+        (scratch) => blockPublicAccess(client, scratch),
+      ),
+      setting(
+        'encryption',
+        unlessAbsent('ServerSideEncryptionConfigurationNotFoundError', async () => {
+          const { ServerSideEncryptionConfiguration: found } = await client.send(
+            new GetBucketEncryptionCommand({ Bucket }),
+          );
+          return (found?.Rules ?? []).length > 0;
+        }),
+        () =>
+          client.send(
+            new PutBucketEncryptionCommand({
+              Bucket,
+              ServerSideEncryptionConfiguration: {
+                Rules: [{ ApplyServerSideEncryptionByDefault: { SSEAlgorithm: 'AES256' } }],
+              },
+            }),
+          ),
+      ),
+      setting(
+        `expiry of old versions after ${EXPIRY_DAYS} days`,
+        async () => expiryIsOn((await lifecycleOf(client, bucket)).rules),
+        async () => {
+          // All rules are replaced at once, so those that are there are sent along.
+          const { rules, ...others } = await lifecycleOf(client, bucket);
+          await client.send(
+            new PutBucketLifecycleConfigurationCommand({
+              Bucket,
+              LifecycleConfiguration: { Rules: [...rules, EXPIRY_RULE] },
+              ...others,
+            }),
+          );
+        },
+      ),
+    ],
+  };
+}
+
+// From another engine than AWS: it knows the operation, and not what is asked of it. (Ceph 16 encrypts with KMS alone.)
+const NOT_UNDERSTOOD = new Set(['InvalidArgument', 'InvalidRequest', 'MalformedXML', 'NotImplemented']);
+
+function s3Service(endpoint: string | undefined): Service {
+  return {
+    isUnsupported: (error) =>
+      statusOf(error) === 501 ||
+      statusOf(error) === 405 ||
+      (endpoint !== undefined && NOT_UNDERSTOOD.has(nameOf(error))),
+    failure: (error, what) =>
+      asAwsFailure(error, { what, where: endpoint ?? 'AWS', username: undefined, rights: 'set up the bucket' }),
+  };
+}
+
+/** S3 answers with that error where nothing was ever set. */
+function unlessAbsent(error: string, isOn: IsOn): IsOn {
+  return async () => {
+    try {
+      return await isOn();
+    } catch (thrown) {
+      if (nameOf(thrown) === error) return false;
+      throw thrown;
+    }
+  };
+}
+
+/** Makes a bucket; a region other than the first one has to be named on AWS, and other engines may know none. */
+export async function createBucket(
+  client: S3Client,
+  bucket: string,
+  region: string,
+  endpoint: string | undefined,
+): Promise<void> {
+  const CreateBucketConfiguration = { LocationConstraint: region as BucketLocationConstraint };
+  const named = (): Promise<unknown> =>
+    client.send(new CreateBucketCommand({ Bucket: bucket, CreateBucketConfiguration }));
+  if (endpoint === undefined && region !== 'us-east-1') {
+    await named();
+    return;
+  }
+  try {
+    await client.send(new CreateBucketCommand({ Bucket: bucket }));
+  } catch (error) {
+    if (nameOf(error) !== 'IllegalLocationConstraintException') throw error;
+    await named();
+  }
+}
+
+async function enableVersioning(client: S3Client, bucket: string): Promise<void> {
+  await client.send(new PutBucketVersioningCommand({ Bucket: bucket, VersioningConfiguration: { Status: 'Enabled' } }));
+}
+
+async function blockPublicAccess(client: S3Client, bucket: string): Promise<void> {
+  await client.send(new PutPublicAccessBlockCommand({ Bucket: bucket, PublicAccessBlockConfiguration: BLOCKED }));
+}
+
+/**
+ * A setting that is tried on a scratch bucket before it is switched on, or where it is on already. Not on AWS, which says
+ * what it does.
+ */
+function probed(
+  { endpoint, probe }: S3BucketOptions,
+  setting: Setting & { readonly make: NonNullable<Setting['make']> },
+  prepare: (scratchBucket: string) => Promise<unknown>,
+): Setting {
+  if (endpoint === undefined) return setting;
+  const explained = (findings: readonly string[]): string => `with it this engine fails: ${findings.join('; ')}`;
+  return {
+    ...setting,
+    condition: 'if conditional writes work with it on a scratch bucket',
+    make: async () => {
+      let findings: readonly string[];
+      try {
+        findings = await probe(prepare);
+      } catch (error) {
+        if (s3Service(endpoint).isUnsupported(error)) return unsupported(error);
+        const failure = s3Service(endpoint).failure(error, `try ${setting.name} on a scratch bucket`);
+        // An engine that is out of reach says nothing; one that refuses a scratch bucket leaves the question open.
+        if (isRetryable(failure)) throw failure;
+        return { state: 'left-off', reason: `it could not be tried: ${failure.message}` };
+      }
+      return findings.length === 0 ? setting.make() : { state: 'left-off', reason: explained(findings) };
+    },
+    examine: async () => {
+      const findings = await probe(prepare);
+      return findings.length === 0 ? { state: 'found' } : { state: 'unsafe', reason: explained(findings) };
+    },
+  };
+}
+
+const BLOCKED = {
+  BlockPublicAcls: true,
+  BlockPublicPolicy: true,
+  IgnorePublicAcls: true,
+  RestrictPublicBuckets: true,
+};
+
+const EXPIRY_RULE: LifecycleRule = {
+  ID: 'javumbo-expire-old-versions',
+  Status: 'Enabled',
+  Filter: { Prefix: '' },
+  NoncurrentVersionExpiration: { NoncurrentDays: EXPIRY_DAYS },
+  AbortIncompleteMultipartUpload: { DaysAfterInitiation: EXPIRY_DAYS },
+};
+
+interface Lifecycle {
+  readonly rules: LifecycleRule[];
+  /** Set on the whole configuration, and lost unless it is sent back with it. */
+  readonly TransitionDefaultMinimumObjectSize?: TransitionDefaultMinimumObjectSize;
+}
+
+async function lifecycleOf(client: S3Client, bucket: string): Promise<Lifecycle> {
+  try {
+    const { Rules = [], TransitionDefaultMinimumObjectSize: size } = await client.send(
+      new GetBucketLifecycleConfigurationCommand({ Bucket: bucket }),
+    );
+    return { rules: Rules, ...(size === undefined ? {} : { TransitionDefaultMinimumObjectSize: size }) };
+  } catch (error) {
+    if (nameOf(error) === 'NoSuchLifecycleConfiguration') return { rules: [] };
+    throw error;
+  }
+}
+
+/** Whether old versions expire as they should; a text says what somebody chose instead. */
+function expiryIsOn(rules: readonly LifecycleRule[]): boolean | string {
+  if (rules.some(({ ID, Status }) => ID === EXPIRY_RULE.ID && Status === 'Disabled')) {
+    return `rule "${EXPIRY_RULE.ID}" is disabled`;
+  }
+  const enabled = rules.filter((rule) => rule.Status === 'Enabled' && isAboutEverything(rule));
+  const days = enabled.flatMap(({ NoncurrentVersionExpiration: expiry }) => expiry?.NoncurrentDays ?? []);
+  if (days.length > 0 && !days.includes(EXPIRY_DAYS)) return `they expire after ${Math.min(...days)} days`;
+  // Whatever number of days somebody chose, unfinished uploads are removed then.
+  return days.length > 0 && enabled.some((rule) => rule.AbortIncompleteMultipartUpload !== undefined);
+}
+
+function isAboutEverything({ Filter, Prefix = '' }: LifecycleRule): boolean {
+  const { Prefix: filtered = '', ...more } = Filter ?? {};
+  return Prefix === '' && filtered === '' && Object.values(more).every((value) => value === undefined);
+}

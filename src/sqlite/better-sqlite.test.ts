@@ -1,0 +1,4 @@
+import { betterSqlite } from './better-sqlite.ts';
+import { describeSqliteEngine } from './engine-contract.ts';
+
+describeSqliteEngine(betterSqlite);

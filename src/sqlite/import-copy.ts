@@ -1,0 +1,139 @@
+import { constants, existsSync, statSync } from 'node:fs';
+import { copyFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import Database from 'better-sqlite3';
+import { cacheFailure, isDiskFull } from '../core/cache-directory.ts';
+import { JavumboError, messageOf } from '../core/failure.ts';
+import { type RunBlocking, runBlockingIn } from '../core/run-blocking.ts';
+import { betterSqlite } from './better-sqlite.ts';
+import {
+  openReadOnly,
+  quickCheck,
+  readHeader,
+  type SqliteDatabase,
+  setRollbackMode,
+  setSchemaCookie,
+} from './engine.ts';
+
+interface CopyEnvironment {
+  /** Runs the queries over the file. */
+  readonly runBlocking?: RunBlocking | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+// As many as better-sqlite3 copies by itself before it lets others work.
+const PAGES_AT_ONCE = 100;
+
+export interface CopiedSource {
+  /** What the user should know although the copy is sound. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Copies a SQLite file that may be in use to `destination`, whole and at one moment: by SQLite's own backup, which
+ * includes a live -wal that a plain copy would lose. The copy is checked. Nothing is written beside the source, except
+ * for the -shm that SQLite needs to read a -wal whose writer is gone. A program that locks the file for itself, as Anki
+ * does, must close it first.
+ *
+ * `inspect` may add warnings, and may refuse the copy by throwing. `environment`: what runs the queries over the
+ * file, and what stops the copying.
+ *
+ * Throws `usage` for a file that cannot be read or has lost its rows to a -wal that is not there, `corrupt` for one that
+ * is not SQLite, truncated or damaged.
+ */
+export async function copySource(
+  source: string,
+  destination: string,
+  inspect: (database: SqliteDatabase) => readonly string[],
+  environment: CopyEnvironment = {},
+): Promise<CopiedSource> {
+  const found = statSync(source, { throwIfNoEntry: false });
+  if (found === undefined) throw new JavumboError('usage', `there is no file ${source}`, { try: 'another path' });
+  if (!found.isFile())
+    throw new JavumboError('usage', `${source} is not a file`, { try: 'the path of an .anki2 file' });
+  try {
+    const walMode = readHeader(source).journal === 'wal';
+    // Without its -wal the file itself is everything there is, and opening it would make a new one beside it.
+    const alone = walMode && !existsSync(`${source}-wal`);
+    if (alone) await copyFile(source, destination, constants.COPYFILE_FICLONE);
+    else await backUp(source, destination, environment);
+    if (readHeader(destination).journal === 'wal') setRollbackMode(destination);
+    return { warnings: await runBlockingIn(environment)(() => inspectCopy(source, destination, alone, inspect)) };
+  } catch (error) {
+    if (isDiskFull(error)) throw cacheFailure(dirname(destination), error);
+    throw asSourceFailure(error, source);
+  }
+}
+
+async function backUp(source: string, destination: string, environment: CopyEnvironment): Promise<void> {
+  const database = new Database(source, { readonly: true, fileMustExist: true, timeout: 5_000 });
+  try {
+    // One read transaction around the whole backup: a writer cannot make it begin again and again, and a file that
+    // somebody has locked is reported here (a backup that cannot begin resolves, and has copied nothing).
+    const cookie = await runBlockingIn(environment)(() => {
+      database.exec('BEGIN');
+      return database.pragma('schema_version', { simple: true }) as number;
+    });
+    const progress = (): number => {
+      environment.signal?.throwIfAborted();
+      return PAGES_AT_ONCE;
+    };
+    await database.backup(destination, { progress });
+    // The backup gives the copy another schema cookie, for whoever has it open. Nobody has, and an equal content is to be equal.
+    setSchemaCookie(destination, cookie);
+  } finally {
+    database.close();
+  }
+}
+
+function inspectCopy(
+  source: string,
+  destination: string,
+  alone: boolean,
+  inspect: (database: SqliteDatabase) => readonly string[],
+): string[] {
+  const copy = openReadOnly(betterSqlite, destination);
+  try {
+    const warnings = [...inspect(copy)];
+    quickCheck(copy);
+    const tables = copy.prepare("SELECT name FROM sqlite_master WHERE type = 'table'").all() as { name: string }[];
+    if (tables.length === 0) {
+      throw new JavumboError(
+        'usage',
+        alone
+          ? `${source} holds no tables: it was in use when it was copied, and its rows are in a -wal file that is not beside it`
+          : `${source} holds no tables`,
+        { try: 'the original file, or a copy together with its -wal' },
+      );
+    }
+    if (alone) {
+      warnings.unshift(
+        `${source} is in WAL mode and has no -wal beside it: if it was copied while in use, its last changes are missing`,
+      );
+    }
+    return warnings;
+  } finally {
+    copy.close();
+  }
+}
+
+function asSourceFailure(error: unknown, source: string): unknown {
+  if (error instanceof JavumboError) {
+    if (error.kind !== 'corrupt') return error;
+    return new JavumboError('corrupt', `${source}: ${error.message}`, {
+      try: 'a sound copy of the file',
+      cause: error,
+    });
+  }
+  const code = (error as { code?: string }).code ?? '';
+  if (code.startsWith('SQLITE_CORRUPT') || code === 'SQLITE_NOTADB') {
+    return new JavumboError('corrupt', `${source}: ${messageOf(error)}`, {
+      try: 'a sound copy of the file',
+      cause: error,
+    });
+  }
+  return new JavumboError('usage', `${source} cannot be read: ${messageOf(error)}`, {
+    try: 'close the program that uses the file, or check its permissions',
+    cause: error,
+  });
+}

@@ -1,0 +1,95 @@
+import { JavumboError } from '../core/failure.ts';
+
+/** One statement of a script, with the line it begins on (counted from 1). */
+export interface Statement {
+  readonly sql: string;
+  readonly line: number;
+  /** Its first word in upper case, `EXPLAIN` not counted; comments are passed over. */
+  readonly verb: string;
+}
+
+// A token that matters for finding where a statement ends: a quoted string or name, a comment, a word, a semicolon.
+// An unclosed quote or comment runs to the end, where SQLite reports it.
+const TOKEN =
+  /'(?:[^']|'')*(?:'|$)|"(?:[^"]|"")*(?:"|$)|`(?:[^`]|``)*(?:`|$)|\[[^\]]*(?:\]|$)|--[^\n]*|\/\*[\s\S]*?(?:\*\/|$)|[A-Za-z_][A-Za-z0-9_$]*|;/g;
+
+/**
+ * Splits a script into statements by the rules of sqlite3_complete(): a statement ends at a semicolon outside of
+ * strings and comments, and a CREATE TRIGGER at a semicolon behind `; END`. (https://sqlite.org/c3ref/complete.html)
+ */
+export function splitStatements(script: string): Statement[] {
+  const statements: Statement[] = [];
+  let start = 0;
+  let words: string[] = [];
+  let last = '';
+  let beforeLast = '';
+
+  const finish = (end: number): void => {
+    const sql = script.slice(start, end);
+    const verb = words.find((word) => !['EXPLAIN', 'QUERY', 'PLAN'].includes(word));
+    if (words.length > 0 || /[^\s;]/.test(withoutComments(sql))) {
+      const leading = /^\s*/.exec(sql)?.[0] ?? '';
+      const line = script.slice(0, start + leading.length).split('\n').length;
+      statements.push({ sql: sql.trim(), line, verb: verb ?? '' });
+    }
+    start = end;
+    words = [];
+    last = '';
+    beforeLast = '';
+  };
+
+  for (const match of script.matchAll(TOKEN)) {
+    const token = match[0];
+    if (token.startsWith('--') || token.startsWith('/*')) continue;
+    if (token === ';') {
+      const inTrigger = isTrigger(words);
+      if (!inTrigger || (last === 'END' && beforeLast === ';')) {
+        finish(match.index + 1);
+        continue;
+      }
+    }
+    const word = token.toUpperCase();
+    if (words.length < 6 && /^[A-Z_]/.test(word)) words.push(word);
+    beforeLast = last;
+    last = word;
+  }
+  finish(script.length);
+  return statements;
+}
+
+function isTrigger(words: readonly string[]): boolean {
+  const rest = words.filter((word) => !['EXPLAIN', 'QUERY', 'PLAN', 'TEMP', 'TEMPORARY'].includes(word));
+  return rest[0] === 'CREATE' && rest[1] === 'TRIGGER';
+}
+
+function withoutComments(sql: string): string {
+  return sql.replace(/--[^\n]*|\/\*[\s\S]*?(?:\*\/|$)/g, '');
+}
+
+const WITHOUT_TRANSACTION = 'the same statements without BEGIN, COMMIT, END and ROLLBACK: they run in one transaction';
+
+/**
+ * Throws `usage` for statements that would reach outside the user's database, or end the transaction that makes an
+ * edit all or nothing.
+ */
+export function refuseUnsafe(statements: readonly Statement[]): void {
+  for (const { verb, sql, line } of statements) {
+    if (verb === 'ATTACH' || verb === 'DETACH') {
+      throw new JavumboError('usage', `line ${line}: ${verb} reaches outside of the user's database`, {
+        try: 'javumbo db pull, and work on the file',
+      });
+    }
+    const endsTransaction =
+      ['COMMIT', 'END'].includes(verb) || (verb === 'ROLLBACK' && !/\bTO\b/i.test(withoutComments(sql)));
+    if (endsTransaction || verb === 'BEGIN') {
+      throw new JavumboError('usage', `line ${line}: ${verb} would end the transaction, so nothing was stored`, {
+        try: WITHOUT_TRANSACTION,
+      });
+    }
+    if (verb === 'VACUUM') {
+      throw new JavumboError('usage', `line ${line}: VACUUM cannot run inside of a transaction`, {
+        try: 'javumbo db pull, VACUUM the file, javumbo db push --if-version',
+      });
+    }
+  }
+}

@@ -1,0 +1,84 @@
+import { createHash } from 'node:crypto';
+import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
+import { JavumboError } from '../core/failure.ts';
+import { chunksOf } from '../core/file.ts';
+import type { Random } from '../core/random.ts';
+import type { StoredDatabase } from './database-store.ts';
+
+/**
+ * The content digest of a database file: its SHA-256 with the bytes of the header taken as zero that say nothing about the
+ * content. These are the read and write versions (18 and 19: WAL or not) and the two change counters (24 to 27 and 92 to
+ * 95). Equal contents have equal content digests. (https://sqlite.org/fileformat2.html, 1.3)
+ *
+ * It travels with the database: beside the write ids in the store, and in the cache. What does not match it is damaged.
+ */
+const CHANGE_COUNTER = 24;
+const PAGE_COUNT = 28;
+const VERSION_VALID_FOR = 92;
+const IGNORED: readonly (readonly [from: number, to: number])[] = [
+  [18, 20],
+  [CHANGE_COUNTER, CHANGE_COUNTER + 4],
+  [VERSION_VALID_FOR, VERSION_VALID_FOR + 4],
+];
+
+const HEADER_BYTES = 100;
+
+/** The content digest of a file as hexadecimal. At most a chunk of it is in memory. */
+export async function contentDigestOf(path: string): Promise<string> {
+  return (await scan(path)).digest;
+}
+
+/** True where a file is not what its writer stored; false also where that is not known (another program wrote it). */
+export async function isDamaged(path: string, { digest }: Pick<StoredDatabase, 'digest'>): Promise<boolean> {
+  if (digest === undefined) return false;
+  const found = await scan(path);
+  return found.digest !== digest || !isOurs(found.header);
+}
+
+/** What the digest leaves out is checked by what our writers leave there: two equal counters, and a known mode. */
+function isOurs(header: Buffer): boolean {
+  if (header.length < HEADER_BYTES) return false;
+  const modes = header.readUInt16BE(18);
+  if (modes !== 0x0101 && modes !== 0x0202) return false;
+  return header.readUInt32BE(CHANGE_COUNTER) === header.readUInt32BE(VERSION_VALID_FOR);
+}
+
+async function scan(path: string): Promise<{ readonly digest: string; readonly header: Buffer }> {
+  const hash = createHash('sha256');
+  let header: Buffer | undefined;
+  for await (const chunk of chunksOf(path)) {
+    if (header === undefined) {
+      header = Buffer.from(chunk.subarray(0, HEADER_BYTES));
+      for (const [from, to] of IGNORED) chunk.fill(0, from, Math.min(to, chunk.length));
+    }
+    hash.update(chunk);
+  }
+  return { digest: hash.digest('hex'), header: header ?? Buffer.alloc(0) };
+}
+
+/** The failure of a database whose bytes are not those that were stored. It names no user yet: `asCorruption` does. */
+export function damaged(where: string): JavumboError {
+  return new JavumboError('corrupt', `its bytes ${where} are not those that were stored`);
+}
+
+/**
+ * Gives a closed database file change counters that no other commit has, so that no two commits have equal bytes, and no
+ * version ever comes back: a late request can never find its condition true again. SQLite only compares the counters.
+ */
+export function makeUnique(path: string, random: Random): void {
+  const descriptor = openSync(path, 'r+');
+  try {
+    const header = Buffer.alloc(HEADER_BYTES);
+    readSync(descriptor, header, 0, HEADER_BYTES, 0);
+    // Where the two differ, an old SQLite wrote last and left the page count as it was. Equal ones make it count.
+    if (header.readUInt32BE(CHANGE_COUNTER) !== header.readUInt32BE(VERSION_VALID_FOR)) {
+      const pageSize = header.readUInt16BE(16) === 1 ? 65_536 : header.readUInt16BE(16);
+      header.writeUInt32BE(Math.floor(fstatSync(descriptor).size / pageSize), PAGE_COUNT);
+    }
+    const counter = Number.parseInt(random.hex(4), 16);
+    for (const position of [CHANGE_COUNTER, VERSION_VALID_FOR]) header.writeUInt32BE(counter, position);
+    writeSync(descriptor, header, CHANGE_COUNTER, VERSION_VALID_FOR + 4 - CHANGE_COUNTER, CHANGE_COUNTER);
+  } finally {
+    closeSync(descriptor);
+  }
+}

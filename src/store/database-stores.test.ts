@@ -1,0 +1,534 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, mkdirSync, mkdtempSync, openSync, readdirSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { S3Client } from '@aws-sdk/client-s3';
+import Database from 'better-sqlite3';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { systemClock } from '../core/clock.ts';
+import { systemRandom } from '../core/random.ts';
+import { keyOf } from '../core/username.ts';
+import { CEPH_16, type S3Server, type S3ServerOptions, startS3Server } from '../testing/s3-server/server.ts';
+import { CountingDatabaseStore } from './counting-store.ts';
+import type { DatabaseStore } from './database-store.ts';
+import { DelayedDatabaseStore } from './delayed-store.ts';
+import { LocalDatabaseStore } from './local-store.ts';
+import { MemoryDatabaseStore } from './memory-store.ts';
+import { RetryingDatabaseStore } from './retrying-store.ts';
+import { S3DatabaseStore } from './s3-store.ts';
+import { describeDatabaseStore, type StoreTraits, type StoreUnderTest } from './store-contract.ts';
+
+const BUCKET = 'bucket';
+
+describeDatabaseStore('memory', () => overMemory((store) => store), { longLists: true });
+
+const local = (): StoreUnderTest => {
+  const root = temporaryDirectory();
+  const store = localStore(root);
+  const other = localStore(root);
+  return {
+    store,
+    otherHandle: () => other,
+    fill: async (usernames) => {
+      // A put waits for the disk four times, and 2,001 of them would test nothing but its patience.
+      await store.list();
+      const index = new Database(join(root, 'index.sqlite'));
+      const insert = index.prepare(
+        "INSERT INTO databases (username, file, version, writes, size_bytes, last_modified) VALUES (?, ?, 'v', '', 1, 1)",
+      );
+      index.transaction(() => usernames.forEach((username) => void insert.run(username, `${username}.file`)))();
+      index.close();
+    },
+    cleanup: () => {
+      store.close();
+      other.close();
+      rmSync(root, { recursive: true, force: true });
+    },
+  };
+};
+
+describeDatabaseStore('local', local, { longLists: true });
+
+interface Engine {
+  readonly server: S3ServerOptions;
+  /** As AWS itself, or as an engine at an endpoint of its own. */
+  readonly as: 'aws' | 'endpoint';
+  readonly ceph?: boolean;
+}
+
+const ENGINES: Readonly<Record<string, Engine>> = {
+  's3, as AWS': { server: { ifMatchForm: 'quoted' }, as: 'aws' },
+  's3 at an engine that takes both forms of If-Match': { server: {}, as: 'endpoint' },
+  's3 at an engine that takes only the quoted form': { server: { ifMatchForm: 'quoted' }, as: 'endpoint' },
+  's3 at an engine that takes only the unquoted form': { server: { ifMatchForm: 'unquoted' }, as: 'endpoint' },
+  's3 at Ceph 16': { server: CEPH_16, as: 'endpoint', ceph: true },
+};
+
+function traitsOf({ ceph }: Engine): StoreTraits {
+  return ceph === true ? { longLists: true, overNothing: 'either', comparesOnDelete: false } : { longLists: true };
+}
+
+for (const [name, engine] of Object.entries(ENGINES)) {
+  describeDatabaseStore(name, () => overS3(engine, (store) => store), traitsOf(engine));
+}
+
+describeDatabaseStore(
+  'retrying(counting(memory))',
+  () => overMemory((store) => retrying(new CountingDatabaseStore(store))),
+  {
+    needsWriteIds: true,
+  },
+);
+
+for (const roundTripMs of [0, 1]) {
+  describeDatabaseStore(`delayed(memory) by ${roundTripMs} ms`, () =>
+    overMemory((store) => new DelayedDatabaseStore(store, { roundTripMs, clock: systemClock })),
+  );
+}
+
+describeDatabaseStore(
+  'retrying(counting(delayed(memory))), as a deployment stacks them',
+  () =>
+    overMemory((store) =>
+      retrying(new CountingDatabaseStore(new DelayedDatabaseStore(store, { roundTripMs: 1, clock: systemClock }))),
+    ),
+  { needsWriteIds: true },
+);
+
+for (const name of ['s3, as AWS', 's3 at an engine that takes only the quoted form', 's3 at Ceph 16'] as const) {
+  const engine = ENGINES[name] as Engine;
+  describeDatabaseStore(
+    `retrying(counting(${name}))`,
+    () => overS3(engine, (store) => retrying(new CountingDatabaseStore(store))),
+    { ...traitsOf(engine), needsWriteIds: true },
+  );
+}
+
+describe('the S3 store', () => {
+  for (const [name, engine] of Object.entries(ENGINES)) {
+    test(`a handle that never wrote deletes the version that it names: ${name}`, async () => {
+      const subject = await overS3(engine, (store) => store);
+      try {
+        const version = await create(subject.store, 'alice', 'one');
+        expect(await subject.otherHandle().delete('alice', { ifVersion: version })).toEqual({ kind: 'deleted' });
+      } finally {
+        await subject.cleanup();
+      }
+    });
+  }
+
+  test('keys that name no user are counted and not listed', async () => {
+    const subject = await overS3(ENGINES['s3, as AWS'] as Engine, (store) => store);
+    try {
+      const foreign = [
+        '',
+        'alice',
+        'alice.anki21',
+        'alice.sqlite',
+        '.anki2',
+        '.hidden.anki2',
+        'a/b.anki2',
+        'a b.anki2',
+        'ä.anki2',
+      ];
+      for (const name of foreign) subject.server.putObject(BUCKET, `user_dbs/${name}`, 'somebody else’s');
+      subject.server.putObject(BUCKET, 'elsewhere/bob.anki2', 'not even looked at');
+      await create(subject.store, 'alice', 'one');
+      const page = await subject.store.list();
+      expect(page).toMatchObject({ databases: [{ username: 'alice' }], foreignKeys: foreign.length, next: undefined });
+    } finally {
+      await subject.cleanup();
+    }
+  });
+
+  const checksums = [
+    { name: 'as AWS: a CRC32 of the bytes', as: 'aws', checksums: 'all', crc32: 'emyG8Q==' },
+    {
+      name: 'at an engine: none that it would have to know, and no trailer',
+      as: 'endpoint',
+      checksums: 'no-trailers',
+      crc32: null,
+    },
+  ] as const;
+  for (const { name, as, checksums: supported, crc32 } of checksums) {
+    test(`a put carries a checksum in a header, ${name}`, async () => {
+      const subject = await overS3({ server: { checksums: supported }, as }, (store) => store);
+      try {
+        await create(subject.store, 'alice', 'one');
+        const stored = await fetch(`${subject.server.endpoint}/${BUCKET}/${keyOf('alice')}`, {
+          headers: { 'x-amz-checksum-mode': 'ENABLED' },
+        });
+        expect(stored.headers.get('x-amz-checksum-crc32')).toBe(crc32);
+        expect(await stored.text()).toBe('one');
+      } finally {
+        await subject.cleanup();
+      }
+    });
+  }
+
+  test('the object of another program has no write ids, and is replaced like any other', async () => {
+    const subject = await overS3(ENGINES['s3, as AWS'] as Engine, (store) => store);
+    try {
+      subject.server.putObject(BUCKET, keyOf('alice'), 'by another program', { note: 'unrelated' });
+      const found = await subject.store.head('alice');
+      expect(found).toMatchObject({ writes: [], sizeBytes: 18 });
+      const outcome = await put(subject.store, 'alice', 'by us', found?.version);
+      expect(outcome.kind).toBe('committed');
+      expect(subject.server.object(BUCKET, keyOf('alice'))?.body.toString()).toBe('by us');
+    } finally {
+      await subject.cleanup();
+    }
+  });
+});
+
+describe('the local store', () => {
+  let root: string;
+  let opened: LocalDatabaseStore[];
+  const open = (at = root): LocalDatabaseStore => {
+    const store = localStore(at);
+    opened.push(store);
+    return store;
+  };
+
+  beforeEach(() => {
+    root = temporaryDirectory();
+    opened = [];
+  });
+
+  afterEach(() => {
+    for (const store of opened) store.close();
+    rmSync(root, { recursive: true, force: true });
+  });
+
+  test('a deployment keeps its id and its databases from one process to the next, and another has another id', async () => {
+    const first = open();
+    const { id } = first;
+    const version = await create(first, 'alice', 'one');
+    first.close();
+    const second = open();
+    expect(id).toMatch(/^[0-9a-f]{32}$/);
+    expect(second.id).toBe(id);
+    expect(await second.head('alice')).toMatchObject({ version });
+    expect(open(join(root, 'another')).id).not.toBe(id);
+  });
+
+  test('a file that is missing under its row is corruption, and names the user', async () => {
+    const store = open();
+    await create(store, 'alice', 'one');
+    await create(store, 'bob', 'one');
+    for (const file of filesOf('alice')) rmSync(join(root, 'databases', 'alice', file));
+    await expect(store.get('alice', join(root, 'fetched'))).rejects.toMatchObject({
+      name: 'JavumboError',
+      kind: 'corrupt',
+      username: 'alice',
+      message: expect.stringContaining('"alice"'),
+    });
+    expect(await store.get('bob', join(root, 'fetched'))).toMatchObject({ kind: 'found' });
+  });
+
+  test('a database whose file is missing can be replaced and deleted', async () => {
+    const store = open();
+    const version = await create(store, 'alice', 'one');
+    await create(store, 'bob', 'one');
+    for (const username of ['alice', 'bob']) rmSync(join(root, 'databases', username), { recursive: true });
+    expect((await put(store, 'alice', 'two', version)).kind).toBe('committed');
+    expect(await store.get('alice', join(root, 'fetched'))).toMatchObject({ kind: 'found', sizeBytes: 3 });
+    expect(await store.delete('bob')).toEqual({ kind: 'deleted' });
+  });
+
+  test("what a killed put left in a user's folder is gone after the user's next put, and nothing else is", async () => {
+    const store = open();
+    const version = await create(store, 'alice', 'one');
+    await create(store, 'bob', 'one');
+    const orphans = ['0123456789abcdef0123456789abcdef.anki2', 'half-a-copy'];
+    for (const username of ['alice', 'bob']) {
+      for (const name of orphans) writeFileSync(join(root, 'databases', username, name), 'left behind');
+    }
+    writeFileSync(join(root, 'notes.txt'), 'the user’s own');
+    mkdirSync(join(root, 'databases', 'carol'));
+    writeFileSync(join(root, 'databases', 'carol', 'orphan.anki2'), 'left behind');
+    const before = { bob: filesOf('bob'), carol: filesOf('carol') };
+
+    expect((await put(store, 'alice', 'two', version)).kind).toBe('committed');
+
+    expect(filesOf('alice')).toHaveLength(1);
+    expect({ bob: filesOf('bob'), carol: filesOf('carol') }).toEqual(before);
+    expect(readdirSync(root)).toContain('notes.txt');
+    expect(await store.get('alice', join(root, 'fetched'))).toMatchObject({ sizeBytes: 3 });
+    expect(await store.get('bob', join(root, 'fetched'))).toMatchObject({ sizeBytes: 3 });
+  });
+
+  test('a put that is refused removes nothing', async () => {
+    const store = open();
+    await create(store, 'alice', 'one');
+    writeFileSync(join(root, 'databases', 'alice', 'orphan'), 'left behind');
+    expect(await put(store, 'alice', 'two', undefined)).toMatchObject({ kind: 'conflict' });
+    expect(filesOf('alice')).toHaveLength(2);
+  });
+
+  test('one file per user, however often it was written, and none after a delete', async () => {
+    const [store, other] = [open(), open()];
+    let version = await create(store, 'alice', 'content 0');
+    for (let index = 1; index <= 6; index++) {
+      const outcome = await put(index % 2 === 0 ? store : other, 'alice', `content ${index}`, version);
+      if (outcome.kind !== 'committed') expect.fail(outcome.kind);
+      version = outcome.version;
+      expect(filesOf('alice')).toHaveLength(1);
+    }
+    await other.delete('alice');
+    expect(readdirSync(join(root, 'databases'))).toEqual([]);
+  });
+
+  const requests: { name: string; request: (store: LocalDatabaseStore) => Promise<unknown> }[] = [
+    { name: 'get', request: (store) => store.get('alice', join(root, 'fetched')) },
+    { name: 'head', request: (store) => store.head('alice') },
+    { name: 'put', request: (store) => put(store, 'alice', 'one', undefined) },
+    { name: 'delete', request: (store) => store.delete('alice') },
+    { name: 'list', request: (store) => store.list() },
+    { name: 'id', request: async (store) => store.id },
+  ];
+  for (const { name, request } of requests) {
+    test(`${name} below a file instead of a directory is a failure that says what to do`, async () => {
+      writeFileSync(join(root, 'file'), 'not a directory');
+      await expect(request(open(join(root, 'file', 'home')))).rejects.toMatchObject({
+        name: 'JavumboError',
+        kind: expect.stringMatching(/^(unavailable|usage)$/),
+        retryable: false,
+        try: expect.stringContaining('JAVUMBO_HOME'),
+      });
+    });
+
+    test(`${name} with an index that is no SQLite file is corruption`, async () => {
+      writeFileSync(join(root, 'index.sqlite'), 'no database, but long enough to be taken for one. '.repeat(20));
+      await expect(request(open())).rejects.toMatchObject({ name: 'JavumboError', kind: 'corrupt' });
+    });
+  }
+
+  for (const { name, request } of requests.filter(({ name }) => name !== 'id')) {
+    const mark = ['get', 'head', 'list'].includes(name) ? 'BUG: ' : '';
+    test(`${mark}${name} with an index whose table of databases is damaged is corruption`, async () => {
+      const before = open();
+      await create(before, 'alice', 'one');
+      before.close();
+      damageTable(join(root, 'index.sqlite'), 'databases');
+      await expect(request(open())).rejects.toMatchObject({ name: 'JavumboError', kind: 'corrupt' });
+    });
+  }
+
+  test('eight processes that make the same deployment at once agree on its id, and one of them creates the user', async () => {
+    const home = join(root, 'new', 'deployment');
+    const reports = await race(
+      8,
+      home,
+      `
+      const version = await put(store, 'alice', 'by ' + process.pid, undefined);
+      return { id: store.id, kind: version.kind, pid: process.pid };
+    `,
+    );
+    const ids = new Set(reports.map(({ id }) => id));
+    expect([...ids]).toEqual([expect.stringMatching(/^[0-9a-f]{32}$/)]);
+    expect(reports.map(({ kind }) => kind).sort()).toEqual(['committed', ...Array(7).fill('conflict')]);
+    const store = open(home);
+    const winner = reports.find(({ kind }) => kind === 'committed');
+    expect(store.id).toBe(reports[0]?.id);
+    expect(await store.head('alice')).toMatchObject({ sizeBytes: `by ${winner?.pid}`.length });
+  });
+
+  test('four processes that each append ten letters to one database lose none', async () => {
+    const home = join(root, 'shared');
+    await create(open(home), 'alice', '');
+    const reports = await race(
+      4,
+      home,
+      `
+      let conflicts = 0;
+      for (let done = 0; done < 10; ) {
+        const path = join(directory, 'fetched-' + process.pid);
+        const found = await store.get('alice', path);
+        const outcome = await put(store, 'alice', readFileSync(path, 'utf8') + 'x', found.version);
+        if (outcome.kind === 'committed') done++;
+        else conflicts++;
+      }
+      return { conflicts };
+    `,
+    );
+    expect(reports).toHaveLength(4);
+    expect(await open(home).head('alice')).toMatchObject({ sizeBytes: 40 });
+    expect(readdirSync(join(home, 'databases', 'alice'))).toHaveLength(1);
+  });
+
+  function filesOf(username: string): string[] {
+    return readdirSync(join(root, 'databases', username)).sort();
+  }
+
+  /** Runs the same lines in so many processes, let go together when all have loaded the store; their reports. */
+  async function race(processes: number, home: string, lines: string): Promise<Record<string, unknown>[]> {
+    const script = join(root, 'child.mjs');
+    const dist = (path: string) => JSON.stringify(pathToFileURL(join(import.meta.dirname, '../../dist', path)).href);
+    writeFileSync(
+      script,
+      `
+      import { readFileSync, writeFileSync } from 'node:fs';
+      import { join } from 'node:path';
+      import { systemClock } from ${dist('core/clock.js')};
+      import { LocalDatabaseStore } from ${dist('store/local-store.js')};
+      import { systemRandom } from ${dist('core/random.js')};
+      const directory = ${JSON.stringify(root)};
+      const store = new LocalDatabaseStore(${JSON.stringify(home)}, { clock: systemClock, random: systemRandom });
+      const put = (store, username, content, base) => {
+        const source = join(directory, 'source-' + process.pid);
+        writeFileSync(source, content);
+        const condition = base === undefined ? { kind: 'absent' } : { kind: 'version', version: base };
+        return store.put(username, source, { condition, writes: [systemRandom.hex(16)] });
+      };
+      const work = async () => {${lines}};
+      process.once('message', () => work().then(
+        (report) => { store.close(); process.send(report, () => process.disconnect()); },
+        (error) => { console.error(error); process.exit(1); },
+      ));
+      process.send('ready');
+      `,
+    );
+    const children = Array.from({ length: processes }, () => fork(script, { execArgv: [] }));
+    try {
+      await Promise.all(children.map((child) => messageFrom(child)));
+      const reports = children.map((child) => messageFrom(child));
+      for (const child of children) child.send('go');
+      return (await Promise.all(reports)) as Record<string, unknown>[];
+    } finally {
+      for (const child of children) child.kill('SIGKILL');
+    }
+  }
+});
+
+describe('the delayed store', () => {
+  const absent = { kind: 'absent' } as const;
+  const noFile = join(tmpdir(), 'javumbo-no-such-file');
+  const requests: { name: string; request: (store: DatabaseStore) => Promise<unknown> }[] = [
+    { name: 'get', request: (store) => store.get('alice', noFile) },
+    { name: 'head', request: (store) => store.head('alice') },
+    { name: 'put', request: (store) => put(store, 'alice', 'one', 'no-such-version') },
+    { name: 'delete', request: (store) => store.delete('alice') },
+    { name: 'list', request: (store) => store.list() },
+    {
+      name: 'a failure',
+      request: (store) => store.put('alice', noFile, { condition: absent, writes: [] }).catch(() => {}),
+    },
+  ];
+  for (const { name, request } of requests) {
+    test(`${name} travels half of the round trip before and half after`, async () => {
+      const sleeps: number[] = [];
+      const clock = { ...systemClock, sleep: async (milliseconds: number) => void sleeps.push(milliseconds) };
+      await request(new DelayedDatabaseStore(new MemoryDatabaseStore(systemClock), { roundTripMs: 30, clock }));
+      expect(sleeps).toEqual([15, 15]);
+    });
+  }
+});
+
+/** A store in memory under a stack of wrappers, and another stack on the same memory. */
+function overMemory(wrap: (store: DatabaseStore) => DatabaseStore): StoreUnderTest {
+  const memory = new MemoryDatabaseStore(systemClock);
+  return { store: wrap(memory), otherHandle: () => wrap(memory), cleanup: () => {} };
+}
+
+/** A loopback server, and a store of its bucket with a client of its own for each handle. */
+async function overS3(
+  { server: options, as }: Engine,
+  wrap: (store: DatabaseStore) => DatabaseStore,
+): Promise<StoreUnderTest & { readonly server: S3Server }> {
+  const server = await startS3Server({ buckets: [BUCKET], ...options });
+  const clients: S3Client[] = [];
+  const handle = (): DatabaseStore => {
+    const client = s3Client(server, as);
+    clients.push(client);
+    return wrap(new S3DatabaseStore(client, { bucket: BUCKET, endpoint: as === 'aws' ? undefined : server.endpoint }));
+  };
+  return {
+    server,
+    store: handle(),
+    otherHandle: handle,
+    fill: (usernames) => {
+      for (const username of usernames) server.putObject(BUCKET, keyOf(username), username);
+    },
+    cleanup: async () => {
+      for (const client of clients) client.destroy();
+      await server.close();
+    },
+  };
+}
+
+function s3Client(server: S3Server, as: Engine['as']): S3Client {
+  return new S3Client({
+    endpoint: server.endpoint,
+    forcePathStyle: true,
+    region: 'us-east-1',
+    credentials: { accessKeyId: 'test', secretAccessKey: 'secret' },
+    maxAttempts: 1,
+    expectContinueHeader: false,
+    ...(as === 'aws'
+      ? {}
+      : { requestChecksumCalculation: 'WHEN_REQUIRED', responseChecksumValidation: 'WHEN_REQUIRED' }),
+    // The SDK warns on the console of every put that is refused; these are refused on purpose.
+    logger: { trace() {}, debug() {}, info() {}, warn() {}, error() {} },
+  });
+}
+
+function retrying(store: DatabaseStore): RetryingDatabaseStore {
+  return new RetryingDatabaseStore(store, { clock: systemClock, random: systemRandom });
+}
+
+function localStore(root: string): LocalDatabaseStore {
+  return new LocalDatabaseStore(root, { clock: systemClock, random: systemRandom });
+}
+
+function temporaryDirectory(): string {
+  return mkdtempSync(join(tmpdir(), 'javumbo-stores-'));
+}
+
+async function put(store: DatabaseStore, username: string, content: string, base: string | undefined) {
+  const directory = temporaryDirectory();
+  try {
+    const source = join(directory, 'source');
+    writeFileSync(source, content);
+    const condition = base === undefined ? { kind: 'absent' as const } : { kind: 'version' as const, version: base };
+    return await store.put(username, source, { condition, writes: [systemRandom.hex(16)] });
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
+
+async function create(store: DatabaseStore, username: string, content: string): Promise<string> {
+  const outcome = await put(store, username, content, undefined);
+  if (outcome.kind !== 'committed') expect.fail(`the create ended as ${outcome.kind}`);
+  return outcome.version;
+}
+
+/** The next message of a child; rejects when it ends without one. */
+async function messageFrom(child: ChildProcess): Promise<unknown> {
+  const ended = new AbortController();
+  try {
+    const [message] = await Promise.race([
+      once(child, 'message', { signal: ended.signal }),
+      once(child, 'exit', { signal: ended.signal }).then(([code]) =>
+        Promise.reject(new Error(`a child ended with ${code}`)),
+      ),
+    ]);
+    return message;
+  } finally {
+    ended.abort();
+  }
+}
+
+/** Overwrites the pages that hold one table, and leaves the schema and all other tables as they are. */
+function damageTable(path: string, table: string): void {
+  const index = new Database(path);
+  index.pragma('wal_checkpoint(TRUNCATE)');
+  const pageSize = index.pragma('page_size', { simple: true }) as number;
+  const rootPage = index.prepare('SELECT rootpage FROM sqlite_master WHERE name = ?').pluck().get(table) as number;
+  index.close();
+  const file = openSync(path, 'r+');
+  writeSync(file, Buffer.alloc(pageSize, 0xee), 0, pageSize, pageSize * (rootPage - 1));
+  closeSync(file);
+}

@@ -1,0 +1,115 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { statusOf } from '../aws/errors.ts';
+import { JavumboError } from '../core/failure.ts';
+import type { Random } from '../core/random.ts';
+import { type TestRun, testUser } from '../core/test-data.ts';
+import type { DatabaseStore, DeleteOutcome, Version } from './database-store.ts';
+import type { DeletionKind } from './tombstone.ts';
+
+const RACERS = 8;
+
+// What engines answer to a request that they do not know.
+const NOT_TAKEN = [400, 405, 501];
+
+/** The test users that a probe of deletes leaves databases of. */
+export const DELETION_PURPOSES: readonly string[] = [
+  'deletion',
+  ...Array.from({ length: RACERS }, (_, number) => `deletion-${number}`),
+];
+
+/** How an engine deletes. */
+export interface DeletionProbe {
+  /**
+   * `compares`: a DELETE over an old version is refused, one over the current version is not. `ignores`: it deletes
+   * whatever is there. `refuses`: it takes no DELETE with a condition.
+   */
+  readonly condition: 'compares' | 'ignores' | 'refuses';
+  /** Of so many races of a PUT and a DELETE over one version, how many ended with both accepted. */
+  readonly races: number;
+  readonly bothAccepted: number;
+}
+
+/** How a store must delete whose engine answered like this. */
+export function deletionKindOf({ condition, bothAccepted }: DeletionProbe): DeletionKind {
+  return condition === 'compares' && bothAccepted === 0 ? 'condition' : 'tombstone';
+}
+
+/**
+ * Tries how an engine deletes. `store` must send each delete as a DELETE with its condition. Leaves databases of
+ * DELETION_PURPOSES; files go into `directory`. Throws `unavailable` when the store gave no clear answer.
+ */
+export async function probeDeletion(
+  store: DatabaseStore,
+  directory: string,
+  random: Random,
+  run: Pick<TestRun, 'id'>,
+): Promise<DeletionProbe> {
+  const put = async (username: string, over: Version | undefined): Promise<Version | undefined> => {
+    const file = join(directory, `deletion-${random.hex(8)}`);
+    writeFileSync(file, random.hex(64));
+    const condition =
+      over === undefined ? ({ kind: 'absent' } as const) : ({ kind: 'version', version: over } as const);
+    const outcome = await store.put(username, file, { condition, writes: [random.hex(16)] });
+    if (outcome.kind === 'unknown') throw noAnswer(outcome.cause);
+    return outcome.kind === 'committed' ? outcome.version : undefined;
+  };
+  const must = async (username: string, over: Version | undefined): Promise<Version> => {
+    const version = await put(username, over);
+    if (version === undefined) throw noAnswer();
+    return version;
+  };
+
+  const [sequential = '', ...contended] = DELETION_PURPOSES.map((purpose) => testUser(run, purpose));
+  const old = await must(sequential, undefined);
+  const current = await must(sequential, old);
+  const condition = await compares(store, sequential, old, current);
+
+  const races = await Promise.all(
+    contended.map(async (username) => {
+      const base = await must(username, undefined);
+      const [written, deleted] = await Promise.all([put(username, base), tryDelete(store, username, base)]);
+      return written !== undefined && deleted === 'deleted';
+    }),
+  );
+  return { condition, races: RACERS, bothAccepted: races.filter(Boolean).length };
+}
+
+async function compares(
+  store: DatabaseStore,
+  username: string,
+  old: Version,
+  current: Version,
+): Promise<DeletionProbe['condition']> {
+  const stale = await tryDelete(store, username, old);
+  if (stale === 'refused') return 'refuses';
+  if ((await store.head(username))?.version !== current) return 'ignores';
+  if ((await tryDelete(store, username, current)) === 'refused') return 'refuses';
+  // One that says yes to both and does nothing compares no better.
+  return (await store.head(username)) === undefined && stale === 'conflict' ? 'compares' : 'ignores';
+}
+
+/** `refused`: the engine does not take such a request. */
+async function tryDelete(
+  store: DatabaseStore,
+  username: string,
+  ifVersion: Version,
+): Promise<Exclude<DeleteOutcome['kind'], 'unknown'> | 'refused'> {
+  try {
+    const outcome = await store.delete(username, { ifVersion });
+    if (outcome.kind === 'unknown') throw noAnswer(outcome.cause);
+    return outcome.kind;
+  } catch (error) {
+    // Not a right that is missing: that says nothing of the engine.
+    const status = statusOf(error instanceof JavumboError ? error.cause : error);
+    if (status !== undefined && NOT_TAKEN.includes(status)) return 'refused';
+    throw error;
+  }
+}
+
+function noAnswer(cause?: Error): JavumboError {
+  return new JavumboError('unavailable', 'the store gave no clear answer when it was tried how it deletes', {
+    try: 'the same command again',
+    cause,
+  });
+}

@@ -1,0 +1,291 @@
+import { constants, mkdirSync, readdirSync, rmdirSync, rmSync, statSync } from 'node:fs';
+import { copyFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import type Database from 'better-sqlite3';
+import { cacheFailure, isDiskFull } from '../core/cache-directory.ts';
+import type { Clock } from '../core/clock.ts';
+import { codeOf, JavumboError } from '../core/failure.ts';
+import { sha256Of, syncToDisk } from '../core/file.ts';
+import type { Random } from '../core/random.ts';
+import { asLocalFailure, type IndexRow, openIndex } from '../sqlite/index-file.ts';
+import {
+  type DatabaseStore,
+  type DeleteOptions,
+  type DeleteOutcome,
+  databaseIn,
+  type GetOptions,
+  type GetResult,
+  type ListedDatabase,
+  type ListPage,
+  type PutOptions,
+  type PutOutcome,
+  type StoredDatabase,
+  type Trace,
+} from './database-store.ts';
+import { statExists, statOf, writeDurably } from './local-files.ts';
+import type { LocalDatabaseStoreOptions, LocalPutStep, OrphanedFile } from './local-store-options.ts';
+import { decodeWrites, encodeWrites } from './write-ids.ts';
+
+/**
+ * User databases as files under one directory, with an index in SQLite beside them.
+ *
+ * The index is the truth: a file that no row names does not exist. Files are written once, under a random name, and
+ * never changed, so a reader needs no lock. A put holds the index's write lock (BEGIN IMMEDIATE) while it compares,
+ * writes and syncs the new file; COMMIT of the index is the commit point. Killed before it, the put never happened and
+ * leaves a file without a row; killed after it, it happened and leaves the old file. Either is an orphan in that user's
+ * folder, which the next put of the user removes under the same lock. No file being written can be mistaken for an
+ * orphan, for whoever writes holds the lock.
+ */
+export class LocalDatabaseStore implements DatabaseStore {
+  readonly #root: string;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #atStep: (step: LocalPutStep) => void;
+  #index: Database.Database | undefined;
+
+  /** The directory and its index are made at the first request. */
+  constructor(root: string, options: LocalDatabaseStoreOptions) {
+    this.#root = root;
+    this.#clock = options.clock;
+    this.#random = options.random;
+    this.#atStep = options.atStep ?? (() => {});
+  }
+
+  async get(username: string, destination: string, { ifVersionNot }: GetOptions = {}): Promise<GetResult> {
+    // A put that commits between reading the row and opening the file removes the file; the row then names a newer one.
+    for (;;) {
+      const row = this.#row(username);
+      if (row === undefined) return { kind: 'absent' };
+      if (row.version === ifVersionNot) return { kind: 'not-modified', lastModified: row.last_modified };
+      try {
+        await copyFile(join(this.#folder(username), row.file), destination, constants.COPYFILE_FICLONE);
+        return { kind: 'found', ...described(row) };
+      } catch (error) {
+        if (isDiskFull(error)) throw cacheFailure(dirname(destination), error);
+        if (codeOf(error) !== 'ENOENT' || !statExists(join(destination, '..')))
+          throw asLocalFailure(error, 'read', username);
+        if (this.#row(username)?.file === row.file) {
+          throw new JavumboError('corrupt', `the file of database "${username}" is missing from ${this.#root}`, {
+            try: 'a backup of the directory in JAVUMBO_HOME',
+            username,
+            cause: error,
+          });
+        }
+      }
+    }
+  }
+
+  /** A random name that this deployment got when it was made, and that no other one has. */
+  get id(): string {
+    return this.#ask((index) => index.prepare<[], { id: string }>('SELECT id FROM deployment').get()?.id ?? '');
+  }
+
+  async head(username: string): Promise<StoredDatabase | undefined> {
+    return databaseIn(await this.trace(username));
+  }
+
+  async trace(username: string): Promise<Trace> {
+    const row = this.#row(username);
+    return row === undefined ? { kind: 'nothing' } : { kind: 'database', ...described(row) };
+  }
+
+  async put(username: string, source: string, { condition, writes, digest }: PutOptions): Promise<PutOutcome> {
+    try {
+      const version = await sha256Of(source);
+      const sizeBytes = statSync(source).size;
+      const folder = this.#folder(username);
+      const index = this.#open();
+      return this.#locked(index, () => {
+        const current = this.#row(username);
+        if (condition.kind === 'absent' && current !== undefined) return { kind: 'conflict', reason: 'changed' };
+        if (condition.kind === 'version' && current?.version !== condition.version) {
+          return { kind: 'conflict', reason: current === undefined ? 'deleted' : 'changed' };
+        }
+        const made = mkdirSync(folder, { recursive: true, mode: 0o700 });
+        if (made !== undefined) for (const parent of [dirname(folder), this.#root]) syncToDisk(parent);
+        this.#removeOrphans(index, username);
+        const file = `${this.#random.hex(16)}.anki2`;
+        writeDurably(source, join(folder, file), () => this.#atStep('file-copied'));
+        syncToDisk(folder);
+        this.#atStep('file-synced');
+        const lastModified = this.#clock.now();
+        index
+          .prepare(
+            `INSERT INTO databases (username, file, version, writes, size_bytes, last_modified, digest)
+             VALUES (?, ?, ?, ?, ?, ?, ?)
+             ON CONFLICT (username) DO UPDATE SET file = excluded.file, version = excluded.version,
+               writes = excluded.writes, size_bytes = excluded.size_bytes, last_modified = excluded.last_modified,
+               digest = excluded.digest`,
+          )
+          .run(username, file, version, encodeWrites(writes), sizeBytes, lastModified, digest ?? null);
+        this.#atStep('index-written');
+        try {
+          index.exec('COMMIT');
+        } catch (error) {
+          // What SQLite wrote before it failed may be found again after a crash: nobody can tell.
+          return { kind: 'unknown', cause: error instanceof Error ? error : new Error(String(error)) };
+        }
+        this.#atStep('index-committed');
+        if (current !== undefined) this.#removeFile(username, current.file);
+        this.#atStep('old-file-removed');
+        return { kind: 'committed', version, lastModified };
+      });
+    } catch (error) {
+      throw asLocalFailure(error, 'write', username);
+    }
+  }
+
+  async delete(username: string, { ifVersion }: DeleteOptions = {}): Promise<DeleteOutcome> {
+    const index = this.#open();
+    try {
+      const outcome = this.#locked(index, (): DeleteOutcome => {
+        const current = this.#row(username);
+        if (current === undefined) return { kind: 'absent' };
+        if (ifVersion !== undefined && current.version !== ifVersion) return { kind: 'conflict' };
+        index.prepare('DELETE FROM databases WHERE username = ?').run(username);
+        try {
+          index.exec('COMMIT');
+        } catch (error) {
+          return { kind: 'unknown', cause: error instanceof Error ? error : new Error(String(error)) };
+        }
+        this.#removeFile(username, current.file);
+        return { kind: 'deleted' };
+      });
+      this.#atStep('deleted');
+      if (outcome.kind === 'deleted') this.#removeFolder(index, username);
+      return outcome;
+    } catch (error) {
+      throw asLocalFailure(error, 'delete', username);
+    }
+  }
+
+  async list(from = ''): Promise<ListPage> {
+    const rows = this.#ask((index) =>
+      index
+        .prepare<[string, number], ListedDatabase & { key: string }>(
+          `SELECT username, username || '.anki2' AS key, version, size_bytes AS sizeBytes, last_modified AS lastModified
+           FROM databases WHERE key > ? ORDER BY key LIMIT ?`,
+        )
+        .all(from, PAGE_LENGTH),
+    );
+    const databases = rows.map(({ key, ...listed }) => listed);
+    return { databases, foreignKeys: 0, next: rows.length < PAGE_LENGTH ? undefined : rows.at(-1)?.key };
+  }
+
+  /** Files that no row names: left by killed processes, or being written just now. */
+  orphans(): OrphanedFile[] {
+    const databases = join(this.#root, 'databases');
+    if (!statExists(databases)) return [];
+    const known = this.#ask((index) => new Set(index.prepare('SELECT file FROM databases').pluck().all()));
+    return readdirSync(databases).flatMap((username) =>
+      readdirSync(join(databases, username)).flatMap((file) => {
+        const found = known.has(file) ? undefined : statOf(join(databases, username, file));
+        return found === undefined ? [] : { username, file, sizeBytes: found.size, lastModified: found.mtimeMs };
+      }),
+    );
+  }
+
+  /** Removes a file that no row names; under the lock, where nobody can be writing it. One that is named stays. */
+  removeOrphan(username: string, file: string): void {
+    const index = this.#open();
+    try {
+      this.#locked(index, () => {
+        const named = index.prepare('SELECT 1 FROM databases WHERE file = ?').get(basename(file)) !== undefined;
+        if (named) return;
+        this.#removeFile(username, basename(file));
+        if (readdirSync(this.#folder(username)).length === 0) rmdirSync(this.#folder(username));
+      });
+    } catch (error) {
+      throw asLocalFailure(error, 'clean', username);
+    }
+  }
+
+  close(): void {
+    this.#index?.close();
+    this.#index = undefined;
+  }
+
+  #folder(username: string): string {
+    return join(this.#root, 'databases', username);
+  }
+
+  #row(username: string): IndexRow | undefined {
+    return this.#ask((index) =>
+      index
+        .prepare<[string], IndexRow>(
+          'SELECT file, version, writes, size_bytes, last_modified, digest FROM databases WHERE username = ?',
+        )
+        .get(username),
+    );
+  }
+
+  /** A question to the index; what SQLite throws becomes a failure that names the local deployment. */
+  #ask<T>(question: (index: Database.Database) => T): T {
+    const index = this.#open();
+    try {
+      return question(index);
+    } catch (error) {
+      throw asLocalFailure(error, 'read');
+    }
+  }
+
+  #open(): Database.Database {
+    if (this.#index !== undefined) return this.#index;
+    try {
+      mkdirSync(this.#root, { recursive: true, mode: 0o700 });
+      this.#index = openIndex(join(this.#root, 'index.sqlite'), this.#random.hex(16));
+      return this.#index;
+    } catch (error) {
+      throw asLocalFailure(error, 'open');
+    }
+  }
+
+  /** Runs `work` under the index's write lock. `work` commits itself; what it left open is rolled back. */
+  #locked<T>(index: Database.Database, work: () => T): T {
+    index.exec('BEGIN IMMEDIATE');
+    try {
+      this.#atStep('locked');
+      return work();
+    } finally {
+      if (index.inTransaction) index.exec('ROLLBACK');
+    }
+  }
+
+  /** After the commit point: what cannot be removed is an orphan for the next put, and no reason to deny the commit. */
+  #removeFile(username: string, file: string): void {
+    try {
+      rmSync(join(this.#folder(username), file), { force: true });
+    } catch {}
+  }
+
+  /** Under the lock, for whoever holds it may have made the folder and be about to write into it. */
+  #removeFolder(index: Database.Database, username: string): void {
+    try {
+      this.#locked(index, () => rmdirSync(this.#folder(username)));
+    } catch {
+      // It holds the file of somebody who came next, or nobody could lock: an empty folder does no harm.
+    }
+  }
+
+  #removeOrphans(index: Database.Database, username: string): void {
+    const folder = this.#folder(username);
+    const known = index.prepare('SELECT 1 FROM databases WHERE file = ?');
+    for (const file of readdirSync(folder)) {
+      // Looked up by file, not by user: on a file system that folds case two users may share a folder.
+      if (known.get(file) === undefined) rmSync(join(folder, file), { recursive: true, force: true });
+    }
+  }
+}
+
+// As many as S3 gives.
+const PAGE_LENGTH = 1000;
+
+function described(row: IndexRow): StoredDatabase {
+  return {
+    version: row.version,
+    writes: decodeWrites(row.writes),
+    sizeBytes: row.size_bytes,
+    lastModified: row.last_modified,
+    ...(row.digest === null ? {} : { digest: row.digest }),
+  };
+}

@@ -1,0 +1,69 @@
+import { asAwsFailure, certainlyRefused, nameOf, statusOf } from '../aws/errors.ts';
+import { JavumboError } from '../core/failure.ts';
+import type { DeleteOutcome, PutOutcome } from './database-store.ts';
+
+/** What a request was about, for its error message. */
+export interface S3Subject {
+  readonly verb: string;
+  /** `database "alice"` or `bucket "b"`. */
+  readonly name: string;
+  readonly username: string | undefined;
+  readonly bucket: string;
+  readonly endpoint: string | undefined;
+}
+
+export function s3Subject(
+  { bucket, endpoint }: Pick<S3Subject, 'bucket' | 'endpoint'>,
+  verb: string,
+  username: string | undefined,
+): S3Subject {
+  const name = username === undefined ? `bucket "${bucket}"` : `database "${username}"`;
+  return { verb, name, username, bucket, endpoint };
+}
+
+/**
+ * What the error of a conditional PUT says about its fate. Returns `conflict` or `unknown`; throws `unavailable` (or
+ * another kind) when the put certainly changed nothing.
+ *
+ * - 412: the condition did not hold. 404 on `If-Match`: S3's word for "deleted"; Ceph says 412.
+ * - 409 ConditionalRequestConflict: another write was under way; nobody compared, nothing was written; send it again.
+ * - any other reply from 300 to 499: refused.
+ * - 5xx, a broken connection, silence: unknown. (prior-art.md, 2.1 and 2.3; Iceberg counts 502 to 504 the same way)
+ */
+export function whatBecameOfPut(error: unknown, ifMatch: boolean, subject: S3Subject): PutOutcome {
+  const status = statusOf(error);
+  if (status === 412) return { kind: 'conflict', reason: 'changed' };
+  if (status === 404 && ifMatch && nameOf(error) !== 'NoSuchBucket') return { kind: 'conflict', reason: 'deleted' };
+  if (certainlyRefused(error)) throw asReadFailure(error, subject);
+  return { kind: 'unknown', cause: error instanceof Error ? error : new Error(String(error)) };
+}
+
+/** What became of a DELETE that failed, by the same rules. */
+export function whatBecameOfDelete(error: unknown, subject: S3Subject): DeleteOutcome {
+  if (statusOf(error) === 412) return { kind: 'conflict' };
+  if (nameOf(error) === 'NoSuchKey') return { kind: 'absent' };
+  if (certainlyRefused(error)) throw asReadFailure(error, subject);
+  return { kind: 'unknown', cause: error instanceof Error ? error : new Error(String(error)) };
+}
+
+/** The failure of a request that reads, or that may be sent again without harm. `retryable` where that can help. */
+export function asReadFailure(error: unknown, subject: S3Subject): JavumboError {
+  const { username, bucket, endpoint } = subject;
+  const where = endpoint ?? 'AWS';
+  const what = `${subject.verb} ${subject.name}`;
+  if (nameOf(error) === 'NoSuchBucket') {
+    return new JavumboError('not-found', `there is no bucket "${bucket}" at ${where}`, {
+      try: 'another --bucket, --region or --endpoint-url',
+      username,
+      cause: error,
+    });
+  }
+  if (nameOf(error) === 'PermanentRedirect' || nameOf(error) === 'AuthorizationHeaderMalformed') {
+    return new JavumboError('unavailable', `${what}: bucket "${bucket}" is in another region`, {
+      try: "the bucket's region, with --region",
+      username,
+      cause: error,
+    });
+  }
+  return asAwsFailure(error, { what, where, username, rights: 'read and write the bucket' });
+}

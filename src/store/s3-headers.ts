@@ -1,0 +1,76 @@
+import { JavumboError } from '../core/failure.ts';
+import type { Trace, Version } from './database-store.ts';
+import type { S3Subject } from './s3-errors.ts';
+import { CLOSING, TOMBSTONE_BYTES } from './tombstone.ts';
+import { decodeWrites } from './write-ids.ts';
+
+// Lower case and without separators: metadata keys travel as header names, and proxies rewrite the others.
+export const WRITES_KEY = 'javumbowrites';
+export const DIGEST_KEY = 'javumbodigest';
+/** Marks a tombstone. `closing`: clean-up is about to remove it. */
+export const DELETED_KEY = 'javumbodeleted';
+
+/** A 304 is an error to the SDK, which keeps its headers aside. */
+export function lastModifiedOf(error: unknown): number | undefined {
+  const headers = (error as { $response?: { headers?: Record<string, string> } }).$response?.headers;
+  const time = Date.parse(headers?.['last-modified'] ?? '');
+  return Number.isNaN(time) ? undefined : time;
+}
+
+/** `settled` once a put was accepted in this form: only a success tells a wrong form from a lost race. */
+export interface IfMatchForm {
+  readonly form: 'quoted' | 'unquoted';
+  readonly settled: boolean;
+}
+
+export function otherForm(form: IfMatchForm['form']): IfMatchForm['form'] {
+  return form === 'quoted' ? 'unquoted' : 'quoted';
+}
+
+/** A version as `If-Match` has it. */
+export function inForm(form: IfMatchForm['form'], version: Version): string {
+  return form === 'quoted' ? quoted(version) : version;
+}
+
+/** A version as HTTP has it. */
+export function quoted(version: Version): string {
+  return `"${version}"`;
+}
+
+/** An ETag as a version: one token, without the quotes that a shell would eat. */
+export function unquoted(etag: string): Version {
+  return etag.replace(/^"(.*)"$/, '$1');
+}
+
+/** What a reply says about the object. Throws `unavailable` for one that does not say which version it is. */
+export function describe(
+  reply: {
+    ETag?: string | undefined;
+    ContentLength?: number | undefined;
+    LastModified?: Date | undefined;
+    Metadata?: Record<string, string> | undefined;
+  },
+  subject: S3Subject,
+): Exclude<Trace, { kind: 'nothing' }> {
+  if (reply.ETag === undefined || reply.ContentLength === undefined) {
+    throw new JavumboError('unavailable', `${subject.verb} ${subject.name}: the reply has no ETag or no length`, {
+      try: 'another --endpoint-url',
+      username: subject.username,
+    });
+  }
+  const { [WRITES_KEY]: writes, [DIGEST_KEY]: digest, [DELETED_KEY]: deleted } = reply.Metadata ?? {};
+  const common = {
+    version: unquoted(reply.ETag),
+    writes: decodeWrites(writes),
+    lastModified: reply.LastModified?.getTime() ?? 0,
+  };
+  if (deleted !== undefined && reply.ContentLength === TOMBSTONE_BYTES) {
+    return { kind: 'tombstone', ...common, closing: deleted === CLOSING };
+  }
+  return {
+    kind: 'database',
+    ...common,
+    sizeBytes: reply.ContentLength,
+    ...(digest === undefined ? {} : { digest }),
+  };
+}

@@ -1,0 +1,107 @@
+import { createHash } from 'node:crypto';
+import { stat } from 'node:fs/promises';
+import { PutObjectCommand, type PutObjectCommandInput, type S3Client } from '@aws-sdk/client-s3';
+import { JavumboError } from '../core/failure.ts';
+import { digestOf, readStreamOf } from '../core/file.ts';
+import { keyOf } from '../core/username.ts';
+import type { PutOutcome } from './database-store.ts';
+import { s3Subject, whatBecameOfPut } from './s3-errors.ts';
+import { unquoted } from './s3-headers.ts';
+
+/** PUTs of user databases into one bucket: one request each, and what became of it. */
+export class S3Puts {
+  readonly #client: S3Client;
+  readonly #bucket: string;
+  readonly #endpoint: string | undefined;
+
+  constructor(
+    client: S3Client,
+    { bucket, endpoint }: { readonly bucket: string; readonly endpoint: string | undefined },
+  ) {
+    this.#client = client;
+    this.#bucket = bucket;
+    this.#endpoint = endpoint;
+  }
+
+  /** Sends a file as a stream. Throws `unavailable` where it was certainly not accepted. */
+  async file(
+    username: string,
+    source: string,
+    metadata: Record<string, string>,
+    condition: Pick<PutObjectCommandInput, 'IfMatch' | 'IfNoneMatch'>,
+  ): Promise<PutOutcome> {
+    const { size } = await stat(source);
+    const checksum = await this.#checksumOf(source);
+    // Told where it ends, the stream ends with its last byte. Left to find out, it can be overtaken by the reply, and a
+    // request that never ended takes its connection with it.
+    const body = readStreamOf(source, size);
+    // The SDK pipes the body without listening for its errors: unheard, one would end the process.
+    const request = new AbortController();
+    let unreadable: Error | undefined;
+    body.once('error', (error) => {
+      unreadable = error;
+      request.abort();
+    });
+    try {
+      const input = { Body: body, ContentLength: size, ...checksum };
+      return await this.#send(username, { ...input, Metadata: metadata, ...condition }, request);
+    } catch (error) {
+      if (unreadable === undefined) throw error;
+      // The body never came to its promised length, so there is nothing the store could have kept.
+      throw new JavumboError('unavailable', `put database "${username}": ${unreadable.message}`, {
+        username,
+        cause: unreadable,
+      });
+    } finally {
+      body.destroy();
+    }
+  }
+
+  /** Sends bytes that are in memory, likewise. */
+  async bytes(
+    username: string,
+    bytes: Buffer,
+    metadata: Record<string, string>,
+    condition: Pick<PutObjectCommandInput, 'IfMatch'>,
+  ): Promise<PutOutcome> {
+    const ContentMD5 = createHash('md5').update(bytes).digest('base64');
+    return this.#send(username, { Body: bytes, ContentMD5, Metadata: metadata, ...condition }, new AbortController());
+  }
+
+  async #send(
+    username: string,
+    input: Omit<PutObjectCommandInput, 'Bucket' | 'Key'>,
+    request: AbortController,
+  ): Promise<PutOutcome> {
+    try {
+      const place = { Bucket: this.#bucket, Key: keyOf(username), ContentType: 'application/vnd.sqlite3' };
+      const command = new PutObjectCommand({ ...place, ...input });
+      const reply = await this.#client.send(command, { abortSignal: request.signal });
+      if (reply.ETag === undefined) {
+        // Never an empty version: whoever compared against it next would compare against nothing.
+        return { kind: 'unknown', cause: new Error('the store acknowledged the put without an ETag') };
+      }
+      return { kind: 'committed', version: unquoted(reply.ETag) };
+    } catch (error) {
+      // A server that refuses before it has read the body leaves a connection that is good for nothing.
+      const unreadable = request.signal.aborted;
+      request.abort();
+      if (unreadable) throw error;
+      return whatBecameOfPut(
+        error,
+        input.IfMatch !== undefined,
+        s3Subject({ bucket: this.#bucket, endpoint: this.#endpoint }, 'put', username),
+      );
+    }
+  }
+
+  /**
+   * A checksum in a header, computed beforehand: left to itself the SDK sends a stream in chunks with a trailing
+   * checksum, which Ceph RGW refuses. AWS gets the CRC32 it recommends; other engines the Content-MD5 all of them know.
+   */
+  async #checksumOf(source: string): Promise<Pick<PutObjectCommandInput, 'ContentMD5' | 'ChecksumCRC32'>> {
+    return this.#endpoint === undefined
+      ? { ChecksumCRC32: (await digestOf(source, 'crc32')).toString('base64') }
+      : { ContentMD5: (await digestOf(source, 'md5')).toString('base64') };
+  }
+}

@@ -1,0 +1,290 @@
+import { createWriteStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import {
+  DeleteObjectCommand,
+  type DeleteObjectCommandInput,
+  GetObjectCommand,
+  HeadObjectCommand,
+  ListObjectsV2Command,
+  type S3Client,
+} from '@aws-sdk/client-s3';
+import { statusOf } from '../aws/errors.ts';
+import { cacheFailure } from '../core/cache-directory.ts';
+import { JavumboError } from '../core/failure.ts';
+import { type Random, systemRandom } from '../core/random.ts';
+import type { ExtraRequest } from '../core/request-counts.ts';
+import type { Unknown } from '../core/settled-write.ts';
+import { keyOf, USER_DATABASES_PREFIX, usernameOf } from '../core/username.ts';
+import {
+  type DatabaseStore,
+  type DeleteOptions,
+  type DeleteOutcome,
+  databaseIn,
+  type GetOptions,
+  type GetResult,
+  type ListPage,
+  type PutOptions,
+  type PutOutcome,
+  type StoredDatabase,
+  type Trace,
+  type Version,
+} from './database-store.ts';
+import { asReadFailure, type S3Subject, s3Subject, whatBecameOfDelete } from './s3-errors.ts';
+import {
+  DELETED_KEY,
+  DIGEST_KEY,
+  describe,
+  type IfMatchForm,
+  inForm,
+  lastModifiedOf,
+  otherForm,
+  quoted,
+  unquoted,
+  WRITES_KEY,
+} from './s3-headers.ts';
+import { S3Puts } from './s3-puts.ts';
+import { CLOSING, type DeletionKind, OPEN, TOMBSTONE_BYTES } from './tombstone.ts';
+import { encodeWrites } from './write-ids.ts';
+
+export interface S3DatabaseStoreOptions {
+  readonly bucket: string;
+  /** Set for anything that is not AWS itself; it decides about checksums and about the form of `If-Match`. */
+  readonly endpoint?: string | undefined;
+  /** Told of each request that a call makes beside its own, with the bytes that it sends, whatever becomes of it. */
+  readonly onExtraRequest?: ((request: ExtraRequest, bytesUp: number) => void) | undefined;
+  /** How the engine deletes, asked at each conditional delete, and what tombstones are made of. Absent: it compares. */
+  readonly deletion?: { readonly kind: () => Promise<DeletionKind>; readonly random: Random } | undefined;
+}
+
+/**
+ * User databases as objects of one bucket. A version is the object's ETag without its quotes.
+ *
+ * The client must not retry (`maxAttempts: 1`): a retry inside the SDK can be refused because of its own first attempt
+ * (prior-art.md, 0.1), and nobody could count it.
+ */
+export class S3DatabaseStore implements DatabaseStore {
+  readonly #client: S3Client;
+  readonly #puts: S3Puts;
+  readonly #bucket: string;
+  readonly #endpoint: string | undefined;
+  readonly #onExtraRequest: NonNullable<S3DatabaseStoreOptions['onExtraRequest']>;
+  readonly #deletion: S3DatabaseStoreOptions['deletion'];
+  #ifMatch: IfMatchForm;
+
+  constructor(client: S3Client, options: S3DatabaseStoreOptions) {
+    const { bucket, endpoint, onExtraRequest = () => {}, deletion } = options;
+    this.#onExtraRequest = onExtraRequest;
+    this.#deletion = deletion;
+    this.#client = client;
+    this.#puts = new S3Puts(client, { bucket, endpoint });
+    this.#bucket = bucket;
+    this.#endpoint = endpoint;
+    // AWS wants the quotes. Ceph RGW compares without them; others take either, so there the first success decides.
+    this.#ifMatch = endpoint === undefined ? { form: 'quoted', settled: true } : { form: 'unquoted', settled: false };
+  }
+
+  async get(username: string, destination: string, { ifVersionNot }: GetOptions = {}): Promise<GetResult> {
+    const subject = this.#subject('get', username);
+    try {
+      const reply = await this.#client.send(
+        new GetObjectCommand({
+          Bucket: this.#bucket,
+          Key: keyOf(username),
+          ...(ifVersionNot === undefined ? {} : { IfNoneMatch: quoted(ifVersionNot) }),
+        }),
+      );
+      const described = describe(reply, subject);
+      if (described.kind === 'tombstone') {
+        (reply.Body as Readable).resume();
+        const { kind: _, ...tombstone } = described;
+        return { kind: 'absent', tombstone };
+      }
+      const { kind: _, ...stored } = described;
+      const file = createWriteStream(destination, { mode: 0o600 });
+      let unwritable: Error | undefined;
+      file.once('error', (error) => {
+        unwritable = error;
+      });
+      try {
+        await pipeline(reply.Body as Readable, file);
+      } catch (error) {
+        throw unwritable === undefined ? error : cacheFailure(dirname(destination), unwritable);
+      }
+      if (file.bytesWritten !== stored.sizeBytes) {
+        throw new JavumboError(
+          'unavailable',
+          `get ${subject.name}: ${file.bytesWritten} of ${stored.sizeBytes} bytes came`,
+          {
+            retryable: true,
+            username,
+          },
+        );
+      }
+      return { kind: 'found', ...stored };
+    } catch (error) {
+      if (statusOf(error) === 304) return { kind: 'not-modified', lastModified: lastModifiedOf(error) };
+      if ((error as Error).name === 'NoSuchKey') return { kind: 'absent' };
+      throw asReadFailure(error, subject);
+    }
+  }
+
+  async head(username: string): Promise<StoredDatabase | undefined> {
+    return databaseIn(await this.trace(username));
+  }
+
+  async trace(username: string): Promise<Trace> {
+    const subject = this.#subject('head', username);
+    try {
+      const reply = await this.#client.send(new HeadObjectCommand({ Bucket: this.#bucket, Key: keyOf(username) }));
+      return describe(reply, subject);
+    } catch (error) {
+      if (statusOf(error) === 404) return { kind: 'nothing' };
+      throw asReadFailure(error, subject);
+    }
+  }
+
+  async put(username: string, source: string, { condition, writes, digest }: PutOptions): Promise<PutOutcome> {
+    const metadata = { [WRITES_KEY]: encodeWrites(writes), ...(digest === undefined ? {} : { [DIGEST_KEY]: digest }) };
+    if (condition.kind === 'absent') return this.#puts.file(username, source, metadata, { IfNoneMatch: '*' });
+    return this.#compared(
+      username,
+      condition.version,
+      (ifMatch) => this.#puts.file(username, source, metadata, { IfMatch: ifMatch }),
+      async () => this.#onExtraRequest('put', (await stat(source)).size),
+    );
+  }
+
+  async delete(username: string, { ifVersion, writes = [] }: DeleteOptions = {}): Promise<DeleteOutcome> {
+    if (ifVersion === undefined) return this.#deleteOnce(username, {});
+    if ((await this.#deletion?.kind()) === 'tombstone') return this.#bury(username, ifVersion, writes, OPEN);
+    return this.#compared(
+      username,
+      ifVersion,
+      (ifMatch) => this.#deleteOnce(username, { IfMatch: ifMatch }),
+      async () => this.#onExtraRequest('delete', 0),
+    );
+  }
+
+  /**
+   * Marks a tombstone as about to be removed, and removes it (tombstone.ts). `absent`: there is none, or it is too young.
+   * `conflict`: somebody came first. For clean-up alone.
+   */
+  async removeTombstone(username: string, olderThan: number): Promise<DeleteOutcome> {
+    const seen = await this.trace(username);
+    if (seen.kind !== 'tombstone' || seen.lastModified > olderThan) return { kind: 'absent' };
+    const closed = await this.#bury(username, seen.version, seen.writes, CLOSING);
+    if (closed.kind !== 'deleted') return closed;
+    // The condition counts where the engine compares after all.
+    const current = await this.trace(username);
+    if (current.kind !== 'tombstone' || !current.closing) return { kind: 'conflict' };
+    return this.#deleteOnce(username, { IfMatch: inForm(this.#ifMatch.form, current.version) });
+  }
+
+  /** Puts a tombstone over exactly that version. */
+  async #bury(
+    username: string,
+    version: Version,
+    writes: readonly string[],
+    mark: typeof OPEN | typeof CLOSING,
+  ): Promise<DeleteOutcome> {
+    const bytes = Buffer.from((this.#deletion?.random ?? systemRandom).hex(TOMBSTONE_BYTES), 'hex');
+    const metadata = { [WRITES_KEY]: encodeWrites(writes), [DELETED_KEY]: mark };
+    if (mark === OPEN) this.#onExtraRequest('tombstone', bytes.length);
+    const { kind, ...more } = await this.#compared(
+      username,
+      version,
+      (ifMatch) => this.#puts.bytes(username, bytes, metadata, { IfMatch: ifMatch }),
+      async () => this.#onExtraRequest('put', bytes.length),
+    );
+    if (kind === 'unknown') return { kind, cause: (more as { cause: Error }).cause };
+    return { kind: kind === 'committed' ? 'deleted' : kind };
+  }
+
+  /**
+   * Sends a request that compares, in the form of `If-Match` that the engine understands, which its first success shows.
+   * A refusal by one that may not understand it is a conflict only if the version is no longer current.
+   */
+  async #compared<Outcome extends PutOutcome | DeleteOutcome>(
+    username: string,
+    version: Version,
+    send: (ifMatch: string) => Promise<Outcome>,
+    onSecond: () => Promise<void>,
+  ): Promise<Outcome | Unknown> {
+    const { form, settled } = this.#ifMatch;
+    const first = await send(inForm(form, version));
+    if (settled || first.kind === 'unknown') return first;
+    if (first.kind !== 'conflict') {
+      if (first.kind === 'committed') this.#ifMatch = { form, settled: true };
+      return first;
+    }
+    this.#onExtraRequest('head', 0);
+    let current: Trace;
+    try {
+      current = await this.trace(username);
+    } catch (error) {
+      // Refused, for its form or for another copy of it that landed.
+      return { kind: 'unknown', cause: error as Error };
+    }
+    if (current.kind === 'nothing' || current.version !== version) return first;
+    const other = otherForm(form);
+    await onSecond();
+    const second = await send(inForm(other, version));
+    if (second.kind === 'committed') this.#ifMatch = { form: other, settled: true };
+    return second;
+  }
+
+  async list(from?: string): Promise<ListPage> {
+    try {
+      const page = await this.#client.send(
+        new ListObjectsV2Command({
+          Bucket: this.#bucket,
+          Prefix: USER_DATABASES_PREFIX,
+          ...(from === undefined ? {} : { ContinuationToken: from }),
+        }),
+      );
+      // S3 names the bucket in every listing; a web page that answers 200 names nothing, and is no empty bucket.
+      if (page.Name === undefined) {
+        throw new JavumboError(
+          'unavailable',
+          `list bucket "${this.#bucket}": ${this.#endpoint ?? 'AWS'} does not answer as S3 does`,
+          {
+            try: 'another --endpoint-url',
+          },
+        );
+      }
+      const objects = (page.Contents ?? []).map((object) => ({ object, username: usernameOf(object.Key ?? '') }));
+      const named = objects.filter(({ username }) => username !== undefined);
+      const databases = named.flatMap(({ object, username }) =>
+        username === undefined || object.Size === TOMBSTONE_BYTES
+          ? []
+          : {
+              username,
+              version: unquoted(object.ETag ?? ''),
+              sizeBytes: object.Size ?? 0,
+              // Ceph lists milliseconds where every header has seconds; one database has one time.
+              lastModified: Math.floor((object.LastModified?.getTime() ?? 0) / 1000) * 1000,
+            },
+      );
+      const next = page.IsTruncated === true ? page.NextContinuationToken : undefined;
+      return { databases, foreignKeys: objects.length - named.length, next };
+    } catch (error) {
+      throw asReadFailure(error, this.#subject('list', undefined));
+    }
+  }
+
+  async #deleteOnce(username: string, condition: Pick<DeleteObjectCommandInput, 'IfMatch'>): Promise<DeleteOutcome> {
+    try {
+      await this.#client.send(new DeleteObjectCommand({ Bucket: this.#bucket, Key: keyOf(username), ...condition }));
+      return { kind: 'deleted' };
+    } catch (error) {
+      return whatBecameOfDelete(error, this.#subject('delete', username));
+    }
+  }
+
+  #subject(verb: string, username: string | undefined): S3Subject {
+    return s3Subject({ bucket: this.#bucket, endpoint: this.#endpoint }, verb, username);
+  }
+}

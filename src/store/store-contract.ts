@@ -1,0 +1,572 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { sentenceOf } from '../testing/sentence.ts';
+import type { DatabaseStore, PutOutcome, Version } from './database-store.ts';
+import { listPages } from './database-store.ts';
+import { writesOver } from './write-ids.ts';
+
+/** A store with nothing in it, made for one test. */
+export interface StoreUnderTest {
+  readonly store: DatabaseStore;
+  /** Another connection to the same databases, as another process would open it. */
+  otherHandle(): DatabaseStore;
+  /** Stores a small database for each user by a way that is cheaper than puts, where there is one. */
+  fill?(usernames: readonly string[]): Promise<void> | void;
+  cleanup(): Promise<void> | void;
+}
+
+/** Where engines may differ. The defaults are what S3 does. */
+export interface StoreTraits {
+  /** How a put over a version fails where nothing is stored. Ceph answers `If-Match` there as it does a mismatch. */
+  readonly overNothing?: 'deleted' | 'either';
+  /** True: the loser of a race may be told nothing, without retries above that settle it. Ceph answers some with 500. */
+  readonly racesMayEndUnknown?: boolean;
+  /** False: a delete may take no notice of `ifVersion`, as on Ceph. */
+  readonly comparesOnDelete?: boolean;
+  /** True: a put without a write id is a defect of the caller, since a lost reply could not be settled. */
+  readonly needsWriteIds?: boolean;
+  /** True: lists some thousands of databases too, where it is cheap to have them. */
+  readonly longLists?: boolean;
+}
+
+/** Runs the contract of store.ts against one implementation. The names of the functions below are its clauses. */
+export function describeDatabaseStore(
+  name: string,
+  makeStore: () => Promise<StoreUnderTest> | StoreUnderTest,
+  traits: StoreTraits = {},
+): void {
+  describe(name, () => {
+    let oath: Oath;
+
+    beforeEach(async () => {
+      oath = new Oath(await makeStore(), traits);
+    });
+
+    afterEach(() => oath.end());
+
+    for (const property of PROPERTIES) {
+      if (property === listsMoreDatabasesThanOnePageHolds && traits.longLists !== true) continue;
+      test(sentenceOf(property.name), () => property(oath));
+    }
+  });
+}
+
+const PROPERTIES = [
+  createsWhatDoesNotExist,
+  refusesToCreateWhatExists,
+  replacesExactlyTheVersionItNames,
+  rejectsAStaleVersion,
+  rejectsAStaleVersionFromAnotherHandle,
+  rejectsAVersionOfADeletedDatabase,
+  rejectsAVersionOfADatabaseThatNeverWas,
+  leavesOtherUsersAlone,
+  saysThatADatabaseIsAbsent,
+  deliversBytesAndWhatIsKnownOfThem,
+  replacesALongerFileAtTheDestination,
+  leavesTheDestinationAloneWhenNothingChanged,
+  leavesNoFileWhenNothingChangedOrNothingIsThere,
+  deliversWhatIsNewerThanTheNamedVersion,
+  headSaysWhatGetSays,
+  keepsThirtyTwoWriteIdsInTheirOrder,
+  keepsAnEmptyListOfWriteIds,
+  listsByTheBytesOfTheKeys,
+  listsNothingWhenNothingIsStored,
+  listsWhatHeadSays,
+  listsMoreDatabasesThanOnePageHolds,
+  deletes,
+  deletesTheVersionItNames,
+  keepsWhatAStaleDeleteNames,
+  deletesWhatIsNotThereWithoutComplaint,
+  createsAgainAfterADelete,
+  givesDifferentBytesDifferentVersions,
+  takesTheSameBytesTwice,
+  commitsOneOfTwentyParallelCreates,
+  commitsOneOfTwentyParallelPutsOnOneBase,
+  losesNoneOfManyUpdatesFromTwoHandles,
+  deliversOneVersionWholeWhileOthersWrite,
+  showsACommitToTheOtherHandleAtOnce,
+  carriesFiveMegabytesThereAndBack,
+  carriesAnEmptyFileThereAndBack,
+  takesEveryCharacterOfAUsername,
+] as const;
+
+async function createsWhatDoesNotExist(oath: Oath): Promise<void> {
+  const version = await oath.create('alice', 'one');
+  await oath.holds('alice', { version, content: 'one' });
+}
+
+async function refusesToCreateWhatExists(oath: Oath): Promise<void> {
+  const version = await oath.create('alice', 'one');
+  expect(await oath.put('alice', 'two', undefined)).toMatchObject({ kind: 'conflict', reason: 'changed' });
+  expect(await oath.put('alice', 'one', undefined)).toMatchObject({ kind: 'conflict', reason: 'changed' });
+  await oath.holds('alice', { version, content: 'one' });
+}
+
+async function replacesExactlyTheVersionItNames(oath: Oath): Promise<void> {
+  const one = await oath.create('alice', 'one');
+  const two = await oath.update('alice', 'two', one);
+  const three = await oath.update('alice', 'three', two);
+  await oath.holds('alice', { version: three, content: 'three' });
+}
+
+async function rejectsAStaleVersion(oath: Oath): Promise<void> {
+  const one = await oath.create('alice', 'one');
+  const two = await oath.update('alice', 'two', one);
+  expect(await oath.put('alice', 'three', one)).toMatchObject({ kind: 'conflict', reason: 'changed' });
+  await oath.holds('alice', { version: two, content: 'two' });
+}
+
+async function rejectsAStaleVersionFromAnotherHandle(oath: Oath): Promise<void> {
+  const one = await oath.create('alice', 'one');
+  const two = await oath.update('alice', 'two', one, oath.other);
+  expect(await oath.put('alice', 'three', one)).toMatchObject({ kind: 'conflict', reason: 'changed' });
+  expect(await oath.put('alice', 'three', one, oath.other)).toMatchObject({ kind: 'conflict', reason: 'changed' });
+  await oath.holds('alice', { version: two, content: 'two' });
+}
+
+async function rejectsAVersionOfADeletedDatabase(oath: Oath): Promise<void> {
+  const one = await oath.create('alice', 'one');
+  await oath.store.delete('alice');
+  expect(await oath.put('alice', 'two', one)).toMatchObject({
+    kind: 'conflict',
+    reason: expect.toBeOneOf(oath.overNothing),
+  });
+  expect(await oath.store.head('alice')).toBeUndefined();
+}
+
+async function rejectsAVersionOfADatabaseThatNeverWas(oath: Oath): Promise<void> {
+  const version = await oath.create('alice', 'one');
+  expect(await oath.put('bob', 'one', version)).toMatchObject({
+    kind: 'conflict',
+    reason: expect.toBeOneOf(oath.overNothing),
+  });
+  expect(await oath.store.head('bob')).toBeUndefined();
+}
+
+async function leavesOtherUsersAlone(oath: Oath): Promise<void> {
+  const alice = await oath.create('alice', 'of alice');
+  const bob = await oath.create('bob', 'of bob');
+  await oath.update('alice', 'of alice, later', alice);
+  await oath.holds('bob', { version: bob, content: 'of bob' });
+  await oath.store.delete('alice');
+  await oath.holds('bob', { version: bob, content: 'of bob' });
+}
+
+async function saysThatADatabaseIsAbsent(oath: Oath): Promise<void> {
+  const destination = oath.newPath();
+  expect(await oath.store.get('alice', destination)).toEqual({ kind: 'absent' });
+  expect(await oath.store.get('alice', destination, { ifVersionNot: 'whatever' })).toEqual({ kind: 'absent' });
+  expect(await oath.store.head('alice')).toBeUndefined();
+}
+
+async function deliversBytesAndWhatIsKnownOfThem(oath: Oath): Promise<void> {
+  const content = Buffer.from([0, 255, 10, 13, 0, 26, 128]);
+  const writes = [writeId(2), writeId(1), 'new'];
+  const outcome = await oath.put('alice', content, undefined, oath.store, writes);
+  if (outcome.kind !== 'committed') expect.fail(`the put ended as ${outcome.kind}`);
+  const destination = oath.newPath();
+  const found = await oath.store.get('alice', destination);
+  expect(found).toMatchObject({ kind: 'found', version: outcome.version, writes, sizeBytes: content.length });
+  expect(readFileSync(destination)).toEqual(content);
+  const { lastModified } = found as { lastModified: number };
+  expect(Number.isInteger(lastModified) && lastModified > 0).toBe(true);
+  if (outcome.lastModified !== undefined) expect(lastModified).toBe(outcome.lastModified);
+  expect(found).toMatchObject({ version: expect.stringMatching(/^[!#-~]+$/) });
+}
+
+async function replacesALongerFileAtTheDestination(oath: Oath): Promise<void> {
+  await oath.create('alice', 'one');
+  const destination = oath.file('a much longer file that was there before');
+  expect(await oath.store.get('alice', destination)).toMatchObject({ kind: 'found' });
+  expect(readFileSync(destination, 'utf8')).toBe('one');
+}
+
+async function leavesTheDestinationAloneWhenNothingChanged(oath: Oath): Promise<void> {
+  const version = await oath.create('alice', 'one');
+  const stored = await oath.store.head('alice');
+  const destination = oath.file('what was there');
+  const result = await oath.store.get('alice', destination, { ifVersionNot: version });
+  expect(result.kind).toBe('not-modified');
+  expect([undefined, stored?.lastModified]).toContain((result as { lastModified?: number }).lastModified);
+  expect(readFileSync(destination, 'utf8')).toBe('what was there');
+}
+
+async function leavesNoFileWhenNothingChangedOrNothingIsThere(oath: Oath): Promise<void> {
+  const version = await oath.create('alice', 'one');
+  const destination = oath.newPath();
+  await oath.store.get('alice', destination, { ifVersionNot: version });
+  await oath.store.get('bob', destination);
+  expect(() => readFileSync(destination)).toThrow('ENOENT');
+}
+
+async function deliversWhatIsNewerThanTheNamedVersion(oath: Oath): Promise<void> {
+  const one = await oath.create('alice', 'one');
+  const two = await oath.update('alice', 'two', one);
+  const destination = oath.newPath();
+  const found = await oath.store.get('alice', destination, { ifVersionNot: one });
+  expect(found).toMatchObject({ kind: 'found', version: two });
+  expect(readFileSync(destination, 'utf8')).toBe('two');
+}
+
+async function headSaysWhatGetSays(oath: Oath): Promise<void> {
+  const one = await oath.create('alice', 'one');
+  await oath.update('alice', 'two, which is longer', one);
+  const { kind, ...stored } = (await oath.store.get('alice', oath.newPath())) as { kind: string };
+  expect(kind).toBe('found');
+  expect(await oath.store.head('alice')).toEqual(stored);
+}
+
+async function keepsThirtyTwoWriteIdsInTheirOrder(oath: Oath): Promise<void> {
+  const writes = Array.from({ length: 32 }, (_, index) => writeId(1000 - index));
+  const outcome = await oath.put('alice', 'one', undefined, oath.store, writes);
+  expect(outcome.kind).toBe('committed');
+  expect((await oath.store.head('alice'))?.writes).toEqual(writes);
+  expect(await oath.other.get('alice', oath.newPath())).toMatchObject({ writes });
+}
+
+async function keepsAnEmptyListOfWriteIds(oath: Oath): Promise<void> {
+  const put = oath.put('alice', 'one', undefined, oath.store, []);
+  if (oath.traits.needsWriteIds === true) {
+    await expect(put).rejects.toMatchObject({ name: 'JavumboError', kind: 'internal' });
+    expect(await oath.store.head('alice')).toBeUndefined();
+    return;
+  }
+  expect((await put).kind).toBe('committed');
+  expect((await oath.store.head('alice'))?.writes).toEqual([]);
+  expect(await oath.store.get('alice', oath.newPath())).toMatchObject({ kind: 'found', writes: [] });
+}
+
+async function listsByTheBytesOfTheKeys(oath: Oath): Promise<void> {
+  // Keys end in `.anki2`, which counts: `a.` comes behind `a+` and `a-`, and before `a@`.
+  const inOrder = ['0', 'B', 'a+c', 'a-b', 'a', 'a.anki2', 'a.b', 'a0', 'a@x', 'aB', 'a_b', 'ab', 'b'];
+  for (const username of [...inOrder].reverse()) await oath.create(username, `of ${username}`);
+  expect(await oath.listed()).toEqual(inOrder);
+}
+
+async function listsNothingWhenNothingIsStored(oath: Oath): Promise<void> {
+  expect(await oath.store.list()).toEqual({ databases: [], foreignKeys: 0, next: undefined });
+}
+
+async function listsWhatHeadSays(oath: Oath): Promise<void> {
+  await oath.create('alice', 'one');
+  await oath.update('bob', 'two, which is longer', await oath.create('bob', 'one'));
+  const { databases } = await oath.store.list();
+  const heads = await Promise.all(
+    ['alice', 'bob'].map(async (username) => ({ username, ...(await oath.store.head(username)) })),
+  );
+  expect(databases).toEqual(heads.map(({ writes: _, ...listed }) => listed));
+}
+
+async function listsMoreDatabasesThanOnePageHolds(oath: Oath): Promise<void> {
+  const usernames = Array.from({ length: 2001 }, (_, index) => `user-${String(index).padStart(4, '0')}`);
+  await oath.fill([...usernames].reverse());
+  expect(await oath.listed()).toEqual(usernames);
+  expect(await oath.listed(oath.other)).toEqual(usernames);
+}
+
+async function deletes(oath: Oath): Promise<void> {
+  await oath.create('alice', 'one');
+  expect(await oath.store.delete('alice')).toEqual({ kind: 'deleted' });
+  expect(await oath.store.head('alice')).toBeUndefined();
+  expect(await oath.store.get('alice', oath.newPath())).toEqual({ kind: 'absent' });
+  expect(await oath.listed()).toEqual([]);
+  expect(await oath.other.head('alice')).toBeUndefined();
+}
+
+async function deletesTheVersionItNames(oath: Oath): Promise<void> {
+  const two = await oath.update('alice', 'two', await oath.create('alice', 'one'));
+  expect(await oath.store.delete('alice', { ifVersion: two })).toEqual({ kind: 'deleted' });
+  expect(await oath.store.head('alice')).toBeUndefined();
+}
+
+async function keepsWhatAStaleDeleteNames(oath: Oath): Promise<void> {
+  const one = await oath.create('alice', 'one');
+  const two = await oath.update('alice', 'two', one);
+  const { kind } = await oath.store.delete('alice', { ifVersion: one });
+  if (oath.traits.comparesOnDelete === false) {
+    expect(['deleted', 'conflict']).toContain(kind);
+    return;
+  }
+  expect(kind).toBe('conflict');
+  await oath.holds('alice', { version: two, content: 'two' });
+}
+
+async function deletesWhatIsNotThereWithoutComplaint(oath: Oath): Promise<void> {
+  expect(['absent', 'deleted']).toContain((await oath.store.delete('alice')).kind);
+  await oath.create('alice', 'one');
+  await oath.store.delete('alice');
+  expect(['absent', 'deleted']).toContain((await oath.store.delete('alice')).kind);
+}
+
+async function createsAgainAfterADelete(oath: Oath): Promise<void> {
+  await oath.create('alice', 'one');
+  await oath.store.delete('alice');
+  const version = await oath.create('alice', 'another');
+  await oath.holds('alice', { version, content: 'another' });
+}
+
+async function givesDifferentBytesDifferentVersions(oath: Oath): Promise<void> {
+  const versions = new Set<Version>();
+  let version = await oath.create('alice', 'content 0');
+  versions.add(version);
+  for (let index = 1; index < 10; index++) {
+    version = await oath.update('alice', `content ${index}`, version);
+    versions.add(version);
+  }
+  versions.add(await oath.create('bob', 'content of bob'));
+  expect(versions.size).toBe(11);
+}
+
+async function takesTheSameBytesTwice(oath: Oath): Promise<void> {
+  const first = await oath.put('alice', 'one', undefined, oath.store, [writeId(1), 'new']);
+  if (first.kind !== 'committed') expect.fail(`the create ended as ${first.kind}`);
+  const second = await oath.put('alice', 'one', first.version, oath.store, [writeId(2), writeId(1), 'new']);
+  if (second.kind !== 'committed') expect.fail(`the put of equal bytes ended as ${second.kind}`);
+  // Whether the two versions are equal is the store's affair; who wrote the current one is not.
+  expect(await oath.store.head('alice')).toMatchObject({
+    version: second.version,
+    writes: [writeId(2), writeId(1), 'new'],
+  });
+  const third = await oath.update('alice', 'three', second.version);
+  await oath.holds('alice', { version: third, content: 'three' });
+}
+
+async function commitsOneOfTwentyParallelCreates(oath: Oath): Promise<void> {
+  await commitsOneOfTwenty(oath, undefined);
+}
+
+async function commitsOneOfTwentyParallelPutsOnOneBase(oath: Oath): Promise<void> {
+  await commitsOneOfTwenty(oath, await oath.create('alice', 'base'));
+}
+
+async function commitsOneOfTwenty(oath: Oath, base: Version | undefined): Promise<void> {
+  const before = await oath.store.head('alice');
+  const outcomes = await Promise.all(
+    Array.from({ length: 20 }, (_, index) =>
+      oath.put(
+        'alice',
+        `by writer ${index}`,
+        base,
+        index % 2 === 0 ? oath.store : oath.other,
+        writesOver(before, writeId(index)),
+      ),
+    ),
+  );
+  const kinds = outcomes.map(({ kind }) => kind);
+  const stored = await oath.store.head('alice');
+  const winner = outcomes.findIndex((_, index) => stored?.writes[0] === writeId(index));
+  expect(stored?.writes).toEqual(writesOver(before, writeId(winner)));
+  await oath.holds('alice', { version: stored?.version ?? '', content: `by writer ${winner}` });
+  if (oath.traits.racesMayEndUnknown === true) {
+    // Nobody but the winner was told that it won, and nobody at all that it lost though it had won.
+    expect(kinds.flatMap((kind, index) => (kind === 'committed' && index !== winner ? index : []))).toEqual([]);
+    expect(kinds[winner]).not.toBe('conflict');
+  } else {
+    expect(outcomes[winner]).toMatchObject({ kind: 'committed', version: stored?.version });
+    expect(kinds.sort()).toEqual(['committed', ...Array(19).fill('conflict')]);
+  }
+}
+
+async function losesNoneOfManyUpdatesFromTwoHandles(oath: Oath): Promise<void> {
+  await oath.create('alice', '');
+  const append = async (store: DatabaseStore, letter: string): Promise<void> => {
+    for (;;) {
+      const path = oath.newPath();
+      const found = await store.get('alice', path);
+      if (found.kind !== 'found') expect.fail(`get ended as ${found.kind}`);
+      const id = oath.newWriteId();
+      const content = readFileSync(path, 'utf8') + letter;
+      const outcome = await oath.put('alice', content, found.version, store, writesOver(found, id));
+      if (outcome.kind === 'committed') return;
+      if (outcome.kind === 'unknown' && oath.traits.racesMayEndUnknown === true) {
+        if ((await store.head('alice'))?.writes.includes(id) === true) return;
+        continue;
+      }
+      expect(outcome).toMatchObject({ kind: 'conflict', reason: 'changed' });
+    }
+  };
+  const letters = [...'abcdefghij'];
+  await Promise.all(letters.map((letter, index) => append(index % 2 === 0 ? oath.store : oath.other, letter)));
+  const path = oath.newPath();
+  await oath.store.get('alice', path);
+  expect([...readFileSync(path, 'utf8')].sort()).toEqual(letters);
+}
+
+async function deliversOneVersionWholeWhileOthersWrite(oath: Oath): Promise<void> {
+  const contentOf = new Map<Version, string>();
+  const contents = [...'abcdefghijkl'].map((letter) => letter.repeat(300_000));
+  let version = await oath.create('alice', contents[0] ?? '');
+  contentOf.set(version, contents[0] ?? '');
+  let writing = true;
+  const read: { version: Version; content: string }[] = [];
+  const reader = async (store: DatabaseStore): Promise<void> => {
+    do {
+      const path = oath.newPath();
+      const found = await store.get('alice', path);
+      if (found.kind !== 'found') expect.fail(`get ended as ${found.kind}`);
+      read.push({ version: found.version, content: readFileSync(path, 'utf8') });
+    } while (writing);
+  };
+  const readers = [reader(oath.store), reader(oath.other), reader(oath.other)];
+  for (const content of contents.slice(1)) {
+    version = await oath.update('alice', content, version);
+    contentOf.set(version, content);
+  }
+  writing = false;
+  await Promise.all(readers);
+  // Compared by length and letter: a failure that prints 300,000 letters helps nobody.
+  const torn = read.filter(({ version, content }) => contentOf.get(version) !== content);
+  expect(torn.map(({ version, content }) => [version, content.length])).toEqual([]);
+  await oath.holds('alice', { version, content: contents.at(-1) ?? '' });
+}
+
+async function showsACommitToTheOtherHandleAtOnce(oath: Oath): Promise<void> {
+  expect(await oath.other.head('alice')).toBeUndefined();
+  let version = await oath.create('alice', 'content 0');
+  for (let index = 1; index <= 5; index++) {
+    const previous = version;
+    version = await oath.update('alice', `content ${index}`, version);
+    expect(await oath.other.head('alice')).toMatchObject({ version });
+    const path = oath.newPath();
+    expect(await oath.other.get('alice', path, { ifVersionNot: previous })).toMatchObject({ kind: 'found', version });
+    expect(readFileSync(path, 'utf8')).toBe(`content ${index}`);
+    expect(await oath.other.list()).toMatchObject({ databases: [{ username: 'alice', version }] });
+  }
+}
+
+async function carriesFiveMegabytesThereAndBack(oath: Oath): Promise<void> {
+  // Every 32-bit word differs, so that a lost, doubled or moved piece shows.
+  const content = Buffer.alloc(5 * 1024 * 1024);
+  for (let word = 0; word < content.length; word += 4) content.writeUInt32BE(word, word);
+  const created = await oath.put('alice', content, undefined);
+  expect(created.kind).toBe('committed');
+  const path = oath.newPath();
+  expect(await oath.other.get('alice', path)).toMatchObject({ kind: 'found', sizeBytes: content.length });
+  expect(readFileSync(path).equals(content)).toBe(true);
+}
+
+async function carriesAnEmptyFileThereAndBack(oath: Oath): Promise<void> {
+  const version = await oath.create('alice', '');
+  await oath.holds('alice', { version, content: '' });
+}
+
+async function takesEveryCharacterOfAUsername(oath: Oath): Promise<void> {
+  const characters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._@+-';
+  const usernames = [
+    characters,
+    'a'.repeat(128),
+    '0',
+    'alice@example.com',
+    'a+b',
+    'a..b',
+    'a.anki2',
+    'x-',
+    'a@+-._',
+    'CON',
+  ];
+  const versions = new Map<string, Version>();
+  for (const username of usernames) versions.set(username, await oath.create(username, `of ${username}`));
+  for (const [username, version] of versions) await oath.holds(username, { version, content: `of ${username}` });
+  expect((await oath.listed()).sort()).toEqual([...usernames].sort());
+  for (const username of usernames) await oath.store.delete(username);
+  expect(await oath.listed()).toEqual([]);
+}
+
+/** What the clauses are sworn on: the store, another handle, and files to put and to get. */
+class Oath {
+  readonly traits: StoreTraits;
+  readonly store: DatabaseStore;
+  readonly other: DatabaseStore;
+  readonly #subject: StoreUnderTest;
+  readonly #directory: string;
+  #files = 0;
+  #writes = 1_000_000;
+
+  constructor(subject: StoreUnderTest, traits: StoreTraits) {
+    this.#subject = subject;
+    this.traits = traits;
+    this.store = subject.store;
+    this.other = subject.otherHandle();
+    this.#directory = mkdtempSync(join(tmpdir(), 'javumbo-contract-'));
+  }
+
+  get overNothing(): string[] {
+    return this.traits.overNothing === 'either' ? ['deleted', 'changed'] : ['deleted'];
+  }
+
+  newPath(): string {
+    return join(this.#directory, `file-${this.#files++}`);
+  }
+
+  file(content: string | Uint8Array): string {
+    const path = this.newPath();
+    writeFileSync(path, content);
+    return path;
+  }
+
+  newWriteId(): string {
+    return writeId(this.#writes++);
+  }
+
+  /** Over `base`, or as a new database. */
+  put(
+    username: string,
+    content: string | Uint8Array,
+    base: Version | undefined,
+    store = this.store,
+    writes: readonly string[] = [writeId(this.#writes++), base ?? 'new'],
+  ): Promise<PutOutcome> {
+    const condition = base === undefined ? { kind: 'absent' as const } : { kind: 'version' as const, version: base };
+    return store.put(username, this.file(content), { condition, writes });
+  }
+
+  async create(username: string, content: string): Promise<Version> {
+    return committed(await this.put(username, content, undefined));
+  }
+
+  async update(username: string, content: string, base: Version, store = this.store): Promise<Version> {
+    return committed(await this.put(username, content, base, store));
+  }
+
+  /** Both handles agree on what is stored. */
+  async holds(username: string, expected: { readonly version: Version; readonly content: string }): Promise<void> {
+    for (const store of [this.store, this.other]) {
+      const path = this.newPath();
+      const sizeBytes = Buffer.byteLength(expected.content);
+      const found = await store.get(username, path);
+      expect(found).toMatchObject({ kind: 'found', version: expected.version, sizeBytes });
+      expect(readFileSync(path, 'utf8') === expected.content, 'the stored bytes').toBe(true);
+      expect(await store.head(username)).toMatchObject({ version: expected.version, sizeBytes });
+    }
+  }
+
+  async fill(usernames: readonly string[]): Promise<void> {
+    if (this.#subject.fill !== undefined) return this.#subject.fill(usernames);
+    const source = this.file('one of many');
+    for (const username of usernames) {
+      await this.store.put(username, source, { condition: { kind: 'absent' }, writes: [writeId(this.#writes++)] });
+    }
+  }
+
+  async listed(store = this.store): Promise<string[]> {
+    const usernames: string[] = [];
+    for await (const page of listPages(store)) usernames.push(...page.databases.map(({ username }) => username));
+    return usernames;
+  }
+
+  async end(): Promise<void> {
+    rmSync(this.#directory, { recursive: true, force: true });
+    await this.#subject.cleanup();
+  }
+}
+
+function committed(outcome: PutOutcome): Version {
+  if (outcome.kind !== 'committed') expect.fail(`the put ended as ${JSON.stringify(outcome)}`);
+  return outcome.version;
+}
+
+function writeId(number: number): string {
+  return number.toString(16).padStart(32, '0');
+}

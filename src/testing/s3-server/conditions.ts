@@ -1,0 +1,62 @@
+import { s3Error } from './error.ts';
+
+/** Which spelling of an ETag a conditional write must use: S3 takes both; some engines compare the bytes they are given. */
+export type IfMatchForm = 'any' | 'quoted' | 'unquoted';
+
+/** The conditions of one request, as sent. */
+export interface Conditions {
+  readonly ifMatch: string | undefined;
+  readonly ifNoneMatch: string | undefined;
+}
+
+/** How an engine judges the conditions of a write. */
+export interface ConditionRules {
+  readonly ifMatchForm: IfMatchForm;
+  /** The answer to `If-Match` where there is nothing to match: 404 on S3, 412 on Ceph. */
+  readonly ifMatchMissing: 404 | 412;
+}
+
+/**
+ * Refuses a write whose conditions do not hold for what is stored now. `current` is undefined where the key is missing
+ * or its newest version is a delete marker: S3 looks at the current version only.
+ */
+export function checkWriteConditions(
+  current: { readonly etag: string } | undefined,
+  { ifMatch, ifNoneMatch }: Conditions,
+  rules: ConditionRules,
+): void {
+  if (ifMatch !== undefined && ifNoneMatch !== undefined) {
+    throw s3Error('NotImplemented', 'If-Match and If-None-Match cannot be combined');
+  }
+  if (ifNoneMatch !== undefined) {
+    if (ifNoneMatch !== '*') throw s3Error('NotImplemented', 'If-None-Match takes only * on a write');
+    if (current !== undefined) throw preconditionFailed('If-None-Match');
+  }
+  if (ifMatch !== undefined) {
+    if (current === undefined) {
+      if (rules.ifMatchMissing === 412) throw preconditionFailed('If-Match');
+      throw s3Error('NoSuchKey', 'The specified key does not exist.');
+    }
+    if (!matches(ifMatch, current.etag, rules.ifMatchForm)) throw preconditionFailed('If-Match');
+  }
+}
+
+/**
+ * Judges the conditions of a GET or HEAD: `not-modified` means 304. Both spellings of the ETag count here on every
+ * engine; only conditional writes are picky.
+ */
+export function checkReadConditions(etag: string, { ifMatch, ifNoneMatch }: Conditions): 'send' | 'not-modified' {
+  if (ifMatch !== undefined && !matches(ifMatch, etag, 'any')) throw preconditionFailed('If-Match');
+  return ifNoneMatch !== undefined && matches(ifNoneMatch, etag, 'any') ? 'not-modified' : 'send';
+}
+
+function matches(condition: string, etag: string, form: IfMatchForm): boolean {
+  if (condition === '*') return true;
+  const quoted = form !== 'unquoted' && condition === `"${etag}"`;
+  const unquoted = form !== 'quoted' && condition === etag;
+  return quoted || unquoted;
+}
+
+function preconditionFailed(header: string) {
+  return s3Error('PreconditionFailed', `At least one of the pre-conditions you specified did not hold: ${header}`);
+}

@@ -1,0 +1,56 @@
+import type { ReceivedBody } from './body.ts';
+import type { ConditionRules } from './conditions.ts';
+import type { S3Error, S3ErrorCode } from './error.ts';
+import type { MultipartUploads } from './multipart.ts';
+import type { Buckets } from './objects.ts';
+import type { S3Request } from './request.ts';
+import { textElement } from './xml.ts';
+
+/** What operations work on, and the ways of the engine that is imitated. */
+export interface S3State {
+  readonly buckets: Buckets;
+  readonly uploads: MultipartUploads;
+  readonly rules: ConditionRules;
+  readonly region: string;
+  /** See `S3ServerOptions.refuseDelete`. */
+  readonly refuseDelete: (key: string) => S3ErrorCode | undefined;
+}
+
+/** One request with its body, ready to be carried out. */
+export interface S3Call {
+  readonly state: S3State;
+  readonly request: S3Request;
+  readonly body: ReceivedBody;
+  /** The conditions of this write are not judged. */
+  readonly ignoreConditions: boolean;
+}
+
+/** An answer. A HEAD carries the headers of a body that is not sent. */
+export interface S3Reply {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Buffer;
+}
+
+const NO_BODY = Buffer.alloc(0);
+
+/** An answer without a body. */
+export function emptyReply(status: number, headers: Readonly<Record<string, string>> = {}): S3Reply {
+  return { status, headers, body: NO_BODY };
+}
+
+/** An answer that is a document. */
+export function xmlReply(document: string, headers: Readonly<Record<string, string>> = {}): S3Reply {
+  return { status: 200, headers: { 'content-type': 'application/xml', ...headers }, body: Buffer.from(document) };
+}
+
+/** The answer that reports an error. */
+export function errorReply(error: S3Error, request: S3Request, requestId: string): S3Reply {
+  const document = `<?xml version="1.0" encoding="UTF-8"?>\n<Error>${[
+    textElement('Code', error.code),
+    textElement('Message', error.message),
+    textElement('Resource', `/${request.bucket}${request.key === '' ? '' : `/${request.key}`}`),
+    textElement('RequestId', requestId),
+  ].join('')}</Error>`;
+  return { ...xmlReply(document, error.headers), status: error.status };
+}

@@ -1,0 +1,190 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Conditions } from './conditions.ts';
+import { s3Error } from './error.ts';
+
+/** Every operation that the server serves, and `Unsupported` for all others, which it answers with 501. */
+export const S3_OPERATIONS = [
+  'AbortMultipartUpload',
+  'CompleteMultipartUpload',
+  'CreateBucket',
+  'CreateMultipartUpload',
+  'DeleteBucket',
+  'DeleteObject',
+  'DeleteObjects',
+  'GetBucketLocation',
+  'GetBucketVersioning',
+  'GetObject',
+  'HeadBucket',
+  'HeadObject',
+  'ListBuckets',
+  'ListObjectVersions',
+  'ListObjectsV2',
+  'PutBucketVersioning',
+  'PutObject',
+  'UploadPart',
+  'Unsupported',
+] as const;
+
+/** The name of an operation, as the SDK names its commands. */
+export type S3Operation = (typeof S3_OPERATIONS)[number];
+
+/** A request understood: which operation on what. */
+export interface S3Request {
+  readonly operation: S3Operation;
+  /** Empty for ListBuckets. */
+  readonly bucket: string;
+  /** Empty for an operation on a bucket. */
+  readonly key: string;
+  readonly query: URLSearchParams;
+  readonly headers: IncomingHttpHeaders;
+  readonly conditions: Conditions;
+}
+
+/** Query parameters that make a request something else than the plain operation on its bucket or key. */
+const SUBRESOURCES = [
+  'accelerate',
+  'acl',
+  'analytics',
+  'attributes',
+  'cors',
+  'encryption',
+  'intelligent-tiering',
+  'inventory',
+  'legal-hold',
+  'lifecycle',
+  'logging',
+  'metrics',
+  'notification',
+  'object-lock',
+  'ownershipControls',
+  'policy',
+  'policyStatus',
+  'publicAccessBlock',
+  'replication',
+  'requestPayment',
+  'restore',
+  'retention',
+  'select',
+  'tagging',
+  'torrent',
+  'website',
+];
+
+/** Reads the request line and headers, path style: `/bucket/key`. Never throws; what it cannot read is `Unsupported`. */
+export function parseRequest(method: string, url: string, headers: IncomingHttpHeaders): S3Request {
+  // Not `new URL`, which would resolve `..` and fold slashes: on S3 those are ordinary characters of a key.
+  const [path = '', search = ''] = splitOnce(url, '?');
+  const [bucket = '', key = ''] = splitOnce(path.replace(/^\//, ''), '/');
+  const query = new URLSearchParams(search);
+  const conditions = { ifMatch: header(headers, 'if-match'), ifNoneMatch: header(headers, 'if-none-match') };
+  try {
+    const decoded = { bucket: decodeURIComponent(bucket), key: decodeURIComponent(key) };
+    const operation = operationOf(method, decoded.bucket, decoded.key, query, headers);
+    return { operation, ...decoded, query, headers, conditions };
+  } catch {
+    return { operation: 'Unsupported', bucket, key, query, headers, conditions };
+  }
+}
+
+function operationOf(
+  method: string,
+  bucket: string,
+  key: string,
+  query: URLSearchParams,
+  headers: IncomingHttpHeaders,
+): S3Operation {
+  if (SUBRESOURCES.some((name) => query.has(name))) return 'Unsupported';
+  if (bucket === '') return method === 'GET' ? 'ListBuckets' : 'Unsupported';
+  return key === '' ? bucketOperation(method, query) : objectOperation(method, query, headers);
+}
+
+function bucketOperation(method: string, query: URLSearchParams): S3Operation {
+  switch (method) {
+    case 'PUT':
+      return query.has('versioning') ? 'PutBucketVersioning' : 'CreateBucket';
+    case 'HEAD':
+      return 'HeadBucket';
+    case 'DELETE':
+      return 'DeleteBucket';
+    case 'POST':
+      return query.has('delete') ? 'DeleteObjects' : 'Unsupported';
+    case 'GET':
+      if (query.has('versioning')) return 'GetBucketVersioning';
+      if (query.has('location')) return 'GetBucketLocation';
+      if (query.has('versions')) return 'ListObjectVersions';
+      return query.get('list-type') === '2' ? 'ListObjectsV2' : 'Unsupported';
+    default:
+      return 'Unsupported';
+  }
+}
+
+function objectOperation(method: string, query: URLSearchParams, headers: IncomingHttpHeaders): S3Operation {
+  const upload = query.has('uploadId');
+  switch (method) {
+    case 'PUT':
+      if (headers['x-amz-copy-source'] !== undefined) return 'Unsupported';
+      return upload ? 'UploadPart' : 'PutObject';
+    case 'GET':
+      return upload || query.has('partNumber') ? 'Unsupported' : 'GetObject';
+    case 'HEAD':
+      return query.has('partNumber') ? 'Unsupported' : 'HeadObject';
+    case 'DELETE':
+      return upload ? 'AbortMultipartUpload' : 'DeleteObject';
+    case 'POST':
+      if (query.has('uploads')) return 'CreateMultipartUpload';
+      return upload ? 'CompleteMultipartUpload' : 'Unsupported';
+    default:
+      return 'Unsupported';
+  }
+}
+
+/** One header as text, or `undefined`. */
+export function header(headers: IncomingHttpHeaders, name: string): string | undefined {
+  const value = headers[name];
+  return Array.isArray(value) ? value.join(', ') : value;
+}
+
+/** The access key that signed a request, by header or presigned query; `undefined` if it is unsigned. */
+export function signingKey(request: S3Request): string | undefined {
+  const authorization = header(request.headers, 'authorization') ?? '';
+  const credential = /Credential=([^,\s]+)/.exec(authorization)?.[1] ?? request.query.get('X-Amz-Credential');
+  return credential?.split('/')[0];
+}
+
+/** The user metadata of a PUT. Throws MetadataTooLarge beyond S3's 2 KB of names and values together. */
+export function userMetadata(headers: IncomingHttpHeaders): Record<string, string> {
+  const prefix = 'x-amz-meta-';
+  const metadata: Record<string, string> = {};
+  let bytes = 0;
+  for (const name of Object.keys(headers).filter((each) => each.startsWith(prefix))) {
+    const value = header(headers, name) ?? '';
+    metadata[name.slice(prefix.length)] = value;
+    bytes += Buffer.byteLength(name.slice(prefix.length)) + Buffer.byteLength(value);
+  }
+  if (bytes > 2048) {
+    throw s3Error('MetadataTooLarge', 'Your metadata headers exceed the maximum allowed metadata size');
+  }
+  return metadata;
+}
+
+/**
+ * The bytes that a Range header asks for, `end` excluded; `undefined` for the whole object. Ranges that S3 does not
+ * understand are ignored, as HTTP says; one that begins behind the end throws InvalidRange.
+ */
+export function parseRange(range: string | undefined, size: number): { start: number; end: number } | undefined {
+  const match = /^bytes=(\d*)-(\d*)$/.exec(range ?? '');
+  if (match === null || (match[1] === '' && match[2] === '')) return undefined;
+  const [, first = '', last = ''] = match;
+  if (first !== '' && last !== '' && Number(last) < Number(first)) return undefined;
+  const start = first === '' ? Math.max(0, size - Number(last)) : Number(first);
+  const end = first === '' || last === '' ? size : Math.min(size, Number(last) + 1);
+  if (start >= size) {
+    throw s3Error('InvalidRange', 'The requested range is not satisfiable', { 'content-range': `bytes */${size}` });
+  }
+  return { start, end };
+}
+
+function splitOnce(text: string, separator: string): [string, string] {
+  const index = text.indexOf(separator);
+  return index < 0 ? [text, ''] : [text.slice(0, index), text.slice(index + separator.length)];
+}
