@@ -6,7 +6,7 @@ import { basicNoteType, defaultConf, defaultDeckOptions, normalDeck } from './de
 import { SCHEMA_SQL, SCHEMA_VERSION } from './schema.ts';
 
 /** The two things that a collection takes from the world. */
-export interface Sources {
+export interface ClockAndRandom {
   readonly clock: Clock;
   readonly random: Random;
 }
@@ -19,7 +19,7 @@ function dayStart(seconds: number): number {
   return Math.floor((seconds - ROLLOVER_SECONDS) / DAY_SECONDS) * DAY_SECONDS + ROLLOVER_SECONDS;
 }
 
-function insertCollectionRow(database: SqlDatabase, { clock, random }: Sources): void {
+function insertCollectionRow(database: SqlDatabase, { clock, random }: ClockAndRandom): void {
   const now = Math.floor(clock.now());
   const seconds = Math.floor(now / 1000);
   database
@@ -45,7 +45,7 @@ function insertCollectionRow(database: SqlDatabase, { clock, random }: Sources):
  *
  * @throws JavumboError `conflict` where the database has tables already; SQLite's own errors pass through.
  */
-export function createCollection(database: SqlDatabase, sources: Sources): void {
+export function createCollection(database: SqlDatabase, sources: ClockAndRandom): void {
   if (database.prepare('SELECT 1 FROM sqlite_master LIMIT 1').get() !== undefined) {
     throw new JavumboError('conflict', 'the database is not empty, so no collection can be made in it');
   }

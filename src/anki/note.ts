@@ -1,7 +1,7 @@
 import { JavumboError } from '../core/failure.ts';
 import type { SqlDatabase } from '../sqlite/sql-database.ts';
 import { clozeNumbers } from './cloze.ts';
-import type { Sources } from './collection.ts';
+import type { ClockAndRandom } from './collection.ts';
 import { type ChosenDeck, deckNamed, defaultDeckFor, normalDeckOr } from './decks.ts';
 import { normalDeck } from './defaults.ts';
 import { createGuid } from './guid.ts';
@@ -125,7 +125,7 @@ function noteIdFor(database: SqlDatabase, wanted: number | undefined, now: numbe
   return wanted;
 }
 
-function guidFor(database: SqlDatabase, wanted: string | undefined, { random }: Sources): string {
+function guidFor(database: SqlDatabase, wanted: string | undefined, { random }: ClockAndRandom): string {
   const find = database.prepare('SELECT 1 FROM notes WHERE guid = ?');
   if (wanted !== undefined) {
     if (find.get(wanted) !== undefined) throw new JavumboError('conflict', `a note with guid ${wanted} exists already`);
@@ -186,7 +186,7 @@ function updateCollection(database: SqlDatabase, settings: Record<string, number
  * none, or a database that is no collection of schema 11; `conflict`: the given note id or guid is taken; `corrupt`: the
  * collection's own JSON is broken. SQLite's own errors pass through.
  */
-export function addNote(database: SqlDatabase, note: NewNote, sources: Sources): AddedNote {
+export function addNote(database: SqlDatabase, note: NewNote, sources: ClockAndRandom): AddedNote {
   const collection = readCollection(database);
   const { conf, decks } = collection;
   const now = Math.floor(sources.clock.now());

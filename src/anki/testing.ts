@@ -1,6 +1,6 @@
 import Database from 'better-sqlite3';
 import { seededRandom } from '../core/random.ts';
-import { createCollection, type Sources } from './collection.ts';
+import { type ClockAndRandom, createCollection } from './collection.ts';
 
 /** Only for tests: they alone may load better-sqlite3 from this folder. */
 
@@ -10,7 +10,7 @@ export type Json = Record<string, unknown>;
 export const CREATED_AT = Date.parse('2026-03-04T05:06:07.089Z');
 
 /** A clock that stands still and the same chance for the same seed. */
-export function sourcesAt(now: number, seed = 1): Sources {
+export function sourcesAt(now: number, seed = 1): ClockAndRandom {
   return { clock: { now: () => now, monotonic: () => 0, sleep: async () => undefined }, random: seededRandom(seed) };
 }
 

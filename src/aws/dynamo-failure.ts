@@ -1,5 +1,5 @@
 import { JavumboError } from '../core/failure.ts';
-import { asAwsFailure, certainlyRefused, nameOf } from './errors.ts';
+import { asAwsFailure, certainlyRefused, errorNameOf } from './errors.ts';
 
 /** What a request to DynamoDB was about, for its error message. */
 export interface DynamoSubject {
@@ -14,7 +14,7 @@ export interface DynamoSubject {
 
 /** A conditional write whose condition did not hold: it certainly changed nothing. */
 export function isConditionFailed(error: unknown): boolean {
-  return nameOf(error) === 'ConditionalCheckFailedException';
+  return errorNameOf(error) === 'ConditionalCheckFailedException';
 }
 
 // Status 400, and still worth another try: somebody else's request was in the way, or there were too many of them.
@@ -28,7 +28,7 @@ const PASSING = new Set([
  * What became of a conditional write that failed otherwise: `unknown` when it may have arrived (a 5xx, a broken
  * connection, silence). Throws `unavailable` when it certainly changed nothing.
  */
-export function whatBecameOfWrite(
+export function writeOutcomeOf(
   error: unknown,
   subject: DynamoSubject,
 ): { readonly kind: 'unknown'; readonly cause: Error } {
@@ -49,7 +49,7 @@ export function asDynamoFailure(error: unknown, subject: DynamoSubject): Javumbo
       sent: true,
       cause: error,
     });
-  const name = nameOf(error);
+  const name = errorNameOf(error);
   if (name === 'ResourceNotFoundException') {
     return fail(
       `there is no table "${table}" at ${where}`,

@@ -37,7 +37,7 @@ function neverLeft(error: unknown): boolean {
   if (error instanceof AggregateError) return error.errors.length > 0 && error.errors.every(neverLeft);
   const syscall = (error as { syscall?: unknown } | null)?.syscall;
   if (NOT_CONNECTED.has(codeOf(error) ?? '') && (syscall === 'connect' || syscall === 'getaddrinfo')) return true;
-  return nameOf(error) === 'TimeoutError' && messageOf(error).includes('did not establish a connection');
+  return errorNameOf(error) === 'TimeoutError' && messageOf(error).includes('did not establish a connection');
 }
 
 /** The TLS handshake failed: nothing of the request was sent, and nothing will be until somebody mends it. */
@@ -64,16 +64,18 @@ const REFUSED = new Set([
 
 /** The clocks are too far apart. The SDK has corrected its own by the reply, so that the same request can succeed. */
 function clockWasOff(error: unknown): boolean {
-  if (nameOf(error) === 'RequestTimeTooSkewed') return true;
-  return nameOf(error) === 'InvalidSignatureException' && /signature (expired|not yet current)/i.test(messageOf(error));
+  if (errorNameOf(error) === 'RequestTimeTooSkewed') return true;
+  return (
+    errorNameOf(error) === 'InvalidSignatureException' && /signature (expired|not yet current)/i.test(messageOf(error))
+  );
 }
 
 function throttled(error: unknown): boolean {
-  return THROTTLED.has(nameOf(error)) || statusOf(error) === 429;
+  return THROTTLED.has(errorNameOf(error)) || statusOf(error) === 429;
 }
 
 /** The error's name, which is the code that the service gave it. */
-export function nameOf(error: unknown): string {
+export function errorNameOf(error: unknown): string {
   return error instanceof Error ? error.name : '';
 }
 
@@ -87,12 +89,14 @@ export function certainlyRefused(error: unknown): boolean {
 }
 
 function noCredentials(error: unknown): boolean {
-  return nameOf(error) === 'CredentialsProviderError' || nameOf(error) === 'TokenProviderError';
+  return errorNameOf(error) === 'CredentialsProviderError' || errorNameOf(error) === 'TokenProviderError';
 }
 
 /** What the reply says of itself: its error's name, or for a web page, which has none, its status. */
 function detailOf(error: unknown): string {
-  const name = /^Unknown/.test(nameOf(error)) ? String(statusOf(error) ?? 'nothing that can be read') : nameOf(error);
+  const name = /^Unknown/.test(errorNameOf(error))
+    ? String(statusOf(error) ?? 'nothing that can be read')
+    : errorNameOf(error);
   return /^Unknown/.test(messageOf(error)) ? name : `${name}: ${messageOf(error)}`;
 }
 
@@ -102,9 +106,9 @@ function detailOf(error: unknown): string {
  */
 export function isAccessDenied(error: unknown): boolean {
   const cause = error instanceof JavumboError ? error.cause : error;
-  if (nameOf(cause).startsWith('AccessDenied')) return true;
+  if (errorNameOf(cause).startsWith('AccessDenied')) return true;
   // The reply to a HEAD has no body that could say more than its status.
-  return statusOf(cause) === 403 && /^(Forbidden|Unknown|403)/.test(nameOf(cause));
+  return statusOf(cause) === 403 && /^(Forbidden|Unknown|403)/.test(errorNameOf(cause));
 }
 
 /** What a request was about, for its error message. */
@@ -125,7 +129,7 @@ export interface AwsRequest {
 export function asAwsFailure(error: unknown, { what, where, username, rights }: AwsRequest): JavumboError {
   if (error instanceof JavumboError) return error;
   const status = statusOf(error);
-  const name = nameOf(error);
+  const name = errorNameOf(error);
   const fail = (message: string, hint: string | undefined, retryable = false): JavumboError =>
     new JavumboError('unavailable', `${what}: ${message}`, {
       try: hint,

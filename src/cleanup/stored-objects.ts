@@ -77,14 +77,14 @@ export function stillThere(listed: readonly ObjectVersion[], now: readonly Objec
 
 /** Why an object is still there, under the name that it has in a plan. */
 export function failedObject({ object, reason }: DeleteFailure): FailedDeletion {
-  return { name: nameOf(object), reason };
+  return { name: objectNameOf(object), reason };
 }
 
-function nameOf({ kind, key, versionId }: ObjectVersion): string {
+function objectNameOf({ kind, key, versionId }: ObjectVersion): string {
   return kind === 'object' || versionId === undefined ? key : `${key}?versionId=${versionId}`;
 }
 
 export function plannedObject(object: ObjectVersion, now: number): PlannedDeletion {
   const { kind, sizeBytes, lastModified } = object;
-  return { kind, name: nameOf(object), sizeBytes, ageSeconds: ageSecondsOf(lastModified, now) };
+  return { kind, name: objectNameOf(object), sizeBytes, ageSeconds: ageSecondsOf(lastModified, now) };
 }

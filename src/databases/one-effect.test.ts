@@ -210,7 +210,7 @@ describe('an entry that another process takes away while it is made', () => {
       },
       ends: [{ x: 1 }],
     },
-    { name: 'a revalidation', run: (databases) => databases.makeCurrent('alice'), ends: undefined },
+    { name: 'a revalidation', run: (databases) => databases.revalidate('alice'), ends: undefined },
     {
       name: 'a pull',
       run: (databases) => databases.withFile('alice', async (path) => readFileSync(path).length),

@@ -56,7 +56,7 @@ export class UserDatabases {
   }
 
   /** Asks the store whether the cached version is current, and fetches the one that is. Without a cache: nothing to do. */
-  makeCurrent(username: string): Promise<void> {
+  revalidate(username: string): Promise<void> {
     return this.#loader.revalidate(parseUsername(username));
   }
 

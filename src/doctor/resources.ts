@@ -1,4 +1,4 @@
-import type { Resource, Setting } from '../provisioning/provision.ts';
+import type { Resource, ResourceSetting } from '../provisioning/provision.ts';
 import { examined, type Finding, ok, unsafe, warning } from './finding.ts';
 
 /** Where a resource is, and how it is called in findings. */
@@ -33,7 +33,7 @@ export async function examineResource({ id, resource, onAws }: ExaminedResource)
   });
 }
 
-function examineSetting(of: string, { name, read }: Setting, onAws: boolean): Promise<Finding[]> {
+function examineSetting(of: string, { name, read }: ResourceSetting, onAws: boolean): Promise<Finding[]> {
   const { id: short, missed } = SETTINGS[name] ?? { id: name.replaceAll(' ', '-'), missed: 'Day 1 has it' };
   const id = `${of}.${short}`;
   return examined(id, async () => {

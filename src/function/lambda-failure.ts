@@ -1,4 +1,4 @@
-import { asAwsFailure, certainlyRefused, nameOf } from '../aws/errors.ts';
+import { asAwsFailure, certainlyRefused, errorNameOf } from '../aws/errors.ts';
 import { JavumboError, messageOf } from '../core/failure.ts';
 
 /** What a request to Lambda was about, for its error message. */
@@ -47,7 +47,7 @@ const MAY_HAVE_RUN = new Set(['EFSIOException']);
  * when it certainly did not, `not-found`, `usage` for a payload that Lambda does not take.
  */
 export function asCallFailure(error: unknown, subject: LambdaSubject): JavumboError {
-  const name = nameOf(error);
+  const name = errorNameOf(error);
   const started = MAY_HAVE_RUN.has(name) || !(NOT_STARTED.has(name) || NOT_READY.has(name) || certainlyRefused(error));
   return started ? doubt(error, subject) : asLambdaFailure(error, subject);
 }
@@ -64,7 +64,7 @@ export function doubt(error: unknown, { what, endpoint }: LambdaSubject): Javumb
 /** The failure of a request that changed nothing, or reads. `retryable` where sending it again can help. */
 export function asLambdaFailure(error: unknown, { what, name, action, endpoint }: LambdaSubject): JavumboError {
   const where = endpoint ?? 'AWS';
-  const code = nameOf(error);
+  const code = errorNameOf(error);
   if (code === 'ResourceNotFoundException') {
     return new JavumboError('not-found', `there is no function "${name}" at ${where}`, {
       try: 'another name with --function, another --region, or Terraform, which makes it',

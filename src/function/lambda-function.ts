@@ -5,7 +5,7 @@ import {
   type LambdaClient,
   UpdateFunctionCodeCommand,
 } from '@aws-sdk/client-lambda';
-import { certainlyRefused, nameOf } from '../aws/errors.ts';
+import { certainlyRefused, errorNameOf } from '../aws/errors.ts';
 import { JavumboError } from '../core/failure.ts';
 import { asCallFailure, asLambdaFailure, doubt, type LambdaSubject } from './lambda-failure.ts';
 import { lambdaFault, lambdaUsage } from './lambda-reply.ts';
@@ -118,7 +118,7 @@ export class LambdaFunction implements RemoteFunction {
         }),
       );
     } catch (error) {
-      const code = nameOf(error);
+      const code = errorNameOf(error);
       if (code === 'PreconditionFailedException') {
         throw new JavumboError('conflict', `somebody else changed function "${name}" meanwhile`, {
           try: 'javumbo function describe, and the same command again',

@@ -29,15 +29,15 @@ export function describeRemoteFunction(
   make: (conditions: FunctionConditions) => Promise<RemoteFunctionUnderTest> | RemoteFunctionUnderTest,
 ): void {
   describe(name, () => {
-    let oath: Oath;
+    let contract: Contract;
 
     beforeEach(() => {
-      oath = new Oath(make);
+      contract = new Contract(make);
     });
 
-    afterEach(() => oath.end());
+    afterEach(() => contract.end());
 
-    for (const property of PROPERTIES) test(sentenceOf(property.name), () => property(oath));
+    for (const property of PROPERTIES) test(sentenceOf(property.name), () => property(contract));
   });
 }
 
@@ -65,7 +65,7 @@ const PROPERTIES = [
   endsWhatIsUnderWayWhenItIsClosed,
 ] as const;
 
-class Oath {
+class Contract {
   readonly #make: Parameters<typeof describeRemoteFunction>[1];
   readonly #opened: RemoteFunctionUnderTest[] = [];
 
@@ -100,67 +100,67 @@ function identifyTogether(made: RemoteFunctionUnderTest, count: number, holdMs: 
   return Promise.all(Array.from({ length: count }, () => identify(made, holdMs)));
 }
 
-async function returnsWhatTheFunctionReturnedAsText(oath: Oath): Promise<void> {
-  const made = await oath.open();
+async function returnsWhatTheFunctionReturnedAsText(contract: Contract): Promise<void> {
+  const made = await contract.open();
   expect(await identify(made)).toMatchObject({ calls: 1, together: 1 });
   expect(await invoke(made, 'nothing')).toMatchObject({ payload: 'null' });
 }
 
-async function saysForHowLongAndWithHowMuchMemoryItRan(oath: Oath): Promise<void> {
-  const { billedMs, memoryMb } = await invoke(await oath.open(), 'identify');
+async function saysForHowLongAndWithHowMuchMemoryItRan(contract: Contract): Promise<void> {
+  const { billedMs, memoryMb } = await invoke(await contract.open(), 'identify');
   expect({ isBilled: (billedMs ?? 0) > 0, memoryMb }).toEqual({ isBilled: true, memoryMb: 512 });
 }
 
-async function describesItselfByItsName(oath: Oath): Promise<void> {
-  const { function: called } = await oath.open();
+async function describesItselfByItsName(contract: Contract): Promise<void> {
+  const { function: called } = await contract.open();
   expect(await called.describe()).toMatchObject({ name: called.name, state: 'Active', memoryMb: 512 });
 }
 
-async function keepsAContainerForTheNextCall(oath: Oath): Promise<void> {
-  const made = await oath.open();
+async function keepsAContainerForTheNextCall(contract: Contract): Promise<void> {
+  const made = await contract.open();
   const first = await identify(made);
   expect(await identify(made)).toMatchObject({ pid: first.pid, calls: 2 });
 }
 
-async function givesCallsAtTheSameTimeContainersOfTheirOwn(oath: Oath): Promise<void> {
-  const together = await identifyTogether(await oath.open(), 4, 2_000);
+async function givesCallsAtTheSameTimeContainersOfTheirOwn(contract: Contract): Promise<void> {
+  const together = await identifyTogether(await contract.open(), 4, 2_000);
   expect(new Set(together.map(({ pid }) => pid)).size).toBe(4);
 }
 
-async function neverGivesAContainerTwoCallsAtATime(oath: Oath): Promise<void> {
-  const made = await oath.open();
+async function neverGivesAContainerTwoCallsAtATime(contract: Contract): Promise<void> {
+  const made = await contract.open();
   const rounds = await Promise.all(
     Array.from({ length: 3 }, async () => [await identify(made, 20), await identify(made, 5), await identify(made)]),
   );
   expect(rounds.flat().map(({ together }) => together)).toEqual(Array(9).fill(1));
 }
 
-async function callsContainersAgainThatCallsAtTheSameTimeHaveLeft(oath: Oath): Promise<void> {
-  const made = await oath.open();
+async function callsContainersAgainThatCallsAtTheSameTimeHaveLeft(contract: Contract): Promise<void> {
+  const made = await contract.open();
   const pids = (await identifyTogether(made, 3, 1_000)).map(({ pid }) => pid);
   expect(pids).toEqual(expect.arrayContaining((await identifyTogether(made, 2, 0)).map(({ pid }) => pid)));
 }
 
-async function givesEachContainerATemporaryDirectoryThatItsNextCallFinds(oath: Oath): Promise<void> {
-  const made = await oath.open();
+async function givesEachContainerATemporaryDirectoryThatItsNextCallFinds(contract: Contract): Promise<void> {
+  const made = await contract.open();
   const [one, other] = await identifyTogether(made, 2, 1_000);
   expect(one?.temporaryDirectory).not.toBe(other?.temporaryDirectory);
   expect({ one: one?.files, other: other?.files }).toEqual({ one: [], other: [] });
   expect((await identify(made)).files).toEqual(['call-1']);
 }
 
-async function leavesNothingBehindWhenItHasEnded(oath: Oath): Promise<void> {
-  const made = await oath.open();
+async function leavesNothingBehindWhenItHasEnded(contract: Contract): Promise<void> {
+  const made = await contract.open();
   const identities = await identifyTogether(made, 2, 1_000);
   expect(readdirSync(made.directory)).toHaveLength(2);
-  await oath.end();
+  await contract.end();
   expect(readdirSync(made.directory)).toEqual([]);
   await gone(identities);
 }
 
-async function endsAContainerThatWasIdleForTooLong(oath: Oath): Promise<void> {
+async function endsAContainerThatWasIdleForTooLong(contract: Contract): Promise<void> {
   const clock = new SteppedClock();
-  const made = await oath.open({ clock, idleMs: 1_000 });
+  const made = await contract.open({ clock, idleMs: 1_000 });
   const first = await identify(made);
   clock.jump(1_000);
   await gone([first]);
@@ -168,9 +168,9 @@ async function endsAContainerThatWasIdleForTooLong(oath: Oath): Promise<void> {
   expect(await identify(made)).toMatchObject({ calls: 1 });
 }
 
-async function keepsAContainerThatIsCalledBeforeThat(oath: Oath): Promise<void> {
+async function keepsAContainerThatIsCalledBeforeThat(contract: Contract): Promise<void> {
   const clock = new SteppedClock();
-  const made = await oath.open({ clock, idleMs: 1_000 });
+  const made = await contract.open({ clock, idleMs: 1_000 });
   const { pid } = await identify(made);
   for (const calls of [2, 3, 4]) {
     clock.jump(600);
@@ -178,56 +178,59 @@ async function keepsAContainerThatIsCalledBeforeThat(oath: Oath): Promise<void> 
   }
 }
 
-async function repliesThatTheFunctionThrewAndNotWhatItSaid(oath: Oath): Promise<void> {
-  const reply = await invoke(await oath.open(), 'throw');
+async function repliesThatTheFunctionThrewAndNotWhatItSaid(contract: Contract): Promise<void> {
+  const reply = await invoke(await contract.open(), 'throw');
   expect(reply).toMatchObject({ payload: '', fault: { kind: 'threw', message: 'TypeError' } });
   expect(JSON.stringify(reply)).not.toContain('geheim');
 }
 
-async function keepsAContainerWhoseFunctionThrew(oath: Oath): Promise<void> {
-  const made = await oath.open();
+async function keepsAContainerWhoseFunctionThrew(contract: Contract): Promise<void> {
+  const made = await contract.open();
   const { pid } = await identify(made);
   await invoke(made, 'throw');
   expect(await identify(made)).toMatchObject({ pid, calls: 3 });
 }
 
-async function repliesThatWhatItReturnedIsNoJson(oath: Oath): Promise<void> {
-  expect(await invoke(await oath.open(), 'unserializable')).toMatchObject({ payload: '', fault: { kind: 'threw' } });
+async function repliesThatWhatItReturnedIsNoJson(contract: Contract): Promise<void> {
+  expect(await invoke(await contract.open(), 'unserializable')).toMatchObject({
+    payload: '',
+    fault: { kind: 'threw' },
+  });
 }
 
-async function repliesThatItDidNotEndInTime(oath: Oath): Promise<void> {
-  const { fault } = await invoke(await oath.open({ timeoutMs: 500 }), 'never-end');
+async function repliesThatItDidNotEndInTime(contract: Contract): Promise<void> {
+  const { fault } = await invoke(await contract.open({ timeoutMs: 500 }), 'never-end');
   expect(fault).toMatchObject({ kind: 'timed-out', message: expect.stringMatching(/\d s|seconds/) });
 }
 
-async function repliesThatItKeptItsProcessorForTooLong(oath: Oath): Promise<void> {
-  const made = await oath.open({ timeoutMs: 500 });
+async function repliesThatItKeptItsProcessorForTooLong(contract: Contract): Promise<void> {
+  const made = await contract.open({ timeoutMs: 500 });
   expect((await invoke(made, 'block')).fault).toMatchObject({ kind: 'timed-out' });
 }
 
-async function repliesThatItsProcessEnded(oath: Oath): Promise<void> {
-  const { fault } = await invoke(await oath.open(), 'exit');
+async function repliesThatItsProcessEnded(contract: Contract): Promise<void> {
+  const { fault } = await invoke(await contract.open(), 'exit');
   expect(fault).toMatchObject({ kind: 'crashed', message: expect.stringMatching(/ex.* 3$/) });
 }
 
-async function givesTheNextCallANewContainerAfterOneThatDidNotEnd(oath: Oath): Promise<void> {
-  const made = await oath.open({ timeoutMs: 2_000 });
+async function givesTheNextCallANewContainerAfterOneThatDidNotEnd(contract: Contract): Promise<void> {
+  const made = await contract.open({ timeoutMs: 2_000 });
   const first = await identify(made);
   await invoke(made, 'block');
   await gone([first]);
   expect(await identify(made)).toMatchObject({ calls: 1, files: [] });
 }
 
-async function givesTheNextCallANewContainerAfterOneThatCrashed(oath: Oath): Promise<void> {
-  const made = await oath.open();
+async function givesTheNextCallANewContainerAfterOneThatCrashed(contract: Contract): Promise<void> {
+  const made = await contract.open();
   const first = await identify(made);
   await invoke(made, 'exit');
   expect(await identify(made)).toMatchObject({ calls: 1, files: [] });
   expect(existsSync(first.temporaryDirectory)).toBe(false);
 }
 
-async function passesOverAContainerWhoseProcessEndedWhileItWasIdle(oath: Oath): Promise<void> {
-  const made = await oath.open();
+async function passesOverAContainerWhoseProcessEndedWhileItWasIdle(contract: Contract): Promise<void> {
+  const made = await contract.open();
   const [one, other] = await identifyTogether(made, 2, 1_000);
   const last = await identify(made);
   process.kill(last.pid, 'SIGKILL');
@@ -237,8 +240,8 @@ async function passesOverAContainerWhoseProcessEndedWhileItWasIdle(oath: Oath): 
   expect(existsSync(last.temporaryDirectory)).toBe(false);
 }
 
-async function endsWhatIsUnderWayWhenItIsClosed(oath: Oath): Promise<void> {
-  const made = await oath.open();
+async function endsWhatIsUnderWayWhenItIsClosed(contract: Contract): Promise<void> {
+  const made = await contract.open();
   await identify(made);
   const ending = invoke(made, 'never-end').then(
     ({ fault }) => fault?.kind,

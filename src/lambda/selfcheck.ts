@@ -12,7 +12,7 @@ import type { UserTable } from '../users/user-table.ts';
 
 type SelfcheckResult = ResultOf<'selfcheck'>;
 
-interface Sources {
+interface SelfcheckOptions {
   readonly deployment: DeploymentData;
   readonly clock: Clock;
   readonly random: Random;
@@ -22,7 +22,10 @@ interface Sources {
  * Test 1.5: what the function must be allowed, tried with its own rights on test data that it removes: put, get and
  * delete an object and an account. What fails is reported and not thrown; of what depends on it nothing is tried.
  */
-export async function selfcheck(run: string, { deployment, clock, random }: Sources): Promise<SelfcheckResult> {
+export async function selfcheck(
+  run: string,
+  { deployment, clock, random }: SelfcheckOptions,
+): Promise<SelfcheckResult> {
   const username = testUser({ id: run }, 'selfcheck');
   const checks: SelfcheckResult['checks'] = [];
   const check = async <T>(name: string, work: () => Promise<T>): Promise<T | undefined> => {

@@ -16,7 +16,7 @@ export function leasedUpdate<T>(
   options: UpdateOptions & LeaseOptions,
 ): Promise<UpdateResult<T>> {
   return withLease(locks, username, options, async () => {
-    await databases.makeCurrent(username);
+    await databases.revalidate(username);
     return databases.update(username, edit, options);
   });
 }

@@ -17,15 +17,15 @@ export function describeLockTable(
   makeTable: () => Promise<LockTableUnderTest> | LockTableUnderTest,
 ): void {
   describe(name, () => {
-    let oath: Oath;
+    let contract: Contract;
 
     beforeEach(async () => {
-      oath = new Oath(await makeTable());
+      contract = new Contract(await makeTable());
     });
 
-    afterEach(() => oath.end());
+    afterEach(() => contract.end());
 
-    for (const property of PROPERTIES) test(sentenceOf(property.name), () => property(oath));
+    for (const property of PROPERTIES) test(sentenceOf(property.name), () => property(contract));
   });
 }
 
@@ -61,34 +61,34 @@ const PROPERTIES = [
 
 const TTL_MS = 30_000;
 
-async function acquiresWhatNobodyHolds({ table, clock }: Oath): Promise<void> {
+async function acquiresWhatNobodyHolds({ table, clock }: Contract): Promise<void> {
   expect(await table.acquire('alice', 'a', TTL_MS)).toEqual({
     kind: 'acquired',
     lease: { username: 'alice', owner: 'a', expiresAt: clock.now() + TTL_MS },
   });
 }
 
-async function saysWhoHoldsALeaseAndUntilWhen(oath: Oath): Promise<void> {
-  const { expiresAt } = await oath.acquire('alice', 'a');
-  oath.clock.advance(1000);
-  expect(await oath.table.acquire('alice', 'b', TTL_MS)).toEqual({ kind: 'held', owner: 'a', expiresAt });
+async function saysWhoHoldsALeaseAndUntilWhen(contract: Contract): Promise<void> {
+  const { expiresAt } = await contract.acquire('alice', 'a');
+  contract.clock.advance(1000);
+  expect(await contract.table.acquire('alice', 'b', TTL_MS)).toEqual({ kind: 'held', owner: 'a', expiresAt });
   // Asking changed nothing.
-  await oath.isHeld('alice', 'a', expiresAt);
+  await contract.isHeld('alice', 'a', expiresAt);
 }
 
-async function keepsUsersApart(oath: Oath): Promise<void> {
-  const alice = await oath.acquire('alice', 'a');
-  const bob = await oath.acquire('bob', 'b');
+async function keepsUsersApart(contract: Contract): Promise<void> {
+  const alice = await contract.acquire('alice', 'a');
+  const bob = await contract.acquire('bob', 'b');
   // One owner may hold the leases of several users.
-  const carol = await oath.acquire('carol', 'a');
-  expect(await oath.table.release(alice)).toBe(true);
-  await oath.isHeld('bob', 'b', bob.expiresAt);
-  await oath.isHeld('carol', 'a', carol.expiresAt);
+  const carol = await contract.acquire('carol', 'a');
+  expect(await contract.table.release(alice)).toBe(true);
+  await contract.isHeld('bob', 'b', bob.expiresAt);
+  await contract.isHeld('carol', 'a', carol.expiresAt);
 }
 
-async function showsEveryChangeToTheOtherHandleAtOnce(oath: Oath): Promise<void> {
-  const { table, other, clock } = oath;
-  const lease = await oath.acquire('alice', 'a');
+async function showsEveryChangeToTheOtherHandleAtOnce(contract: Contract): Promise<void> {
+  const { table, other, clock } = contract;
+  const lease = await contract.acquire('alice', 'a');
   expect(await other.acquire('alice', 'b', TTL_MS)).toMatchObject({ kind: 'held', expiresAt: lease.expiresAt });
   clock.advance(1000);
   const renewed = await table.renew(lease, TTL_MS);
@@ -101,143 +101,143 @@ async function showsEveryChangeToTheOtherHandleAtOnce(oath: Oath): Promise<void>
   expect(await table.release(taken)).toBe(true);
 }
 
-async function acquiresWhatWasReleased(oath: Oath): Promise<void> {
-  expect(await oath.table.release(await oath.acquire('alice', 'a'))).toBe(true);
-  await oath.acquire('alice', 'b');
+async function acquiresWhatWasReleased(contract: Contract): Promise<void> {
+  expect(await contract.table.release(await contract.acquire('alice', 'a'))).toBe(true);
+  await contract.acquire('alice', 'b');
 }
 
-async function renewsWhenTheOwnerAcquiresAgain(oath: Oath): Promise<void> {
-  await oath.acquire('alice', 'a');
-  oath.clock.advance(TTL_MS / 2);
-  const again = await oath.acquire('alice', 'a');
-  expect(again.expiresAt).toBe(oath.clock.now() + TTL_MS);
-  await oath.isHeld('alice', 'a', again.expiresAt);
-  expect(await oath.table.release(again)).toBe(true);
-  await oath.acquire('alice', 'b');
+async function renewsWhenTheOwnerAcquiresAgain(contract: Contract): Promise<void> {
+  await contract.acquire('alice', 'a');
+  contract.clock.advance(TTL_MS / 2);
+  const again = await contract.acquire('alice', 'a');
+  expect(again.expiresAt).toBe(contract.clock.now() + TTL_MS);
+  await contract.isHeld('alice', 'a', again.expiresAt);
+  expect(await contract.table.release(again)).toBe(true);
+  await contract.acquire('alice', 'b');
 }
 
-async function renewsFromNowOn(oath: Oath): Promise<void> {
-  let lease: Lease | undefined = await oath.acquire('alice', 'a');
+async function renewsFromNowOn(contract: Contract): Promise<void> {
+  let lease: Lease | undefined = await contract.acquire('alice', 'a');
   for (let round = 0; round < 5; round++) {
-    oath.clock.advance(TTL_MS - 1);
-    lease = await oath.table.renew(lease, TTL_MS);
+    contract.clock.advance(TTL_MS - 1);
+    lease = await contract.table.renew(lease, TTL_MS);
     if (lease === undefined) expect.fail('the lease was lost');
-    expect(lease).toEqual({ username: 'alice', owner: 'a', expiresAt: oath.clock.now() + TTL_MS });
-    await oath.isHeld('alice', 'a', lease.expiresAt);
+    expect(lease).toEqual({ username: 'alice', owner: 'a', expiresAt: contract.clock.now() + TTL_MS });
+    await contract.isHeld('alice', 'a', lease.expiresAt);
   }
 }
 
-async function renewsForAShorterTime(oath: Oath): Promise<void> {
-  const lease = await oath.acquire('alice', 'a');
-  expect(await oath.table.renew(lease, 1000)).toMatchObject({ expiresAt: oath.clock.now() + 1000 });
-  oath.clock.advance(1000);
-  await oath.acquire('alice', 'b');
+async function renewsForAShorterTime(contract: Contract): Promise<void> {
+  const lease = await contract.acquire('alice', 'a');
+  expect(await contract.table.renew(lease, 1000)).toMatchObject({ expiresAt: contract.clock.now() + 1000 });
+  contract.clock.advance(1000);
+  await contract.acquire('alice', 'b');
 }
 
-async function refusesOthersUntilALeaseIsOver(oath: Oath): Promise<void> {
-  const { expiresAt } = await oath.acquire('alice', 'a');
-  oath.clock.advance(TTL_MS - 1);
-  await oath.isHeld('alice', 'a', expiresAt);
+async function refusesOthersUntilALeaseIsOver(contract: Contract): Promise<void> {
+  const { expiresAt } = await contract.acquire('alice', 'a');
+  contract.clock.advance(TTL_MS - 1);
+  await contract.isHeld('alice', 'a', expiresAt);
 }
 
-async function takesOverALeaseThatIsOver(oath: Oath): Promise<void> {
-  await oath.acquire('alice', 'a');
-  oath.clock.advance(TTL_MS);
-  const { expiresAt } = await oath.acquire('alice', 'b', oath.other);
-  expect(expiresAt).toBe(oath.clock.now() + TTL_MS);
-  await oath.isHeld('alice', 'b', expiresAt);
+async function takesOverALeaseThatIsOver(contract: Contract): Promise<void> {
+  await contract.acquire('alice', 'a');
+  contract.clock.advance(TTL_MS);
+  const { expiresAt } = await contract.acquire('alice', 'b', contract.other);
+  expect(expiresAt).toBe(contract.clock.now() + TTL_MS);
+  await contract.isHeld('alice', 'b', expiresAt);
 }
 
-async function renewsALeaseThatIsOverAndThatNobodyTook(oath: Oath): Promise<void> {
-  const lease = await oath.acquire('alice', 'a');
-  oath.clock.advance(2 * TTL_MS);
-  const renewed = await oath.table.renew(lease, TTL_MS);
-  await oath.isHeld('alice', 'a', renewed?.expiresAt);
+async function renewsALeaseThatIsOverAndThatNobodyTook(contract: Contract): Promise<void> {
+  const lease = await contract.acquire('alice', 'a');
+  contract.clock.advance(2 * TTL_MS);
+  const renewed = await contract.table.renew(lease, TTL_MS);
+  await contract.isHeld('alice', 'a', renewed?.expiresAt);
 }
 
-async function releasesALeaseThatIsOverAndThatNobodyTook(oath: Oath): Promise<void> {
-  const lease = await oath.acquire('alice', 'a');
-  oath.clock.advance(2 * TTL_MS);
-  expect(await oath.table.release(lease)).toBe(true);
-  expect(await oath.table.renew(lease, TTL_MS)).toBeUndefined();
+async function releasesALeaseThatIsOverAndThatNobodyTook(contract: Contract): Promise<void> {
+  const lease = await contract.acquire('alice', 'a');
+  contract.clock.advance(2 * TTL_MS);
+  expect(await contract.table.release(lease)).toBe(true);
+  expect(await contract.table.renew(lease, TTL_MS)).toBeUndefined();
 }
 
-async function renewsAndReleasesByAnOldCopyOfALease(oath: Oath): Promise<void> {
-  const first = await oath.acquire('alice', 'a');
-  oath.clock.advance(1000);
-  await oath.table.renew(first, TTL_MS);
-  oath.clock.advance(1000);
-  expect(await oath.table.renew(first, TTL_MS)).toMatchObject({ expiresAt: oath.clock.now() + TTL_MS });
-  expect(await oath.table.release(first)).toBe(true);
-  await oath.acquire('alice', 'b');
+async function renewsAndReleasesByAnOldCopyOfALease(contract: Contract): Promise<void> {
+  const first = await contract.acquire('alice', 'a');
+  contract.clock.advance(1000);
+  await contract.table.renew(first, TTL_MS);
+  contract.clock.advance(1000);
+  expect(await contract.table.renew(first, TTL_MS)).toMatchObject({ expiresAt: contract.clock.now() + TTL_MS });
+  expect(await contract.table.release(first)).toBe(true);
+  await contract.acquire('alice', 'b');
 }
 
-async function doesNotRenewWhatAnotherTookOver(oath: Oath): Promise<void> {
-  const old = await oath.acquire('alice', 'a');
-  oath.clock.advance(TTL_MS);
-  const { expiresAt } = await oath.acquire('alice', 'b');
-  expect(await oath.table.renew(old, TTL_MS)).toBeUndefined();
-  await oath.isHeld('alice', 'b', expiresAt);
+async function doesNotRenewWhatAnotherTookOver(contract: Contract): Promise<void> {
+  const old = await contract.acquire('alice', 'a');
+  contract.clock.advance(TTL_MS);
+  const { expiresAt } = await contract.acquire('alice', 'b');
+  expect(await contract.table.renew(old, TTL_MS)).toBeUndefined();
+  await contract.isHeld('alice', 'b', expiresAt);
   // Not even when the other's is over, too: it was lost for good.
-  oath.clock.advance(TTL_MS);
-  expect(await oath.table.renew(old, TTL_MS)).toBeUndefined();
+  contract.clock.advance(TTL_MS);
+  expect(await contract.table.renew(old, TTL_MS)).toBeUndefined();
 }
 
-async function doesNotReleaseWhatAnotherTookOver(oath: Oath): Promise<void> {
-  const old = await oath.acquire('alice', 'a');
-  oath.clock.advance(TTL_MS);
-  const { expiresAt } = await oath.acquire('alice', 'b');
-  expect(await oath.table.release(old)).toBe(false);
-  await oath.isHeld('alice', 'b', expiresAt);
+async function doesNotReleaseWhatAnotherTookOver(contract: Contract): Promise<void> {
+  const old = await contract.acquire('alice', 'a');
+  contract.clock.advance(TTL_MS);
+  const { expiresAt } = await contract.acquire('alice', 'b');
+  expect(await contract.table.release(old)).toBe(false);
+  await contract.isHeld('alice', 'b', expiresAt);
 }
 
-async function doesNotRenewWhatWasReleased(oath: Oath): Promise<void> {
-  const lease = await oath.acquire('alice', 'a');
-  await oath.table.release(lease);
-  expect(await oath.table.renew(lease, TTL_MS)).toBeUndefined();
-  await oath.acquire('alice', 'b');
+async function doesNotRenewWhatWasReleased(contract: Contract): Promise<void> {
+  const lease = await contract.acquire('alice', 'a');
+  await contract.table.release(lease);
+  expect(await contract.table.renew(lease, TTL_MS)).toBeUndefined();
+  await contract.acquire('alice', 'b');
 }
 
-async function doesNotReleaseTwice(oath: Oath): Promise<void> {
-  const lease = await oath.acquire('alice', 'a');
-  expect(await oath.table.release(lease)).toBe(true);
-  expect(await oath.table.release(lease)).toBe(false);
-  expect(await oath.other.release(lease)).toBe(false);
+async function doesNotReleaseTwice(contract: Contract): Promise<void> {
+  const lease = await contract.acquire('alice', 'a');
+  expect(await contract.table.release(lease)).toBe(true);
+  expect(await contract.table.release(lease)).toBe(false);
+  expect(await contract.other.release(lease)).toBe(false);
 }
 
-async function doesNotRenewOrReleaseWhatWasNeverAcquired(oath: Oath): Promise<void> {
-  const lease = { username: 'alice', owner: 'a', expiresAt: oath.clock.now() + TTL_MS };
-  expect(await oath.table.renew(lease, TTL_MS)).toBeUndefined();
-  expect(await oath.table.release(lease)).toBe(false);
-  await oath.acquire('alice', 'b');
+async function doesNotRenewOrReleaseWhatWasNeverAcquired(contract: Contract): Promise<void> {
+  const lease = { username: 'alice', owner: 'a', expiresAt: contract.clock.now() + TTL_MS };
+  expect(await contract.table.renew(lease, TTL_MS)).toBeUndefined();
+  expect(await contract.table.release(lease)).toBe(false);
+  await contract.acquire('alice', 'b');
 }
 
-async function givesAnOwnerWhoLostALeaseANewOneInItsTurn(oath: Oath): Promise<void> {
-  await oath.acquire('alice', 'a');
-  oath.clock.advance(TTL_MS);
-  const taken = await oath.acquire('alice', 'b');
-  expect(await oath.table.acquire('alice', 'a', TTL_MS)).toMatchObject({ kind: 'held', owner: 'b' });
-  await oath.table.release(taken);
-  await oath.acquire('alice', 'a');
+async function givesAnOwnerWhoLostALeaseANewOneInItsTurn(contract: Contract): Promise<void> {
+  await contract.acquire('alice', 'a');
+  contract.clock.advance(TTL_MS);
+  const taken = await contract.acquire('alice', 'b');
+  expect(await contract.table.acquire('alice', 'a', TTL_MS)).toMatchObject({ kind: 'held', owner: 'b' });
+  await contract.table.release(taken);
+  await contract.acquire('alice', 'a');
 }
 
-async function acquiresForOneOfTwentyInParallel(oath: Oath): Promise<void> {
-  await oath.oneOfTwentyAcquires();
+async function acquiresForOneOfTwentyInParallel(contract: Contract): Promise<void> {
+  await contract.oneOfTwentyAcquires();
 }
 
-async function takesOverForOneOfTwentyInParallel(oath: Oath): Promise<void> {
-  await oath.acquire('alice', 'crashed');
-  oath.clock.advance(TTL_MS);
-  await oath.oneOfTwentyAcquires();
+async function takesOverForOneOfTwentyInParallel(contract: Contract): Promise<void> {
+  await contract.acquire('alice', 'crashed');
+  contract.clock.advance(TTL_MS);
+  await contract.oneOfTwentyAcquires();
 }
 
-async function takesOverFromOrRenewsForOneNeverBoth(oath: Oath): Promise<void> {
+async function takesOverFromOrRenewsForOneNeverBoth(contract: Contract): Promise<void> {
   for (let round = 0; round < 20; round++) {
     const username = `user-${round}`;
-    const late = await oath.acquire(username, 'late');
-    oath.clock.advance(TTL_MS);
-    const take = (): Promise<AcquireResult> => oath.other.acquire(username, 'next', TTL_MS);
-    const renew = (): Promise<Lease | undefined> => oath.table.renew(late, TTL_MS);
+    const late = await contract.acquire(username, 'late');
+    contract.clock.advance(TTL_MS);
+    const take = (): Promise<AcquireResult> => contract.other.acquire(username, 'next', TTL_MS);
+    const renew = (): Promise<Lease | undefined> => contract.table.renew(late, TTL_MS);
     // Each order of sending, since nothing says which arrives first.
     const [taken, renewed] =
       round % 2 === 0
@@ -245,69 +245,69 @@ async function takesOverFromOrRenewsForOneNeverBoth(oath: Oath): Promise<void> {
         : await Promise.all([renew(), take()]).then(([renewed, taken]) => [taken, renewed] as const);
     const winner = renewed === undefined ? 'next' : 'late';
     expect(taken.kind).toBe(winner === 'next' ? 'acquired' : 'held');
-    await oath.isHeld(username, winner, oath.clock.now() + TTL_MS);
+    await contract.isHeld(username, winner, contract.clock.now() + TTL_MS);
   }
 }
 
-async function takesOverEarlyOnAMachineWhoseClockIsAhead(oath: Oath): Promise<void> {
-  const lease = await oath.acquire('alice', 'a');
-  const ahead = oath.machine(TTL_MS);
+async function takesOverEarlyOnAMachineWhoseClockIsAhead(contract: Contract): Promise<void> {
+  const lease = await contract.acquire('alice', 'a');
+  const ahead = contract.machine(TTL_MS);
   const taken = acquired(await ahead.acquire('alice', 'b', TTL_MS));
-  expect(taken.expiresAt).toBe(oath.clock.now() + 2 * TTL_MS);
+  expect(taken.expiresAt).toBe(contract.clock.now() + 2 * TTL_MS);
   // The holder learns of it, and others see the new one: as long as it says, which is longer than it meant.
-  expect(await oath.table.renew(lease, TTL_MS)).toBeUndefined();
-  expect(await oath.table.release(lease)).toBe(false);
-  await oath.isHeld('alice', 'b', taken.expiresAt);
+  expect(await contract.table.renew(lease, TTL_MS)).toBeUndefined();
+  expect(await contract.table.release(lease)).toBe(false);
+  await contract.isHeld('alice', 'b', taken.expiresAt);
 }
 
-async function waitsLongerOnAMachineWhoseClockIsBehind(oath: Oath): Promise<void> {
-  await oath.acquire('alice', 'a');
-  const behind = oath.machine(-TTL_MS);
-  oath.clock.advance(TTL_MS);
+async function waitsLongerOnAMachineWhoseClockIsBehind(contract: Contract): Promise<void> {
+  await contract.acquire('alice', 'a');
+  const behind = contract.machine(-TTL_MS);
+  contract.clock.advance(TTL_MS);
   expect(await behind.acquire('alice', 'b', TTL_MS)).toMatchObject({ kind: 'held', owner: 'a' });
-  await oath.acquire('alice', 'c');
+  await contract.acquire('alice', 'c');
 }
 
-async function ignoresAnExpiryThatNoClockCanMean(oath: Oath): Promise<void> {
-  const { clock } = oath;
+async function ignoresAnExpiryThatNoClockCanMean(contract: Contract): Promise<void> {
+  const { clock } = contract;
   // At the limit it is still believed: the longest lease, by the clock that is furthest off.
-  await oath.machine(CLOCK_SKEW_MAX_MS).acquire('alice', 'a', LEASE_TTL_MAX_MS);
-  await oath.isHeld('alice', 'a', clock.now() + CLOCK_SKEW_MAX_MS + LEASE_TTL_MAX_MS);
-  await oath.machine(CLOCK_SKEW_MAX_MS + 1).acquire('bob', 'a', LEASE_TTL_MAX_MS);
-  await oath.acquire('bob', 'b');
-  await oath.machine(366 * 86_400_000).acquire('carol', 'a', 1000);
-  await oath.acquire('carol', 'b');
+  await contract.machine(CLOCK_SKEW_MAX_MS).acquire('alice', 'a', LEASE_TTL_MAX_MS);
+  await contract.isHeld('alice', 'a', clock.now() + CLOCK_SKEW_MAX_MS + LEASE_TTL_MAX_MS);
+  await contract.machine(CLOCK_SKEW_MAX_MS + 1).acquire('bob', 'a', LEASE_TTL_MAX_MS);
+  await contract.acquire('bob', 'b');
+  await contract.machine(366 * 86_400_000).acquire('carol', 'a', 1000);
+  await contract.acquire('carol', 'b');
 }
 
-async function refusesATimeToLiveThatIsOutOfBounds(oath: Oath): Promise<void> {
-  const lease = await oath.acquire('alice', 'a');
+async function refusesATimeToLiveThatIsOutOfBounds(contract: Contract): Promise<void> {
+  const lease = await contract.acquire('alice', 'a');
   const refused = { name: 'JavumboError', kind: 'usage' };
   for (const ttlMs of [0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, LEASE_TTL_MAX_MS + 1]) {
-    await expect(oath.table.acquire('bob', 'a', ttlMs)).rejects.toMatchObject(refused);
-    await expect(oath.table.acquire('alice', 'a', ttlMs)).rejects.toMatchObject(refused);
-    await expect(oath.table.renew(lease, ttlMs)).rejects.toMatchObject(refused);
+    await expect(contract.table.acquire('bob', 'a', ttlMs)).rejects.toMatchObject(refused);
+    await expect(contract.table.acquire('alice', 'a', ttlMs)).rejects.toMatchObject(refused);
+    await expect(contract.table.renew(lease, ttlMs)).rejects.toMatchObject(refused);
   }
-  await oath.isHeld('alice', 'a', lease.expiresAt);
-  acquired(await oath.table.acquire('bob', 'b', 1));
-  acquired(await oath.table.acquire('carol', 'b', LEASE_TTL_MAX_MS));
+  await contract.isHeld('alice', 'a', lease.expiresAt);
+  acquired(await contract.table.acquire('bob', 'b', 1));
+  acquired(await contract.table.acquire('carol', 'b', LEASE_TTL_MAX_MS));
 }
 
-async function takesEveryCharacterOfAUsernameAndAnyOwner(oath: Oath): Promise<void> {
+async function takesEveryCharacterOfAUsernameAndAnyOwner(contract: Contract): Promise<void> {
   const characters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._@+-';
   const usernames = [characters, 'a'.repeat(128), '0', 'Alice', 'alice', 'alice@example.com', 'a+b', 'a..b', 'x-'];
   const owners = ['host-1-0123456789abcdef', "o'brien's laptop", 'Rechner von Zoë \u{1f600}', 'x'.repeat(300)];
   const leases: Lease[] = [];
   for (const [index, username] of usernames.entries()) {
-    leases.push(await oath.acquire(username, owners[index % owners.length] ?? ''));
+    leases.push(await contract.acquire(username, owners[index % owners.length] ?? ''));
   }
   for (const lease of leases) {
-    await oath.isHeld(lease.username, lease.owner, lease.expiresAt);
-    expect(await oath.other.release(lease)).toBe(true);
+    await contract.isHeld(lease.username, lease.owner, lease.expiresAt);
+    expect(await contract.other.release(lease)).toBe(true);
   }
 }
 
 /** What the clauses are sworn on: two handles on one table, and a clock that both read. */
-class Oath {
+class Contract {
   readonly clock = new ManualClock();
   readonly table: LockTable;
   readonly other: LockTable;

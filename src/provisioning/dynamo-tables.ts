@@ -9,7 +9,7 @@ import {
   UpdateTimeToLiveCommand,
 } from '@aws-sdk/client-dynamodb';
 import { asDynamoFailure, type DynamoSubject } from '../aws/dynamo-failure.ts';
-import { nameOf } from '../aws/errors.ts';
+import { errorNameOf } from '../aws/errors.ts';
 import type { Clock } from '../core/clock.ts';
 import { JavumboError } from '../core/failure.ts';
 import { type IsOn, type Resource, type Service, settingOf } from './provision.ts';
@@ -89,14 +89,14 @@ function tableResource(
 ): Resource {
   const subject = `table "${table}"`;
   const service: Service = {
-    isUnsupported: (error) => nameOf(error) === 'UnknownOperationException',
+    isUnsupported: (error) => errorNameOf(error) === 'UnknownOperationException',
     failure: (error, what) => asDynamoFailure(error, { what, table, flag, endpoint, username: undefined }),
   };
   const describe = async (): Promise<TableDescription | undefined> => {
     try {
       return (await client.send(new DescribeTableCommand({ TableName: table }))).Table;
     } catch (error) {
-      if (nameOf(error) === 'ResourceNotFoundException') return undefined;
+      if (errorNameOf(error) === 'ResourceNotFoundException') return undefined;
       throw service.failure(error, `describe ${subject}`);
     }
   };
@@ -126,7 +126,7 @@ function tableResource(
           }),
         );
       } catch (error) {
-        if (nameOf(error) !== 'ResourceInUseException') throw service.failure(error, `make ${subject}`);
+        if (errorNameOf(error) !== 'ResourceInUseException') throw service.failure(error, `make ${subject}`);
         made = false;
       }
       await untilActive(describe, table, clock);
@@ -181,7 +181,7 @@ async function polling<T>(clock: Clock, error: string, request: () => Promise<T>
     try {
       return await request();
     } catch (thrown) {
-      if (nameOf(thrown) !== error || poll >= POLLS_MAX) throw thrown;
+      if (errorNameOf(thrown) !== error || poll >= POLLS_MAX) throw thrown;
     }
     await clock.sleep(POLL_MS);
   }

@@ -1,6 +1,6 @@
 import { JavumboError } from '../core/failure.ts';
 import { type InterruptibleOptions, interruptibleRead, interruptibleWrite } from '../core/interruptible.ts';
-import type { Resource, Setting } from './provision.ts';
+import type { Resource, ResourceSetting } from './provision.ts';
 
 /** Begins no request once the work is interrupted; see interruptible.ts for what is under way then. */
 export function interruptibleResource(resource: Resource, options: InterruptibleOptions): Resource {
@@ -16,7 +16,11 @@ export function interruptibleResource(resource: Resource, options: Interruptible
   };
 }
 
-function interruptibleSetting(setting: Setting, subject: string, options: InterruptibleOptions): Setting {
+function interruptibleSetting(
+  setting: ResourceSetting,
+  subject: string,
+  options: InterruptibleOptions,
+): ResourceSetting {
   const { name, read, make, examine } = setting;
   const what = `${name} of ${subject}`;
   return {

@@ -3,7 +3,7 @@
  * making it twice does no harm, so that a run that was cut short is simply run again. Nothing is ever removed or switched
  * off, and a setting that somebody chose otherwise is left as it is.
  */
-import { nameOf } from '../aws/errors.ts';
+import { errorNameOf } from '../aws/errors.ts';
 import { JavumboError } from '../core/failure.ts';
 
 /** A part of a deployment: a bucket, a table, a directory. */
@@ -15,11 +15,11 @@ export interface Resource {
   make(): Promise<boolean>;
   /** Returns when what exists can be used; undefined: at once. */
   ready?(): Promise<void>;
-  readonly settings: readonly Setting[];
+  readonly settings: readonly ResourceSetting[];
 }
 
 /** Something about a resource that can be switched on. */
-export interface Setting {
+export interface ResourceSetting {
   readonly name: string;
   /** More than on or off: the engine does not know it, or somebody chose otherwise, which is left as it is. */
   read(): Promise<'on' | 'off' | SettingResult>;
@@ -58,7 +58,7 @@ export function settingOf(
   name: string,
   isOn: IsOn,
   switchOn: () => Promise<unknown>,
-): Setting & { readonly make: NonNullable<Setting['make']> } {
+): ResourceSetting & { readonly make: NonNullable<ResourceSetting['make']> } {
   return {
     name,
     read: async () => {
@@ -87,7 +87,7 @@ export function settingOf(
 
 /** What is said of a setting that the engine answered so. */
 export function unsupported(error: unknown): SettingResult {
-  return { state: 'unsupported', reason: `the engine does not know it (${nameOf(error)})` };
+  return { state: 'unsupported', reason: `the engine does not know it (${errorNameOf(error)})` };
 }
 
 /** What became of a resource. */
@@ -170,7 +170,7 @@ function absent(mode: ProvisionMode): 'planned' | 'missing' {
 }
 
 async function settled(
-  { read, make, examine, condition }: Setting,
+  { read, make, examine, condition }: ResourceSetting,
   mode: ProvisionMode,
 ): Promise<Omit<ProvisionedSetting, 'name'>> {
   const state = await read();

@@ -14,10 +14,10 @@ import {
   type S3Client,
   type TransitionDefaultMinimumObjectSize,
 } from '@aws-sdk/client-s3';
-import { asAwsFailure, nameOf, statusOf } from '../aws/errors.ts';
+import { asAwsFailure, errorNameOf, statusOf } from '../aws/errors.ts';
 import { JavumboError } from '../core/failure.ts';
 import { isRetryable } from '../core/retry.ts';
-import { type IsOn, type Resource, type Service, type Setting, settingOf, unsupported } from './provision.ts';
+import { type IsOn, type Resource, type ResourceSetting, type Service, settingOf, unsupported } from './provision.ts';
 
 /** Which bucket, where, and how its engine is tried. */
 export interface S3BucketOptions {
@@ -66,14 +66,14 @@ export function bucketResource(client: S3Client, options: S3BucketOptions): Reso
         await createBucket(client, bucket, region, endpoint);
         return true;
       } catch (error) {
-        if (nameOf(error) === 'BucketAlreadyOwnedByYou') return false;
-        if (nameOf(error) === 'InvalidBucketName') {
+        if (errorNameOf(error) === 'BucketAlreadyOwnedByYou') return false;
+        if (errorNameOf(error) === 'InvalidBucketName') {
           throw new JavumboError('usage', `no bucket can be called "${bucket}" at ${endpoint ?? 'AWS'}`, {
             try: '--bucket with 3 to 63 lower-case letters, digits and hyphens',
             cause: error,
           });
         }
-        if (nameOf(error) !== 'BucketAlreadyExists') throw service.failure(error, `make ${subject}`);
+        if (errorNameOf(error) !== 'BucketAlreadyExists') throw service.failure(error, `make ${subject}`);
         throw new JavumboError('conflict', `${subject} belongs to somebody else`, {
           try: 'another --bucket',
           cause: error,
@@ -154,7 +154,7 @@ function s3Service(endpoint: string | undefined): Service {
     isUnsupported: (error) =>
       statusOf(error) === 501 ||
       statusOf(error) === 405 ||
-      (endpoint !== undefined && NOT_UNDERSTOOD.has(nameOf(error))),
+      (endpoint !== undefined && NOT_UNDERSTOOD.has(errorNameOf(error))),
     failure: (error, what) =>
       asAwsFailure(error, { what, where: endpoint ?? 'AWS', username: undefined, rights: 'set up the bucket' }),
   };
@@ -166,7 +166,7 @@ function unlessAbsent(error: string, isOn: IsOn): IsOn {
     try {
       return await isOn();
     } catch (thrown) {
-      if (nameOf(thrown) === error) return false;
+      if (errorNameOf(thrown) === error) return false;
       throw thrown;
     }
   };
@@ -189,7 +189,7 @@ export async function createBucket(
   try {
     await client.send(new CreateBucketCommand({ Bucket: bucket }));
   } catch (error) {
-    if (nameOf(error) !== 'IllegalLocationConstraintException') throw error;
+    if (errorNameOf(error) !== 'IllegalLocationConstraintException') throw error;
     await named();
   }
 }
@@ -208,9 +208,9 @@ async function blockPublicAccess(client: S3Client, bucket: string): Promise<void
  */
 function probed(
   { endpoint, probe }: S3BucketOptions,
-  setting: Setting & { readonly make: NonNullable<Setting['make']> },
+  setting: ResourceSetting & { readonly make: NonNullable<ResourceSetting['make']> },
   prepare: (scratchBucket: string) => Promise<unknown>,
-): Setting {
+): ResourceSetting {
   if (endpoint === undefined) return setting;
   const explained = (findings: readonly string[]): string => `with it this engine fails: ${findings.join('; ')}`;
   return {
@@ -264,7 +264,7 @@ async function lifecycleOf(client: S3Client, bucket: string): Promise<Lifecycle>
     );
     return { rules: Rules, ...(size === undefined ? {} : { TransitionDefaultMinimumObjectSize: size }) };
   } catch (error) {
-    if (nameOf(error) === 'NoSuchLifecycleConfiguration') return { rules: [] };
+    if (errorNameOf(error) === 'NoSuchLifecycleConfiguration') return { rules: [] };
     throw error;
   }
 }

@@ -1,4 +1,4 @@
-import { asAwsFailure, certainlyRefused, nameOf, statusOf } from '../aws/errors.ts';
+import { asAwsFailure, certainlyRefused, errorNameOf, statusOf } from '../aws/errors.ts';
 import { JavumboError } from '../core/failure.ts';
 import type { DeleteOutcome, PutOutcome } from './database-store.ts';
 
@@ -30,18 +30,19 @@ export function s3Subject(
  * - any other reply from 300 to 499: refused.
  * - 5xx, a broken connection, silence: unknown. (prior-art.md, 2.1 and 2.3; Iceberg counts 502 to 504 the same way)
  */
-export function whatBecameOfPut(error: unknown, ifMatch: boolean, subject: S3Subject): PutOutcome {
+export function putOutcomeOf(error: unknown, ifMatch: boolean, subject: S3Subject): PutOutcome {
   const status = statusOf(error);
   if (status === 412) return { kind: 'conflict', reason: 'changed' };
-  if (status === 404 && ifMatch && nameOf(error) !== 'NoSuchBucket') return { kind: 'conflict', reason: 'deleted' };
+  if (status === 404 && ifMatch && errorNameOf(error) !== 'NoSuchBucket')
+    return { kind: 'conflict', reason: 'deleted' };
   if (certainlyRefused(error)) throw asReadFailure(error, subject);
   return { kind: 'unknown', cause: error instanceof Error ? error : new Error(String(error)) };
 }
 
 /** What became of a DELETE that failed, by the same rules. */
-export function whatBecameOfDelete(error: unknown, subject: S3Subject): DeleteOutcome {
+export function deleteOutcomeOf(error: unknown, subject: S3Subject): DeleteOutcome {
   if (statusOf(error) === 412) return { kind: 'conflict' };
-  if (nameOf(error) === 'NoSuchKey') return { kind: 'absent' };
+  if (errorNameOf(error) === 'NoSuchKey') return { kind: 'absent' };
   if (certainlyRefused(error)) throw asReadFailure(error, subject);
   return { kind: 'unknown', cause: error instanceof Error ? error : new Error(String(error)) };
 }
@@ -51,14 +52,14 @@ export function asReadFailure(error: unknown, subject: S3Subject): JavumboError 
   const { username, bucket, endpoint } = subject;
   const where = endpoint ?? 'AWS';
   const what = `${subject.verb} ${subject.name}`;
-  if (nameOf(error) === 'NoSuchBucket') {
+  if (errorNameOf(error) === 'NoSuchBucket') {
     return new JavumboError('not-found', `there is no bucket "${bucket}" at ${where}`, {
       try: 'another --bucket, --region or --endpoint-url',
       username,
       cause: error,
     });
   }
-  if (nameOf(error) === 'PermanentRedirect' || nameOf(error) === 'AuthorizationHeaderMalformed') {
+  if (errorNameOf(error) === 'PermanentRedirect' || errorNameOf(error) === 'AuthorizationHeaderMalformed') {
     return new JavumboError('unavailable', `${what}: bucket "${bucket}" is in another region`, {
       try: "the bucket's region, with --region",
       username,

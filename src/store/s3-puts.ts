@@ -5,7 +5,7 @@ import { JavumboError } from '../core/failure.ts';
 import { digestOf, readStreamOf } from '../core/file.ts';
 import { keyOf } from '../core/username.ts';
 import type { PutOutcome } from './database-store.ts';
-import { s3Subject, whatBecameOfPut } from './s3-errors.ts';
+import { putOutcomeOf, s3Subject } from './s3-errors.ts';
 import { unquoted } from './s3-headers.ts';
 
 /** PUTs of user databases into one bucket: one request each, and what became of it. */
@@ -87,7 +87,7 @@ export class S3Puts {
       const unreadable = request.signal.aborted;
       request.abort();
       if (unreadable) throw error;
-      return whatBecameOfPut(
+      return putOutcomeOf(
         error,
         input.IfMatch !== undefined,
         s3Subject({ bucket: this.#bucket, endpoint: this.#endpoint }, 'put', username),

@@ -32,7 +32,7 @@ import {
   type Trace,
   type Version,
 } from './database-store.ts';
-import { asReadFailure, type S3Subject, s3Subject, whatBecameOfDelete } from './s3-errors.ts';
+import { asReadFailure, deleteOutcomeOf, type S3Subject, s3Subject } from './s3-errors.ts';
 import {
   DELETED_KEY,
   DIGEST_KEY,
@@ -280,7 +280,7 @@ export class S3DatabaseStore implements DatabaseStore {
       await this.#client.send(new DeleteObjectCommand({ Bucket: this.#bucket, Key: keyOf(username), ...condition }));
       return { kind: 'deleted' };
     } catch (error) {
-      return whatBecameOfDelete(error, this.#subject('delete', username));
+      return deleteOutcomeOf(error, this.#subject('delete', username));
     }
   }
 

@@ -38,17 +38,17 @@ export function describeDatabaseStore(
   traits: StoreTraits = {},
 ): void {
   describe(name, () => {
-    let oath: Oath;
+    let contract: Contract;
 
     beforeEach(async () => {
-      oath = new Oath(await makeStore(), traits);
+      contract = new Contract(await makeStore(), traits);
     });
 
-    afterEach(() => oath.end());
+    afterEach(() => contract.end());
 
     for (const property of PROPERTIES) {
       if (property === listsMoreDatabasesThanOnePageHolds && traits.longLists !== true) continue;
-      test(sentenceOf(property.name), () => property(oath));
+      test(sentenceOf(property.name), () => property(contract));
     }
   });
 }
@@ -92,82 +92,85 @@ const PROPERTIES = [
   takesEveryCharacterOfAUsername,
 ] as const;
 
-async function createsWhatDoesNotExist(oath: Oath): Promise<void> {
-  const version = await oath.create('alice', 'one');
-  await oath.holds('alice', { version, content: 'one' });
+async function createsWhatDoesNotExist(contract: Contract): Promise<void> {
+  const version = await contract.create('alice', 'one');
+  await contract.holds('alice', { version, content: 'one' });
 }
 
-async function refusesToCreateWhatExists(oath: Oath): Promise<void> {
-  const version = await oath.create('alice', 'one');
-  expect(await oath.put('alice', 'two', undefined)).toMatchObject({ kind: 'conflict', reason: 'changed' });
-  expect(await oath.put('alice', 'one', undefined)).toMatchObject({ kind: 'conflict', reason: 'changed' });
-  await oath.holds('alice', { version, content: 'one' });
+async function refusesToCreateWhatExists(contract: Contract): Promise<void> {
+  const version = await contract.create('alice', 'one');
+  expect(await contract.put('alice', 'two', undefined)).toMatchObject({ kind: 'conflict', reason: 'changed' });
+  expect(await contract.put('alice', 'one', undefined)).toMatchObject({ kind: 'conflict', reason: 'changed' });
+  await contract.holds('alice', { version, content: 'one' });
 }
 
-async function replacesExactlyTheVersionItNames(oath: Oath): Promise<void> {
-  const one = await oath.create('alice', 'one');
-  const two = await oath.update('alice', 'two', one);
-  const three = await oath.update('alice', 'three', two);
-  await oath.holds('alice', { version: three, content: 'three' });
+async function replacesExactlyTheVersionItNames(contract: Contract): Promise<void> {
+  const one = await contract.create('alice', 'one');
+  const two = await contract.update('alice', 'two', one);
+  const three = await contract.update('alice', 'three', two);
+  await contract.holds('alice', { version: three, content: 'three' });
 }
 
-async function rejectsAStaleVersion(oath: Oath): Promise<void> {
-  const one = await oath.create('alice', 'one');
-  const two = await oath.update('alice', 'two', one);
-  expect(await oath.put('alice', 'three', one)).toMatchObject({ kind: 'conflict', reason: 'changed' });
-  await oath.holds('alice', { version: two, content: 'two' });
+async function rejectsAStaleVersion(contract: Contract): Promise<void> {
+  const one = await contract.create('alice', 'one');
+  const two = await contract.update('alice', 'two', one);
+  expect(await contract.put('alice', 'three', one)).toMatchObject({ kind: 'conflict', reason: 'changed' });
+  await contract.holds('alice', { version: two, content: 'two' });
 }
 
-async function rejectsAStaleVersionFromAnotherHandle(oath: Oath): Promise<void> {
-  const one = await oath.create('alice', 'one');
-  const two = await oath.update('alice', 'two', one, oath.other);
-  expect(await oath.put('alice', 'three', one)).toMatchObject({ kind: 'conflict', reason: 'changed' });
-  expect(await oath.put('alice', 'three', one, oath.other)).toMatchObject({ kind: 'conflict', reason: 'changed' });
-  await oath.holds('alice', { version: two, content: 'two' });
-}
-
-async function rejectsAVersionOfADeletedDatabase(oath: Oath): Promise<void> {
-  const one = await oath.create('alice', 'one');
-  await oath.store.delete('alice');
-  expect(await oath.put('alice', 'two', one)).toMatchObject({
+async function rejectsAStaleVersionFromAnotherHandle(contract: Contract): Promise<void> {
+  const one = await contract.create('alice', 'one');
+  const two = await contract.update('alice', 'two', one, contract.other);
+  expect(await contract.put('alice', 'three', one)).toMatchObject({ kind: 'conflict', reason: 'changed' });
+  expect(await contract.put('alice', 'three', one, contract.other)).toMatchObject({
     kind: 'conflict',
-    reason: expect.toBeOneOf(oath.overNothing),
+    reason: 'changed',
   });
-  expect(await oath.store.head('alice')).toBeUndefined();
+  await contract.holds('alice', { version: two, content: 'two' });
 }
 
-async function rejectsAVersionOfADatabaseThatNeverWas(oath: Oath): Promise<void> {
-  const version = await oath.create('alice', 'one');
-  expect(await oath.put('bob', 'one', version)).toMatchObject({
+async function rejectsAVersionOfADeletedDatabase(contract: Contract): Promise<void> {
+  const one = await contract.create('alice', 'one');
+  await contract.store.delete('alice');
+  expect(await contract.put('alice', 'two', one)).toMatchObject({
     kind: 'conflict',
-    reason: expect.toBeOneOf(oath.overNothing),
+    reason: expect.toBeOneOf(contract.overNothing),
   });
-  expect(await oath.store.head('bob')).toBeUndefined();
+  expect(await contract.store.head('alice')).toBeUndefined();
 }
 
-async function leavesOtherUsersAlone(oath: Oath): Promise<void> {
-  const alice = await oath.create('alice', 'of alice');
-  const bob = await oath.create('bob', 'of bob');
-  await oath.update('alice', 'of alice, later', alice);
-  await oath.holds('bob', { version: bob, content: 'of bob' });
-  await oath.store.delete('alice');
-  await oath.holds('bob', { version: bob, content: 'of bob' });
+async function rejectsAVersionOfADatabaseThatNeverWas(contract: Contract): Promise<void> {
+  const version = await contract.create('alice', 'one');
+  expect(await contract.put('bob', 'one', version)).toMatchObject({
+    kind: 'conflict',
+    reason: expect.toBeOneOf(contract.overNothing),
+  });
+  expect(await contract.store.head('bob')).toBeUndefined();
 }
 
-async function saysThatADatabaseIsAbsent(oath: Oath): Promise<void> {
-  const destination = oath.newPath();
-  expect(await oath.store.get('alice', destination)).toEqual({ kind: 'absent' });
-  expect(await oath.store.get('alice', destination, { ifVersionNot: 'whatever' })).toEqual({ kind: 'absent' });
-  expect(await oath.store.head('alice')).toBeUndefined();
+async function leavesOtherUsersAlone(contract: Contract): Promise<void> {
+  const alice = await contract.create('alice', 'of alice');
+  const bob = await contract.create('bob', 'of bob');
+  await contract.update('alice', 'of alice, later', alice);
+  await contract.holds('bob', { version: bob, content: 'of bob' });
+  await contract.store.delete('alice');
+  await contract.holds('bob', { version: bob, content: 'of bob' });
 }
 
-async function deliversBytesAndWhatIsKnownOfThem(oath: Oath): Promise<void> {
+async function saysThatADatabaseIsAbsent(contract: Contract): Promise<void> {
+  const destination = contract.newPath();
+  expect(await contract.store.get('alice', destination)).toEqual({ kind: 'absent' });
+  expect(await contract.store.get('alice', destination, { ifVersionNot: 'whatever' })).toEqual({ kind: 'absent' });
+  expect(await contract.store.head('alice')).toBeUndefined();
+}
+
+async function deliversBytesAndWhatIsKnownOfThem(contract: Contract): Promise<void> {
   const content = Buffer.from([0, 255, 10, 13, 0, 26, 128]);
   const writes = [writeId(2), writeId(1), 'new'];
-  const outcome = await oath.put('alice', content, undefined, oath.store, writes);
+  const outcome = await contract.put('alice', content, undefined, contract.store, writes);
   if (outcome.kind !== 'committed') expect.fail(`the put ended as ${outcome.kind}`);
-  const destination = oath.newPath();
-  const found = await oath.store.get('alice', destination);
+  const destination = contract.newPath();
+  const found = await contract.store.get('alice', destination);
   expect(found).toMatchObject({ kind: 'found', version: outcome.version, writes, sizeBytes: content.length });
   expect(readFileSync(destination)).toEqual(content);
   const { lastModified } = found as { lastModified: number };
@@ -176,190 +179,190 @@ async function deliversBytesAndWhatIsKnownOfThem(oath: Oath): Promise<void> {
   expect(found).toMatchObject({ version: expect.stringMatching(/^[!#-~]+$/) });
 }
 
-async function replacesALongerFileAtTheDestination(oath: Oath): Promise<void> {
-  await oath.create('alice', 'one');
-  const destination = oath.file('a much longer file that was there before');
-  expect(await oath.store.get('alice', destination)).toMatchObject({ kind: 'found' });
+async function replacesALongerFileAtTheDestination(contract: Contract): Promise<void> {
+  await contract.create('alice', 'one');
+  const destination = contract.file('a much longer file that was there before');
+  expect(await contract.store.get('alice', destination)).toMatchObject({ kind: 'found' });
   expect(readFileSync(destination, 'utf8')).toBe('one');
 }
 
-async function leavesTheDestinationAloneWhenNothingChanged(oath: Oath): Promise<void> {
-  const version = await oath.create('alice', 'one');
-  const stored = await oath.store.head('alice');
-  const destination = oath.file('what was there');
-  const result = await oath.store.get('alice', destination, { ifVersionNot: version });
+async function leavesTheDestinationAloneWhenNothingChanged(contract: Contract): Promise<void> {
+  const version = await contract.create('alice', 'one');
+  const stored = await contract.store.head('alice');
+  const destination = contract.file('what was there');
+  const result = await contract.store.get('alice', destination, { ifVersionNot: version });
   expect(result.kind).toBe('not-modified');
   expect([undefined, stored?.lastModified]).toContain((result as { lastModified?: number }).lastModified);
   expect(readFileSync(destination, 'utf8')).toBe('what was there');
 }
 
-async function leavesNoFileWhenNothingChangedOrNothingIsThere(oath: Oath): Promise<void> {
-  const version = await oath.create('alice', 'one');
-  const destination = oath.newPath();
-  await oath.store.get('alice', destination, { ifVersionNot: version });
-  await oath.store.get('bob', destination);
+async function leavesNoFileWhenNothingChangedOrNothingIsThere(contract: Contract): Promise<void> {
+  const version = await contract.create('alice', 'one');
+  const destination = contract.newPath();
+  await contract.store.get('alice', destination, { ifVersionNot: version });
+  await contract.store.get('bob', destination);
   expect(() => readFileSync(destination)).toThrow('ENOENT');
 }
 
-async function deliversWhatIsNewerThanTheNamedVersion(oath: Oath): Promise<void> {
-  const one = await oath.create('alice', 'one');
-  const two = await oath.update('alice', 'two', one);
-  const destination = oath.newPath();
-  const found = await oath.store.get('alice', destination, { ifVersionNot: one });
+async function deliversWhatIsNewerThanTheNamedVersion(contract: Contract): Promise<void> {
+  const one = await contract.create('alice', 'one');
+  const two = await contract.update('alice', 'two', one);
+  const destination = contract.newPath();
+  const found = await contract.store.get('alice', destination, { ifVersionNot: one });
   expect(found).toMatchObject({ kind: 'found', version: two });
   expect(readFileSync(destination, 'utf8')).toBe('two');
 }
 
-async function headSaysWhatGetSays(oath: Oath): Promise<void> {
-  const one = await oath.create('alice', 'one');
-  await oath.update('alice', 'two, which is longer', one);
-  const { kind, ...stored } = (await oath.store.get('alice', oath.newPath())) as { kind: string };
+async function headSaysWhatGetSays(contract: Contract): Promise<void> {
+  const one = await contract.create('alice', 'one');
+  await contract.update('alice', 'two, which is longer', one);
+  const { kind, ...stored } = (await contract.store.get('alice', contract.newPath())) as { kind: string };
   expect(kind).toBe('found');
-  expect(await oath.store.head('alice')).toEqual(stored);
+  expect(await contract.store.head('alice')).toEqual(stored);
 }
 
-async function keepsThirtyTwoWriteIdsInTheirOrder(oath: Oath): Promise<void> {
+async function keepsThirtyTwoWriteIdsInTheirOrder(contract: Contract): Promise<void> {
   const writes = Array.from({ length: 32 }, (_, index) => writeId(1000 - index));
-  const outcome = await oath.put('alice', 'one', undefined, oath.store, writes);
+  const outcome = await contract.put('alice', 'one', undefined, contract.store, writes);
   expect(outcome.kind).toBe('committed');
-  expect((await oath.store.head('alice'))?.writes).toEqual(writes);
-  expect(await oath.other.get('alice', oath.newPath())).toMatchObject({ writes });
+  expect((await contract.store.head('alice'))?.writes).toEqual(writes);
+  expect(await contract.other.get('alice', contract.newPath())).toMatchObject({ writes });
 }
 
-async function keepsAnEmptyListOfWriteIds(oath: Oath): Promise<void> {
-  const put = oath.put('alice', 'one', undefined, oath.store, []);
-  if (oath.traits.needsWriteIds === true) {
+async function keepsAnEmptyListOfWriteIds(contract: Contract): Promise<void> {
+  const put = contract.put('alice', 'one', undefined, contract.store, []);
+  if (contract.traits.needsWriteIds === true) {
     await expect(put).rejects.toMatchObject({ name: 'JavumboError', kind: 'internal' });
-    expect(await oath.store.head('alice')).toBeUndefined();
+    expect(await contract.store.head('alice')).toBeUndefined();
     return;
   }
   expect((await put).kind).toBe('committed');
-  expect((await oath.store.head('alice'))?.writes).toEqual([]);
-  expect(await oath.store.get('alice', oath.newPath())).toMatchObject({ kind: 'found', writes: [] });
+  expect((await contract.store.head('alice'))?.writes).toEqual([]);
+  expect(await contract.store.get('alice', contract.newPath())).toMatchObject({ kind: 'found', writes: [] });
 }
 
-async function listsByTheBytesOfTheKeys(oath: Oath): Promise<void> {
+async function listsByTheBytesOfTheKeys(contract: Contract): Promise<void> {
   // Keys end in `.anki2`, which counts: `a.` comes behind `a+` and `a-`, and before `a@`.
   const inOrder = ['0', 'B', 'a+c', 'a-b', 'a', 'a.anki2', 'a.b', 'a0', 'a@x', 'aB', 'a_b', 'ab', 'b'];
-  for (const username of [...inOrder].reverse()) await oath.create(username, `of ${username}`);
-  expect(await oath.listed()).toEqual(inOrder);
+  for (const username of [...inOrder].reverse()) await contract.create(username, `of ${username}`);
+  expect(await contract.listed()).toEqual(inOrder);
 }
 
-async function listsNothingWhenNothingIsStored(oath: Oath): Promise<void> {
-  expect(await oath.store.list()).toEqual({ databases: [], foreignKeys: 0, next: undefined });
+async function listsNothingWhenNothingIsStored(contract: Contract): Promise<void> {
+  expect(await contract.store.list()).toEqual({ databases: [], foreignKeys: 0, next: undefined });
 }
 
-async function listsWhatHeadSays(oath: Oath): Promise<void> {
-  await oath.create('alice', 'one');
-  await oath.update('bob', 'two, which is longer', await oath.create('bob', 'one'));
-  const { databases } = await oath.store.list();
+async function listsWhatHeadSays(contract: Contract): Promise<void> {
+  await contract.create('alice', 'one');
+  await contract.update('bob', 'two, which is longer', await contract.create('bob', 'one'));
+  const { databases } = await contract.store.list();
   const heads = await Promise.all(
-    ['alice', 'bob'].map(async (username) => ({ username, ...(await oath.store.head(username)) })),
+    ['alice', 'bob'].map(async (username) => ({ username, ...(await contract.store.head(username)) })),
   );
   expect(databases).toEqual(heads.map(({ writes: _, ...listed }) => listed));
 }
 
-async function listsMoreDatabasesThanOnePageHolds(oath: Oath): Promise<void> {
+async function listsMoreDatabasesThanOnePageHolds(contract: Contract): Promise<void> {
   const usernames = Array.from({ length: 2001 }, (_, index) => `user-${String(index).padStart(4, '0')}`);
-  await oath.fill([...usernames].reverse());
-  expect(await oath.listed()).toEqual(usernames);
-  expect(await oath.listed(oath.other)).toEqual(usernames);
+  await contract.fill([...usernames].reverse());
+  expect(await contract.listed()).toEqual(usernames);
+  expect(await contract.listed(contract.other)).toEqual(usernames);
 }
 
-async function deletes(oath: Oath): Promise<void> {
-  await oath.create('alice', 'one');
-  expect(await oath.store.delete('alice')).toEqual({ kind: 'deleted' });
-  expect(await oath.store.head('alice')).toBeUndefined();
-  expect(await oath.store.get('alice', oath.newPath())).toEqual({ kind: 'absent' });
-  expect(await oath.listed()).toEqual([]);
-  expect(await oath.other.head('alice')).toBeUndefined();
+async function deletes(contract: Contract): Promise<void> {
+  await contract.create('alice', 'one');
+  expect(await contract.store.delete('alice')).toEqual({ kind: 'deleted' });
+  expect(await contract.store.head('alice')).toBeUndefined();
+  expect(await contract.store.get('alice', contract.newPath())).toEqual({ kind: 'absent' });
+  expect(await contract.listed()).toEqual([]);
+  expect(await contract.other.head('alice')).toBeUndefined();
 }
 
-async function deletesTheVersionItNames(oath: Oath): Promise<void> {
-  const two = await oath.update('alice', 'two', await oath.create('alice', 'one'));
-  expect(await oath.store.delete('alice', { ifVersion: two })).toEqual({ kind: 'deleted' });
-  expect(await oath.store.head('alice')).toBeUndefined();
+async function deletesTheVersionItNames(contract: Contract): Promise<void> {
+  const two = await contract.update('alice', 'two', await contract.create('alice', 'one'));
+  expect(await contract.store.delete('alice', { ifVersion: two })).toEqual({ kind: 'deleted' });
+  expect(await contract.store.head('alice')).toBeUndefined();
 }
 
-async function keepsWhatAStaleDeleteNames(oath: Oath): Promise<void> {
-  const one = await oath.create('alice', 'one');
-  const two = await oath.update('alice', 'two', one);
-  const { kind } = await oath.store.delete('alice', { ifVersion: one });
-  if (oath.traits.comparesOnDelete === false) {
+async function keepsWhatAStaleDeleteNames(contract: Contract): Promise<void> {
+  const one = await contract.create('alice', 'one');
+  const two = await contract.update('alice', 'two', one);
+  const { kind } = await contract.store.delete('alice', { ifVersion: one });
+  if (contract.traits.comparesOnDelete === false) {
     expect(['deleted', 'conflict']).toContain(kind);
     return;
   }
   expect(kind).toBe('conflict');
-  await oath.holds('alice', { version: two, content: 'two' });
+  await contract.holds('alice', { version: two, content: 'two' });
 }
 
-async function deletesWhatIsNotThereWithoutComplaint(oath: Oath): Promise<void> {
-  expect(['absent', 'deleted']).toContain((await oath.store.delete('alice')).kind);
-  await oath.create('alice', 'one');
-  await oath.store.delete('alice');
-  expect(['absent', 'deleted']).toContain((await oath.store.delete('alice')).kind);
+async function deletesWhatIsNotThereWithoutComplaint(contract: Contract): Promise<void> {
+  expect(['absent', 'deleted']).toContain((await contract.store.delete('alice')).kind);
+  await contract.create('alice', 'one');
+  await contract.store.delete('alice');
+  expect(['absent', 'deleted']).toContain((await contract.store.delete('alice')).kind);
 }
 
-async function createsAgainAfterADelete(oath: Oath): Promise<void> {
-  await oath.create('alice', 'one');
-  await oath.store.delete('alice');
-  const version = await oath.create('alice', 'another');
-  await oath.holds('alice', { version, content: 'another' });
+async function createsAgainAfterADelete(contract: Contract): Promise<void> {
+  await contract.create('alice', 'one');
+  await contract.store.delete('alice');
+  const version = await contract.create('alice', 'another');
+  await contract.holds('alice', { version, content: 'another' });
 }
 
-async function givesDifferentBytesDifferentVersions(oath: Oath): Promise<void> {
+async function givesDifferentBytesDifferentVersions(contract: Contract): Promise<void> {
   const versions = new Set<Version>();
-  let version = await oath.create('alice', 'content 0');
+  let version = await contract.create('alice', 'content 0');
   versions.add(version);
   for (let index = 1; index < 10; index++) {
-    version = await oath.update('alice', `content ${index}`, version);
+    version = await contract.update('alice', `content ${index}`, version);
     versions.add(version);
   }
-  versions.add(await oath.create('bob', 'content of bob'));
+  versions.add(await contract.create('bob', 'content of bob'));
   expect(versions.size).toBe(11);
 }
 
-async function takesTheSameBytesTwice(oath: Oath): Promise<void> {
-  const first = await oath.put('alice', 'one', undefined, oath.store, [writeId(1), 'new']);
+async function takesTheSameBytesTwice(contract: Contract): Promise<void> {
+  const first = await contract.put('alice', 'one', undefined, contract.store, [writeId(1), 'new']);
   if (first.kind !== 'committed') expect.fail(`the create ended as ${first.kind}`);
-  const second = await oath.put('alice', 'one', first.version, oath.store, [writeId(2), writeId(1), 'new']);
+  const second = await contract.put('alice', 'one', first.version, contract.store, [writeId(2), writeId(1), 'new']);
   if (second.kind !== 'committed') expect.fail(`the put of equal bytes ended as ${second.kind}`);
   // Whether the two versions are equal is the store's affair; who wrote the current one is not.
-  expect(await oath.store.head('alice')).toMatchObject({
+  expect(await contract.store.head('alice')).toMatchObject({
     version: second.version,
     writes: [writeId(2), writeId(1), 'new'],
   });
-  const third = await oath.update('alice', 'three', second.version);
-  await oath.holds('alice', { version: third, content: 'three' });
+  const third = await contract.update('alice', 'three', second.version);
+  await contract.holds('alice', { version: third, content: 'three' });
 }
 
-async function commitsOneOfTwentyParallelCreates(oath: Oath): Promise<void> {
-  await commitsOneOfTwenty(oath, undefined);
+async function commitsOneOfTwentyParallelCreates(contract: Contract): Promise<void> {
+  await commitsOneOfTwenty(contract, undefined);
 }
 
-async function commitsOneOfTwentyParallelPutsOnOneBase(oath: Oath): Promise<void> {
-  await commitsOneOfTwenty(oath, await oath.create('alice', 'base'));
+async function commitsOneOfTwentyParallelPutsOnOneBase(contract: Contract): Promise<void> {
+  await commitsOneOfTwenty(contract, await contract.create('alice', 'base'));
 }
 
-async function commitsOneOfTwenty(oath: Oath, base: Version | undefined): Promise<void> {
-  const before = await oath.store.head('alice');
+async function commitsOneOfTwenty(contract: Contract, base: Version | undefined): Promise<void> {
+  const before = await contract.store.head('alice');
   const outcomes = await Promise.all(
     Array.from({ length: 20 }, (_, index) =>
-      oath.put(
+      contract.put(
         'alice',
         `by writer ${index}`,
         base,
-        index % 2 === 0 ? oath.store : oath.other,
+        index % 2 === 0 ? contract.store : contract.other,
         writesOver(before, writeId(index)),
       ),
     ),
   );
   const kinds = outcomes.map(({ kind }) => kind);
-  const stored = await oath.store.head('alice');
+  const stored = await contract.store.head('alice');
   const winner = outcomes.findIndex((_, index) => stored?.writes[0] === writeId(index));
   expect(stored?.writes).toEqual(writesOver(before, writeId(winner)));
-  await oath.holds('alice', { version: stored?.version ?? '', content: `by writer ${winner}` });
-  if (oath.traits.racesMayEndUnknown === true) {
+  await contract.holds('alice', { version: stored?.version ?? '', content: `by writer ${winner}` });
+  if (contract.traits.racesMayEndUnknown === true) {
     // Nobody but the winner was told that it won, and nobody at all that it lost though it had won.
     expect(kinds.flatMap((kind, index) => (kind === 'committed' && index !== winner ? index : []))).toEqual([]);
     expect(kinds[winner]).not.toBe('conflict');
@@ -369,18 +372,18 @@ async function commitsOneOfTwenty(oath: Oath, base: Version | undefined): Promis
   }
 }
 
-async function losesNoneOfManyUpdatesFromTwoHandles(oath: Oath): Promise<void> {
-  await oath.create('alice', '');
+async function losesNoneOfManyUpdatesFromTwoHandles(contract: Contract): Promise<void> {
+  await contract.create('alice', '');
   const append = async (store: DatabaseStore, letter: string): Promise<void> => {
     for (;;) {
-      const path = oath.newPath();
+      const path = contract.newPath();
       const found = await store.get('alice', path);
       if (found.kind !== 'found') expect.fail(`get ended as ${found.kind}`);
-      const id = oath.newWriteId();
+      const id = contract.newWriteId();
       const content = readFileSync(path, 'utf8') + letter;
-      const outcome = await oath.put('alice', content, found.version, store, writesOver(found, id));
+      const outcome = await contract.put('alice', content, found.version, store, writesOver(found, id));
       if (outcome.kind === 'committed') return;
-      if (outcome.kind === 'unknown' && oath.traits.racesMayEndUnknown === true) {
+      if (outcome.kind === 'unknown' && contract.traits.racesMayEndUnknown === true) {
         if ((await store.head('alice'))?.writes.includes(id) === true) return;
         continue;
       }
@@ -388,30 +391,30 @@ async function losesNoneOfManyUpdatesFromTwoHandles(oath: Oath): Promise<void> {
     }
   };
   const letters = [...'abcdefghij'];
-  await Promise.all(letters.map((letter, index) => append(index % 2 === 0 ? oath.store : oath.other, letter)));
-  const path = oath.newPath();
-  await oath.store.get('alice', path);
+  await Promise.all(letters.map((letter, index) => append(index % 2 === 0 ? contract.store : contract.other, letter)));
+  const path = contract.newPath();
+  await contract.store.get('alice', path);
   expect([...readFileSync(path, 'utf8')].sort()).toEqual(letters);
 }
 
-async function deliversOneVersionWholeWhileOthersWrite(oath: Oath): Promise<void> {
+async function deliversOneVersionWholeWhileOthersWrite(contract: Contract): Promise<void> {
   const contentOf = new Map<Version, string>();
   const contents = [...'abcdefghijkl'].map((letter) => letter.repeat(300_000));
-  let version = await oath.create('alice', contents[0] ?? '');
+  let version = await contract.create('alice', contents[0] ?? '');
   contentOf.set(version, contents[0] ?? '');
   let writing = true;
   const read: { version: Version; content: string }[] = [];
   const reader = async (store: DatabaseStore): Promise<void> => {
     do {
-      const path = oath.newPath();
+      const path = contract.newPath();
       const found = await store.get('alice', path);
       if (found.kind !== 'found') expect.fail(`get ended as ${found.kind}`);
       read.push({ version: found.version, content: readFileSync(path, 'utf8') });
     } while (writing);
   };
-  const readers = [reader(oath.store), reader(oath.other), reader(oath.other)];
+  const readers = [reader(contract.store), reader(contract.other), reader(contract.other)];
   for (const content of contents.slice(1)) {
-    version = await oath.update('alice', content, version);
+    version = await contract.update('alice', content, version);
     contentOf.set(version, content);
   }
   writing = false;
@@ -419,40 +422,43 @@ async function deliversOneVersionWholeWhileOthersWrite(oath: Oath): Promise<void
   // Compared by length and letter: a failure that prints 300,000 letters helps nobody.
   const torn = read.filter(({ version, content }) => contentOf.get(version) !== content);
   expect(torn.map(({ version, content }) => [version, content.length])).toEqual([]);
-  await oath.holds('alice', { version, content: contents.at(-1) ?? '' });
+  await contract.holds('alice', { version, content: contents.at(-1) ?? '' });
 }
 
-async function showsACommitToTheOtherHandleAtOnce(oath: Oath): Promise<void> {
-  expect(await oath.other.head('alice')).toBeUndefined();
-  let version = await oath.create('alice', 'content 0');
+async function showsACommitToTheOtherHandleAtOnce(contract: Contract): Promise<void> {
+  expect(await contract.other.head('alice')).toBeUndefined();
+  let version = await contract.create('alice', 'content 0');
   for (let index = 1; index <= 5; index++) {
     const previous = version;
-    version = await oath.update('alice', `content ${index}`, version);
-    expect(await oath.other.head('alice')).toMatchObject({ version });
-    const path = oath.newPath();
-    expect(await oath.other.get('alice', path, { ifVersionNot: previous })).toMatchObject({ kind: 'found', version });
+    version = await contract.update('alice', `content ${index}`, version);
+    expect(await contract.other.head('alice')).toMatchObject({ version });
+    const path = contract.newPath();
+    expect(await contract.other.get('alice', path, { ifVersionNot: previous })).toMatchObject({
+      kind: 'found',
+      version,
+    });
     expect(readFileSync(path, 'utf8')).toBe(`content ${index}`);
-    expect(await oath.other.list()).toMatchObject({ databases: [{ username: 'alice', version }] });
+    expect(await contract.other.list()).toMatchObject({ databases: [{ username: 'alice', version }] });
   }
 }
 
-async function carriesFiveMegabytesThereAndBack(oath: Oath): Promise<void> {
+async function carriesFiveMegabytesThereAndBack(contract: Contract): Promise<void> {
   // Every 32-bit word differs, so that a lost, doubled or moved piece shows.
   const content = Buffer.alloc(5 * 1024 * 1024);
   for (let word = 0; word < content.length; word += 4) content.writeUInt32BE(word, word);
-  const created = await oath.put('alice', content, undefined);
+  const created = await contract.put('alice', content, undefined);
   expect(created.kind).toBe('committed');
-  const path = oath.newPath();
-  expect(await oath.other.get('alice', path)).toMatchObject({ kind: 'found', sizeBytes: content.length });
+  const path = contract.newPath();
+  expect(await contract.other.get('alice', path)).toMatchObject({ kind: 'found', sizeBytes: content.length });
   expect(readFileSync(path).equals(content)).toBe(true);
 }
 
-async function carriesAnEmptyFileThereAndBack(oath: Oath): Promise<void> {
-  const version = await oath.create('alice', '');
-  await oath.holds('alice', { version, content: '' });
+async function carriesAnEmptyFileThereAndBack(contract: Contract): Promise<void> {
+  const version = await contract.create('alice', '');
+  await contract.holds('alice', { version, content: '' });
 }
 
-async function takesEveryCharacterOfAUsername(oath: Oath): Promise<void> {
+async function takesEveryCharacterOfAUsername(contract: Contract): Promise<void> {
   const characters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._@+-';
   const usernames = [
     characters,
@@ -467,15 +473,15 @@ async function takesEveryCharacterOfAUsername(oath: Oath): Promise<void> {
     'CON',
   ];
   const versions = new Map<string, Version>();
-  for (const username of usernames) versions.set(username, await oath.create(username, `of ${username}`));
-  for (const [username, version] of versions) await oath.holds(username, { version, content: `of ${username}` });
-  expect((await oath.listed()).sort()).toEqual([...usernames].sort());
-  for (const username of usernames) await oath.store.delete(username);
-  expect(await oath.listed()).toEqual([]);
+  for (const username of usernames) versions.set(username, await contract.create(username, `of ${username}`));
+  for (const [username, version] of versions) await contract.holds(username, { version, content: `of ${username}` });
+  expect((await contract.listed()).sort()).toEqual([...usernames].sort());
+  for (const username of usernames) await contract.store.delete(username);
+  expect(await contract.listed()).toEqual([]);
 }
 
 /** What the clauses are sworn on: the store, another handle, and files to put and to get. */
-class Oath {
+class Contract {
   readonly traits: StoreTraits;
   readonly store: DatabaseStore;
   readonly other: DatabaseStore;

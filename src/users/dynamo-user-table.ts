@@ -12,7 +12,7 @@ import {
   type DynamoSubject,
   isConditionFailed,
   otherKey,
-  whatBecameOfWrite,
+  writeOutcomeOf,
 } from '../aws/dynamo-failure.ts';
 import { decodeWrites, encodeWrites } from '../store/write-ids.ts';
 import type { ChangeOutcome, PutUserOutcome, UserChanges, UserItem, UserPage, UserTable } from './user-table.ts';
@@ -83,7 +83,7 @@ export class DynamoUserTable implements UserTable {
       return { kind: 'created' };
     } catch (error) {
       if (isConditionFailed(error)) return { kind: 'exists', current: refusedBy(error) };
-      return whatBecameOfWrite(error, this.#subject('create', item.username));
+      return writeOutcomeOf(error, this.#subject('create', item.username));
     }
   }
 
@@ -160,7 +160,7 @@ export class DynamoUserTable implements UserTable {
       await send();
       return { kind: done };
     } catch (error) {
-      if (!isConditionFailed(error)) return whatBecameOfWrite(error, this.#subject(verb, username));
+      if (!isConditionFailed(error)) return writeOutcomeOf(error, this.#subject(verb, username));
       const current = refusedBy(error);
       if (current !== undefined) return { kind: 'conflict', current };
     }

@@ -7,7 +7,7 @@ import type { TestRun } from '../core/test-data.ts';
 import type { Assertion, Check, WorkerReport } from '../report/document.ts';
 
 /** What the tests of a day get beside the deployment. */
-export interface Sources {
+export interface TestInputs {
   readonly clock: Clock;
   readonly random: Random;
   readonly env: NodeJS.ProcessEnv;

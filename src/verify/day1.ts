@@ -6,14 +6,14 @@ import type { Deployment } from '../deployment/deployment.ts';
 import type { FunctionClient } from '../function/client.ts';
 import { askApi, healthyVersion } from '../function/health.ts';
 import { startLocalGateway } from '../function/local-gateway.ts';
-import type { Sources } from './check.ts';
+import type { TestInputs } from './check.ts';
 import { type Assert, assertEqual, skipReasonOf, type Test } from './check.ts';
 import { assertCleanedUp } from './cleaned-up.ts';
 import { withTestAccounts } from './test-accounts.ts';
 
 /** Day 1: the parts of the deployment talk to each other. Tests 1.1 to 1.5; nothing is deployed or changed for them. */
-export async function day1(deployment: Deployment, sources: Sources): Promise<Test[]> {
-  const { expectBody } = sources;
+export async function day1(deployment: Deployment, inputs: TestInputs): Promise<Test[]> {
+  const { expectBody } = inputs;
   // An engine that stands for S3 alone has no tables, and one without Lambda no function. Asking makes no request.
   const noAccounts = await deployment.accounts().then(() => undefined, skipReasonOf);
   const noFunction = await deployment.function().then(() => undefined, skipReasonOf);
@@ -23,14 +23,14 @@ export async function day1(deployment: Deployment, sources: Sources): Promise<Te
       id: '1.1',
       name: 'an object is put, got and deleted',
       try: 'javumbo deployment describe, and credentials that may read and write the bucket',
-      run: (assert) => bucketAccess(assert, deployment, sources),
+      run: (assert) => bucketAccess(assert, deployment, inputs),
     },
     {
       id: '1.2',
       name: 'an account is put, got and deleted',
       try: 'javumbo deployment describe, and credentials that may read and write the users table',
       skipReason: noAccounts,
-      run: (assert) => tableAccess(assert, deployment, sources),
+      run: (assert) => tableAccess(assert, deployment, inputs),
     },
     {
       id: '1.3',
@@ -48,7 +48,7 @@ export async function day1(deployment: Deployment, sources: Sources): Promise<Te
         (deployment.config.apiUrl.value === undefined && !isLocal
           ? 'nothing says where the HTTP API is: --api-url, JAVUMBO_API_URL or --terraform'
           : undefined),
-      run: (assert) => throughTheApi(assert, deployment, sources),
+      run: (assert) => throughTheApi(assert, deployment, inputs),
     },
     {
       id: '1.5',
@@ -58,27 +58,27 @@ export async function day1(deployment: Deployment, sources: Sources): Promise<Te
         expectBody === undefined
           ? (noFunction ?? noAccounts)
           : "--expect-body says that the function is not javumbo's, and only that one can check its rights",
-      run: (assert) => ownRights(assert, deployment, sources),
+      run: (assert) => ownRights(assert, deployment, inputs),
     },
   ];
 }
 
-async function bucketAccess(assert: Assert, deployment: Deployment, sources: Sources): Promise<void> {
+async function bucketAccess(assert: Assert, deployment: Deployment, inputs: TestInputs): Promise<void> {
   const { store, cache } = deployment;
-  const removed = await withTestUser(deployment, sources.run, '1-1', async (username) => {
+  const removed = await withTestUser(deployment, inputs.run, '1-1', async (username) => {
     const work = cache.workDirectory();
     try {
       const directory = mkdtempSync(join(work.path, 'verify-'));
       const [sent, received] = [join(directory, 'sent'), join(directory, 'received')];
-      writeFileSync(sent, `test data ${sources.random.hex(16)}\n`);
+      writeFileSync(sent, `test data ${inputs.random.hex(16)}\n`);
       const condition = { kind: 'absent' } as const;
-      const put = await store.put(username, sent, { condition, writes: [sources.random.hex(16)] });
+      const put = await store.put(username, sent, { condition, writes: [inputs.random.hex(16)] });
       assertEqual(assert, 'the object is put', put.kind, 'committed');
       const got = await store.get(username, received);
       assertEqual(assert, 'it is got', got.kind, 'found');
       if (got.kind !== 'found') return username;
       assertEqual(assert, 'its bytes are those that were put', readFileSync(received).equals(readFileSync(sent)), true);
-      if (sources.run.keep) return username;
+      if (inputs.run.keep) return username;
       assertEqual(assert, 'it is deleted', (await store.delete(username, { ifVersion: got.version })).kind, 'deleted');
       assertEqual(assert, 'it is gone', (await store.head(username)) === undefined, true);
     } finally {
@@ -86,18 +86,18 @@ async function bucketAccess(assert: Assert, deployment: Deployment, sources: Sou
     }
     return username;
   });
-  await assertCleanedUp(assert, deployment, sources.run, removed);
+  await assertCleanedUp(assert, deployment, inputs.run, removed);
 }
 
-async function tableAccess(assert: Assert, deployment: Deployment, sources: Sources): Promise<void> {
-  await withTestAccounts(assert, { deployment, sources }, ['1-2'], async ({ usernames, table }) => {
+async function tableAccess(assert: Assert, deployment: Deployment, inputs: TestInputs): Promise<void> {
+  await withTestAccounts(assert, { deployment, inputs }, ['1-2'], async ({ usernames, table }) => {
     const [username = ''] = usernames;
-    const item = { username, name: 'Test User', createdAt: new Date(sources.clock.now()).toISOString() };
+    const item = { username, name: 'Test User', createdAt: new Date(inputs.clock.now()).toISOString() };
     assertEqual(assert, 'the item is put', (await table.putIfAbsent(item)).kind, 'created');
     const found = await table.get(username);
     assertEqual(assert, 'it is got', found?.username ?? '', username);
     assertEqual(assert, 'its name is the one that was put', found?.name ?? '', item.name);
-    if (found === undefined || sources.run.keep) return;
+    if (found === undefined || inputs.run.keep) return;
     assertEqual(assert, 'it is deleted', (await table.delete(found)).kind, 'deleted');
     assertEqual(assert, 'it is gone', (await table.get(username)) === undefined, true);
   });
@@ -116,9 +116,9 @@ async function invocation(assert: Assert, deployment: Deployment, expectBody: st
   assert("javumbo's function answers, and names its container", answer.container.id !== '');
 }
 
-async function throughTheApi(assert: Assert, deployment: Deployment, sources: Sources): Promise<void> {
-  const { signal, expectBody } = sources;
-  await withApi(deployment, sources, async (url) => {
+async function throughTheApi(assert: Assert, deployment: Deployment, inputs: TestInputs): Promise<void> {
+  const { signal, expectBody } = inputs;
+  await withApi(deployment, inputs, async (url) => {
     const answer = await askApi(url, signal);
     assertEqual(assert, 'the API answers with status 200', answer.status, 200);
     if (expectBody !== undefined) {
@@ -136,11 +136,11 @@ async function throughTheApi(assert: Assert, deployment: Deployment, sources: So
 }
 
 /** The configured API; in front of a local function that has none, one on loopback for as long as `use` takes. */
-async function withApi(deployment: Deployment, sources: Sources, use: (url: string) => Promise<void>): Promise<void> {
+async function withApi(deployment: Deployment, inputs: TestInputs, use: (url: string) => Promise<void>): Promise<void> {
   const configured = deployment.config.apiUrl.value;
   if (configured !== undefined) return use(configured);
   const client = await deployment.function();
-  const gateway = await startLocalGateway({ invoke: (payload) => client.invoke(payload), ...sources });
+  const gateway = await startLocalGateway({ invoke: (payload) => client.invoke(payload), ...inputs });
   try {
     await use(gateway.url);
   } finally {
@@ -148,10 +148,10 @@ async function withApi(deployment: Deployment, sources: Sources, use: (url: stri
   }
 }
 
-async function ownRights(assert: Assert, deployment: Deployment, sources: Sources): Promise<void> {
+async function ownRights(assert: Assert, deployment: Deployment, inputs: TestInputs): Promise<void> {
   const client: FunctionClient = await deployment.function();
   // The function removes its own test data, whatever --keep says, so here is nothing to keep.
-  const run = { ...sources.run, keep: false };
+  const run = { ...inputs.run, keep: false };
   // That may have failed for the very right that is missing, or have been cut short.
   const removeAccount = run.cleanUps.add(async () => {
     const accounts = await deployment.accounts();

@@ -7,7 +7,7 @@ import { type RequestCounts, requestsSince } from '../core/request-counts.ts';
 import type { UserDatabases } from '../databases/user-databases.ts';
 import type { Deployment } from '../deployment/deployment.ts';
 import { integrityFindings, type SqliteDatabase, tableCounts } from '../sqlite/engine.ts';
-import type { Sources } from './check.ts';
+import type { TestInputs } from './check.ts';
 import { type Assert, assertEqual, type Figures, type Test } from './check.ts';
 import { assertCleanedUp } from './cleaned-up.ts';
 
@@ -15,13 +15,13 @@ interface Environment {
   readonly deployment: Deployment;
   /** Without a cache: every request goes to the store, as on week 1's day 2. */
   readonly databases: UserDatabases;
-  readonly sources: Sources;
+  readonly inputs: TestInputs;
 }
 
 /** Day 2: the pattern works. Tests 2.1, 2.2 and 2.3 with every sub-check of week 1. */
-export function day2(deployment: Deployment, sources: Sources, figures: Figures): Test[] {
+export function day2(deployment: Deployment, inputs: TestInputs, figures: Figures): Test[] {
   const databases = deployment.databases({ cacheTtlDefault: 0, caching: false });
-  const environment = { deployment, databases, sources };
+  const environment = { deployment, databases, inputs };
   return [
     {
       id: '2.1',
@@ -44,13 +44,13 @@ export function day2(deployment: Deployment, sources: Sources, figures: Figures)
   ];
 }
 
-async function newDatabase(assert: Assert, { deployment, databases, sources }: Environment): Promise<void> {
+async function newDatabase(assert: Assert, { deployment, databases, inputs }: Environment): Promise<void> {
   const { store } = deployment;
-  const removed = await withTestUser(deployment, sources.run, '2-1', async (username) => {
+  const removed = await withTestUser(deployment, inputs.run, '2-1', async (username) => {
     assertEqual(assert, 'the user has no database yet', (await store.head(username)) === undefined, true);
 
     const before = deployment.requests();
-    const create = (database: SqliteDatabase): void => createCollection(database, sources);
+    const create = (database: SqliteDatabase): void => createCollection(database, inputs);
     const session = await databases.openForWriting(username, { create });
     const tables = Object.keys(tableCounts(session.database));
     for (const table of ['col', 'notes', 'cards', 'revlog', 'graves']) {
@@ -92,7 +92,7 @@ async function newDatabase(assert: Assert, { deployment, databases, sources }: E
     });
     return username;
   });
-  await assertCleanedUp(assert, deployment, sources.run, removed);
+  await assertCleanedUp(assert, deployment, inputs.run, removed);
 }
 
 interface CollectionRow {
@@ -104,14 +104,14 @@ interface CollectionRow {
 
 const FIELDS = ['Test Front', 'Test Back'];
 
-async function persistence(assert: Assert, { deployment, databases, sources }: Environment): Promise<void> {
-  const removed = await withTestUser(deployment, sources.run, '2-2', async (username) => {
+async function persistence(assert: Assert, { deployment, databases, inputs }: Environment): Promise<void> {
+  const removed = await withTestUser(deployment, inputs.run, '2-2', async (username) => {
     const first = await databases.update(
       username,
-      (database) => addNote(database, { fields: FIELDS, noteId: 1 }, sources),
+      (database) => addNote(database, { fields: FIELDS, noteId: 1 }, inputs),
       {
         retries: 0,
-        create: (database) => createCollection(database, sources),
+        create: (database) => createCollection(database, inputs),
       },
     );
     assertEqual(assert, 'the first connection stores note 1', first.outcome, 'committed');
@@ -132,7 +132,7 @@ async function persistence(assert: Assert, { deployment, databases, sources }: E
     const third = await databases.update(
       username,
       (database) => {
-        addNote(database, { fields: ['Second Front', 'Second Back'], noteId: 2 }, sources);
+        addNote(database, { fields: ['Second Front', 'Second Back'], noteId: 2 }, inputs);
         return (database.prepare('SELECT count(*) AS n FROM notes').get() as { n: number }).n;
       },
       { retries: 0 },
@@ -148,7 +148,7 @@ async function persistence(assert: Assert, { deployment, databases, sources }: E
     });
     return username;
   });
-  await assertCleanedUp(assert, deployment, sources.run, removed);
+  await assertCleanedUp(assert, deployment, inputs.run, removed);
 }
 
 const REQUESTS = 10;
@@ -156,12 +156,12 @@ const NOTES = 10;
 
 async function latency(
   assert: Assert,
-  { deployment, databases, sources }: Environment,
+  { deployment, databases, inputs }: Environment,
   figures: Figures,
 ): Promise<void> {
-  const { clock, run } = sources;
+  const { clock, run } = inputs;
   const removed = await withTestUser(deployment, run, '2-3', async (username) => {
-    const noteIds = await createWithNotes(databases, username, NOTES, sources);
+    const noteIds = await createWithNotes(databases, username, NOTES, inputs);
     assertEqual(assert, `the database has ${NOTES} notes`, noteIds.length, NOTES);
 
     const before = deployment.requests();
@@ -208,5 +208,5 @@ async function latency(
     });
     return username;
   });
-  await assertCleanedUp(assert, deployment, sources.run, removed);
+  await assertCleanedUp(assert, deployment, inputs.run, removed);
 }

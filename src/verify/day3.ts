@@ -8,7 +8,7 @@ import { requestsSince } from '../core/request-counts.ts';
 import type { UserDatabases } from '../databases/user-databases.ts';
 import type { Deployment, Machine } from '../deployment/deployment.ts';
 import type { SqliteDatabase } from '../sqlite/engine.ts';
-import type { Sources } from './check.ts';
+import type { TestInputs } from './check.ts';
 import { type Assert, assertEqual, type Figures, type Test } from './check.ts';
 import { assertCleanedUp } from './cleaned-up.ts';
 
@@ -20,25 +20,25 @@ const HIT_RATE_REQUESTS = 50;
 const FIVE_MINUTES_MS = 300_000;
 
 /** Day 3: the cache works. Tests 3.1 and 3.2, and 3.3 for each way in which a cached entry ends. */
-export function day3(deployment: Deployment, sources: Sources, figures: Figures): Test[] {
+export function day3(deployment: Deployment, inputs: TestInputs, figures: Figures): Test[] {
   return [
     {
       id: '3.1',
       name: 'a warm read is faster than a cold one',
       try: 'javumbo bench cache, which prints every kind of request',
-      run: (assert) => speedup(assert, deployment, sources, figures),
+      run: (assert) => speedup(assert, deployment, inputs, figures),
     },
     {
       id: '3.2',
       name: 'reads of one user hit the cache',
       try: 'javumbo cache stats, and look whether something else empties the cache directory',
-      run: (assert) => hitRate(assert, deployment, sources, figures),
+      run: (assert) => hitRate(assert, deployment, inputs, figures),
     },
     {
       id: '3.3',
       name: 'each way in which a cached entry ends',
       try: 'javumbo cache clear, and check that no other program writes to the cache directory',
-      run: (assert) => endings(assert, deployment, sources),
+      run: (assert) => endings(assert, deployment, inputs),
     },
   ];
 }
@@ -46,13 +46,13 @@ export function day3(deployment: Deployment, sources: Sources, figures: Figures)
 /** Runs `work` for a test user on a machine of its own, whose staleness is week 1's five minutes. */
 async function onMachine(
   deployment: Deployment,
-  sources: Sources,
+  inputs: TestInputs,
   purpose: string,
   work: (machine: Machine, username: string) => Promise<void>,
 ): Promise<string> {
   const machine = deployment.machine(FIVE_MINUTES_MS);
   try {
-    return await withTestUser(deployment, sources.run, purpose, async (username) => {
+    return await withTestUser(deployment, inputs.run, purpose, async (username) => {
       await work(machine, username);
       return username;
     });
@@ -61,13 +61,13 @@ async function onMachine(
   }
 }
 
-async function speedup(assert: Assert, deployment: Deployment, sources: Sources, figures: Figures): Promise<void> {
+async function speedup(assert: Assert, deployment: Deployment, inputs: TestInputs, figures: Figures): Promise<void> {
   const uncached = deployment.databases({ cacheTtlDefault: 0, caching: false });
-  const removed = await onMachine(deployment, sources, '3-1', async ({ databases, cache }, username) => {
-    const noteIds = await createWithNotes(uncached, username, 20, sources);
+  const removed = await onMachine(deployment, inputs, '3-1', async ({ databases, cache }, username) => {
+    const noteIds = await createWithNotes(uncached, username, 20, inputs);
     assertEqual(assert, 'the database has 20 notes', noteIds.length, 20);
     const result = await measureCache({
-      requester: new ProcessRequester({ cached: databases, uncached, cache, clock: sources.clock, noteIds }),
+      requester: new ProcessRequester({ cached: databases, uncached, cache, clock: inputs.clock, noteIds }),
       username,
       warmCount: WARM_REQUESTS,
       requests: () => deployment.requests(),
@@ -86,15 +86,15 @@ async function speedup(assert: Assert, deployment: Deployment, sources: Sources,
     assertEqual(assert, 'each warm write is one PUT', putsOnWarmWrites ?? -1, WARM_REQUESTS);
     assertEqual(assert, 'the cache holds one entry of the user', cache.entries().length, 1);
   });
-  await assertCleanedUp(assert, deployment, sources.run, removed);
+  await assertCleanedUp(assert, deployment, inputs.run, removed);
 }
 
-async function hitRate(assert: Assert, deployment: Deployment, sources: Sources, figures: Figures): Promise<void> {
+async function hitRate(assert: Assert, deployment: Deployment, inputs: TestInputs, figures: Figures): Promise<void> {
   const uncached = deployment.databases({ cacheTtlDefault: 0, caching: false });
-  const removed = await onMachine(deployment, sources, '3-2', async ({ databases, cache }, username) => {
-    const noteIds = await createWithNotes(uncached, username, 10, sources);
+  const removed = await onMachine(deployment, inputs, '3-2', async ({ databases, cache }, username) => {
+    const noteIds = await createWithNotes(uncached, username, 10, inputs);
     const made = await measureHitRate({
-      requester: new ProcessRequester({ cached: databases, uncached, cache, clock: sources.clock, noteIds }),
+      requester: new ProcessRequester({ cached: databases, uncached, cache, clock: inputs.clock, noteIds }),
       username,
       requests: HIT_RATE_REQUESTS,
       counts: () => deployment.requests(),
@@ -118,7 +118,7 @@ async function hitRate(assert: Assert, deployment: Deployment, sources: Sources,
     assertEqual(assert, 'only the first request misses', misses, 1);
     assertEqual(assert, 'a hit asks the store nothing', getsOnHits, 0);
   });
-  await assertCleanedUp(assert, deployment, sources.run, removed);
+  await assertCleanedUp(assert, deployment, inputs.run, removed);
 }
 
 function grade(met: boolean, mark: string): string {
@@ -126,9 +126,9 @@ function grade(met: boolean, mark: string): string {
 }
 
 /** Every way in which week 1's cache forgets an entry, and one that it missed: somebody else's conflict. */
-async function endings(assert: Assert, deployment: Deployment, sources: Sources): Promise<void> {
+async function endings(assert: Assert, deployment: Deployment, inputs: TestInputs): Promise<void> {
   const elsewhere = deployment.databases({ cacheTtlDefault: 0, caching: false });
-  const removed = await onMachine(deployment, sources, '3-3', async ({ databases, cache }, username) => {
+  const removed = await onMachine(deployment, inputs, '3-3', async ({ databases, cache }, username) => {
     const gets = async (work: () => Promise<unknown>): Promise<number> => {
       const before = deployment.requests();
       await work();
@@ -138,20 +138,20 @@ async function endings(assert: Assert, deployment: Deployment, sources: Sources)
     const change = (over: UserDatabases): Promise<unknown> =>
       over.update(username, (database) => database.exec('UPDATE notes SET mod = mod + 1'), { retries: 0 });
 
-    await createWithNotes(elsewhere, username, 1, sources);
+    await createWithNotes(elsewhere, username, 1, inputs);
     assertEqual(assert, 'a first read fetches', await gets(() => read(databases)), 1);
     assertEqual(assert, 'a second one does not', await gets(() => read(databases)), 0);
 
     // Aged by hand rather than by waiting: what is tested is what an old entry leads to.
     const aged = cache.lookup(username);
-    if (aged !== undefined) cache.backdate(aged, sources.clock.now() - FIVE_MINUTES_MS - 1_000);
+    if (aged !== undefined) cache.backdate(aged, inputs.clock.now() - FIVE_MINUTES_MS - 1_000);
     assertEqual(assert, 'an entry older than the limit is not served unasked', databases.isCached(username), false);
     assertEqual(assert, 'it costs one conditional GET', await gets(() => read(databases)), 1);
     assertEqual(assert, 'and is good for the next five minutes', await gets(() => read(databases)), 0);
 
     await change(elsewhere);
     const outdated = cache.lookup(username);
-    if (outdated !== undefined) cache.backdate(outdated, sources.clock.now() - FIVE_MINUTES_MS - 1_000);
+    if (outdated !== undefined) cache.backdate(outdated, inputs.clock.now() - FIVE_MINUTES_MS - 1_000);
     const current = await deployment.store.head(username);
     await read(databases);
     assertEqual(
@@ -181,7 +181,7 @@ async function endings(assert: Assert, deployment: Deployment, sources: Sources)
     assertEqual(assert, 'a conflict ends the entry', cache.lookup(username) === undefined, true);
     assertEqual(assert, 'and the next read fetches the winner', await gets(() => read(databases)), 1);
   });
-  await assertCleanedUp(assert, deployment, sources.run, removed);
+  await assertCleanedUp(assert, deployment, inputs.run, removed);
 }
 
 function countNotes(database: SqliteDatabase): number {

@@ -6,7 +6,7 @@ import { addRequests } from '../core/request-counts.ts';
 import { conflictFailure } from '../databases/outcome-failures.ts';
 import type { Deployment } from '../deployment/deployment.ts';
 import { integrityFindings } from '../sqlite/engine.ts';
-import type { Sources } from './check.ts';
+import type { TestInputs } from './check.ts';
 import { type Assert, assertEqual, type Figures, type Test } from './check.ts';
 import { assertCleanedUp } from './cleaned-up.ts';
 
@@ -14,39 +14,39 @@ const NOTES = 5;
 const WORKERS = 10;
 
 /** Day 4: nothing is lost. Tests 4.1 and 4.2 with all their assertions; 4.2 once without and once with retries. */
-export function day4(deployment: Deployment, sources: Sources, figures: Figures): Test[] {
+export function day4(deployment: Deployment, inputs: TestInputs, figures: Figures): Test[] {
   return [
     {
       id: '4.1',
       name: 'a concurrent change is detected',
       try: 'another store: this one may take conditions and ignore them',
-      run: (assert) => conflictDetection(assert, deployment, sources),
+      run: (assert) => conflictDetection(assert, deployment, inputs),
     },
     {
       id: '4.2',
       name: 'ten processes change one database at once',
       try: 'javumbo bench concurrent --retries 0, which prints what became of each change',
       run: async (assert) => {
-        await concurrentWrites(assert, deployment, sources, figures, 0);
-        await concurrentWrites(assert, deployment, sources, figures, WORKERS - 1);
+        await concurrentWrites(assert, deployment, inputs, figures, 0);
+        await concurrentWrites(assert, deployment, inputs, figures, WORKERS - 1);
       },
     },
   ];
 }
 
-async function conflictDetection(assert: Assert, deployment: Deployment, sources: Sources): Promise<void> {
+async function conflictDetection(assert: Assert, deployment: Deployment, inputs: TestInputs): Promise<void> {
   const reader = deployment.databases({ cacheTtlDefault: 0, caching: false });
   const [first, second] = [deployment.machine(0), deployment.machine(0)];
   try {
-    const removed = await withTestUser(deployment, sources.run, '4-1', async (username) => {
-      await createWithNotes(reader, username, NOTES, sources);
+    const removed = await withTestUser(deployment, inputs.run, '4-1', async (username) => {
+      await createWithNotes(reader, username, NOTES, inputs);
       // Two machines open the same version before either commits: no version has to be set by hand, as week 1 had to.
       const one = await first.databases.openForWriting(username);
       const two = await second.databases.openForWriting(username);
       const base = one.base?.version ?? 'none';
       assertEqual(assert, 'both connections begin with one version', two.base?.version ?? 'nothing', base);
-      addNote(one.database, { fields: ['Connection 1', 'first'], noteId: 100 }, sources);
-      addNote(two.database, { fields: ['Connection 2', 'second'], noteId: 200 }, sources);
+      addNote(one.database, { fields: ['Connection 1', 'first'], noteId: 100 }, inputs);
+      addNote(two.database, { fields: ['Connection 2', 'second'], noteId: 200 }, inputs);
 
       const won = await one.commit();
       assertEqual(assert, 'the first writer commits', won.kind, 'committed');
@@ -70,7 +70,7 @@ async function conflictDetection(assert: Assert, deployment: Deployment, sources
       });
       return username;
     });
-    await assertCleanedUp(assert, deployment, sources.run, removed);
+    await assertCleanedUp(assert, deployment, inputs.run, removed);
   } finally {
     first.remove();
     second.remove();
@@ -80,27 +80,27 @@ async function conflictDetection(assert: Assert, deployment: Deployment, sources
 async function concurrentWrites(
   assert: Assert,
   deployment: Deployment,
-  sources: Sources,
+  inputs: TestInputs,
   figures: Figures,
   retries: number,
 ): Promise<void> {
   const databases = deployment.databases({ cacheTtlDefault: 0, caching: false });
   const round = retries === 0 ? 'without retries' : 'with retries';
   const claim = (name: string): string => `${round}: ${name}`;
-  const removed = await withTestUser(deployment, sources.run, `4-2-${retries}`, async (username) => {
-    await createWithNotes(databases, username, NOTES, sources);
+  const removed = await withTestUser(deployment, inputs.run, `4-2-${retries}`, async (username) => {
+    await createWithNotes(databases, username, NOTES, inputs);
     const workers = deployment.cache.workDirectory();
     const result = await measureConcurrent({
       config: deployment.config,
       directory: workers.path,
-      env: sources.env,
+      env: inputs.env,
       databases,
       username,
       workers: WORKERS,
       edits: 1,
       retries,
-      monotonic: () => sources.clock.monotonic(),
-      signal: sources.signal,
+      monotonic: () => inputs.clock.monotonic(),
+      signal: inputs.signal,
     }).finally(workers.release);
     const verdict = judgeConcurrent(result, NOTES);
     const { metrics, derived } = concurrentFigures(result, verdict);
@@ -128,5 +128,5 @@ async function concurrentWrites(
     figures.warnings = [...figures.warnings, ...concurrentDoubts(verdict, WORKERS, retries, 'a longer --rtt')];
     return username;
   });
-  await assertCleanedUp(assert, deployment, sources.run, removed, claim);
+  await assertCleanedUp(assert, deployment, inputs.run, removed, claim);
 }

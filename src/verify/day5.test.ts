@@ -36,10 +36,10 @@ async function failedAssertions(table: UserTable, only = '5'): Promise<string[]>
     warnings: [],
   };
   const run = { id: newRunId(systemRandom), keep: false, cleanUps: new CleanUps() };
-  const sources = { clock: systemClock, random: systemRandom, env: {}, run };
+  const inputs = { clock: systemClock, random: systemRandom, env: {}, run };
   const deployment = { users: async () => table, accounts: async () => table } as Partial<Deployment> as Deployment;
   const failed: string[] = [];
-  for (const each of day5(deployment, sources, figures).filter(({ id }) => id.startsWith(only))) {
+  for (const each of day5(deployment, inputs, figures).filter(({ id }) => id.startsWith(only))) {
     const { check } = await runTest(each, systemClock);
     failed.push(...check.assertions.filter(({ passed }) => !passed).map(({ name }) => `${check.id} ${name}`));
     if (check.status === 'failed' && check.assertions.every(({ passed }) => passed)) {

@@ -4,13 +4,13 @@ import type { Deployment } from '../deployment/deployment.ts';
 import { hashPassword, verifyPassword } from '../users/password.ts';
 import type { User, UserRepository } from '../users/repository.ts';
 import type { UserTable } from '../users/user-table.ts';
-import type { Sources } from './check.ts';
+import type { TestInputs } from './check.ts';
 import { type Assert, assertEqual, type Figures, type Test } from './check.ts';
 import { type TestAccountsEnvironment, withTestAccounts } from './test-accounts.ts';
 
 /** Day 5: accounts work. Tests 5.1, 5.2 and 5.3 with the 6, 8 and 8 checks of week 1. */
-export function day5(deployment: Deployment, sources: Sources, figures: Figures): Test[] {
-  const environment = { deployment, sources };
+export function day5(deployment: Deployment, inputs: TestInputs, figures: Figures): Test[] {
+  const environment = { deployment, inputs };
   return [
     {
       id: '5.1',
@@ -72,7 +72,7 @@ async function registration(assert: Assert, environment: TestAccountsEnvironment
     const again = repository.create(username, { name: 'Another', password: OTHER_PASSWORD });
     assertEqual(assert, 'a second user of that name is refused', await failureOf(again), 'conflict');
     assertEqual(assert, 'a user that does not exist is not found', (await repository.get(nobody)) === undefined, true);
-    figures.metrics = { ...figures.metrics, ...(await times(table, username, hash, environment.sources.clock)) };
+    figures.metrics = { ...figures.metrics, ...(await times(table, username, hash, environment.inputs.clock)) };
   });
 }
 
@@ -84,7 +84,7 @@ async function times(
   table: UserTable,
   username: string,
   hash: string,
-  { monotonic }: Sources['clock'],
+  { monotonic }: TestInputs['clock'],
 ): Promise<Figures['metrics']> {
   const timed = async (count: number, call: () => Promise<unknown>): Promise<number[]> => {
     const samples: number[] = [];

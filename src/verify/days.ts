@@ -1,6 +1,6 @@
 import type { Deployment } from '../deployment/deployment.ts';
 import type { Check, Report } from '../report/document.ts';
-import { type Figures, type Sources, skipReasonOf, type Test } from './check.ts';
+import { type Figures, skipReasonOf, type Test, type TestInputs } from './check.ts';
 
 /** One day of week 1. */
 export interface Day {
@@ -12,7 +12,7 @@ export interface Day {
   /** Time is measured, so a round trip is simulated on the local deployment. */
   readonly timed: boolean;
   /** Its tests, in that order. Loads what they need, and asks the deployment nothing. */
-  prepare(deployment: Deployment, sources: Sources, figures: Figures): Promise<readonly Test[]>;
+  prepare(deployment: Deployment, inputs: TestInputs, figures: Figures): Promise<readonly Test[]>;
 }
 
 /** Every day that can be verified, in order: `verify dayN` takes one, `verify all` takes them all. */
@@ -22,7 +22,7 @@ export const DAYS = [
     description: 'Tests 1.1 to 1.5: bucket, tables, function and HTTP API are there and talk to each other',
     tests: ['1.1', '1.2', '1.3', '1.4', '1.5'],
     timed: false,
-    prepare: async (deployment, sources) => (await import('./day1.ts')).day1(deployment, sources),
+    prepare: async (deployment, inputs) => (await import('./day1.ts')).day1(deployment, inputs),
   },
   {
     name: 'day2',

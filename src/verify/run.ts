@@ -6,7 +6,7 @@ import { tableRequestsSince } from '../core/table-requests.ts';
 import type { Deployment } from '../deployment/deployment.ts';
 import type { Check, Report } from '../report/document.ts';
 import type { StartedReport } from '../report/start.ts';
-import type { Sources } from './check.ts';
+import type { TestInputs } from './check.ts';
 import { type CheckResult, type Figures, runTest, skipped, type Test } from './check.ts';
 import { type Day, type DaySummary, summaryOf } from './days.ts';
 
@@ -41,7 +41,7 @@ export async function runDays(
   report: Pick<StartedReport, 'finish'>,
   days: readonly Day[],
   deployment: Deployment,
-  context: Context & Sources,
+  context: Context & TestInputs,
   options: VerifyOptions,
   listener: TestListener,
 ): Promise<VerifyResult> {

@@ -3,12 +3,12 @@ import { testUser } from '../core/test-data.ts';
 import type { Deployment } from '../deployment/deployment.ts';
 import { UserRepository } from '../users/repository.ts';
 import type { UserTable } from '../users/user-table.ts';
-import type { Sources } from './check.ts';
+import type { TestInputs } from './check.ts';
 import { type Assert, assertEqual } from './check.ts';
 
 export interface TestAccountsEnvironment {
   readonly deployment: Deployment;
-  readonly sources: Sources;
+  readonly inputs: TestInputs;
 }
 
 /** Accounts of one test, and the repository that keeps them. */
@@ -21,17 +21,17 @@ export interface TestAccounts {
 /** Runs `work` for accounts of its own, removes what it left of them, and asserts that they are gone. */
 export async function withTestAccounts(
   assert: Assert,
-  { deployment, sources }: TestAccountsEnvironment,
+  { deployment, inputs }: TestAccountsEnvironment,
   purposes: readonly string[],
   work: (accounts: TestAccounts) => Promise<void>,
 ): Promise<void> {
   const table = await deployment.users();
-  const repository = new UserRepository(table, sources);
-  const { run } = sources;
+  const repository = new UserRepository(table, inputs);
+  const { run } = inputs;
   const usernames = purposes.map((purpose) => testUser(run, purpose));
   // Not through `table`, which asks nothing any more once the work is interrupted.
   const accounts = await deployment.accounts();
-  const removal = new UserRepository(accounts, sources);
+  const removal = new UserRepository(accounts, inputs);
   const remove = run.cleanUps.add(async () => {
     for (const username of usernames) {
       if (run.keep) run.onKept?.('account', username);
