@@ -1,4 +1,4 @@
-import { type RequestCounts, requestsSince } from '../core/request-counts.ts';
+import { countsSince, type RequestCounts } from '../core/usage.ts';
 import type { Caching, Requester } from './requester.ts';
 import { type Metric, metricOf } from './stats.ts';
 import type { RequestTimes } from './timed-request.ts';
@@ -53,7 +53,7 @@ export async function measureCache(options: {
       onRequest?.(`warm ${name}, ${index + 1} of ${warmCount}`);
       warm.push(await request('warm'));
     }
-    return { cold, warm, uncached: without, warmRequests: requestsSince(before, requests()) };
+    return { cold, warm, uncached: without, warmRequests: countsSince(before, requests()) };
   };
   return {
     reads: await series('read', (caching) => requester.read(username, caching)),

@@ -1,6 +1,4 @@
-import { type FunctionUse, lambdaSince } from '../core/function-use.ts';
-import { requestsSince } from '../core/request-counts.ts';
-import { NO_TABLE_REQUESTS } from '../core/table-requests.ts';
+import { usageSince } from '../core/usage.ts';
 import type { UserDatabases } from '../databases/user-databases.ts';
 import type { FunctionClient } from '../function/client.ts';
 import { type ConcurrentResult, noteIdsOf, notesIn, outcomeOf, type WorkerResult } from './concurrent.ts';
@@ -14,8 +12,6 @@ export interface ConcurrentFunctionResult extends ConcurrentResult {
   readonly calls: ContainerFigures;
   /** How many containers wrote. */
   readonly writers: number;
-  /** Calls that wrote, and what they are billed for; starting the containers is no part of the race. */
-  readonly lambda?: FunctionUse;
 }
 
 /**
@@ -36,8 +32,8 @@ export async function measureConcurrentFunction(options: {
   const answeredBefore = client.answers().length;
   onProgress?.(`starting ${workers} containers`);
   await Promise.all(Array.from({ length: workers }, () => client.call({ operation: 'ping', holdMs: HOLD_MS })));
-  const before = client.requests().store;
-  const usedBefore = client.use();
+  // Starting the containers is no part of the race.
+  const before = client.usage();
   const startedAt = monotonic();
   let done = 0;
   const results = await Promise.all(
@@ -50,15 +46,12 @@ export async function measureConcurrentFunction(options: {
     }),
   );
   const durationMs = monotonic() - startedAt;
-  const requests = requestsSince(before, client.requests().store);
-  const use = lambdaSince(usedBefore, client.use());
+  const usage = usageSince(before, client.usage());
   const answers = client.answers().slice(answeredBefore);
   return {
     workers: results.flat(),
     durationMs,
-    requests,
-    tableRequests: NO_TABLE_REQUESTS,
-    ...use,
+    usage,
     noteIds: await notesIn(databases, username),
     calls: containerFigures(answers),
     writers: containerFigures(answers.filter(({ operation }) => operation === 'write')).containers,

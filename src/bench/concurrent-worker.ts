@@ -63,7 +63,7 @@ async function write(orders: WorkerOrders): Promise<WorkerAnswer> {
         ended(outcomeOf(error));
       }
     }
-    return { results, requests: deployment.requests(), tableRequests: deployment.tableRequests() };
+    return { results, usage: deployment.usage() };
   } finally {
     deployment.close();
     rmSync(orders.cacheDir, { recursive: true, force: true });

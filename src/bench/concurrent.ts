@@ -3,8 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Config } from '../config/config.ts';
 import { JavumboError, messageOf } from '../core/failure.ts';
-import { addRequests, NO_REQUESTS, type RequestCounts } from '../core/request-counts.ts';
-import { addTableRequests, NO_TABLE_REQUESTS, type TableRequests } from '../core/table-requests.ts';
+import { addUsage, NO_USAGE, type Usage } from '../core/usage.ts';
 import type { UserDatabases } from '../databases/user-databases.ts';
 import type { WorkerReport } from '../report/document.ts';
 import { type Metric, metricOf } from './stats.ts';
@@ -35,18 +34,15 @@ export type WorkerMessage =
 /** What a worker reports at its end. */
 export interface WorkerAnswer {
   readonly results: readonly WorkerResult[];
-  readonly requests: RequestCounts;
-  readonly tableRequests: TableRequests;
+  readonly usage: Usage;
 }
 
 export interface ConcurrentResult {
   readonly workers: readonly WorkerResult[];
   /** From the barrier until the last worker had answered. */
   readonly durationMs: number;
-  /** What all workers asked of the store, retries included. */
-  readonly requests: RequestCounts;
-  /** What they asked of the lock table. */
-  readonly tableRequests: TableRequests;
+  /** What all workers asked of the store and of the lock table, retries included. */
+  readonly usage: Usage;
   /** Ids of the notes that the database held at the end, read without a cache. */
   readonly noteIds: readonly number[];
 }
@@ -107,8 +103,7 @@ export async function measureConcurrent(options: {
     return {
       workers: answers.flatMap(({ results }) => results),
       durationMs,
-      requests: answers.map(({ requests }) => requests).reduce(addRequests, NO_REQUESTS),
-      tableRequests: answers.map(({ tableRequests }) => tableRequests).reduce(addTableRequests, NO_TABLE_REQUESTS),
+      usage: answers.map(({ usage }) => usage).reduce(addUsage, NO_USAGE),
       noteIds,
     };
   } finally {
@@ -150,8 +145,7 @@ class Worker {
     });
     const all = (error: string): WorkerAnswer => ({
       results: orders.noteIds.map((noteId) => ({ outcome: 'other', noteId, attempts: 0, durationMs: 0, error })),
-      requests: NO_REQUESTS,
-      tableRequests: NO_TABLE_REQUESTS,
+      usage: NO_USAGE,
     });
     let isReady = (): void => {};
     let finish = (_: WorkerAnswer): void => {};

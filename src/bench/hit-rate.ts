@@ -1,4 +1,4 @@
-import { type RequestCounts, requestsSince } from '../core/request-counts.ts';
+import { countsSince, type RequestCounts } from '../core/usage.ts';
 import type { Requester } from './requester.ts';
 import { type Metric, metricOf } from './stats.ts';
 
@@ -22,7 +22,7 @@ export async function measureHitRate(options: {
   for (let index = 0; index < requests; index++) {
     const before = counts();
     const { hit, totalMs } = await requester.read(username, 'use');
-    const request = { hit, totalMs, gets: requestsSince(before, counts()).get };
+    const request = { hit, totalMs, gets: countsSince(before, counts()).get };
     made.push(request);
     onRequest?.(request, index);
   }

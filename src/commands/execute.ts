@@ -10,7 +10,6 @@ import type { Context } from '../core/context.ts';
 import { JavumboError } from '../core/failure.ts';
 import { visible } from '../core/format.ts';
 import { interruptionOf, stoppable } from '../core/interruptible.ts';
-import { TableRequestCounter } from '../core/table-requests.ts';
 import { leftWarning, newRunId, type TestRun } from '../core/test-data.ts';
 import { keyOf } from '../core/username.ts';
 import type { Deployment } from '../deployment/deployment.ts';
@@ -118,11 +117,10 @@ export function executeIn(context: Context, finished: (code: ExitCode) => void):
         },
         users: async () => {
           requireMeantDeployment();
-          const { openTables } = await import('../deployment/open-tables.ts');
-          const { interruptibleUsers } = await import('../deployment/tables.ts');
-          const tables = openTables(configured(), context, new TableRequestCounter());
-          closing.push(tables);
-          return interruptibleUsers(tables, context);
+          const { openAccounts } = await import('../deployment/open.ts');
+          const accounts = await openAccounts(configured(), context);
+          closing.push(accounts);
+          return accounts.users();
         },
       };
       const interruption = interruptionOf(context);

@@ -1,3 +1,4 @@
+import type { Around, Unanswered } from './around.ts';
 import type { CleanUps } from './clean-ups.ts';
 import type { Clock } from './clock.ts';
 import { JavumboError } from './failure.ts';
@@ -48,12 +49,6 @@ export async function interruptibleRead<T>(
   }
 }
 
-/** What is known of a write that was sent and no longer waited for. */
-export interface Unanswered {
-  readonly kind: 'unknown';
-  readonly cause: Error;
-}
-
 /**
  * A request that writes: not begun once the work is interrupted. One that has begun is waited for, up to two seconds; then
  * nobody can tell what became of it. `username`: of test data, about which nobody asks, it is not said.
@@ -68,6 +63,14 @@ export async function interruptibleWrite<T>(
   const outcome = await cleanUps.finish(answerOf(options, request()));
   if (isUnanswered(outcome) && isTestUser(username)) throw signal.reason;
   return outcome;
+}
+
+/** Begins no request once the work is interrupted; what is under way then ends as the two functions above say. */
+export function interrupting(options: InterruptibleOptions): Around {
+  return {
+    read: (request) => interruptibleRead(options, request),
+    write: (username, request) => interruptibleWrite(options, username, request),
+  };
 }
 
 /** What a request is answered with. Interrupted, it is waited for up to two seconds. */

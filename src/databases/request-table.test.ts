@@ -9,10 +9,10 @@ import type { Clock } from '../core/clock.ts';
 import { systemClock } from '../core/clock.ts';
 import { messageOf } from '../core/failure.ts';
 import { systemRandom } from '../core/random.ts';
-import { NO_REQUESTS, type RequestCounts, requestsSince } from '../core/request-counts.ts';
+import { countsSince, NO_USAGE, type RequestCounts, UsageMeter } from '../core/usage.ts';
 import { keyOf } from '../core/username.ts';
-import { DeletionRecords } from '../deployment/deletion.ts';
-import { openS3Store } from '../deployment/s3-store.ts';
+import { openBucket } from '../deployment/aws.ts';
+import { DeletionRecords } from '../probes/deletion.ts';
 import { betterSqlite } from '../sqlite/better-sqlite.ts';
 import type { SqliteDatabase } from '../sqlite/engine.ts';
 import { CountingDatabaseStore } from '../store/counting-store.ts';
@@ -401,7 +401,7 @@ describe('the client of a deployment', () => {
   test('a hundred puts share one connection, and a hundred that are refused share it too', async () => {
     const server = await startS3Server({ buckets: [BUCKET] });
     cleanUps.push(() => server.close());
-    const store = deployed(server, () => {});
+    const store = await deployed(server, new UsageMeter());
     const source = join(directory, 'source');
     writeFileSync(source, 'small, so that the reply comes as early as it can');
     const put = (username: string) => store.put(username, source, { condition: { kind: 'absent' }, writes: ['a'] });
@@ -465,10 +465,10 @@ async function makeRig(options: RigOptions = {}): Promise<Rig> {
   let now = Date.UTC(2026, 10, 22);
   const clock: Clock = { now: () => now, monotonic: () => now, sleep: async () => {} };
 
-  const machine = (name: string): { databases: UserDatabases; counting: CountingDatabaseStore } => {
-    const store =
-      options.asEndpoint === true ? deployed(server, (...extra) => counting.countExtra(...extra)) : asAws(server);
-    const counting = new CountingDatabaseStore(store);
+  const machine = async (name: string): Promise<{ databases: UserDatabases; counting: CountingDatabaseStore }> => {
+    const meter = new UsageMeter();
+    const store = options.asEndpoint === true ? await deployed(server, meter) : asAws(server);
+    const counting = new CountingDatabaseStore(store, meter);
     // Write ids are random on every machine.
     const random = systemRandom;
     const databases = new UserDatabases({
@@ -482,12 +482,12 @@ async function makeRig(options: RigOptions = {}): Promise<Rig> {
     });
     return { databases, counting };
   };
-  const { databases, counting } = machine('ours');
+  const { databases, counting } = await machine('ours');
   return {
     server,
     databases,
-    elsewhere: machine('elsewhere').databases,
-    counts: (earlier = NO_REQUESTS) => requestsSince(earlier, counting.counts()),
+    elsewhere: (await machine('elsewhere')).databases,
+    counts: (earlier = NO_USAGE.store) => countsSince(earlier, counting.counts()),
     read: () => databases.read('alice', count),
     update: async (edit = change, retries = 0) => (await databases.update('alice', edit, { retries })).outcome,
     pass: (milliseconds) => {
@@ -496,7 +496,7 @@ async function makeRig(options: RigOptions = {}): Promise<Rig> {
   };
 }
 
-function deployed(server: S3Server, onExtraRequest: CountingDatabaseStore['countExtra']): DatabaseStore {
+async function deployed(server: S3Server, meter: UsageMeter): Promise<DatabaseStore> {
   const home = mkdtempSync(join(tmpdir(), 'javumbo-request-table-'));
   cleanUps.push(() => rmSync(home, { recursive: true, force: true }));
   const place = { bucket: BUCKET, region: 'us-east-1', endpointUrl: server.endpoint };
@@ -504,7 +504,7 @@ function deployed(server: S3Server, onExtraRequest: CountingDatabaseStore['count
   // Asked before: the first delete of a deployment tries how its engine deletes.
   const known = { condition: 'compares', races: 8, bothAccepted: 0, foundAt: '2026-11-22T00:00:00Z' } as const;
   new DeletionRecords(home).record({ store: `s3 ${server.endpoint} ${BUCKET}`, ...known }, systemRandom);
-  const { store, close } = openS3Store(config, { clock: systemClock, random: systemRandom }, onExtraRequest);
+  const { store, close } = await openBucket(config, { clock: systemClock, random: systemRandom }, meter);
   cleanUps.push(close);
   return store;
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { JavumboError } from '../core/failure.ts';
-import type { RequestCounts } from '../core/request-counts.ts';
+import type { RequestCounts } from '../core/usage.ts';
 import type { SqliteDatabase } from '../sqlite/engine.ts';
 import type { DatabaseStore, PutOutcome } from '../store/database-store.ts';
 import { Workbench } from '../testing/workbench.ts';

@@ -1,26 +1,31 @@
 import type { WorkDirectory } from '../cache/work-directory.ts';
 import type { Config } from '../config/config.ts';
 import type { Context } from '../core/context.ts';
-import { NO_FUNCTION_USE } from '../core/function-use.ts';
-import { addRequests, NO_REQUESTS } from '../core/request-counts.ts';
-import { addTableRequests, NO_TABLE_REQUESTS } from '../core/table-requests.ts';
+import { once } from '../core/once.ts';
+import { addUsage, NO_USAGE, UsageMeter } from '../core/usage.ts';
 import type { FunctionClient } from '../function/client.ts';
-import { RefusingDatabaseStore } from '../store/refusing-store.ts';
-import { assembleDeployment } from './assemble.ts';
-import type { OpenBackend } from './backend.ts';
-import type { Deployment } from './deployment.ts';
-import { once } from './tables.ts';
-import { UnsafeStores } from './unsafe-stores.ts';
+import { stoppableUserTable, type UserTable } from '../users/user-table.ts';
+import type { Deployment, OpenBackend } from './deployment.ts';
 
-/** Puts the configured deployment together. Makes no request; the local deployment's directory is made if missing. */
+/**
+ * Puts the configured deployment together. Makes no request; the local deployment's directory is made if missing. Writes
+ * to a store that `doctor` saw losing updates are refused, unless the configuration allows them.
+ */
 export async function openDeployment(config: Config, context: Context): Promise<Deployment> {
-  const data = await assembleDeployment(config, context, guarded(await backendOf(config)));
+  const [{ assembleDeployment }, { UnsafeStores }] = await Promise.all([
+    import('./deployment.ts'),
+    import('../probes/unsafe-stores.ts'),
+  ]);
+  const unsafeStores = new UnsafeStores(config.home.value);
+  const data = await assembleDeployment(config, context, await backendOf(config), (identity) =>
+    config.allowUnsafeStore.value ? undefined : unsafeStores.find(identity),
+  );
   let client: FunctionClient | undefined;
   let containers: WorkDirectory | undefined;
   return {
     ...data,
     function: once(async () => {
-      const { openFunction } = await import('./function.ts');
+      const { openFunction } = await import('../function/open-function.ts');
       client = await openFunction(config, context, () => {
         // Swept by the next process if this one is killed.
         containers = data.cache.workDirectory();
@@ -28,9 +33,7 @@ export async function openDeployment(config: Config, context: Context): Promise<
       });
       return client;
     }),
-    requests: () => addRequests(data.requests(), client?.requests().store ?? NO_REQUESTS),
-    tableRequests: () => addTableRequests(data.tableRequests(), client?.requests().tables ?? NO_TABLE_REQUESTS),
-    functionUse: () => client?.use() ?? NO_FUNCTION_USE,
+    usage: () => addUsage(data.usage(), client?.usage() ?? NO_USAGE),
     close: () => {
       client?.close();
       containers?.release();
@@ -40,20 +43,26 @@ export async function openDeployment(config: Config, context: Context): Promise<
 }
 
 async function backendOf({ deployment }: Config): Promise<OpenBackend> {
-  if (deployment.value === 'local') return (await import('./local-backend.ts')).openLocalBackend;
-  const { awsBackend } = await import('./aws-backend.ts');
-  const { betterSqlite } = await import('../sqlite/better-sqlite.ts');
+  if (deployment.value === 'local') return (await import('./local.ts')).openLocalBackend;
+  const [{ awsBackend }, { betterSqlite }] = await Promise.all([
+    import('./aws.ts'),
+    import('../sqlite/better-sqlite.ts'),
+  ]);
   return awsBackend(betterSqlite);
 }
 
-/** The same backend, whose store refuses every write where `doctor` found that it loses updates. */
-function guarded(openBackend: OpenBackend): OpenBackend {
-  return async (config, context, counters) => {
-    const backend = await openBackend(config, context, counters);
-    if (config.allowUnsafeStore.value) return backend;
-    const verdict = new UnsafeStores(config.home.value).find(backend.identity);
-    if (verdict === undefined) return backend;
-    const store = new RefusingDatabaseStore(backend.store, verdict);
-    return { ...backend, store, tryDeletion: undefined, removeTombstone: undefined };
-  };
+/** The accounts of a deployment, without the rest of it: neither its store nor its cache is loaded. */
+export interface Accounts {
+  users(): Promise<UserTable>;
+  close(): void;
+}
+
+/** Opens the accounts of the configured deployment, at the first call. Makes no request. */
+export async function openAccounts(config: Config, context: Context): Promise<Accounts> {
+  const meter = new UsageMeter();
+  const tables =
+    config.deployment.value === 'local'
+      ? (await import('./local.ts')).localTables(config, context.clock, meter)
+      : (await import('./aws.ts')).awsTables(config, context, meter);
+  return { ...tables, users: async () => stoppableUserTable(await tables.users(), context) };
 }

@@ -1,6 +1,6 @@
 import { JavumboError } from '../core/failure.ts';
 import type { Deployment } from '../deployment/deployment.ts';
-import { deletionKindOf } from '../store/deletion-probe.ts';
+import { deletionKindOf } from '../probes/deletion-probe.ts';
 import { type Finding, ok, warning } from './finding.ts';
 
 const ID = 'conditional-deletes';

@@ -4,8 +4,8 @@ import type { Context } from '../core/context.ts';
 import { JavumboError, messageOf } from '../core/failure.ts';
 import { type TestRun, testUser } from '../core/test-data.ts';
 import type { Deployment } from '../deployment/deployment.ts';
-import { UnsafeStores } from '../deployment/unsafe-stores.ts';
-import { PROBE_PURPOSES, type ProbeResult, probeConditionalWrites } from '../store/conditional-write-probe.ts';
+import { PROBE_PURPOSES, type ProbeResult, probeConditionalWrites } from '../probes/conditional-write-probe.ts';
+import { UnsafeStores } from '../probes/unsafe-stores.ts';
 import { type Finding, ok, unsafe, warning } from './finding.ts';
 
 const ID = 'conditional-writes';

@@ -111,7 +111,7 @@ describe.each([
     expect(ended).toMatchObject({ code, message: expect.stringMatching(message) });
     expectNothingSecret(JSON.stringify(ended));
     // What came back is an answer: nobody asked twice.
-    expect(client.use().invocations).toBe(1);
+    expect(client.usage().function.invocations).toBe(1);
   });
 
   test.each(MISBEHAVIOURS)('that does $behaviour leaves a write unknown', async ({ behaviour, message }) => {
@@ -137,15 +137,15 @@ describe.each([
       note: { fields: WRITE.fields },
     });
     expect(read.container).toMatchObject({ id: written.container.id, warm: true, invocations: 2 });
-    expect(client.use()).toMatchObject({ invocations: 2, gbSeconds: expect.any(Number) });
-    expect(client.use().gbSeconds).toBeGreaterThan(0);
+    expect(client.usage().function).toMatchObject({ invocations: 2, gbSeconds: expect.any(Number) });
+    expect(client.usage().function.gbSeconds).toBeGreaterThan(0);
   });
 
   test('that fails by its answer fails so, and a write of that is no doubt', async () => {
     const client = await open({});
     expect(await endOf(client.call({ operation: 'read', username: 'nobody' }))).toMatchObject({ code: 3 });
     expect(await endOf(client.write({ ...WRITE, username: 'nobody' }))).toMatchObject({ code: 3 });
-    expect(client.use().invocations).toBe(2);
+    expect(client.usage().function.invocations).toBe(2);
   });
 });
 
@@ -251,7 +251,7 @@ describe('a call that Lambda refuses', () => {
       code: 5,
       message: expect.stringMatching(/^call function "javumbo-api": cannot connect to http:/),
     });
-    expect(client.use().invocations).toBe(5);
+    expect(client.usage().function.invocations).toBe(5);
   });
 
   test('for its size is not sent at all', async () => {

@@ -2,12 +2,10 @@ import { createGuid } from '../anki/guid.ts';
 import type { Clock } from '../core/clock.ts';
 import { JavumboError, messageOf } from '../core/failure.ts';
 import { visible } from '../core/format.ts';
-import { type FunctionUse, NO_FUNCTION_USE } from '../core/function-use.ts';
 import { type InterruptibleOptions, interruptibleRead, interruptibleWrite } from '../core/interruptible.ts';
 import type { Random } from '../core/random.ts';
-import { addRequests, NO_REQUESTS, type RequestCounts } from '../core/request-counts.ts';
 import { Retries, type RetryPolicy } from '../core/retry.ts';
-import { addTableRequests, NO_TABLE_REQUESTS, type TableRequests } from '../core/table-requests.ts';
+import { type Usage, UsageMeter } from '../core/usage.ts';
 import {
   answerSchema,
   type ContainerIdentity,
@@ -48,9 +46,8 @@ export class FunctionClient {
   readonly #random: Random;
   readonly #retries: Retries;
   readonly #interruption: InterruptibleOptions | undefined;
-  #use = NO_FUNCTION_USE;
   readonly #answers: AnsweredCall[] = [];
-  #requests = { store: NO_REQUESTS, tables: NO_TABLE_REQUESTS };
+  readonly #meter = new UsageMeter();
 
   constructor(options: FunctionClientOptions) {
     this.function = options.function;
@@ -59,19 +56,14 @@ export class FunctionClient {
     this.#interruption = options.interruption;
   }
 
-  /** Of all calls so far, repeated ones included. */
-  use(): FunctionUse {
-    return this.#use;
+  /** Returns the use of all calls so far, repeated ones included, and what the function's answers say that it asked. */
+  usage(): Usage {
+    return this.#meter.usage();
   }
 
   /** Every answer so far, in the order in which they came: which container gave it. */
   answers(): readonly AnsweredCall[] {
     return this.#answers;
-  }
-
-  /** What the function asked of the store and of the tables, as far as its answers say. */
-  requests(): { readonly store: RequestCounts; readonly tables: TableRequests } {
-    return this.#requests;
   }
 
   /**
@@ -186,11 +178,10 @@ export class FunctionClient {
   /** Begins nothing once `signal` is aborted. */
   async #invoke(payload: string, signal: AbortSignal | undefined): Promise<FunctionReply> {
     signal?.throwIfAborted();
-    const { invocations, gbSeconds } = this.#use;
-    this.#use = { invocations: invocations + 1, gbSeconds };
+    this.#meter.countFunction({ invocations: 1 });
     const reply = await this.function.invoke(payload);
     const { billedMs = 0, memoryMb = 0 } = reply;
-    this.#use = { ...this.#use, gbSeconds: this.#use.gbSeconds + (billedMs / 1000) * (memoryMb / 1024) };
+    this.#meter.countFunction({ gbSeconds: (billedMs / 1000) * (memoryMb / 1024) });
     return reply;
   }
 
@@ -200,8 +191,7 @@ export class FunctionClient {
     if (!answer.success || answer.data.operation !== operation) throw this.#notOurs(payload);
     const { requests, tableRequests, container } = answer.data;
     this.#answers.push({ operation, container });
-    const { store, tables } = this.#requests;
-    this.#requests = { store: addRequests(store, requests), tables: addTableRequests(tables, tableRequests) };
+    this.#meter.add({ store: requests, tables: tableRequests });
     if ('error' in answer.data) throw this.#asOwnFailure(answer.data.error);
     const result = RESULTS[operation].safeParse(answer.data.result);
     if (!result.success) throw this.#notOurs(payload);

@@ -71,7 +71,7 @@ describe.each(ACCOUNT_DEPLOYMENTS)('the handler on $name', ({ open }) => {
 
     test('runs nothing, whatever it carries', async () => {
       const { result } = await rig.invoke(write('kept'));
-      const before = { requests: rig.deployment().requests(), tables: rig.deployment().tableRequests() };
+      const before = rig.deployment().usage();
       const requests = fc.oneof(
         fc.constantFrom(
           write('smuggled'),
@@ -90,7 +90,7 @@ describe.each(ACCOUNT_DEPLOYMENTS)('the handler on $name', ({ open }) => {
         }),
         { numRuns: 200 },
       );
-      expect({ requests: rig.deployment().requests(), tables: rig.deployment().tableRequests() }).toEqual(before);
+      expect(rig.deployment().usage()).toEqual(before);
       const read = await rig.invoke({ operation: 'read', username: 'alice', guid: 'smuggled' });
       expect(read.result).toMatchObject({ version: result.version, fromCache: true, note: null });
     });

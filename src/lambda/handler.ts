@@ -2,8 +2,7 @@ import type { z } from 'zod';
 import type { Clock } from '../core/clock.ts';
 import { JavumboError } from '../core/failure.ts';
 import type { Random } from '../core/random.ts';
-import { NO_REQUESTS, requestsSince } from '../core/request-counts.ts';
-import { NO_TABLE_REQUESTS, tableRequestsSince } from '../core/table-requests.ts';
+import { NO_USAGE, usageSince } from '../core/usage.ts';
 import type { DeploymentData } from '../deployment/deployment.ts';
 import {
   type FunctionFailure,
@@ -60,8 +59,7 @@ export function createHandler(options: HandlerOptions): Handler {
 
   const call = async (event: unknown): Promise<unknown> => {
     const startedAt = clock.monotonic();
-    const before = opened?.deployment.requests() ?? NO_REQUESTS;
-    const tablesBefore = opened?.deployment.tableRequests() ?? NO_TABLE_REQUESTS;
+    const before = opened?.deployment.usage() ?? NO_USAGE;
     let attempts = 0;
     let outcome: { readonly result: unknown } | { readonly error: FunctionFailure };
     let phases: Partial<FunctionTimings> = {};
@@ -75,8 +73,7 @@ export function createHandler(options: HandlerOptions): Handler {
       outcome = { error: describeFailure(failureOf(error), attempts) };
     }
     const totalMs = clock.monotonic() - startedAt;
-    const requests = requestsSince(before, opened?.deployment.requests() ?? NO_REQUESTS);
-    const tableRequests = tableRequestsSince(tablesBefore, opened?.deployment.tableRequests() ?? NO_TABLE_REQUESTS);
+    const { store: requests, tables: tableRequests } = usageSince(before, opened?.deployment.usage() ?? NO_USAGE);
     const cleaned = await cleanAfterCall(requests.bytesDown + requests.bytesUp);
     const cleanupMs = clock.monotonic() - startedAt - totalMs;
     return {

@@ -6,8 +6,8 @@
 import { resolveConfig } from '../config/config.ts';
 import { processContext } from '../core/context.ts';
 import { JavumboError } from '../core/failure.ts';
-import { assembleDeployment } from '../deployment/assemble.ts';
-import { awsBackend } from '../deployment/aws-backend.ts';
+import { awsBackend } from '../deployment/aws.ts';
+import { assembleDeployment } from '../deployment/deployment.ts';
 import { nodeSqlite } from '../sqlite/node-sqlite.ts';
 import { createHandler } from './handler.ts';
 

@@ -1,4 +1,6 @@
 import { JavumboError } from '../core/failure.ts';
+import { Retries, type RetriesOptions } from '../core/retry.ts';
+import type { UsageMeter } from '../core/usage.ts';
 
 /**
  * The port to wherever leases are kept. A lease is an expiring claim on one user's database, and lets writers queue
@@ -42,6 +44,32 @@ export interface LockTable {
 
   /** Ends the lease at once. False, and nothing is changed, when it was not the owner's any more. */
   release(lease: Lease): Promise<boolean>;
+}
+
+/** Returns the table, with `around` at each of its requests, all of which write. */
+export function aroundLockTable(inner: LockTable, around: <T>(request: () => Promise<T>) => Promise<T>): LockTable {
+  return {
+    acquire: (...asked) => around(() => inner.acquire(...asked)),
+    renew: (...asked) => around(() => inner.renew(...asked)),
+    release: (lease) => around(() => inner.release(lease)),
+  };
+}
+
+/** Counts the requests that reach the table. Stands under the retries, so that every attempt is counted. */
+export function countingLockTable(inner: LockTable, meter: UsageMeter): LockTable {
+  return aroundLockTable(inner, (request) => {
+    meter.countTable('write');
+    return request();
+  });
+}
+
+/**
+ * Sends failed requests again. That needs no settling: whoever acquires or renews twice under one name holds one lease,
+ * and a release that had landed is answered with false.
+ */
+export function retryingLockTable(inner: LockTable, options: RetriesOptions): LockTable {
+  const retries = new Retries(options);
+  return aroundLockTable(inner, (request) => retries.repeated(request));
 }
 
 export interface Lease {

@@ -5,16 +5,14 @@ import { GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import Database from 'better-sqlite3';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { seededRandom } from '../core/random.ts';
-import { TableRequestCounter } from '../core/table-requests.ts';
+import { UsageMeter } from '../core/usage.ts';
 import { type DynamoServer, startDynamoServer } from '../testing/dynamo-server.ts';
 import { ManualClock } from '../testing/workbench.ts';
-import { CountingLockTable } from './counting-lock-table.ts';
 import { DynamoLockTable } from './dynamo-lock-table.ts';
 import { LocalLockTable } from './local-lock-table.ts';
-import type { Lease, LockItem, LockTable } from './lock-table.ts';
+import { countingLockTable, type Lease, type LockItem, type LockTable, retryingLockTable } from './lock-table.ts';
 import { describeLockTable } from './lock-table-contract.ts';
 import { MemoryLockTable } from './memory-lock-table.ts';
-import { RetryingLockTable } from './retrying-lock-table.ts';
 
 describeLockTable('memory', () => {
   const items = new Map<string, LockItem>();
@@ -53,8 +51,8 @@ for (const stack of ['dynamo', 'retrying(counting(dynamo))']) {
       handle: (clock) => {
         const locks = new DynamoLockTable(server.client(), { table, endpoint: server.endpoint, clock });
         if (stack === 'dynamo') return locks;
-        const counting = new CountingLockTable(locks, new TableRequestCounter());
-        return new RetryingLockTable(counting, { clock, random: seededRandom(1) });
+        const counting = countingLockTable(locks, new UsageMeter());
+        return retryingLockTable(counting, { clock, random: seededRandom(1) });
       },
       cleanup: () => {},
     };
@@ -64,15 +62,19 @@ for (const stack of ['dynamo', 'retrying(counting(dynamo))']) {
 describe('the table in DynamoDB', () => {
   const clock = new ManualClock();
   let table: string;
-  let counter: TableRequestCounter;
+  let counter: UsageMeter;
   let locks: LockTable;
 
   beforeEach(async () => {
     server.clearFaults();
     table = await server.createTable(`locks-${tables++}`);
-    counter = new TableRequestCounter();
-    const dynamo = new DynamoLockTable(server.client(), { table, clock, onExtraRead: counter.countRead });
-    locks = new RetryingLockTable(new CountingLockTable(dynamo, counter), { clock, random: seededRandom(1) });
+    counter = new UsageMeter();
+    const dynamo = new DynamoLockTable(server.client(), {
+      table,
+      clock,
+      onExtraRead: () => counter.countTable('read'),
+    });
+    locks = retryingLockTable(countingLockTable(dynamo, counter), { clock, random: seededRandom(1) });
   });
 
   test('is the storage contract: owner, expiry, and a ttl in seconds that is not before the expiry', async () => {
@@ -95,7 +97,7 @@ describe('the table in DynamoDB', () => {
   ])('takes an item $name for nobody’s lease', async ({ more }) => {
     await server.client().send(new PutItemCommand({ TableName: table, Item: { username: { S: 'alice' }, ...more } }));
     expect(await locks.acquire('alice', 'a', 1500)).toMatchObject({ kind: 'acquired' });
-    expect(counter.counts()).toEqual({ read: 0, write: 1 });
+    expect(counter.usage().tables).toEqual({ read: 0, write: 1 });
   });
 
   test.each(['lost-request', 'lost-reply', 'error-after'] as const)(
@@ -108,7 +110,7 @@ describe('the table in DynamoDB', () => {
       expect(await locks.renew(lease, 3000)).toMatchObject({ owner: 'a' });
       expect(await locks.release(lease)).toBe(kind === 'lost-request');
       expect(await locks.acquire('alice', 'b', 1500)).toMatchObject({ kind: 'acquired' });
-      expect(counter.counts()).toEqual({ read: 0, write: 7 });
+      expect(counter.usage().tables).toEqual({ read: 0, write: 7 });
     },
   );
 

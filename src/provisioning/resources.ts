@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import type { Config } from '../config/config.ts';
 import type { Context } from '../core/context.ts';
 import { JavumboError } from '../core/failure.ts';
-import { interruptibleClock, interruptionOf } from '../core/interruptible.ts';
+import { interruptibleClock, interrupting, interruptionOf } from '../core/interruptible.ts';
 import { TEST_USER_PREFIX } from '../core/test-data.ts';
 import { interruptibleResource } from './interruptible-resource.ts';
 import type { Resource } from './provision.ts';
@@ -90,8 +90,8 @@ export async function openBucketResource(config: Config, context: Context, scrat
     import('../aws/s3-client.ts'),
   ]);
   const { S3DatabaseStore } = await import('../store/s3-store.ts');
-  const { probeConditionalWrites } = await import('../store/conditional-write-probe.ts');
-  const { InterruptibleDatabaseStore } = await import('../store/interruptible-store.ts');
+  const { probeConditionalWrites } = await import('../probes/conditional-write-probe.ts');
+  const { aroundStore } = await import('../store/around-store.ts');
   const { RetryingDatabaseStore } = await import('../store/retrying-store.ts');
   const [endpoint, region] = [config.endpointUrl.value, config.region.value];
   const s3 = openS3(config, ATTEMPTS);
@@ -103,7 +103,7 @@ export async function openBucketResource(config: Config, context: Context, scrat
       await prepare(name);
       const store = new S3DatabaseStore(once, { bucket: name, endpoint });
       const retrying = new RetryingDatabaseStore(store, { clock, random });
-      const tried = interruption === undefined ? retrying : new InterruptibleDatabaseStore(retrying, interruption);
+      const tried = interruption === undefined ? retrying : aroundStore(retrying, interrupting(interruption));
       const probed = await probeConditionalWrites(tried, scratch, random);
       // On a bucket of one's own, what refuses is what was set there.
       return probed.kind === 'tried' ? probed.broken : [`a create is refused (${probed.failure.message})`];

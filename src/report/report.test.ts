@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { SaxesParser } from 'saxes';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { metricOf } from '../bench/stats.ts';
-import { NO_REQUESTS } from '../core/request-counts.ts';
+import { NO_USAGE } from '../core/usage.ts';
 import { reportFindings } from '../testing/report-schema.ts';
 import { costOf } from './cost.ts';
 import type { Check, Report } from './document.ts';
@@ -38,7 +38,7 @@ const BASE: Report = {
   derived: { putPerRequest: 1 },
   grades: {},
   thresholds: [],
-  requests: { ...NO_REQUESTS, get: 3, put: 3 },
+  requests: { ...NO_USAGE.store, get: 3, put: 3 },
   warnings: [],
   passed: true,
   failureReasons: [],
@@ -140,7 +140,7 @@ describe('what a million operations cost', () => {
     },
     { name: 'bytes within the region', requests: { bytesUp: 1e9, bytesDown: 1e9 }, usd: 0 },
   ])('$name', ({ requests, operations = 1, usd }) => {
-    const { costUsdPerMillion, cost } = costOf({ ...NO_REQUESTS, ...requests }, { ...one, operations }, AWS_PRICES);
+    const { costUsdPerMillion, cost } = costOf({ ...NO_USAGE.store, ...requests }, { ...one, operations }, AWS_PRICES);
     expect(costUsdPerMillion).toBeCloseTo(usd, 9);
     const { s3, dynamo, lambda, dataOut } = cost?.usdPerMillion ?? { s3: 0, dynamo: 0, lambda: 0, dataOut: 0 };
     expect(s3 + dynamo + lambda + dataOut).toBeCloseTo(usd, 9);
@@ -149,7 +149,7 @@ describe('what a million operations cost', () => {
 
   test('bytes that leave the region, at a price', () => {
     const prices = { ...AWS_PRICES, usdPerGbOut: 0.09 };
-    const { costUsdPerMillion } = costOf({ ...NO_REQUESTS, bytesDown: 53_248 }, one, prices);
+    const { costUsdPerMillion } = costOf({ ...NO_USAGE.store, bytesDown: 53_248 }, one, prices);
     expect(costUsdPerMillion).toBeCloseTo(4.79232, 9);
   });
 });

@@ -1,6 +1,6 @@
 import type { Clock } from '../core/clock.ts';
 import { JavumboError, messageOf } from '../core/failure.ts';
-import { NO_REQUESTS } from '../core/request-counts.ts';
+import { NO_USAGE } from '../core/usage.ts';
 import type { Deployment } from '../deployment/deployment.ts';
 import { costOf } from './cost.ts';
 import type { Report } from './document.ts';
@@ -92,7 +92,7 @@ export async function startReport(
     derived: {},
     grades: {},
     thresholds: [],
-    requests: NO_REQUESTS,
+    requests: NO_USAGE.store,
     warnings: [],
     passed: true,
     failureReasons: [],

@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises';
-import { type ExtraRequest, NO_REQUESTS, type RequestCounts } from '../core/request-counts.ts';
+import { type RequestCounts, UsageMeter } from '../core/usage.ts';
 import type {
   DatabaseStore,
   DeleteOptions,
@@ -16,55 +16,48 @@ import type {
 /** Counts the requests that reach the store below. Stands under the retries, so that every attempt is counted. */
 export class CountingDatabaseStore implements DatabaseStore {
   readonly #inner: DatabaseStore;
-  readonly #counts = { ...NO_REQUESTS } as { -readonly [Name in keyof RequestCounts]: number };
+  readonly meter: UsageMeter;
 
-  constructor(inner: DatabaseStore) {
+  constructor(inner: DatabaseStore, meter = new UsageMeter()) {
     this.#inner = inner;
+    this.meter = meter;
   }
 
-  /** The counts so far, as a copy. */
+  /** Returns a copy of the counts so far. */
   counts(): RequestCounts {
-    return { ...this.#counts };
-  }
-
-  /** Counts a request that the store below made beside the one it was called for, or, for a tombstone, in its place. */
-  countExtra(request: ExtraRequest, bytesUp: number): void {
-    if (request === 'tombstone') this.#counts.delete--;
-    this.#counts[request === 'tombstone' ? 'put' : request]++;
-    this.#counts.bytesUp += bytesUp;
+    return this.meter.usage().store;
   }
 
   async get(username: string, destination: string, options?: GetOptions): Promise<GetResult> {
-    this.#counts.get++;
+    this.meter.countStore({ get: 1 });
     const result = await this.#inner.get(username, destination, options);
-    if (result.kind === 'found') this.#counts.bytesDown += result.sizeBytes;
+    if (result.kind === 'found') this.meter.countStore({ bytesDown: result.sizeBytes });
     return result;
   }
 
-  async head(username: string): Promise<StoredDatabase | undefined> {
-    this.#counts.head++;
+  head(username: string): Promise<StoredDatabase | undefined> {
+    this.meter.countStore({ head: 1 });
     return this.#inner.head(username);
   }
 
-  async trace(username: string): Promise<Trace> {
-    this.#counts.head++;
+  trace(username: string): Promise<Trace> {
+    this.meter.countStore({ head: 1 });
     return this.#inner.trace(username);
   }
 
   async put(username: string, source: string, options: PutOptions): Promise<PutOutcome> {
     const { size } = await stat(source);
-    this.#counts.put++;
-    this.#counts.bytesUp += size;
+    this.meter.countStore({ put: 1, bytesUp: size });
     return this.#inner.put(username, source, options);
   }
 
-  async delete(username: string, options?: DeleteOptions): Promise<DeleteOutcome> {
-    this.#counts.delete++;
+  delete(username: string, options?: DeleteOptions): Promise<DeleteOutcome> {
+    this.meter.countStore({ delete: 1 });
     return this.#inner.delete(username, options);
   }
 
-  async list(from?: string): Promise<ListPage> {
-    this.#counts.list++;
+  list(from?: string): Promise<ListPage> {
+    this.meter.countStore({ list: 1 });
     return this.#inner.list(from);
   }
 }

@@ -9,11 +9,12 @@ import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../core/clock.ts';
 import { systemRandom } from '../core/random.ts';
+import { delaying } from '../core/round-trip.ts';
 import { keyOf } from '../core/username.ts';
 import { CEPH_16, type S3Server, type S3ServerOptions, startS3Server } from '../testing/s3-server/server.ts';
+import { aroundStore } from './around-store.ts';
 import { CountingDatabaseStore } from './counting-store.ts';
 import type { DatabaseStore } from './database-store.ts';
-import { DelayedDatabaseStore } from './delayed-store.ts';
 import { LocalDatabaseStore } from './local-store.ts';
 import { MemoryDatabaseStore } from './memory-store.ts';
 import { RetryingDatabaseStore } from './retrying-store.ts';
@@ -84,7 +85,7 @@ describeDatabaseStore(
 
 for (const roundTripMs of [0, 1]) {
   describeDatabaseStore(`delayed(memory) by ${roundTripMs} ms`, () =>
-    overMemory((store) => new DelayedDatabaseStore(store, { roundTripMs, clock: systemClock })),
+    overMemory((store) => aroundStore(store, delaying({ roundTripMs, clock: systemClock }))),
   );
 }
 
@@ -92,7 +93,7 @@ describeDatabaseStore(
   'retrying(counting(delayed(memory))), as a deployment stacks them',
   () =>
     overMemory((store) =>
-      retrying(new CountingDatabaseStore(new DelayedDatabaseStore(store, { roundTripMs: 1, clock: systemClock }))),
+      retrying(new CountingDatabaseStore(aroundStore(store, delaying({ roundTripMs: 1, clock: systemClock })))),
     ),
   { needsWriteIds: true },
 );
@@ -421,7 +422,7 @@ describe('the delayed store', () => {
     test(`${name} travels half of the round trip before and half after`, async () => {
       const sleeps: number[] = [];
       const clock = { ...systemClock, sleep: async (milliseconds: number) => void sleeps.push(milliseconds) };
-      await request(new DelayedDatabaseStore(new MemoryDatabaseStore(systemClock), { roundTripMs: 30, clock }));
+      await request(aroundStore(new MemoryDatabaseStore(systemClock), delaying({ roundTripMs: 30, clock })));
       expect(sleeps).toEqual([15, 15]);
     });
   }

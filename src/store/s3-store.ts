@@ -15,8 +15,8 @@ import { statusOf } from '../aws/errors.ts';
 import { cacheFailure } from '../core/cache-directory.ts';
 import { JavumboError } from '../core/failure.ts';
 import { type Random, systemRandom } from '../core/random.ts';
-import type { ExtraRequest } from '../core/request-counts.ts';
 import type { Unknown } from '../core/settled-write.ts';
+import type { ExtraRequest } from '../core/usage.ts';
 import { keyOf, USER_DATABASES_PREFIX, usernameOf } from '../core/username.ts';
 import {
   type DatabaseStore,

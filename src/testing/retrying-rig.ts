@@ -140,7 +140,7 @@ export async function startRig(mode: Mode, options: RigOptions = {}): Promise<Ri
   const s3 = new S3DatabaseStore(client, {
     bucket: options.bucket ?? BUCKET,
     endpoint: options.atEndpoint === true ? endpoint : undefined,
-    onExtraRequest: (request, bytesUp) => counting.countExtra(request, bytesUp),
+    onExtraRequest: (request, bytesUp) => counting.meter.countExtra(request, bytesUp),
     deletion: { kind: async () => deletion, random: seededRandom(2) },
   });
   const counting = new CountingDatabaseStore(s3);

@@ -6,8 +6,8 @@ import { SILENT } from '../aws/client-options.ts';
 import { systemClock } from '../core/clock.ts';
 import { systemRandom } from '../core/random.ts';
 import { DynamoLockTable } from '../locks/dynamo-lock-table.ts';
+import { retryingLockTable } from '../locks/lock-table.ts';
 import { describeLockTable } from '../locks/lock-table-contract.ts';
-import { RetryingLockTable } from '../locks/retrying-lock-table.ts';
 import { MANY_USERS, PYTHON_USERS } from '../testing/accounts.ts';
 import { runScript, SCRIPTS } from '../testing/child-process.ts';
 import { createTable } from '../testing/dynamo-server.ts';
@@ -54,7 +54,7 @@ describe.runIf(engine !== undefined)('DynamoDB Local', () => {
       return {
         handle: (clock) => {
           const locks = new DynamoLockTable(client, { table, endpoint, clock });
-          return stack === 'dynamo' ? locks : new RetryingLockTable(locks, { clock, random: systemRandom });
+          return stack === 'dynamo' ? locks : retryingLockTable(locks, { clock, random: systemRandom });
         },
         cleanup: () => {},
       };

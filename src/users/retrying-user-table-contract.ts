@@ -1,12 +1,11 @@
 import { expect, test } from 'vitest';
 import { seededRandom } from '../core/random.ts';
-import { TableRequestCounter, type TableRequests } from '../core/table-requests.ts';
+import { counting, type TableRequests, UsageMeter } from '../core/usage.ts';
 import type { DynamoFault, DynamoServer } from '../testing/dynamo-server.ts';
 import { ManualClock } from '../testing/workbench.ts';
-import { CountingUserTable } from './counting-user-table.ts';
 import { DynamoUserTable } from './dynamo-user-table.ts';
 import { RetryingUserTable } from './retrying-user-table.ts';
-import type { UserItem, UserTable } from './user-table.ts';
+import { aroundUserTable, type UserItem, type UserTable } from './user-table.ts';
 
 /** What the tests of the retries on accounts share: two machines, the accounts, and a table of cases. */
 
@@ -15,7 +14,7 @@ export interface Machines {
   readonly users: UserTable;
   /** Another machine on the same table, which does not. */
   readonly other: UserTable;
-  readonly counter: TableRequestCounter;
+  readonly counter: UsageMeter;
   readonly table: string;
   /** From here on, so many writes of `users` arrive twice, and the second answer is the one that comes back. */
   repeatWrites(times: number): void;
@@ -27,7 +26,7 @@ let tables = 0;
 export async function machinesOn(server: DynamoServer): Promise<Machines> {
   server.clearFaults();
   const table = await server.createTable(`users-${tables++}`);
-  const counter = new TableRequestCounter();
+  const counter = new UsageMeter();
   const client = server.client();
   let repeats = 0;
   // Under everything that this program does, as a proxy repeats what it forwards: the same bytes, signature and all.
@@ -42,9 +41,13 @@ export async function machinesOn(server: DynamoServer): Promise<Machines> {
       },
     { step: 'finalizeRequest', priority: 'low' },
   );
-  const inner = new DynamoUserTable(client, { table, endpoint: server.endpoint, onExtraRead: counter.countRead });
+  const inner = new DynamoUserTable(client, {
+    table,
+    endpoint: server.endpoint,
+    onExtraRead: () => counter.countTable('read'),
+  });
   return {
-    users: new RetryingUserTable(new CountingUserTable(inner, counter), {
+    users: new RetryingUserTable(aroundUserTable(inner, counting(counter)), {
       clock: new ManualClock(),
       random: seededRandom(1),
     }),
@@ -104,7 +107,7 @@ export function describeCases(
     for (const fault of reads) server.inject({ operation: 'GetItem', ...fault });
     repeatWrites(repeats);
     const ending = await endingOf(() => write(users));
-    expect({ ending, requests: counter.counts() }).toEqual({ ending: ends, requests });
+    expect({ ending, requests: counter.usage().tables }).toEqual({ ending: ends, requests });
     server.clearFaults();
     expect(await other.get('alice')).toEqual(leaves);
   });

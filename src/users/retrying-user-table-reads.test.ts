@@ -53,7 +53,7 @@ describe('reads', () => {
       fault: { kind: 'refuse', status: 400, code: 'InvalidSignatureException', message: 'Signature expired: 1 < 2' },
     });
     expect(await users.get('alice')).toBeUndefined();
-    expect(counter.counts()).toEqual({ read: 2, write: 0 });
+    expect(counter.usage().tables).toEqual({ read: 2, write: 0 });
   });
 
   test('are sent again', async () => {
@@ -62,7 +62,7 @@ describe('reads', () => {
     server.inject({ operation: 'Scan', fault: refuse('ThrottlingException') });
     expect(await users.get('alice')).toEqual(ALICE);
     expect((await users.page({ limit: 5 })).users).toHaveLength(1);
-    expect(counter.counts()).toEqual({ read: 5, write: 0 });
+    expect(counter.usage().tables).toEqual({ read: 5, write: 0 });
   });
 
   test.each([

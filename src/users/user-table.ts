@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto';
+import type { Around } from '../core/around.ts';
+import { interrupting, interruptionOf } from '../core/interruptible.ts';
 import { encodeWrites, type Written } from '../store/write-ids.ts';
 
 /**
@@ -72,6 +74,23 @@ export interface UserPage {
   readonly users: readonly Omit<UserItem, 'passwordHash' | 'writes'>[];
   /** What to call the next page after; undefined on the last. That page may turn out to be empty. */
   readonly next: string | undefined;
+}
+
+/** Returns the table, with `around` at each of its requests. */
+export function aroundUserTable(inner: UserTable, around: Around): UserTable {
+  return {
+    get: (username) => around.read(() => inner.get(username)),
+    page: (options) => around.read(() => inner.page(options)),
+    putIfAbsent: (item) => around.write(item.username, () => inner.putIfAbsent(item)),
+    replace: (base, changes) => around.write(base.username, () => inner.replace(base, changes)),
+    delete: (base) => around.write(base.username, () => inner.delete(base)),
+  };
+}
+
+/** Returns the table as work sees it that a signal may stop. */
+export function stoppableUserTable(inner: UserTable, context: Parameters<typeof interruptionOf>[0]): UserTable {
+  const interruption = interruptionOf(context);
+  return interruption === undefined ? inner : aroundUserTable(inner, interrupting(interruption));
 }
 
 /** True where two readings of one account are the same in everything that the port names. */

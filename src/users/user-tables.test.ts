@@ -4,15 +4,14 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { seededRandom } from '../core/random.ts';
-import { TableRequestCounter } from '../core/table-requests.ts';
+import { counting, UsageMeter } from '../core/usage.ts';
 import { type DynamoServer, startDynamoServer } from '../testing/dynamo-server.ts';
 import { ManualClock } from '../testing/workbench.ts';
-import { CountingUserTable } from './counting-user-table.ts';
 import { DynamoUserTable } from './dynamo-user-table.ts';
 import { LocalUserTable } from './local-user-table.ts';
 import { MemoryUserTable } from './memory-user-table.ts';
 import { RetryingUserTable } from './retrying-user-table.ts';
-import type { UserItem, UserTable } from './user-table.ts';
+import { aroundUserTable, type UserItem, type UserTable } from './user-table.ts';
 import { describeUserTable } from './user-table-contract.ts';
 
 let server: DynamoServer;
@@ -67,9 +66,9 @@ describeUserTable(
     const table = await server.createTable(`users-${tables++}`);
     const stack = (seed: number): UserTable =>
       retrying(
-        new CountingUserTable(
+        aroundUserTable(
           new DynamoUserTable(server.client(), { table, endpoint: server.endpoint }),
-          new TableRequestCounter(),
+          counting(new UsageMeter()),
         ),
         seed,
       );

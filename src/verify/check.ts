@@ -2,8 +2,8 @@ import type { Metric } from '../bench/stats.ts';
 import type { Clock } from '../core/clock.ts';
 import { type FailureKind, JavumboError, messageOf } from '../core/failure.ts';
 import type { Random } from '../core/random.ts';
-import type { RequestCounts } from '../core/request-counts.ts';
 import type { TestRun } from '../core/test-data.ts';
+import type { Usage } from '../core/usage.ts';
 import type { Assertion, Check, WorkerReport } from '../report/document.ts';
 
 /** What the tests of a day get beside the deployment. */
@@ -28,7 +28,7 @@ export interface Figures {
   grades: Readonly<Record<string, string>>;
   workers: readonly WorkerReport[];
   /** What workers in processes of their own asked of the store, which the deployment cannot count. */
-  workerRequests: RequestCounts;
+  workerUsage: Usage;
   warnings: readonly string[];
 }
 

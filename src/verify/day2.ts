@@ -3,7 +3,7 @@ import { addNote } from '../anki/note.ts';
 import { createWithNotes, latencyFigures, measureLatency } from '../bench/latency.ts';
 import { ProcessRequester } from '../bench/requester.ts';
 import { withTestUser } from '../bench/test-user.ts';
-import { type RequestCounts, requestsSince } from '../core/request-counts.ts';
+import { countsSince, type RequestCounts } from '../core/usage.ts';
 import type { UserDatabases } from '../databases/user-databases.ts';
 import type { Deployment } from '../deployment/deployment.ts';
 import { integrityFindings, type SqliteDatabase, tableCounts } from '../sqlite/engine.ts';
@@ -49,7 +49,7 @@ async function newDatabase(assert: Assert, { deployment, databases, inputs }: En
   const removed = await withTestUser(deployment, inputs.run, '2-1', async (username) => {
     assertEqual(assert, 'the user has no database yet', (await store.head(username)) === undefined, true);
 
-    const before = deployment.requests();
+    const before = deployment.usage().store;
     const create = (database: SqliteDatabase): void => createCollection(database, inputs);
     const session = await databases.openForWriting(username, { create });
     const tables = Object.keys(tableCounts(session.database));
@@ -69,7 +69,7 @@ async function newDatabase(assert: Assert, { deployment, databases, inputs }: En
 
     const outcome = await session.commit();
     assertEqual(assert, 'the database is stored', outcome.kind, 'committed');
-    const made = requestsSince(before, deployment.requests());
+    const made = countsSince(before, deployment.usage().store);
     assertEqual(
       assert,
       'it took one GET and one PUT',
@@ -164,7 +164,7 @@ async function latency(
     const noteIds = await createWithNotes(databases, username, NOTES, inputs);
     assertEqual(assert, `the database has ${NOTES} notes`, noteIds.length, NOTES);
 
-    const before = deployment.requests();
+    const before = deployment.usage().store;
     let measured: RequestCounts = before;
     const { cache } = deployment;
     const requester = new ProcessRequester({ cached: databases, uncached: databases, cache, clock, noteIds });
@@ -174,11 +174,11 @@ async function latency(
       username,
       requests: REQUESTS,
       onRequest: () => {
-        measured = deployment.requests();
+        measured = deployment.usage().store;
       },
     });
     Object.assign(figures, latencyFigures(result));
-    const { get, put, head } = requestsSince(before, measured);
+    const { get, put, head } = countsSince(before, measured);
     const times = result.times.flatMap(({ downloadMs, queryMs, uploadMs }) => [downloadMs, queryMs, uploadMs]);
     assertEqual(assert, `all ${REQUESTS} requests are completed`, result.times.length, REQUESTS);
     assertEqual(

@@ -4,7 +4,7 @@ import { hitRateFigures, measureHitRate } from '../bench/hit-rate.ts';
 import { createWithNotes } from '../bench/latency.ts';
 import { ProcessRequester } from '../bench/requester.ts';
 import { withTestUser } from '../bench/test-user.ts';
-import { requestsSince } from '../core/request-counts.ts';
+import { countsSince } from '../core/usage.ts';
 import type { UserDatabases } from '../databases/user-databases.ts';
 import type { Deployment, Machine } from '../deployment/deployment.ts';
 import type { SqliteDatabase } from '../sqlite/engine.ts';
@@ -70,7 +70,7 @@ async function speedup(assert: Assert, deployment: Deployment, inputs: TestInput
       requester: new ProcessRequester({ cached: databases, uncached, cache, clock: inputs.clock, noteIds }),
       username,
       warmCount: WARM_REQUESTS,
-      requests: () => deployment.requests(),
+      requests: () => deployment.usage().store,
     });
     const { metrics, derived } = cacheFigures(result);
     figures.metrics = { ...figures.metrics, ...metrics };
@@ -97,7 +97,7 @@ async function hitRate(assert: Assert, deployment: Deployment, inputs: TestInput
       requester: new ProcessRequester({ cached: databases, uncached, cache, clock: inputs.clock, noteIds }),
       username,
       requests: HIT_RATE_REQUESTS,
-      counts: () => deployment.requests(),
+      counts: () => deployment.usage().store,
     });
     const { metrics, derived } = hitRateFigures(made);
     const { hits = 0, misses = 0, hitRatePercent = 0, getsOnHits = -1, warmSpreadMs } = derived;
@@ -130,9 +130,9 @@ async function endings(assert: Assert, deployment: Deployment, inputs: TestInput
   const elsewhere = deployment.databases({ cacheTtlDefault: 0, caching: false });
   const removed = await onMachine(deployment, inputs, '3-3', async ({ databases, cache }, username) => {
     const gets = async (work: () => Promise<unknown>): Promise<number> => {
-      const before = deployment.requests();
+      const before = deployment.usage().store;
       await work();
-      return requestsSince(before, deployment.requests()).get;
+      return countsSince(before, deployment.usage().store).get;
     };
     const read = (over: UserDatabases): Promise<number> => over.read(username, ({ database }) => countNotes(database));
     const change = (over: UserDatabases): Promise<unknown> =>

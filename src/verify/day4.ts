@@ -2,7 +2,7 @@ import { addNote } from '../anki/note.ts';
 import { concurrentDoubts, concurrentFigures, judgeConcurrent, measureConcurrent } from '../bench/concurrent.ts';
 import { createWithNotes } from '../bench/latency.ts';
 import { withTestUser } from '../bench/test-user.ts';
-import { addRequests } from '../core/request-counts.ts';
+import { addUsage } from '../core/usage.ts';
 import { conflictFailure } from '../databases/outcome-failures.ts';
 import type { Deployment } from '../deployment/deployment.ts';
 import { integrityFindings } from '../sqlite/engine.ts';
@@ -110,7 +110,7 @@ async function concurrentWrites(
     figures.metrics = { ...figures.metrics, ...named(metrics) };
     figures.derived = { ...figures.derived, ...named(derived) };
     figures.workers = [...figures.workers, ...result.workers];
-    figures.workerRequests = addRequests(figures.workerRequests, result.requests);
+    figures.workerUsage = addUsage(figures.workerUsage, result.usage);
 
     const { committed, conflicts, unknown, other, lost, unexpected, missing, notesAtEnd, unknownThatLanded } = verdict;
     const errors = result.workers.flatMap(({ error }) => error ?? []);

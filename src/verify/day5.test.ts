@@ -3,8 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { CleanUps } from '../core/clean-ups.ts';
 import { systemClock } from '../core/clock.ts';
 import { systemRandom } from '../core/random.ts';
-import { NO_REQUESTS } from '../core/request-counts.ts';
 import { newRunId } from '../core/test-data.ts';
+import { NO_USAGE } from '../core/usage.ts';
 import type { Deployment } from '../deployment/deployment.ts';
 import { MemoryUserTable } from '../users/memory-user-table.ts';
 import type { UserItem, UserTable } from '../users/user-table.ts';
@@ -32,7 +32,7 @@ async function failedAssertions(table: UserTable, only = '5'): Promise<string[]>
     derived: {},
     grades: {},
     workers: [],
-    workerRequests: NO_REQUESTS,
+    workerUsage: NO_USAGE,
     warnings: [],
   };
   const run = { id: newRunId(systemRandom), keep: false, cleanUps: new CleanUps() };

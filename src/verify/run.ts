@@ -1,8 +1,6 @@
 import type { Context } from '../core/context.ts';
 import type { FailureKind } from '../core/failure.ts';
-import { lambdaSince } from '../core/function-use.ts';
-import { addRequests, NO_REQUESTS, requestsSince } from '../core/request-counts.ts';
-import { tableRequestsSince } from '../core/table-requests.ts';
+import { addUsage, lambdaOf, NO_USAGE, usageSince } from '../core/usage.ts';
 import type { Deployment } from '../deployment/deployment.ts';
 import type { Check, Report } from '../report/document.ts';
 import type { StartedReport } from '../report/start.ts';
@@ -45,9 +43,7 @@ export async function runDays(
   options: VerifyOptions,
   listener: TestListener,
 ): Promise<VerifyResult> {
-  const before = deployment.requests();
-  const tablesBefore = deployment.tableRequests();
-  const functionBefore = deployment.functionUse();
+  const before = deployment.usage();
   const all = newFigures();
   const results: CheckResult[] = [];
   const summaries: DaySummary[] = [];
@@ -97,6 +93,7 @@ export async function runDays(
     ...failed.map(({ id, reason }) => `test ${id}: ${reason}`),
     ...idle,
   ];
+  const usage = addUsage(usageSince(before, deployment.usage()), all.workerUsage);
   return {
     failure: interrupted ? 'interrupted' : GRAVITY.find((kind) => results.some(({ failure }) => failure === kind)),
     days: summaries,
@@ -106,11 +103,7 @@ export async function runDays(
       derived: all.derived,
       grades: all.grades,
       ...(all.workers.length === 0 ? {} : { workers: all.workers }),
-      requests: {
-        ...addRequests(requestsSince(before, deployment.requests()), all.workerRequests),
-        dynamo: tableRequestsSince(tablesBefore, deployment.tableRequests()),
-        ...lambdaSince(functionBefore, deployment.functionUse()),
-      },
+      requests: { ...usage.store, dynamo: usage.tables, ...lambdaOf(usage) },
       // A part of a run, or a test that broke off, says nothing of what a run costs.
       ...(complete ? { operations: 1 } : {}),
       warnings: all.warnings,
@@ -121,7 +114,7 @@ export async function runDays(
 }
 
 function newFigures(): Figures {
-  return { metrics: {}, derived: {}, grades: {}, workers: [], workerRequests: NO_REQUESTS, warnings: [] };
+  return { metrics: {}, derived: {}, grades: {}, workers: [], workerUsage: NO_USAGE, warnings: [] };
 }
 
 /** Days measure things of one name: in a report on several, the day stands before it. */
@@ -132,7 +125,7 @@ function addFigures(all: Figures, figures: Figures, prefix: string): void {
   all.derived = { ...all.derived, ...named(figures.derived) };
   all.grades = { ...all.grades, ...named(figures.grades) };
   all.workers = [...all.workers, ...figures.workers];
-  all.workerRequests = addRequests(all.workerRequests, figures.workerRequests);
+  all.workerUsage = addUsage(all.workerUsage, figures.workerUsage);
   all.warnings = [...all.warnings, ...figures.warnings];
 }
 

@@ -37,7 +37,7 @@ export async function benchCache(
   const { CACHE_FIGURES, cacheFigures, measureCache } = await import('../../bench/cache.ts');
   const { createWithNotes } = await import('../../bench/latency.ts');
   const { metricsOf } = await import('../../bench/stats.ts');
-  const { requestsSince } = await import('../../core/request-counts.ts');
+  const { countsSince } = await import('../../core/usage.ts');
   const { context } = invocation;
   const plan = planVia(
     {
@@ -58,15 +58,15 @@ export async function benchCache(
       const uncached = deployment.databases({ cacheTtlDefault: 0, caching: false });
       const noteIds = await createWithNotes(uncached, username, notes, context);
       const { requester, parts, lambda } = await openRequester(via, deployment, context.clock, noteIds);
-      const before = deployment.requests();
+      const before = deployment.usage().store;
       const samples: Record<string, number[]> = Object.fromEntries(CACHE_FIGURES.metrics.map((name) => [name, []]));
-      const requested = () => ({ ...requestsSince(before, deployment.requests()), ...lambda() });
+      const requested = () => ({ ...countsSince(before, deployment.usage().store), ...lambda() });
       measuring(() => ({ metrics: metricsOf(samples), requests: requested() }));
       const result = await measureCache({
         requester,
         username,
         warmCount: requests,
-        requests: () => deployment.requests(),
+        requests: () => deployment.usage().store,
         onRequest: (text) => progress.show(text),
         onMeasured: (metric, totalMs) => samples[metric]?.push(totalMs),
       });

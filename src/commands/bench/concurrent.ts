@@ -3,7 +3,7 @@ import type { ConcurrentResult, ConcurrentVerdict } from '../../bench/concurrent
 import type { measureConcurrentFunction } from '../../bench/concurrent-function.ts';
 import { JavumboError } from '../../core/failure.ts';
 import { formatMs } from '../../core/format.ts';
-import type { FunctionUse } from '../../core/function-use.ts';
+import { lambdaOf } from '../../core/usage.ts';
 import type { Deployment } from '../../deployment/deployment.ts';
 import type { ReportParts } from '../../report/start.ts';
 import { parseCount } from '../db/exec.ts';
@@ -105,7 +105,7 @@ export async function benchConcurrent(
         monotonic: () => context.clock.monotonic(),
         onProgress: (text: string) => progress.show(text),
       };
-      const { result, more, lambda } =
+      const { result, more } =
         via === 'function'
           ? await inContainers(deployment, race)
           : await inProcesses(invocation, deployment, race, lease ? leaseTtl : undefined);
@@ -119,7 +119,11 @@ export async function benchConcurrent(
         metrics: { ...metrics, ...more.metrics },
         derived: { ...derived, ...more.derived },
         workers: result.workers,
-        requests: { ...result.requests, ...(lease ? { dynamo: result.tableRequests } : {}), ...lambda },
+        requests: {
+          ...result.usage.store,
+          ...(lease ? { dynamo: result.usage.tables } : {}),
+          ...lambdaOf(result.usage),
+        },
         operations: verdict.committed,
         warnings: lease ? [] : concurrentDoubts(verdict, workers, retries, 'a longer --rtt or more --workers'),
         passed: failureReasons.length === 0,
@@ -135,7 +139,6 @@ type Race = Omit<Parameters<typeof measureConcurrentFunction>[0], 'client'>;
 interface Raced {
   readonly result: ConcurrentResult;
   readonly more: Required<Pick<ReportParts, 'metrics' | 'derived'>>;
-  readonly lambda: { readonly lambda?: FunctionUse };
 }
 
 async function inProcesses(
@@ -157,19 +160,18 @@ async function inProcesses(
     leaseTtlMs,
     signal,
   }).finally(directory.release);
-  return { result, more: { metrics: {}, derived: {} }, lambda: {} };
+  return { result, more: { metrics: {}, derived: {} } };
 }
 
 async function inContainers(deployment: Deployment, race: Race): Promise<Raced> {
   const { measureConcurrentFunction } = await import('../../bench/concurrent-function.ts');
   const { functionFigures } = await import('../../bench/function-requester.ts');
   const client = await deployment.function();
-  const { lambda, ...result } = await measureConcurrentFunction({ ...race, client });
+  const result = await measureConcurrentFunction({ ...race, client });
   const invocationMs = result.workers.map(({ durationMs }) => durationMs);
   return {
     result,
     more: functionFigures({ ...result.calls, invocationMs, containers: result.writers }),
-    lambda: lambda === undefined ? {} : { lambda },
   };
 }
 

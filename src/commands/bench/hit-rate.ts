@@ -36,7 +36,7 @@ export async function benchHitRate(
 ): Promise<BenchResult> {
   const { HIT_RATE_FIGURES, hitRateFigures, measureHitRate } = await import('../../bench/hit-rate.ts');
   const { createWithNotes } = await import('../../bench/latency.ts');
-  const { requestsSince } = await import('../../core/request-counts.ts');
+  const { countsSince } = await import('../../core/usage.ts');
   const { context } = invocation;
   const plan = planVia(
     {
@@ -57,8 +57,8 @@ export async function benchHitRate(
       const uncached = deployment.databases({ cacheTtlDefault: 0, caching: false });
       const noteIds = await createWithNotes(uncached, username, notes, context);
       const { requester, parts, lambda } = await openRequester(via, deployment, context.clock, noteIds);
-      const before = deployment.requests();
-      const requested = () => ({ ...requestsSince(before, deployment.requests()), ...lambda() });
+      const before = deployment.usage().store;
+      const requested = () => ({ ...countsSince(before, deployment.usage().store), ...lambda() });
       const soFar: HitRateRequest[] = [];
       measuring(() => ({
         metrics: soFar.length === 0 ? {} : hitRateFigures(soFar).metrics,
@@ -69,7 +69,7 @@ export async function benchHitRate(
         requester,
         username,
         requests,
-        counts: () => deployment.requests(),
+        counts: () => deployment.usage().store,
         onRequest: (request, index) => {
           soFar.push(request);
           progress.show(`request ${index + 1} of ${requests}: ${request.hit ? 'hit' : 'miss'}`);

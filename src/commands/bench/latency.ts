@@ -38,7 +38,7 @@ export async function benchLatency(
 ): Promise<BenchResult> {
   const { createWithNotes, LATENCY_FIGURES, latencyFigures, measureLatency } = await import('../../bench/latency.ts');
   const { metricsOf } = await import('../../bench/stats.ts');
-  const { requestsSince } = await import('../../core/request-counts.ts');
+  const { countsSince } = await import('../../core/usage.ts');
   const { context } = invocation;
   const plan = planVia(
     {
@@ -54,14 +54,14 @@ export async function benchLatency(
     progress.show(`creating a database of ${notes} notes`);
     const noteIds = await createWithNotes(databases, username, notes, context);
     const { requester, parts, lambda } = await openRequester(via, deployment, context.clock, noteIds);
-    const before = deployment.requests();
+    const before = deployment.usage().store;
     let after = before;
     const made: RequestTimes[] = [];
     measuring(() => ({
       metrics: metricsOf(
         Object.fromEntries(LATENCY_FIGURES.metrics.map((phase) => [phase, made.map((times) => times[phase])])),
       ),
-      requests: { ...requestsSince(before, after), ...lambda() },
+      requests: { ...countsSince(before, after), ...lambda() },
     }));
     const result = await measureLatency({
       requester,
@@ -70,12 +70,12 @@ export async function benchLatency(
       requests,
       onRequest: (index, times) => {
         made.push(times);
-        after = deployment.requests();
+        after = deployment.usage().store;
         progress.show(`request ${index + 1} of ${requests}`);
       },
     });
     const { metrics, derived } = latencyFigures(result);
-    const counts = requestsSince(before, after);
+    const counts = countsSince(before, after);
     return {
       metrics: { ...metrics, ...parts().metrics },
       derived: {

@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 import type { Requester } from '../../bench/requester.ts';
 import type { Clock } from '../../core/clock.ts';
 import { formatMs } from '../../core/format.ts';
-import type { FunctionUse } from '../../core/function-use.ts';
+import type { FunctionUse } from '../../core/usage.ts';
 import type { Deployment } from '../../deployment/deployment.ts';
 import type { Report } from '../../report/document.ts';
 import type { ReportParts } from '../../report/start.ts';
@@ -73,14 +73,14 @@ export async function openRequester(
     return { requester, parts: () => ({ metrics: {}, derived: {} }), lambda: () => ({}) };
   }
   const { FunctionRequester, functionFigures } = await import('../../bench/function-requester.ts');
-  const { lambdaSince } = await import('../../core/function-use.ts');
+  const { lambdaOf, usageSince } = await import('../../core/usage.ts');
   const client = await deployment.function();
-  const before = deployment.functionUse();
+  const before = deployment.usage();
   const requester = new FunctionRequester({ client, clock, stalenessSeconds: deployment.config.cacheTtl.value });
   return {
     requester,
     parts: () => functionFigures(requester.figures()),
-    lambda: () => lambdaSince(before, deployment.functionUse()),
+    lambda: () => lambdaOf(usageSince(before, deployment.usage())),
   };
 }
 

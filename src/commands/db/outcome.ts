@@ -1,5 +1,5 @@
 import type { View } from '../../cli/print.ts';
-import { requestsSince } from '../../core/request-counts.ts';
+import { countsSince } from '../../core/usage.ts';
 import type { UserDatabases } from '../../databases/user-databases.ts';
 import type { Deployment } from '../../deployment/deployment.ts';
 import type { Version } from '../../store/database-store.ts';
@@ -45,9 +45,9 @@ export async function reportWrite(
   write: (databases: UserDatabases, deployment: Deployment) => Promise<Written>,
 ): Promise<WriteReport> {
   const deployment = await invocation.deployment();
-  const before = deployment.requests();
+  const before = deployment.usage().store;
   const { outcome, version, attempts, ...more } = await write(operatorDatabases(deployment, invocation), deployment);
-  const { bytesUp: _up, bytesDown: _down, ...requests } = requestsSince(before, deployment.requests());
+  const { bytesUp: _up, bytesDown: _down, ...requests } = countsSince(before, deployment.usage().store);
   return { username, outcome, version, attempts, requests, ...more };
 }
 

@@ -222,7 +222,7 @@ describe('a store that loses updates', () => {
       await runBuilt({ flags: sound.flags, env: sound.env }, ['db', 'create', 'bob', '--json']);
       const verdict = readFileSync(join(records(), record), 'utf8');
       const home = join(sound.env.JAVUMBO_HOME ?? '', 'unsafe-stores');
-      const { UnsafeStores } = await import('../../deployment/unsafe-stores.ts');
+      const { UnsafeStores } = await import('../../probes/unsafe-stores.ts');
       const { systemRandom } = await import('../../core/random.ts');
       const identity = `s3 ${sound.server?.endpoint} ${BUCKET}`;
       new UnsafeStores(sound.env.JAVUMBO_HOME ?? '').record(identity, JSON.parse(verdict), systemRandom);

@@ -1,10 +1,8 @@
 /** What `verify` lets people choose, what it shows them while it runs, and what it leaves behind. */
 import { PutBucketVersioningCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { NO_FUNCTION_USE } from '../../core/function-use.ts';
-import { NO_REQUESTS } from '../../core/request-counts.ts';
-import { TableRequestCounter } from '../../core/table-requests.ts';
 import { TEST_USER_PREFIX } from '../../core/test-data.ts';
+import { NO_USAGE } from '../../core/usage.ts';
 import type { Report } from '../../report/document.ts';
 import { runScript, SCRIPTS } from '../../testing/child-process.ts';
 import { BUCKET, COMMAND_DEPLOYMENTS, type CommandDeployment, openOnS3 } from '../../testing/command-deployments.ts';
@@ -72,11 +70,8 @@ async function run(tests: readonly Partial<Test>[], options: Partial<VerifyOptio
     prepare: async () => of.map((each) => ({ id: '', name: 'a test', try: 'something', run: passes, ...each })),
   });
   const context = { clock: { monotonic: () => 0 }, signal: options.signal } as Json;
-  const tables = new TableRequestCounter();
   const deployment = {
-    requests: () => NO_REQUESTS,
-    tableRequests: () => tables.counts(),
-    functionUse: () => NO_FUNCTION_USE,
+    usage: () => NO_USAGE,
   } as Json;
   const result: VerifyResult = await runDays(
     { finish: (parts) => parts as Json },

@@ -4,11 +4,12 @@ import { join } from 'node:path';
 import { DatabaseCache } from '../../cache/cache.ts';
 import { type Random, seededRandom } from '../../core/random.ts';
 import type { RetriesOptions } from '../../core/retry.ts';
+import { delaying } from '../../core/round-trip.ts';
 import { UserDatabases } from '../../databases/user-databases.ts';
 import { betterSqlite } from '../../sqlite/better-sqlite.ts';
 import { openReadOnly } from '../../sqlite/engine.ts';
+import { aroundStore } from '../../store/around-store.ts';
 import type { DatabaseStore } from '../../store/database-store.ts';
-import { DelayedDatabaseStore } from '../../store/delayed-store.ts';
 import { MemoryDatabaseStore } from '../../store/memory-store.ts';
 import { RetryingDatabaseStore } from '../../store/retrying-store.ts';
 import { type FaultName, FaultyDatabaseStore } from '../faulty-store.ts';
@@ -84,7 +85,7 @@ async function simulateIn(directory: string, seed: number, stack: Stack): Promis
     clock: scheduler,
     directory,
   });
-  const network = new DelayedDatabaseStore(faulty, { roundTripMs: ROUND_TRIP_MS, clock: scheduler });
+  const network = aroundStore(faulty, delaying({ roundTripMs: ROUND_TRIP_MS, clock: scheduler }));
 
   const operations: Operation[] = [];
   const defects: unknown[] = [];

@@ -3,8 +3,8 @@ import { LOCAL_FUNCTION, refuseUnnamedLambda } from '../config/function.ts';
 import type { Context } from '../core/context.ts';
 import { interruptionOf } from '../core/interruptible.ts';
 import { packageVersion } from '../core/package-information.ts';
-import { FunctionClient } from '../function/client.ts';
-import type { RemoteFunction } from '../function/remote-function.ts';
+import { FunctionClient } from './client.ts';
+import type { RemoteFunction } from './remote-function.ts';
 
 /**
  * The function of the configured deployment. `directory`: where the containers of a local one get their /tmp; whoever made
@@ -27,9 +27,9 @@ async function remoteFunction(
 ): Promise<RemoteFunction> {
   refuseUnnamedLambda(config);
   if (config.function.value !== LOCAL_FUNCTION) {
-    const { openLambdaFunction } = await import('../function/lambda-client.ts');
+    const { openLambdaFunction } = await import('./lambda-client.ts');
     return openLambdaFunction(config);
   }
-  const { LocalFunction } = await import('../function/local-function.ts');
+  const { LocalFunction } = await import('./local-function.ts');
   return new LocalFunction({ config, env, clock, version: packageVersion(), directory: directory() });
 }

@@ -4,8 +4,8 @@ import { statusOf } from '../aws/errors.ts';
 import { JavumboError } from '../core/failure.ts';
 import type { Random } from '../core/random.ts';
 import { type TestRun, testUser } from '../core/test-data.ts';
-import type { DatabaseStore, DeleteOutcome, Version } from './database-store.ts';
-import type { DeletionKind } from './tombstone.ts';
+import type { DatabaseStore, DeleteOutcome, Version } from '../store/database-store.ts';
+import type { DeletionKind } from '../store/tombstone.ts';
 
 const RACERS = 8;
 

@@ -2,8 +2,8 @@ import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { codeOf } from '../core/failure.ts';
 import type { Random } from '../core/random.ts';
-import type { UnsafeVerdict } from '../store/refusing-store.ts';
 import { recordPath, writeRecord } from './records.ts';
+import type { UnsafeVerdict } from './refusing.ts';
 
 /**
  * The stores that `doctor` saw losing updates from this machine: a file for each in JAVUMBO_HOME, where neither `cache

@@ -8,9 +8,9 @@ import { newRunId, testUser } from '../core/test-data.ts';
 import { keyOf } from '../core/username.ts';
 import type { ObjectVersions } from '../history/object-versions.ts';
 import type { DatabaseStore } from '../store/database-store.ts';
-import { DELETION_PURPOSES, type DeletionProbe, deletionKindOf, probeDeletion } from '../store/deletion-probe.ts';
 import { RetryingDatabaseStore } from '../store/retrying-store.ts';
 import type { DeletionKind } from '../store/tombstone.ts';
+import { DELETION_PURPOSES, type DeletionProbe, deletionKindOf, probeDeletion } from './deletion-probe.ts';
 import { recordPath, writeRecord } from './records.ts';
 
 /** What was found out about how the engine of a store deletes, and when. */

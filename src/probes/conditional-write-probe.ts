@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { JavumboError } from '../core/failure.ts';
 import type { Random } from '../core/random.ts';
 import { newRunId, type TestRun, testUser } from '../core/test-data.ts';
-import type { DatabaseStore, PutCondition, PutOutcome } from './database-store.ts';
+import type { DatabaseStore, PutCondition, PutOutcome } from '../store/database-store.ts';
 
 const RACERS = 8;
 

@@ -1,0 +1,124 @@
+import type { Around } from './around.ts';
+
+/** Requests to a store, retries included, and the bytes of databases that went either way. */
+export interface RequestCounts {
+  readonly get: number;
+  readonly put: number;
+  readonly head: number;
+  readonly delete: number;
+  readonly list: number;
+  readonly bytesUp: number;
+  readonly bytesDown: number;
+}
+
+/** Requests to the user and lock tables, retries included, as DynamoDB bills them. */
+export interface TableRequests {
+  readonly read: number;
+  readonly write: number;
+}
+
+/** Calls of the function and the memory they held, in GB-seconds of 2^30 bytes, as Lambda bills them. */
+export interface FunctionUse {
+  readonly invocations: number;
+  readonly gbSeconds: number;
+}
+
+/** What was asked of the services of a deployment. */
+export interface Usage {
+  readonly store: RequestCounts;
+  readonly tables: TableRequests;
+  readonly function: FunctionUse;
+}
+
+export const NO_USAGE: Usage = {
+  store: { get: 0, put: 0, head: 0, delete: 0, list: 0, bytesUp: 0, bytesDown: 0 },
+  tables: { read: 0, write: 0 },
+  function: { invocations: 0, gbSeconds: 0 },
+};
+
+export function addUsage(left: Usage, right: Usage): Usage {
+  return {
+    store: addCounts(left.store, right.store),
+    tables: addCounts(left.tables, right.tables),
+    function: addCounts(left.function, right.function),
+  };
+}
+
+/** Returns what was added to a usage since it was `earlier`. */
+export function usageSince(earlier: Usage, now: Usage): Usage {
+  return {
+    store: countsSince(earlier.store, now.store),
+    tables: countsSince(earlier.tables, now.tables),
+    function: countsSince(earlier.function, now.function),
+  };
+}
+
+export function addCounts<T extends object>(left: T, right: T): T {
+  return combined(left, right, (a, b) => a + b);
+}
+
+export function countsSince<T extends object>(earlier: T, now: T): T {
+  return combined(now, earlier, (a, b) => a - b);
+}
+
+/** The use of the function as reports and answers have it: absent where nothing was called. */
+export function lambdaOf({ function: use }: Usage): { readonly lambda?: FunctionUse } {
+  return use.invocations === 0 ? {} : { lambda: use };
+}
+
+/** A request that a store makes by itself. `tombstone`: a PUT that is sent instead of a DELETE. */
+export type ExtraRequest = 'head' | 'put' | 'delete' | 'tombstone';
+
+/** Counts the usage of a deployment; what sends requests counts them here. */
+export class UsageMeter {
+  readonly #store: Mutable<RequestCounts> = { ...NO_USAGE.store };
+  readonly #tables: Mutable<TableRequests> = { ...NO_USAGE.tables };
+  readonly #function: Mutable<FunctionUse> = { ...NO_USAGE.function };
+
+  /** Returns a copy of the counts. */
+  usage(): Usage {
+    return { store: { ...this.#store }, tables: { ...this.#tables }, function: { ...this.#function } };
+  }
+
+  readonly countStore = (counts: Partial<RequestCounts>): void => increase(this.#store, counts);
+
+  readonly countTable = (kind: keyof TableRequests): void => increase(this.#tables, { [kind]: 1 });
+
+  readonly countFunction = (use: Partial<FunctionUse>): void => increase(this.#function, use);
+
+  readonly add = ({ store, tables, function: use }: Partial<Usage>): void => {
+    increase(this.#store, store ?? {});
+    increase(this.#tables, tables ?? {});
+    increase(this.#function, use ?? {});
+  };
+
+  /** Counts a request that a store made beside the one it was called for, or, for a tombstone, in its place. */
+  readonly countExtra = (request: ExtraRequest, bytesUp: number): void =>
+    this.countStore(request === 'tombstone' ? { delete: -1, put: 1, bytesUp } : { [request]: 1, bytesUp });
+}
+
+/** Counts the requests that reach a table below. Stands under the retries, so that every attempt is counted. */
+export function counting(meter: UsageMeter): Around {
+  return {
+    read: (request) => {
+      meter.countTable('read');
+      return request();
+    },
+    write: (_username, request) => {
+      meter.countTable('write');
+      return request();
+    },
+  };
+}
+
+type Mutable<T> = { -readonly [Name in keyof T]: T[Name] };
+
+function increase<T extends object>(counts: Mutable<T>, by: Partial<T>): void {
+  const target = counts as Record<string, number>;
+  for (const [name, more] of Object.entries(by as Record<string, number>)) target[name] = (target[name] ?? 0) + more;
+}
+
+function combined<T extends object>(left: T, right: T, how: (a: number, b: number) => number): T {
+  const others = right as Readonly<Record<string, number>>;
+  return Object.fromEntries(Object.entries(left).map(([name, value]) => [name, how(value, others[name] ?? 0)])) as T;
+}

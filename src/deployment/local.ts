@@ -1,0 +1,56 @@
+import type { Config } from '../config/config.ts';
+import type { Clock } from '../core/clock.ts';
+import { once } from '../core/once.ts';
+import type { UsageMeter } from '../core/usage.ts';
+import { counting } from '../core/usage.ts';
+import { countingLockTable } from '../locks/lock-table.ts';
+import { aroundUserTable } from '../users/user-table.ts';
+import type { OpenBackend, Tables } from './deployment.ts';
+
+/** Opens the local deployment: files and SQLite tables in one directory, which is made if missing. */
+export const openLocalBackend: OpenBackend = async (config, context, meter) => {
+  const { clock, random, atStep } = context;
+  const [{ LocalDatabaseStore }, { betterSqlite }] = await Promise.all([
+    import('../store/local-store.ts'),
+    import('../sqlite/better-sqlite.ts'),
+  ]);
+  const store = new LocalDatabaseStore(config.home.value, { clock, random, atStep });
+  const tables = localTables(config, clock, meter);
+  return {
+    store,
+    identity: `local ${store.id}`,
+    engine: () => 'local files',
+    sqlite: betterSqlite,
+    tables,
+    objects: async () => {
+      const { LocalObjectVersions } = await import('../history/local-object-versions.ts');
+      return new LocalObjectVersions(store);
+    },
+    close: () => {
+      store.close();
+      tables.close();
+    },
+  };
+};
+
+/** The tables of the local deployment. Nothing is in doubt on this machine, so nothing is sent again. */
+export function localTables({ home }: Config, clock: Clock, meter: UsageMeter): Tables {
+  const opened: { close(): void }[] = [];
+  return {
+    users: once(async () => {
+      const { LocalUserTable } = await import('../users/local-user-table.ts');
+      const users = new LocalUserTable(home.value);
+      opened.push(users);
+      return aroundUserTable(users, counting(meter));
+    }),
+    locks: once(async () => {
+      const { LocalLockTable } = await import('../locks/local-lock-table.ts');
+      const locks = new LocalLockTable(home.value, { clock });
+      opened.push(locks);
+      return countingLockTable(locks, meter);
+    }),
+    close: () => {
+      for (const table of opened) table.close();
+    },
+  };
+}

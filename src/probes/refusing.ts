@@ -1,0 +1,26 @@
+import type { Around } from '../core/around.ts';
+import { JavumboError } from '../core/failure.ts';
+
+/** What was found wrong with a store, and when. */
+export interface UnsafeVerdict {
+  /** As messages have it: `s3 http://127.0.0.1:7480 bucket`. */
+  readonly store: string;
+  /** ISO 8601. */
+  readonly foundAt: string;
+  /** A sentence for each promise that it broke; at least one. */
+  readonly findings: readonly string[];
+}
+
+/** Lets reads through and refuses every write before it is sent: the store was seen to lose updates. */
+export function refusing({ store, foundAt, findings }: UnsafeVerdict): Around {
+  return {
+    read: (request) => request(),
+    write: async (username) => {
+      throw new JavumboError(
+        'violation',
+        `nothing was written for "${username}": ${store} lost updates when doctor looked on ${foundAt.slice(0, 10)}: ${findings.join('; ')}`,
+        { try: 'javumbo doctor, once the store is mended; --allow-unsafe-store writes all the same', username },
+      );
+    },
+  };
+}

@@ -1,0 +1,14 @@
+import type { Around } from '../core/around.ts';
+import type { DatabaseStore } from './database-store.ts';
+
+/** Returns the store, with `around` at each of its requests. */
+export function aroundStore(inner: DatabaseStore, around: Around): DatabaseStore {
+  return {
+    get: (...asked) => around.read(() => inner.get(...asked)),
+    head: (username) => around.read(() => inner.head(username)),
+    trace: (username) => around.read(() => inner.trace(username)),
+    list: (from) => around.read(() => inner.list(from)),
+    put: (username, ...asked) => around.write(username, () => inner.put(username, ...asked)),
+    delete: (username, ...asked) => around.write(username, () => inner.delete(username, ...asked)),
+  };
+}
