@@ -7,9 +7,10 @@ import { asksProfile, type Config, type GlobalFlags, resolveConfig, resolveProfi
 import { LOCAL_FUNCTION } from '../config/function.ts';
 import type { TerraformOutputs } from '../config/terraform.ts';
 import type { Context } from '../core/context.ts';
-import { JavumboError } from '../core/failure.ts';
-import { visible } from '../core/format.ts';
+import { JavumboError, messageOf } from '../core/failure.ts';
+import { formatMs, visible } from '../core/format.ts';
 import { interruptionOf, stoppable } from '../core/interruptible.ts';
+import type { Retry } from '../core/retry.ts';
 import { leftWarning, newRunId, type TestRun } from '../core/test-data.ts';
 import { keyOf } from '../core/username.ts';
 import type { Deployment } from '../deployment/deployment.ts';
@@ -47,9 +48,10 @@ export type Run<T> = (invocation: Invocation) => Promise<T>;
 export type Execute = <T>(command: Command, run: Run<T>, view: View<T>) => Promise<void>;
 
 /** An `Execute` that works in `context` and hands the exit code to `finished`. */
-export function executeIn(context: Context, finished: (code: ExitCode) => void): Execute {
+export function executeIn(given: Context, finished: (code: ExitCode) => void): Execute {
   return async (command, run, view) => {
     const flags = outputFlags(command);
+    const context = flags.verbose ? tellingRetries(given) : given;
     const { cleanUps } = context;
     const opened: Deployment[] = [];
     const { keep = false, report } = command.opts<{ keep?: boolean; report?: unknown }>();
@@ -134,6 +136,15 @@ export function executeIn(context: Context, finished: (code: ExitCode) => void):
       for (const each of closing) each.close();
     }
   };
+}
+
+/** Returns the context, with each retry told on stderr. Copied as it stands: reading `stdin` would open it. */
+function tellingRetries(context: Context): Context {
+  const onRetry = ({ attempt, attemptsMax, waitMs, cause }: Retry): void => {
+    const why = cause === undefined ? '' : `: ${visible(messageOf(cause))}`;
+    context.stderr.write(`attempt ${attempt} of ${attemptsMax} in ${formatMs(waitMs)}${why}\n`);
+  };
+  return Object.defineProperties({ onRetry }, Object.getOwnPropertyDescriptors(context)) as unknown as Context;
 }
 
 /** What was meant where the choice itself is wrong: whoever names a bucket badly, or forgets it, means one. */

@@ -58,6 +58,24 @@ describe('a request that was lost before it arrived', () => {
   }
 });
 
+describe('--verbose', () => {
+  test('tells each retry on stderr: which attempt, after how long, and why', async () => {
+    const injected = server.inject({ fault: 'refuse-before', operation: 'PutObject', times: 2, status: 503 });
+    const { code, stderr } = await javumbo(...INSERT, '--verbose');
+    expect({ code, fired: injected.fired }).toEqual({ code: 0, fired: 2 });
+    const told = stderr.split('\n').filter((line) => line.startsWith('attempt '));
+    expect(told).toEqual([
+      expect.stringMatching(/^attempt 2 of 5 in [\d.]+ ms: put database "alice": .*SlowDown/),
+      expect.stringMatching(/^attempt 3 of 5 in [\d.]+ ms: put database "alice": .*SlowDown/),
+    ]);
+  });
+
+  test('is needed for that', async () => {
+    server.inject({ fault: 'refuse-before', operation: 'PutObject', status: 503 });
+    expect(await javumbo(...INSERT)).toMatchObject({ code: 0, stderr: '' });
+  });
+});
+
 describe('a write whose fate cannot be settled', () => {
   const endings = [
     { name: 'it had landed', fault: 'reset-after', landed: 1 },

@@ -2,6 +2,7 @@ import { CleanUps } from './clean-ups.ts';
 import type { Clock } from './clock.ts';
 import { systemClock } from './clock.ts';
 import { type Random, systemRandom } from './random.ts';
+import type { Retry } from './retry.ts';
 import type { RunBlocking } from './run-blocking.ts';
 
 /** A stream that results or messages go to. */
@@ -28,6 +29,8 @@ export interface Context {
   readonly signal?: AbortSignal | undefined;
   /** Runs SQL that may take any time, so that a signal ends the process in the middle of it. Undefined: just runs it. */
   readonly runBlocking?: RunBlocking | undefined;
+  /** Told before a request is sent again. */
+  readonly onRetry?: ((retry: Retry) => void) | undefined;
   /** What has to be done before the process ends. */
   readonly cleanUps: CleanUps;
   /** Told before each step of a commit, in the session, the cache and the local store: tests end the process there. */

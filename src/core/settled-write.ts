@@ -43,7 +43,7 @@ export async function settledWrite<Outcome extends { readonly kind: string }, Se
   let doubt: Error | undefined;
   let failure: JavumboError | undefined;
   for (let attempt = 1; attempt <= retries.attemptsMax; attempt++) {
-    if (attempt > 1) await retries.backOff(attempt - 1);
+    if (attempt > 1) await retries.backOff(attempt - 1, doubt ?? failure);
     let reason: LookReason;
     try {
       const outcome = await write.send();

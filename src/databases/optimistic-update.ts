@@ -4,9 +4,9 @@ import { JavumboError, messageOf } from '../core/failure.ts';
 import { runBlockingIn } from '../core/run-blocking.ts';
 import type { SqliteDatabase } from '../sqlite/engine.ts';
 import type { StoredDatabase, Tombstone, Trace, Version } from '../store/database-store.ts';
-import { committedIn, mayHaveBeenDeletedSince, seenIn, settle } from '../store/write-ids.ts';
+import { committedIn, seenIn, settle } from '../store/write-ids.ts';
 import { type DatabaseLoader, type DatabaseLoaderOptions, isTombstone, noDatabase } from './database-loader.ts';
-import { conflictFailure, madeAnew, unknownOutcome } from './outcome-failures.ts';
+import { conflictFailure, unexplainedRefusal, unknownOutcome } from './outcome-failures.ts';
 import { type LocalVersion, type SendOutcome, sessionFailure } from './session.ts';
 import type { OpenOptions, UpdateOptions, UpdateResult } from './update-options.ts';
 import { WriteSession, writable } from './write-session.ts';
@@ -122,14 +122,10 @@ export class OptimisticUpdates {
     }
     const seen = traceOf(found);
     if (outcome.kind === 'refused') {
-      const settlement = settle(outcome.writeId, base, seenIn(seen), outcome.because);
-      const anew = settlement === 'conflict' && mayHaveBeenDeletedSince(base, seenIn(seen), outcome.sentAt);
-      if (settlement === 'committed' || settlement === 'unknown' || anew) release(found);
+      const settlement = settle(outcome.writeId, base, seenIn(seen), outcome.because, outcome.sentAt);
+      if (settlement === 'committed' || settlement === 'unknown') release(found);
       if (settlement === 'committed') return { kind: 'ourselves', version: committedIn(outcome.writeId, seen).version };
-      if (settlement === 'unknown' || anew) {
-        const cause = anew ? madeAnew() : new Error('it was refused, and nothing is there that says why');
-        throw unknownOutcome(username, base?.version, cause);
-      }
+      if (settlement === 'unknown') throw unknownOutcome(username, base?.version, unexplainedRefusal());
     }
     if (found === undefined || (isTombstone(found) && base !== undefined))
       throw conflictFailure(username, base?.version, seen);

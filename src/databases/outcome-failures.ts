@@ -76,7 +76,7 @@ export function refusesItsOwnVersion(username: string): JavumboError {
   );
 }
 
-/** Why nobody can tell what became of an update that met a database which was made anew. */
-export function madeAnew(): Error {
-  return new Error('it was refused, and what is there was made anew since it was sent');
+/** Why the fate of a refused write is unknown: nothing is there, or what was made from nothing since. */
+export function unexplainedRefusal(): Error {
+  return new Error('it was refused, and what is there now does not say why');
 }

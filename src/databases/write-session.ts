@@ -16,8 +16,8 @@ import {
 import { contentDigestOf, damaged, isDamaged, makeUnique } from '../store/content-digest.ts';
 import type { PutCondition, StoredDatabase, Tombstone, Trace } from '../store/database-store.ts';
 import { CLOSING_MS } from '../store/tombstone.ts';
-import { committedIn, mayHaveBeenDeletedSince, seenIn, settle, writesOver } from '../store/write-ids.ts';
-import { madeAnew, refusesItsOwnVersion } from './outcome-failures.ts';
+import { committedIn, seenIn, settle, writesOver } from '../store/write-ids.ts';
+import { refusesItsOwnVersion, unexplainedRefusal } from './outcome-failures.ts';
 import {
   type CommitOutcome,
   type LocalVersion,
@@ -183,13 +183,13 @@ export class WriteSession {
       const cause = new Error(`it was refused, and then ${messageOf(error)}`, { cause: error });
       return { kind: 'unknown', cause, base };
     }
-    switch (settle(writeId, this.base ?? this.#tombstone, seenIn(seen), because)) {
+    switch (settle(writeId, this.base ?? this.#tombstone, seenIn(seen), because, sentAt)) {
       case 'committed': {
         const { version, superseded = false } = committedIn(writeId, seen);
         return { kind: 'committed', version, ...(superseded ? { superseded } : {}) };
       }
       case 'unknown':
-        return { kind: 'unknown', cause: new Error('it was refused, and nothing is there that says why'), base };
+        return { kind: 'unknown', cause: unexplainedRefusal(), base };
       case 'resend':
         return 'resend';
       case 'conflict':
@@ -197,8 +197,6 @@ export class WriteSession {
           this.#tombstone = writable(seen, this.username, this.#environment.clock);
           return 'over the tombstone';
         }
-        if (mayHaveBeenDeletedSince(this.base, seenIn(seen), sentAt))
-          return { kind: 'unknown', cause: madeAnew(), base };
         return { kind: 'conflict', reason: seen.kind === 'database' ? 'changed' : 'deleted', base, seen };
     }
   }

@@ -4,7 +4,7 @@ import { JavumboError, messageOf } from '../core/failure.ts';
 import { visible } from '../core/format.ts';
 import { type InterruptibleOptions, interruptibleRead, interruptibleWrite } from '../core/interruptible.ts';
 import type { Random } from '../core/random.ts';
-import { Retries, type RetryPolicy } from '../core/retry.ts';
+import { Retries, type RetriesOptions } from '../core/retry.ts';
 import { type Usage, UsageMeter } from '../core/usage.ts';
 import {
   answerSchema,
@@ -17,11 +17,8 @@ import {
 } from './protocol.ts';
 import type { FunctionDescription, FunctionFault, FunctionReply, RemoteFunction } from './remote-function.ts';
 
-export interface FunctionClientOptions {
+export interface FunctionClientOptions extends RetriesOptions {
   readonly function: RemoteFunction;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly policy?: RetryPolicy | undefined;
   /** Begins no call once it is interrupted, and waits for none but a write; undefined: nothing interrupts. */
   readonly interruption?: InterruptibleOptions | undefined;
 }

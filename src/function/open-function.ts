@@ -11,11 +11,12 @@ import type { RemoteFunction } from './remote-function.ts';
  * it removes it after `close`. Makes no request. Throws `usage` where nothing says where Lambda is.
  */
 export async function openFunction(config: Config, context: Context, directory: () => string): Promise<FunctionClient> {
-  const { clock, random } = context;
+  const { clock, random, onRetry } = context;
   return new FunctionClient({
     function: await remoteFunction(config, context, directory),
     clock,
     random,
+    onRetry,
     interruption: interruptionOf(context),
   });
 }

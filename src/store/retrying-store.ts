@@ -14,7 +14,7 @@ import type {
   StoredDatabase,
   Trace,
 } from './database-store.ts';
-import { type Base, committedIn, mayHaveBeenDeletedSince, seenIn, settle, settleDelete } from './write-ids.ts';
+import { type Base, committedIn, seenIn, settle, settleDelete } from './write-ids.ts';
 
 /**
  * Sends failed requests again, and settles writes whose fate is in doubt by their write ids (settled-write.ts, write-ids.ts).
@@ -91,11 +91,9 @@ export class RetryingDatabaseStore implements DatabaseStore {
         callerLooks: true,
         look: () => this.trace(username),
         judge: (seen, reason) => {
-          const settlement = settle(own, base, seenIn(seen), reason);
+          const settlement = settle(own, base, seenIn(seen), reason, sentAt);
           if (settlement === 'committed') return committedIn(own, seen);
           if (settlement !== 'conflict') return settlement;
-          // A copy that was turned away may have had a twin that landed, and was deleted before this was made.
-          if (mayHaveBeenDeletedSince(base, seenIn(seen), sentAt)) return 'unknown';
           return { kind: 'conflict', reason: seen.kind === 'database' ? 'changed' : 'deleted', seen };
         },
       },

@@ -427,6 +427,20 @@ describe('what is there after the only copy of a put was', () => {
   });
 });
 
+describe('what an update finds that was refused, and was made from nothing', () => {
+  const HOUR_MS = 3_600_000;
+  const base = stored('v1: a new');
+  test.each<{ name: string; storedAt: number; sentAt: number | undefined; is: Settlement }>([
+    { name: 'long before the update was sent', storedAt: 0, sentAt: 2 * HOUR_MS, is: 'conflict' },
+    { name: 'after it was sent', storedAt: 2 * HOUR_MS, sentAt: HOUR_MS, is: 'unknown' },
+    { name: 'before, by less than clocks may differ', storedAt: HOUR_MS, sentAt: HOUR_MS + 1, is: 'unknown' },
+    { name: 'at a moment that nobody knows', storedAt: 2 * HOUR_MS, sentAt: undefined, is: 'conflict' },
+  ])('$name: $is', ({ storedAt, sentAt, is }) => {
+    const seen = { ...stored('v2: b new'), lastModified: storedAt };
+    expect(settle(OURS, base, seen, 'refusal', sentAt)).toBe(is);
+  });
+});
+
 describe('what is there after a delete was', () => {
   const base = stored('v2: b a new');
   const cases: { name: string; reason: LookReason; seen: Trace; is: Settlement | 'absent' }[] = [

@@ -21,8 +21,8 @@ export interface Written {
   readonly writes: readonly string[];
 }
 
-/** What is there now; undefined: nothing. */
-export type Seen = Written | undefined;
+/** What is there now, and when it was stored, in milliseconds since 1970, where that is known; undefined: nothing. */
+export type Seen = (Written & { readonly lastModified?: number }) | undefined;
 
 /** What is there according to a trace. */
 export function seenIn(trace: Trace): Exclude<Trace, { kind: 'nothing' }> | undefined {
@@ -69,13 +69,18 @@ export type Settlement = 'committed' | 'resend' | 'conflict' | 'unknown';
  *   not reach back to the base; a lie only if a copy of ours landed, and between that and this look was overwritten by a
  *   program without ids, or buried under 32 writes. Where nothing is: only if nothing was there when it was refused; a lie
  *   only if it was deleted between two copies of one request. (docs/consistency.md)
- * - `unknown`: anything else. A create in doubt never ends as `conflict` or `resend`: it may have landed and been deleted
- *   since, and sending it again would bring back what somebody deleted.
+ * - `unknown`: anything else; also a refused update where what refused it may have been made after `sentAt`, from nothing:
+ *   then a copy of the update may have landed, and been deleted before that. A create in doubt never ends as `conflict` or
+ *   `resend`: it may have landed and been deleted since, and sending it again would bring back what somebody deleted.
+ *
+ * `sentAt`: when the first copy was sent, in milliseconds since 1970 by this machine's clock; undefined where `seen` does
+ * not say when it was stored.
  */
-export function settle(own: string, base: Base, seen: Seen, reason: LookReason): Settlement {
+export function settle(own: string, base: Base, seen: Seen, reason: LookReason, sentAt?: number): Settlement {
   const listed = seen?.writes;
   if (listed?.includes(own) === true) return 'committed';
   if (base !== undefined && isStill(base, seen)) return 'resend';
+  if (mayHaveBeenDeletedSince(base, seen, sentAt)) return 'unknown';
   if (reason === 'absence') return 'conflict';
   if (reason === 'refusal') return listed === undefined ? 'unknown' : 'conflict';
   if (reason === 'throttle' && base === undefined) return listed === undefined ? 'resend' : 'conflict';
@@ -113,16 +118,9 @@ function wasRefused(reason: LookReason): boolean {
 // corrects what it signs with.
 const CLOCK_SKEW_MAX_MS = 3_600_000;
 
-/**
- * Whether what refused an update may have been made after it was sent, where nothing was: then a copy of the update may
- * have landed, and been deleted before that. `sentAt`: milliseconds since 1970, by this machine's clock.
- */
-export function mayHaveBeenDeletedSince(
-  base: Base,
-  seen: (Written & { readonly lastModified: number }) | undefined,
-  sentAt: number,
-): boolean {
-  if (base === undefined || seen === undefined) return false;
+/** Whether what is there may have been made from nothing after an update was sent. */
+function mayHaveBeenDeletedSince(base: Base, seen: Seen, sentAt: number | undefined): boolean {
+  if (base === undefined || seen?.lastModified === undefined || sentAt === undefined) return false;
   const madeAnew = seen.writes.includes(NO_BASE) && !seen.writes.includes(newestOf(base));
   return madeAnew && seen.lastModified > sentAt - CLOCK_SKEW_MAX_MS;
 }
