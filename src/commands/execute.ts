@@ -3,8 +3,9 @@ import { EXIT_CODE, type ExitCode } from '../cli/exit-code.ts';
 import type { OutputFlags } from '../cli/paint.ts';
 import { printResult, type View } from '../cli/print.ts';
 import { refuseLocalWithPartsOfAws } from '../config/bucket.ts';
-import { asksProfile, type Config, type GlobalFlags, resolveConfig, resolveProfile } from '../config/config.ts';
+import { asksProfile, type Config, type GlobalFlags } from '../config/config.ts';
 import { LOCAL_FUNCTION } from '../config/function.ts';
+import { loadConfig } from '../config/load.ts';
 import type { TerraformOutputs } from '../config/terraform.ts';
 import type { Context } from '../core/context.ts';
 import { JavumboError, messageOf } from '../core/failure.ts';
@@ -187,10 +188,7 @@ function withDefaultRoundTrip(config: Config, rttDefaultMs: number | undefined):
 export async function configOf(command: Command, { env, signal }: Context): Promise<Config> {
   const flags = command.optsWithGlobals<GlobalFlags>();
   const terraform = await terraformOutputs(flags, env, signal);
-  // Asked beforehand: without the profile's endpoint, --rtt would seem to be meant for AWS itself.
-  if (!asksProfile(flags, env, terraform)) return resolveConfig(flags, env, {}, terraform);
-  const { loadProfile } = await import('../config/profile.ts');
-  return resolveConfig(flags, env, await loadProfile(resolveProfile(flags, env).value), terraform);
+  return loadConfig(flags, env, terraform);
 }
 
 async function terraformOutputs(

@@ -15,6 +15,9 @@ import { WriteSession, writable } from './write-session.ts';
 const BACKOFF_MS = 20;
 const BACKOFF_MAX_MS = 1_000;
 
+// For a caller that does not say: more writers than meet on one user's collection.
+const RETRIES = 10;
+
 /** Sessions that write, and the loop that runs an edit again on whatever version came first. */
 export class OptimisticUpdates {
   readonly #environment: DatabaseLoaderOptions;
@@ -58,6 +61,7 @@ export class OptimisticUpdates {
     edit: (database: SqliteDatabase) => T,
     options: UpdateOptions,
   ): Promise<UpdateResult<T>> {
+    const { retries = RETRIES } = options;
     let session = await this.openForWriting(username, options);
     for (let attempts = 1; ; attempts++) {
       let value: T;
@@ -80,7 +84,7 @@ export class OptimisticUpdates {
 
       const { base } = session;
       // The last attempt looks behind a refusal by a HEAD, every other one in the winner that it fetches next.
-      const outcome = await (attempts > options.retries ? session.commit() : session.send());
+      const outcome = await (attempts > retries ? session.commit() : session.send());
       switch (outcome.kind) {
         case 'committed':
         case 'unchanged':
@@ -88,7 +92,7 @@ export class OptimisticUpdates {
         case 'unknown':
           throw unknownOutcome(username, outcome.base, outcome.cause);
         case 'conflict':
-          if (attempts > options.retries) throw conflictFailure(username, base?.version, outcome.seen);
+          if (attempts > retries) throw conflictFailure(username, base?.version, outcome.seen);
       }
       const winner = await this.#fetchWinner(username, base, outcome, attempts);
       if (winner.kind === 'ourselves') return { outcome: 'committed', value, version: winner.version, attempts };

@@ -7,8 +7,8 @@ export interface OpenOptions {
 }
 
 export interface UpdateOptions extends OpenOptions {
-  /** How often the edit is run again after a conflict. */
-  readonly retries: number;
+  /** How often the edit is run again after a conflict. Default 10. */
+  readonly retries?: number;
 }
 
 /** `attempts` counts the runs of the edit that came as far as a commit. */

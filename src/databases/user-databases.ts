@@ -91,7 +91,11 @@ export class UserDatabases {
    * Throws what `edit` throws (nothing is stored, the cache stays as it was), `conflict` naming both versions when the
    * retries are used up or the database was deleted meanwhile, `unknown`, `unavailable`, `corrupt`, `not-found`.
    */
-  update<T>(username: string, edit: (database: SqliteDatabase) => T, options: UpdateOptions): Promise<UpdateResult<T>> {
+  update<T>(
+    username: string,
+    edit: (database: SqliteDatabase) => T,
+    options: UpdateOptions = {},
+  ): Promise<UpdateResult<T>> {
     return this.#updates.update(username, edit, options);
   }
 

@@ -1,5 +1,4 @@
 import { createGuid } from '../anki/guid.ts';
-import type { Clock } from '../core/clock.ts';
 import { JavumboError, messageOf } from '../core/failure.ts';
 import { visible } from '../core/format.ts';
 import { type InterruptibleOptions, interruptibleRead, interruptibleWrite } from '../core/interruptible.ts';

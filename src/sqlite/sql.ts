@@ -1,5 +1,5 @@
+import Database from 'better-sqlite3';
 import { codeOf, JavumboError, messageOf } from '../core/failure.ts';
-import { asBetterSqlite } from './better-sqlite.ts';
 import { asCorruption, type SqliteDatabase } from './engine.ts';
 import { refuseUnsafe, splitStatements } from './statements.ts';
 
@@ -124,4 +124,10 @@ export function asSqlFailure(error: unknown, where = ''): unknown {
 function lowerFirst(text: string): string {
   // Not UNIQUE and NOT NULL, which are names.
   return /^[A-Z][a-z ]/.test(text) ? text.charAt(0).toLowerCase() + text.slice(1) : text;
+}
+
+/** The handle as better-sqlite3's own, for what only it can do: statements that say whether they read, and exact integers. */
+function asBetterSqlite(database: SqliteDatabase): Database.Database {
+  if (database instanceof Database) return database;
+  throw new JavumboError('internal', 'a database that better-sqlite3 did not open was given SQL of its own');
 }

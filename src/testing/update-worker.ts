@@ -2,18 +2,7 @@
  * A process of its own that updates databases through the library and prints what it was told of each update:
  * `node dist/testing/update-worker.js '<UpdateOrders as JSON>'`. Rows go to `updates (worker, n)`.
  */
-import { S3Client } from '@aws-sdk/client-s3';
-import { SILENT } from '../aws/client-options.ts';
-import {
-  betterSqlite,
-  DatabaseCache,
-  JavumboError,
-  RetryingDatabaseStore,
-  S3DatabaseStore,
-  systemClock,
-  systemRandom,
-  UserDatabases,
-} from '../index.ts';
+import { JavumboError, openUserDatabases } from '../library/index.ts';
 
 export interface UpdateOrders {
   readonly endpoint: string;
@@ -35,24 +24,7 @@ export interface UpdateReport {
 const RETRIES = 10_000;
 
 const { endpoint, bucket, cacheDir, worker, count, usernames } = JSON.parse(process.argv[2] ?? '') as UpdateOrders;
-const client = new S3Client({
-  endpoint,
-  region: 'us-east-1',
-  forcePathStyle: true,
-  requestChecksumCalculation: 'WHEN_REQUIRED',
-  responseChecksumValidation: 'WHEN_REQUIRED',
-  maxAttempts: 1,
-  logger: SILENT,
-});
-const sources = { clock: systemClock, random: systemRandom };
-const databases = new UserDatabases({
-  store: new RetryingDatabaseStore(new S3DatabaseStore(client, { bucket, endpoint }), sources),
-  cache: new DatabaseCache({ root: cacheDir, deployment: `${endpoint} ${bucket}`, ...sources }),
-  sqlite: betterSqlite,
-  caching: true,
-  stalenessMaxMs: 0,
-  ...sources,
-});
+const databases = await openUserDatabases({ bucket, endpointUrl: endpoint, cacheDirectory: cacheDir });
 
 let committed = 0;
 const failed: { n: number; kind: string; message: string }[] = [];
@@ -71,6 +43,6 @@ for (let n = 0; n < count; n++) {
     failed.push({ n, kind, message: error instanceof Error ? error.message : String(error) });
   }
 }
-client.destroy();
+databases.close();
 const report: UpdateReport = { committed, failed };
 process.stdout.write(JSON.stringify(report));
