@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { parsePositive } from '../../cli/arguments.ts';
 import { formatMs } from '../../core/format.ts';
 import type { Execute, Invocation } from '../execute.ts';
 import { benchOptions, type ReportFlags } from '../report-options.ts';
@@ -8,7 +9,6 @@ import {
   FUNCTION_CACHE_TTL,
   metricLines,
   notesOption,
-  parsePositive,
   reportView,
   runScenario,
 } from './scenario.ts';

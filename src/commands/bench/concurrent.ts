@@ -1,12 +1,12 @@
 import type { Command } from 'commander';
 import type { ConcurrentResult, ConcurrentVerdict } from '../../bench/concurrent.ts';
 import type { measureConcurrentFunction } from '../../bench/concurrent-function.ts';
+import { parseCount, parsePositive } from '../../cli/arguments.ts';
 import { JavumboError } from '../../core/failure.ts';
 import { formatMs } from '../../core/format.ts';
 import type { FunctionUse } from '../../core/function-use.ts';
 import type { Deployment } from '../../deployment/deployment.ts';
 import type { ReportParts } from '../../report/start.ts';
-import { parseCount } from '../db/exec.ts';
 import { type LeaseFlags, leaseOptions } from '../db/lease-options.ts';
 import type { Execute, Invocation } from '../execute.ts';
 import { benchOptions, type ReportFlags } from '../report-options.ts';
@@ -15,7 +15,6 @@ import {
   DEFAULT_RTT_MS,
   FUNCTION_CACHE_TTL,
   notesOption,
-  parsePositive,
   reportView,
   runScenario,
 } from './scenario.ts';

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { HitRateRequest } from '../../bench/hit-rate.ts';
+import { parsePositive } from '../../cli/arguments.ts';
 import { formatMs } from '../../core/format.ts';
 import type { Execute, Invocation } from '../execute.ts';
 import { benchOptions, type ReportFlags } from '../report-options.ts';
@@ -8,7 +9,6 @@ import {
   DEFAULT_RTT_MS,
   FUNCTION_CACHE_TTL,
   notesOption,
-  parsePositive,
   reportView,
   runScenario,
 } from './scenario.ts';

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { RequestTimes } from '../../bench/timed-request.ts';
+import { parsePositive } from '../../cli/arguments.ts';
 import type { Paint } from '../../cli/paint.ts';
 import { formatBytes, formatMs } from '../../core/format.ts';
 import type { Report } from '../../report/document.ts';
@@ -10,7 +11,6 @@ import {
   doubtsAboutTheFirst,
   metricLines,
   notesOption,
-  parsePositive,
   reportView,
   runScenario,
 } from './scenario.ts';

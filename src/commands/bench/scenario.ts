@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { InvalidArgumentError } from 'commander';
+import { parsePositive } from '../../cli/arguments.ts';
 import { EXIT_CODE } from '../../cli/exit-code.ts';
 import type { Paint } from '../../cli/paint.ts';
 import type { View } from '../../cli/print.ts';
@@ -142,12 +142,6 @@ export function doubtsAboutTheFirst([first = 0, ...others]: readonly number[]): 
   return [
     `the first request took ${(first / median).toFixed(1)} times the median: something was cold; try more --requests`,
   ];
-}
-
-/** A whole number from 1, as an option's argument. */
-export function parsePositive(text: string): number {
-  if (!/^[1-9]\d{0,6}$/.test(text)) throw new InvalidArgumentError('It must be a whole number from 1.');
-  return Number(text);
 }
 
 /** The options that several benchmarks share. */

@@ -1,13 +1,13 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import type { CacheFile, CacheLimitsToKeep } from '../../cleanup/cache-files.ts';
 import { ageSecondsOf, type CleanResult, cleanResult } from '../../cleanup/plan.ts';
+import { parseAge, parseSize } from '../../cli/arguments.ts';
 import { EXIT_CODE } from '../../cli/exit-code.ts';
 import type { View } from '../../cli/print.ts';
 import { JavumboError } from '../../core/failure.ts';
 import { formatAge, formatBytes } from '../../core/format.ts';
 import type { Execute, Invocation } from '../execute.ts';
-import { parseAge } from './age.ts';
-import { cleanView } from './view.ts';
+import { cleanView } from './plan.ts';
 
 // A Lambda function's /tmp, as week 1 has it.
 const TMP_BYTES = 2_048_000_000;
@@ -162,12 +162,4 @@ function statsRows(stats: TmpStats, audience: 'people' | 'machines'): string[][]
     ['oldest', aged(stats.oldest)],
     ['newest', aged(stats.newest)],
   ];
-}
-
-/** `1500`, `1500MB`, `1.5 GB`: bytes, with megabytes where no unit is named. */
-export function parseSize(text: string): number {
-  const match = /^(\d+(?:\.\d+)?) ?(B|kB|MB|GB)?$/i.exec(text.trim());
-  if (match === null) throw new InvalidArgumentError('It must be a size such as 1500MB.');
-  const units: Readonly<Record<string, number>> = { b: 1, kb: 1e3, mb: 1e6, gb: 1e9 };
-  return Number(match[1]) * (units[(match[2] ?? 'MB').toLowerCase()] ?? 1e6);
 }

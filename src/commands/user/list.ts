@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
+import { parsePositive } from '../../cli/arguments.ts';
 import type { View } from '../../cli/print.ts';
 import { JavumboError } from '../../core/failure.ts';
 import type { User, UserList } from '../../users/repository.ts';
-import { parsePositive } from '../bench/scenario.ts';
 import type { Execute, Invocation } from '../execute.ts';
 import { openRepository } from './repository.ts';
 

@@ -1,4 +1,5 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
+import { parseTestNumbers } from '../../cli/arguments.ts';
 import { checklistOn } from '../../cli/checklist.ts';
 import { JavumboError } from '../../core/failure.ts';
 import { formatMs } from '../../core/format.ts';
@@ -35,7 +36,7 @@ export function registerVerify(
   const command = parent
     .command(name)
     .description(description)
-    .option('--only <tests>', `only these, such as ${first} (repeatable, or with commas)`, testNumbers)
+    .option('--only <tests>', `only these, such as ${first} (repeatable, or with commas)`, parseTestNumbers)
     .option('--fail-fast', 'stop at the first test that fails')
     .option('--no-skips', 'fail where a test cannot run, instead of skipping it')
     .addHelpText('after', `\nExample:\n  $ javumbo verify ${name} --json`);
@@ -103,10 +104,4 @@ function existing(only: readonly string[], days: readonly Day[]): ReadonlySet<st
   throw new JavumboError('usage', `there is no test ${unknown.join(' or ')} here`, {
     try: `--only with one or some of ${known.join(', ')}`,
   });
-}
-
-function testNumbers(text: string, previous: readonly string[] = []): string[] {
-  const numbers = text.split(',').map((number) => number.trim());
-  if (numbers.some((number) => number === '')) throw new InvalidArgumentError('It must be the number of a test.');
-  return [...previous, ...numbers];
 }

@@ -1,7 +1,16 @@
+import type { Command } from 'commander';
 import type { CleanResult, PlannedDeletion } from '../../cleanup/plan.ts';
+import { parseAge } from '../../cli/arguments.ts';
 import { EXIT_CODE } from '../../cli/exit-code.ts';
 import type { View } from '../../cli/print.ts';
 import { formatAge, formatBytes, visible } from '../../core/format.ts';
+
+/** The options of commands that remove test data. */
+export function cleanOptions(command: Command): Command {
+  return command
+    .option('--min-age <duration>', 'leave what is younger, such as the data of runs under way (default: 0)', parseAge)
+    .option('--dry-run', 'only show what would be removed');
+}
 
 // More would push the summary off the screen; --json has them all.
 const FAILURES_SHOWN = 20;
