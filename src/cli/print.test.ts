@@ -109,12 +109,9 @@ describe('a table on a terminal of 80 columns', () => {
   });
 
   test('aligns numbers to the right', async () => {
-    const text = await printed(
-      undefined,
-      { table: () => ({ head: ['n'], right: [0], rows: [['1'], ['100']] }) },
-      true,
-      { NO_COLOR: '1' },
-    );
+    const text = await printed(undefined, { table: () => ({ head: ['n'], rows: [[1], [100]] }) }, true, {
+      NO_COLOR: '1',
+    });
     expect(text).toBe('  n\n  1\n100\n');
   });
 

@@ -1,13 +1,12 @@
 import CliTable from 'cli-table3';
 import { visible } from '../core/format.ts';
+import { type Cell, isNumeric, textForPeople } from './cells.ts';
 import type { Paint } from './paint.ts';
 
 export interface Table {
   /** Undefined for a list of names and values. */
   readonly head?: readonly string[] | undefined;
-  readonly rows: readonly (readonly string[])[];
-  /** Columns of numbers, by index, aligned to the right. */
-  readonly right?: readonly number[] | undefined;
+  readonly rows: readonly (readonly Cell[])[];
 }
 
 const NO_LINES = {
@@ -30,10 +29,10 @@ const NO_LINES = {
 
 const GAP = 2;
 
-/** Draws a table that fits the terminal; cells that do not fit are cut with an ellipsis. */
-export function drawTable({ head, rows, right = [] }: Table, columns: number, paint: Paint): string {
-  const cells = rows.map((row) => row.map(visible));
-  // The names of a query's columns come from the stored schema, or from whoever wrote the query.
+/** Draws a table that fits the terminal, and cuts cells that do not fit with an ellipsis. */
+export function drawTable({ head, rows }: Table, columns: number, paint: Paint): string {
+  const cells = rows.map((row) => row.map((cell) => visible(textForPeople(cell))));
+  // A query's column names may hold anything: they come from the stored schema or from the query.
   const titles = head?.map(visible);
   const all = titles === undefined ? cells : [titles, ...cells];
   const widths = fitted(
@@ -43,7 +42,9 @@ export function drawTable({ head, rows, right = [] }: Table, columns: number, pa
     columns,
   );
   const shortened = (row: readonly string[]): string[] => row.map((cell, column) => cut(cell, widths[column] ?? 0));
-  const aligned = widths.map((_, column) => (right.includes(column) ? 'right' : 'left'));
+  const aligned = widths.map((_, column) =>
+    head !== undefined && rows.every((row) => isNumeric(row[column])) ? 'right' : 'left',
+  );
   const draw = (head: readonly string[] | undefined, body: readonly string[][]): string => {
     const table = new CliTable({
       ...(head === undefined ? {} : { head: head.map((title) => paint.strong(title)) }),

@@ -3,10 +3,10 @@ import { type CleanResult, cleanResult, type FailedDeletion, type PlannedDeletio
 import { JavumboError } from '../../core/failure.ts';
 import { TEST_USER_PREFIX } from '../../core/test-data.ts';
 import type { Execute, Invocation } from '../execute.ts';
+import { cleanOptions, cleanView } from './plan.ts';
 import { cleanS3 } from './s3.ts';
 import { cleanCache, MAX_AGE_DEFAULT_MS, TARGET_SIZE_DEFAULT_BYTES } from './tmp.ts';
 import { cleanUsers } from './users.ts';
-import { cleanOptions, cleanView } from './plan.ts';
 
 interface AllOptions {
   readonly minAge?: number;

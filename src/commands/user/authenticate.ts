@@ -37,11 +37,6 @@ export async function userAuthenticate(
 }
 
 const authenticationView: View<Authentication> = {
-  table: ({ username, valid }) => ({
-    rows: [
-      ['username', username],
-      ['valid', valid ? 'yes' : 'no'],
-    ],
-  }),
+  fields: ({ username, valid }) => ({ username, valid: valid ? 'yes' : 'no' }),
   exitCode: ({ valid }) => (valid ? EXIT_CODE.ok : EXIT_CODE.violation),
 };
