@@ -2,9 +2,8 @@ import type { Clock } from '../core/clock.ts';
 import { JavumboError } from '../core/failure.ts';
 import type { AnsweredCall, FunctionClient } from '../function/client.ts';
 import type { FunctionTimings } from '../function/protocol.ts';
-import type { Caching, Requester, TimedRead, TimedWrite } from './requester.ts';
+import type { Caching, Requester, RequestTimes, TimedRead, TimedWrite } from './requester.ts';
 import { type Metric, metricOf } from './stats.ts';
-import type { RequestTimes } from './timed-request.ts';
 
 export interface FunctionRequesterOptions {
   readonly client: FunctionClient;

@@ -60,7 +60,7 @@ export async function benchConcurrent(
   const { CONCURRENT_FIGURES, concurrentDoubts, concurrentFigures, judgeConcurrent } = await import(
     '../../bench/concurrent.ts'
   );
-  const { createWithNotes } = await import('../../bench/latency.ts');
+  const { createWithNotes } = await import('../../bench/test-user.ts');
   const { context } = invocation;
   if (lease && via === 'function') {
     throw new JavumboError('usage', 'the function takes no lease: its writers race', {

@@ -135,15 +135,6 @@ function whereMeasured({ deployment }: Report): string {
   return `closed loop, ${where}${deployment.rttMs === undefined ? '' : `, simulated round trip ${deployment.rttMs} ms`}`;
 }
 
-/** A first request that is far off says more about the connection than about the store. */
-export function doubtsAboutTheFirst([first = 0, ...others]: readonly number[]): string[] {
-  const median = [...others].sort((a, b) => a - b)[Math.floor(others.length / 2)];
-  if (median === undefined || first < 3 * median) return [];
-  return [
-    `the first request took ${(first / median).toFixed(1)} times the median: something was cold; try more --requests`,
-  ];
-}
-
 /** The options that several benchmarks share. */
 export function notesOption(command: Command, notes: number): Command {
   return command.option('--notes <n>', 'how many notes the database holds', parsePositive, notes);
