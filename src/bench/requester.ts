@@ -8,18 +8,18 @@ import type { UserDatabases } from '../databases/user-databases.ts';
 export interface RequestTimes {
   /** GET, where one was needed, and open. */
   readonly downloadMs: number;
-  /** SELECT; in the function, whose edit is one, all the work in SQLite but COMMIT. */
+  /** SELECT; in the function all the work in SQLite except COMMIT. */
   readonly queryMs: number;
-  /** What comes after it: UPDATE in this process, COMMIT and PUT; 0 for a read. */
+  /** The rest: UPDATE in this process, COMMIT and PUT; 0 for a read. */
   readonly uploadMs: number;
   readonly totalMs: number;
 }
 
-/** `bypass`: nothing is taken from a cache or left in it. `drop`: what it has of the user goes first. */
+/** `bypass`: neither read nor fill the cache. `drop`: first empty it of the user. */
 export type Caching = 'use' | 'bypass' | 'drop';
 
 export interface TimedRead extends RequestTimes {
-  /** That the cache served it: told from its state, and not from how long it took. */
+  /** Whether the cache served it, judged by the state of the cache and not by time. */
   readonly hit: boolean;
 }
 
@@ -28,11 +28,11 @@ export interface TimedWrite extends RequestTimes {
   readonly sizeBeforeBytes: number;
 }
 
-/** Who makes the requests of a benchmark. One after the other; nobody else may be writing. */
+/** Makes the requests of a benchmark, one after the other, while nobody else writes. */
 export interface Requester {
   /** Counts the notes of a user. */
   read(username: string, caching: Caching): Promise<TimedRead>;
-  /** Changes a user's database a little, and commits. */
+  /** Commits a small change to a user's database. */
   write(username: string, caching: Caching): Promise<TimedWrite>;
 }
 
@@ -41,11 +41,11 @@ export interface ProcessRequesterOptions {
   readonly uncached: UserDatabases;
   readonly cache: DatabaseCache;
   readonly clock: Clock;
-  /** Of the notes that are changed, in turn. */
+  /** Notes to change in turn. */
   readonly noteIds: readonly number[];
 }
 
-/** This process: what the command itself does. */
+/** Makes requests in this process. */
 export class ProcessRequester implements Requester {
   readonly #options: ProcessRequesterOptions;
   #writes = 0;
@@ -88,7 +88,7 @@ async function timedRead(databases: UserDatabases, username: string, clock: Cloc
   return { downloadMs: openedAt - startedAt, queryMs: endedAt - openedAt, uploadMs: 0, totalMs: endedAt - startedAt };
 }
 
-/** One write: open, read a note and change it, commit. Nobody else may be writing. */
+/** One write: open, read and change a note, commit. */
 async function timedWrite(
   databases: UserDatabases,
   username: string,

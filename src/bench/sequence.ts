@@ -2,7 +2,7 @@ import { type RequestCounts, requestsSince } from '../core/request-counts.ts';
 import type { UserDatabases } from '../databases/user-databases.ts';
 import type { FigureNames } from '../report/threshold.ts';
 import type { Requester } from './requester.ts';
-import { type Metric, metricsOf } from './stats.ts';
+import { type Figures, type Metric, metricsOf } from './stats.ts';
 
 /** What a sequence of requests works with. */
 export interface SequenceInputs {
@@ -45,8 +45,7 @@ export interface MeasuredRequests {
   readonly requests: RequestCounts;
 }
 
-export interface MeasuredSequence extends MeasuredRequests {
-  readonly derived: Readonly<Record<string, number>>;
+export interface MeasuredSequence extends MeasuredRequests, Figures {
   /** How many requests were made. */
   readonly operations: number;
 }

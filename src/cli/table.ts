@@ -66,10 +66,10 @@ export function drawTable({ head, rows }: Table, columns: number, paint: Paint):
   return text;
 }
 
-// cli-table3 takes time with the square of its rows: 88 s for 150,000 of them in one table. The widths are given.
+// cli-table3 takes quadratic time: 88 s for 150,000 rows in one table.
 const ROWS_AT_ONCE = 500;
 
-/** A cell as wide as its column allows. cli-table3 would cut too late where letters are two columns wide. */
+/** Cuts a cell to the width of its column. cli-table3 counts wide letters as one column. */
 function cut(text: string, columns: number): string {
   if (displayWidth(text) <= columns) return text;
   let kept = '';
@@ -82,12 +82,12 @@ function cut(text: string, columns: number): string {
   return `${kept}…`;
 }
 
-// Not Math.max(...): a large result has more rows than a call may have arguments.
+// Unlike Math.max(...), this takes more items than a call may have arguments.
 function greatest<T>(items: readonly T[], measure: (item: T) => number): number {
   return items.reduce((most, item) => Math.max(most, measure(item)), 0);
 }
 
-/** Takes what is too much from the widest columns. */
+/** Narrows the widest columns until the table fits. */
 function fitted(widths: number[], columns: number): number[] {
   const result = [...widths];
   const available = columns - GAP * (widths.length - 1);
@@ -100,7 +100,7 @@ function fitted(widths: number[], columns: number): number[] {
   return result;
 }
 
-// East Asian wide characters and emoji take two columns (Unicode Standard Annex 11, coarsely).
+// East Asian wide characters and emoji take two columns: roughly Unicode Standard Annex 11.
 function displayWidth(text: string): number {
   let width = 0;
   for (const character of text) {

@@ -86,18 +86,11 @@ async function concurrentWrites(
   const race = async (username: string): Promise<void> => {
     await createWithNotes(databases, username, NOTES, inputs);
     const workers = deployment.cache.workDirectory();
-    const result = await measureConcurrent({
-      config: deployment.config,
-      directory: workers.path,
-      env: inputs.env,
-      databases,
-      username,
-      workers: WORKERS,
-      edits: 1,
-      retries,
-      monotonic: () => inputs.clock.monotonic(),
-      signal: inputs.signal,
-    }).finally(workers.release);
+    const { env, signal } = inputs;
+    const result = await measureConcurrent(
+      { databases, username, workers: WORKERS, edits: 1, retries, monotonic: () => inputs.clock.monotonic() },
+      { config: deployment.config, directory: workers.path, env, signal },
+    ).finally(workers.release);
     const verdict = judgeConcurrent(result, NOTES);
     const { metrics, derived } = concurrentFigures(result, verdict);
     const prefix = retries === 0 ? 'withoutRetries' : 'withRetries';

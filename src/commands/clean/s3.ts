@@ -92,7 +92,7 @@ async function confirmRealData(
 ): Promise<boolean> {
   const real = found.filter(({ key }) => !isTestKey(key));
   if (real.length === 0) return false;
-  const { confirm } = await import('../../cli/confirm.ts');
+  const { confirm } = await import('../../cli/prompt.ts');
   const bytes = formatBytes(real.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0));
   const where = description.bucket === undefined ? 'the local deployment' : `bucket "${description.bucket}"`;
   const what = `This deletes ${real.length} objects (${bytes}) from ${where}, and they are no test data`;

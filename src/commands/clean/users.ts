@@ -52,7 +52,7 @@ export async function cleanUsers(
         const local = deployment.description.kind === 'local';
         const where = local ? 'the local deployment' : `table "${config.usersTable.value}"`;
         const what = `This deletes ${real.length} accounts from ${where}, and they are no test data`;
-        const { confirm } = await import('../../cli/confirm.ts');
+        const { confirm } = await import('../../cli/prompt.ts');
         await confirm(context, { what, word: local ? 'local' : config.usersTable.value, yes });
       }
       failed = await deleteAccountsThatCan(table, found, { onProgress, signal: context.signal });

@@ -1,8 +1,8 @@
 import { readFileSync, statSync } from 'node:fs';
 import type { Command } from 'commander';
-import { confirm } from '../../cli/confirm.ts';
 import type { View } from '../../cli/print.ts';
 import { progressOn } from '../../cli/progress.ts';
+import { confirm } from '../../cli/prompt.ts';
 import { LOCAL_FUNCTION } from '../../config/function.ts';
 import { JavumboError, messageOf } from '../../core/failure.ts';
 import { interruptionOf } from '../../core/interruptible.ts';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { askPassword } from '../../cli/password.ts';
 import type { View } from '../../cli/print.ts';
+import { askPassword } from '../../cli/prompt.ts';
 import { JavumboError, messageOf } from '../../core/failure.ts';
 import { refuseTestUser } from '../../core/test-data.ts';
 import { parseUsername } from '../../core/username.ts';

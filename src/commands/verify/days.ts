@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { parseTestNumbers } from '../../cli/arguments.ts';
-import { checklistOn } from '../../cli/checklist.ts';
+import { checklistOn } from '../../cli/progress.ts';
 import { JavumboError } from '../../core/failure.ts';
 import { formatMs } from '../../core/format.ts';
 import type { TestRun } from '../../core/test-data.ts';
