@@ -5,40 +5,38 @@ import { holmAdjusted, leastPossibleP, mannWhitney, mannWhitneyP } from './mann-
 
 export type Verdict = 'better' | 'worse' | 'inconclusive';
 
-/** How one metric of two runs compares. A ratio above 1 is slower. */
+/** One metric of two runs compared. A ratio above 1 means slower. */
 export interface MetricComparison {
   readonly unit: 'ms';
   readonly before: { readonly count: number; readonly p50: number };
   readonly after: { readonly count: number; readonly p50: number };
-  /** Of the medians. Absent where the earlier median is 0. */
+  /** Of the medians. Absent if the earlier median is 0. */
   readonly ratio?: number;
-  /** The 95 % interval of the ratio. */
+  /** The ratio's 95 % interval. */
   readonly ratioLow?: number;
   readonly ratioHigh?: number;
-  /** Of the rank test, as it is and corrected for the number of metrics. */
+  /** Of the rank test, before and after the correction for the number of metrics. */
   readonly p: number;
   readonly pAdjusted: number;
-  /** Of all pairs of samples, the share in which the later one is slower; equal ones count half. */
+  /** The share of sample pairs in which the later run is slower; ties count half. */
   readonly superiority: number;
   readonly verdict: Verdict;
   /** Why there is no verdict. */
   readonly reason?: string;
 }
 
-// Promised is that of pairs drawn alike at most 1 % are told apart, all their metrics together: a gate that cries wolf is
-// switched off. At 0.01 it was 0.96 % of 10,000 pairs; a quarter keeps the promise with room, and costs no power that the
-// interval had left.
+// At most 1 % of the pairs of equal runs may get a verdict on any of their metrics: people switch off a gate that cries
+// wolf. At 0.01, 0.96 % of 10,000 pairs did; a quarter of that is safe, and the interval leaves no power to lose.
 const SIGNIFICANCE = 0.0025;
-// What a user would not notice is not worth a red build, however certain it is.
+// However certain, a difference that no user notices is not worth a red build.
 const EFFECT_MIN = 0.05;
 const CONFIDENCE = 0.95;
 const RESAMPLES = 2_000;
 
 /**
- * Compares the metrics that both runs have. What is compared is the median: it is in every report, and one lost packet
- * among fifty requests moves a mean by more than the regressions that are looked for. A metric is better or worse only
- * where three agree: the rank test after Holm's correction, the bootstrap's interval, and a difference of 5 %. Medians
- * and ranks may differ in direction, as where hits and misses mix: then there is no verdict.
+ * Compares the medians of the metrics that both runs have: one lost packet in fifty requests moves a mean by more than a
+ * typical regression. A verdict needs the rank test after Holm's correction, the bootstrap's interval and a difference of
+ * 5 % to agree. Where medians and ranks point in opposite directions, as in a mix of hits and misses, there is none.
  */
 export function compareMetrics(
   before: Report['metrics'],
@@ -92,7 +90,7 @@ function intervalOfRatio(before: readonly number[], after: readonly number[], ra
   return [at((1 - CONFIDENCE) / 2), at((1 + CONFIDENCE) / 2)];
 }
 
-/** Draws the median of a sample drawn from the samples, with replacement. Counting what is drawn saves sorting it. */
+/** Returns a function that draws the median of a resample. Counting the drawn samples saves sorting them. */
 function resampledMedians(samples: readonly number[], random: Random): () => number {
   const sorted = Float64Array.from(samples).sort();
   const size = sorted.length;
@@ -116,7 +114,7 @@ function resampledMedians(samples: readonly number[], random: Random): () => num
   };
 }
 
-/** Why a gate of so many percent fails: for each metric whose ratio and whole interval lie beyond it. */
+/** Returns why a gate fails: each metric whose ratio and whole interval exceed so many percent. */
 export function regressionsBeyond(metrics: Readonly<Record<string, MetricComparison>>, percent: number): string[] {
   const limit = 1 + percent / 100;
   return Object.entries(metrics).flatMap(([name, { verdict, ratio = 1, ratioLow = 1 }]) => {
@@ -126,7 +124,7 @@ export function regressionsBeyond(metrics: Readonly<Record<string, MetricCompari
   });
 }
 
-/** Throws `usage` for two runs that measured different things, and says which fields differ. */
+/** Throws `usage` for runs that measured different things, and names the fields that differ. */
 export function refuseUnlike(before: Report, after: Report): void {
   const told = (report: Report): Record<string, string> => ({
     kind: report.kind,
@@ -151,7 +149,7 @@ export function refuseUnlike(before: Report, after: Report): void {
   }
 }
 
-/** What may explain a difference beside the change that is looked for. */
+/** Returns what else may explain a difference than the change under test. */
 export function doubtsAboutPair(before: Report, after: Report): string[] {
   const told = ({ environment, deployment }: Report): Record<string, string> => {
     const { commit: _, ...machine } = environment;
@@ -173,7 +171,7 @@ export function doubtsAboutPair(before: Report, after: Report): string[] {
   ];
 }
 
-/** All of the above takes samples for independent. Those of a busy machine are not: one half differs from the other. */
+/** The tests assume independent samples. On a busy machine one half of them differs from the other. */
 function drifted(samples: readonly number[]): boolean {
   const half = Math.floor(samples.length / 2);
   return mannWhitneyP(samples.slice(0, half), samples.slice(half)) <= SIGNIFICANCE;

@@ -1,38 +1,29 @@
 import { usageSince } from '../core/usage.ts';
-import type { UserDatabases } from '../databases/user-databases.ts';
 import type { FunctionClient } from '../function/client.ts';
-import { type ConcurrentResult, noteIdsOf, notesIn, outcomeOf, type WorkerResult } from './concurrent.ts';
+import { type ConcurrentResult, noteIdsOf, notesIn, outcomeOf, type Race, type WorkerResult } from './concurrent.ts';
 import { type ContainerFigures, containerFigures } from './function-requester.ts';
 
-/** For how long a container is kept busy, so that the others are started meanwhile, in milliseconds. */
+// Keeps each container busy while the others start.
 const HOLD_MS = 1_000;
 
 export interface ConcurrentFunctionResult extends ConcurrentResult {
-  /** Of the calls that wrote, and of those that started the containers. */
+  /** Including the calls that started the containers. */
   readonly calls: ContainerFigures;
   /** How many containers wrote. */
   readonly writers: number;
 }
 
 /**
- * Test 4.2 by way of the function: as many callers as workers, each with one call at a time, so that each call is in a
- * container of its own. The containers are started first; then all callers begin at once.
+ * Test 4.2 through the function. Each worker makes one call at a time, so each gets its own container. All workers start
+ * at once, after the containers.
  */
-export async function measureConcurrentFunction(options: {
-  readonly client: FunctionClient;
-  readonly databases: UserDatabases;
-  readonly username: string;
-  readonly workers: number;
-  readonly edits: number;
-  readonly retries: number;
-  readonly monotonic: () => number;
-  readonly onProgress?: ((text: string) => void) | undefined;
-}): Promise<ConcurrentFunctionResult> {
-  const { client, databases, username, workers, edits, retries, monotonic, onProgress } = options;
+export async function measureConcurrentFunction(
+  client: FunctionClient,
+  { databases, username, workers, edits, retries, monotonic, onProgress }: Race,
+): Promise<ConcurrentFunctionResult> {
   const answeredBefore = client.answers().length;
   onProgress?.(`starting ${workers} containers`);
   await Promise.all(Array.from({ length: workers }, () => client.call({ operation: 'ping', holdMs: HOLD_MS })));
-  // Starting the containers is no part of the race.
   const before = client.usage();
   const startedAt = monotonic();
   let done = 0;
@@ -75,7 +66,7 @@ async function write(
     return ended({ outcome: 'committed' }, result.attempts);
   } catch (error) {
     const how = outcomeOf(error);
-    // A conflict is told when the retries are used up; of the others nobody said how often the edit had run.
+    // A conflict means that all retries are used up. Other failures do not say how often the edit ran.
     return ended(how, how.outcome === 'conflict' ? retries + 1 : 0);
   }
 }

@@ -1,6 +1,6 @@
 /**
- * One writer of Test 4.2 as a process of its own, with a cache of its own, as a Lambda container would be. It gets its
- * orders and the barrier over the channel that `fork` opens, and answers there.
+ * One writer of Test 4.2: a process with its own cache, like a Lambda container. Gets its orders and the start over the
+ * channel that `fork` opens, and answers there.
  */
 import { rmSync } from 'node:fs';
 import { addNote } from '../anki/note.ts';
@@ -18,7 +18,7 @@ import {
   type WorkerResult,
 } from './concurrent.ts';
 
-// A worker waits as long as the race lasts: what is measured is the queue, not its patience.
+// As long as any race: this measures the queue and not the worker's patience.
 const WAIT_MAX_MS = 600_000;
 
 const context = processContext();
@@ -42,7 +42,7 @@ async function write(orders: WorkerOrders): Promise<WorkerAnswer> {
     const results: WorkerResult[] = [];
     for (const noteId of orders.noteIds) {
       const startedAt = clock.monotonic();
-      // How often the edit ran: known too when the update ends in an exception.
+      // Counted here to be known even if the update throws.
       let attempts = 0;
       const ended = (how: Pick<WorkerResult, 'outcome' | 'error'>): void => {
         results.push({ ...how, noteId, attempts, durationMs: clock.monotonic() - startedAt });
@@ -71,7 +71,7 @@ async function write(orders: WorkerOrders): Promise<WorkerAnswer> {
 }
 
 let finished = false;
-// Whoever started this process is gone, and with it whoever would count what is written here.
+// Without its parent nobody would count what this process writes.
 process.once('disconnect', () => {
   if (!finished) process.kill(process.pid, 'SIGTERM');
 });

@@ -6,21 +6,21 @@ import { JavumboError, messageOf } from '../core/failure.ts';
 import { addUsage, NO_USAGE, type Usage } from '../core/usage.ts';
 import type { UserDatabases } from '../databases/user-databases.ts';
 import type { WorkerReport } from '../report/document.ts';
-import { type Metric, metricOf } from './stats.ts';
+import { type Figures, metricOf } from './stats.ts';
 
-/** What a worker is told to do, once it has started. */
+/** What a started worker is to do. */
 export interface WorkerOrders {
   readonly config: Config;
   readonly cacheDir: string;
   readonly username: string;
-  /** A note for each edit, one after the other. */
+  /** One note for each edit. */
   readonly noteIds: readonly number[];
   readonly retries: number;
-  /** Queue for a lease of that many milliseconds instead of racing; undefined: race. */
+  /** Queue for a lease of that many milliseconds; undefined: race. */
   readonly leaseTtlMs?: number | undefined;
 }
 
-/** How one edit ended, as the worker itself saw it. */
+/** How one edit ended, as its worker saw it. */
 export interface WorkerResult extends WorkerReport {
   readonly error?: string;
 }
@@ -31,7 +31,6 @@ export type WorkerMessage =
   | ({ readonly kind: 'done' } & WorkerAnswer)
   | { readonly kind: 'failed'; readonly reason: string };
 
-/** What a worker reports at its end. */
 export interface WorkerAnswer {
   readonly results: readonly WorkerResult[];
   readonly usage: Usage;
@@ -39,42 +38,52 @@ export interface WorkerAnswer {
 
 export interface ConcurrentResult {
   readonly workers: readonly WorkerResult[];
-  /** From the barrier until the last worker had answered. */
+  /** From the barrier to the last worker's answer. */
   readonly durationMs: number;
-  /** What all workers asked of the store and of the lock table, retries included. */
+  /** Of all workers, including retries. */
   readonly usage: Usage;
-  /** Ids of the notes that the database held at the end, read without a cache. */
+  /** Ids of the notes in the database at the end, read without a cache. */
   readonly noteIds: readonly number[];
 }
 
-// Week 1's ids, so that its reports and these can be laid side by side.
+// Week 1's ids, so that its reports and these can be compared.
 const FIRST_NOTE_ID = 1000;
 
 const WORKER = fileURLToPath(new URL('./concurrent-worker.js', import.meta.url));
 
-/**
- * Test 4.2: processes that change one database at once. All are started and connected before any begins; the last one's
- * being ready is the barrier. A worker that dies counts its edits as `other`.
- */
-export async function measureConcurrent(options: {
-  readonly config: Config;
-  readonly env: NodeJS.ProcessEnv;
-  /** For the workers' caches; whoever made it removes it. */
-  readonly directory: string;
+/** A race of workers that each edit one database. */
+export interface Race {
+  /** Reads the database without a cache. */
   readonly databases: UserDatabases;
   readonly username: string;
   readonly workers: number;
+  /** How many edits each worker makes. */
   readonly edits: number;
   readonly retries: number;
-  readonly leaseTtlMs?: number | undefined;
   readonly monotonic: () => number;
   readonly onProgress?: ((text: string) => void) | undefined;
-  /** Ends the workers; what becomes of the measurement then says nothing. */
-  readonly signal?: AbortSignal | undefined;
-}): Promise<ConcurrentResult> {
-  const { config, env, directory, databases, username, workers, edits, retries, leaseTtlMs, monotonic, onProgress } =
-    options;
-  const { signal } = options;
+}
+
+/**
+ * Test 4.2: processes that change one database at once, starting when all of them are connected. The edits of a worker
+ * that dies count as `other`.
+ */
+export async function measureConcurrent(
+  { databases, username, workers, edits, retries, monotonic, onProgress }: Race,
+  {
+    config,
+    env,
+    directory,
+    leaseTtlMs,
+    signal,
+  }: Pick<WorkerOrders, 'config' | 'leaseTtlMs'> & {
+    readonly env: NodeJS.ProcessEnv;
+    /** Holds the workers' caches; the caller removes it. */
+    readonly directory: string;
+    /** Ends the workers, and makes the measurement meaningless. */
+    readonly signal?: AbortSignal | undefined;
+  },
+): Promise<ConcurrentResult> {
   const children: Worker[] = [];
   const end = (): void => {
     for (const child of children) child.kill();
@@ -112,70 +121,59 @@ export async function measureConcurrent(options: {
   }
 }
 
-/** How an edit that threw ended, as a worker reports it. */
+/** Returns how an edit ended that threw. */
 export function outcomeOf(error: unknown): Pick<WorkerResult, 'outcome' | 'error'> {
   const kind = error instanceof JavumboError ? error.kind : 'internal';
   if (kind === 'conflict' || kind === 'unknown') return { outcome: kind };
   return { outcome: 'other', error: `${kind}: ${messageOf(error)}` };
 }
 
-/** The notes that a worker adds, one for each of its edits. */
+/** Returns the notes that a worker adds, one for each edit. */
 export function noteIdsOf(worker: number, edits: number): number[] {
   return Array.from({ length: edits }, (_, edit) => FIRST_NOTE_ID + worker * edits + edit);
 }
 
-/** Ids of all notes, as `databases` reads them. */
+/** Returns the ids of all notes. */
 export function notesIn(databases: UserDatabases, username: string): Promise<number[]> {
   return databases.read(username, ({ database }) =>
     (database.prepare('SELECT id FROM notes ORDER BY id').all() as { id: number }[]).map(({ id }) => id),
   );
 }
 
-/** A worker process, from its start to its answer. Neither promise rejects. */
+/** A worker process, from start to answer. Neither promise rejects. */
 class Worker {
   readonly ready: Promise<void>;
   readonly answer: Promise<WorkerAnswer>;
   readonly #child: ChildProcess;
 
   constructor(orders: WorkerOrders, env: NodeJS.ProcessEnv) {
-    this.#child = fork(WORKER, [], { env, stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
+    const child = fork(WORKER, [], { env, stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
+    this.#child = child;
     let stderr = '';
-    this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       stderr += text;
     });
     const all = (error: string): WorkerAnswer => ({
       results: orders.noteIds.map((noteId) => ({ outcome: 'other', noteId, attempts: 0, durationMs: 0, error })),
       usage: NO_USAGE,
     });
-    let isReady = (): void => {};
-    let finish = (_: WorkerAnswer): void => {};
-    this.ready = new Promise((resolve) => {
-      isReady = resolve;
-    });
     this.answer = new Promise((resolve) => {
-      finish = resolve;
+      child.on('message', (message: WorkerMessage) => {
+        if (message.kind === 'done') resolve(message);
+        if (message.kind === 'failed') resolve(all(message.reason));
+      });
+      // The database shows what it committed before it died.
+      child.on('error', (error) => resolve(all(`the worker did not start: ${error.message}`)));
+      child.on('close', (code, signal) =>
+        resolve(all(`the worker ended with ${signal ?? code}: ${stderr.trim().split('\n').at(-1) ?? ''}`)),
+      );
     });
-    this.#child.on('message', (message: WorkerMessage) => {
-      switch (message.kind) {
-        case 'started':
-          this.#send(orders);
-          break;
-        case 'ready':
-          isReady();
-          break;
-        case 'done':
-          finish(message);
-          break;
-        case 'failed':
-          finish(all(message.reason));
-          isReady();
-      }
-    });
-    // What it may have committed before it died, the database shows; that it died is what is reported here.
-    this.#child.on('error', (error) => finish(all(`the worker did not start: ${error.message}`)));
-    this.#child.on('close', (code, signal) => {
-      finish(all(`the worker ended with ${signal ?? code}: ${stderr.trim().split('\n').at(-1) ?? ''}`));
-      isReady();
+    this.ready = new Promise((resolve) => {
+      child.on('message', ({ kind }: WorkerMessage) => {
+        if (kind === 'started') this.#send(orders);
+        if (kind === 'ready') resolve();
+      });
+      this.answer.then(() => resolve());
     });
   }
 
@@ -188,23 +186,23 @@ class Worker {
   }
 
   #send(message: object): void {
-    // A worker that is gone already has been counted by its `close`.
+    // The `close` of a worker that is gone has counted it.
     if (this.#child.connected) this.#child.send(message, () => {});
   }
 }
 
-/** What the workers said, held against what the database holds. */
+/** The workers' answers compared with the database. */
 export interface ConcurrentVerdict {
   readonly committed: number;
   readonly conflicts: number;
   readonly unknown: number;
   readonly other: number;
-  /** Acknowledged and not there: data loss. */
+  /** Acknowledged and absent: data loss. */
   readonly lost: readonly number[];
-  /** Refused and there all the same: a silent overwrite. */
+  /** Refused and present: a silent overwrite. */
   readonly unexpected: readonly number[];
   readonly unknownThatLanded: number;
-  /** Of the notes that were there before the race, how many are not there any more. */
+  /** How many notes from before the race are gone. */
   readonly missing: number;
   readonly notesAtEnd: number;
 }
@@ -213,17 +211,12 @@ export function judgeConcurrent({ workers, noteIds }: ConcurrentResult, notesBef
   const there = new Set(noteIds);
   const idsOf = (outcome: WorkerResult['outcome']): number[] =>
     workers.filter((worker) => worker.outcome === outcome).map(({ noteId }) => noteId);
-  const [committed, conflicts, unknown, other] = [
-    idsOf('committed'),
-    idsOf('conflict'),
-    idsOf('unknown'),
-    idsOf('other'),
-  ];
+  const [committed, conflicts, unknown] = [idsOf('committed'), idsOf('conflict'), idsOf('unknown')];
   return {
     committed: committed.length,
     conflicts: conflicts.length,
     unknown: unknown.length,
-    other: other.length,
+    other: idsOf('other').length,
     lost: committed.filter((id) => !there.has(id)),
     unexpected: conflicts.filter((id) => there.has(id)),
     unknownThatLanded: unknown.filter((id) => there.has(id)).length,
@@ -232,7 +225,7 @@ export function judgeConcurrent({ workers, noteIds }: ConcurrentResult, notesBef
   };
 }
 
-/** Losers are what a race is about: without them the run says little about conflicts. `remedy`: what to try. */
+/** Warns of a race with too few losers to say much about conflicts. `remedy`: what to try. */
 export function concurrentDoubts(
   { conflicts }: ConcurrentVerdict,
   workers: number,
@@ -243,7 +236,7 @@ export function concurrentDoubts(
   return [`only ${conflicts} of ${workers - 1} possible conflicts: the workers hardly met; try ${remedy}`];
 }
 
-/** What Test 4.2 measures, for whoever must know it beforehand. */
+/** Everything that Test 4.2 may measure. */
 export const CONCURRENT_FIGURES = {
   metrics: ['successMs'],
   derived: [
@@ -263,13 +256,10 @@ export const CONCURRENT_FIGURES = {
   ],
 } as const;
 
-/** The figures of Test 4.2. `successMs` is absent when nothing was committed. */
-export function concurrentFigures(
-  result: ConcurrentResult,
-  verdict: ConcurrentVerdict,
-): { readonly metrics: Readonly<Record<string, Metric>>; readonly derived: Readonly<Record<string, number>> } {
-  const successes = result.workers.filter(({ outcome }) => outcome === 'committed').map(({ durationMs }) => durationMs);
-  const attempts = result.workers.reduce((sum, worker) => sum + worker.attempts, 0);
+/** Returns the figures of Test 4.2, without `successMs` if nothing was committed. */
+export function concurrentFigures({ workers, durationMs }: ConcurrentResult, verdict: ConcurrentVerdict): Figures {
+  const successes = workers.filter(({ outcome }) => outcome === 'committed').map((worker) => worker.durationMs);
+  const attempts = workers.reduce((sum, worker) => sum + worker.attempts, 0);
   const { lost, unexpected, ...counts } = verdict;
   return {
     metrics: successes.length === 0 ? {} : { successMs: metricOf(successes) },
@@ -279,8 +269,8 @@ export function concurrentFigures(
       unexpected: unexpected.length,
       attempts,
       wastedAttempts: attempts - verdict.committed,
-      allInMs: result.durationMs,
-      commitsPerSecond: (verdict.committed / result.durationMs) * 1000,
+      allInMs: durationMs,
+      commitsPerSecond: (verdict.committed / durationMs) * 1000,
     },
   };
 }

@@ -2,20 +2,19 @@ import type { Clock } from '../core/clock.ts';
 import { JavumboError } from '../core/failure.ts';
 import type { AnsweredCall, FunctionClient } from '../function/client.ts';
 import type { FunctionTimings } from '../function/protocol.ts';
-import type { Caching, Requester, TimedRead, TimedWrite } from './requester.ts';
-import { type Metric, metricOf } from './stats.ts';
-import type { RequestTimes } from './timed-request.ts';
+import type { Caching, Requester, RequestTimes, TimedRead, TimedWrite } from './requester.ts';
+import { type Figures, metricsOf } from './stats.ts';
 
 export interface FunctionRequesterOptions {
   readonly client: FunctionClient;
   readonly clock: Clock;
-  /** The allowed staleness in seconds, where somebody said one; undefined: the function's own. */
+  /** The allowed staleness; undefined: the function's own. */
   readonly stalenessSeconds: number | undefined;
 }
 
 /**
- * The function: requests are invocations, and their phases are measured in the container. A write adds a note. Throws
- * `unavailable` for a write that was found stored after its answer had got lost, since it has no phases to report.
+ * Makes requests by calling the function, which measures their phases. A write adds a note. Throws `unavailable` for a
+ * stored write whose answer, with the phases, got lost.
  */
 export class FunctionRequester implements Requester {
   readonly #options: FunctionRequesterOptions;
@@ -48,7 +47,7 @@ export class FunctionRequester implements Requester {
     return { version, sizeBeforeBytes, ...phasesOf(timings) };
   }
 
-  /** What the calls took as whoever called saw it, and in which containers they were. */
+  /** Returns how long the calls took for their caller, and in which containers they ran. */
   figures(): FunctionFigures {
     return { ...containerFigures(this.#options.client.answers()), invocationMs: [...this.#invocationMs] };
   }
@@ -66,7 +65,7 @@ export interface ContainerFigures {
   /** Calls that were the first of their container. */
   readonly coldStarts: number;
   readonly warmCalls: number;
-  /** How long the cold ones took to take their first call. */
+  /** How long the containers took to be ready for their first call. */
   readonly initMs: readonly number[];
 }
 
@@ -74,7 +73,6 @@ export interface FunctionFigures extends ContainerFigures {
   readonly invocationMs: readonly number[];
 }
 
-/** In which containers calls were answered. */
 export function containerFigures(answers: readonly AnsweredCall[]): ContainerFigures {
   const cold = answers.filter(({ container }) => !container.warm);
   return {
@@ -85,18 +83,9 @@ export function containerFigures(answers: readonly AnsweredCall[]): ContainerFig
   };
 }
 
-/** The figures that `commands/bench/via.ts` announces beforehand. */
-export function functionFigures({ invocationMs, initMs, ...derived }: FunctionFigures): {
-  readonly metrics: Readonly<Record<string, Metric>>;
-  readonly derived: Readonly<Record<string, number>>;
-} {
-  return {
-    metrics: {
-      ...(invocationMs.length === 0 ? {} : { invocationMs: metricOf(invocationMs) }),
-      ...(initMs.length === 0 ? {} : { initMs: metricOf(initMs) }),
-    },
-    derived,
-  };
+/** Returns the figures that `commands/bench/via.ts` declares. */
+export function functionFigures({ invocationMs, initMs, ...derived }: FunctionFigures): Figures {
+  return { metrics: metricsOf({ invocationMs, initMs }), derived };
 }
 
 function phasesOf({ downloadMs = 0, queryMs = 0, uploadMs = 0 }: FunctionTimings): RequestTimes {

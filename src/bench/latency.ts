@@ -1,115 +1,48 @@
-import { createCollection } from '../anki/collection.ts';
-import { addNote } from '../anki/note.ts';
-import type { Clock } from '../core/clock.ts';
-import type { Random } from '../core/random.ts';
-import type { UserDatabases } from '../databases/user-databases.ts';
-import type { Requester } from './requester.ts';
-import { type Metric, metricOf } from './stats.ts';
-import type { RequestTimes } from './timed-request.ts';
+import type { Sequence } from './sequence.ts';
 
-export interface LatencyResult {
-  readonly times: readonly RequestTimes[];
-  /** The version that each request committed. */
-  readonly versions: readonly string[];
-  readonly sizeBeforeBytes: number;
-  readonly sizeAfterBytes: number;
-}
-
-/** A new collection with that many notes: what each scenario begins with. One PUT. */
-export async function createWithNotes(
-  databases: UserDatabases,
-  username: string,
-  notes: number,
-  sources: { readonly clock: Clock; readonly random: Random },
-): Promise<number[]> {
-  const { value } = await databases.create(username, (database) => {
-    createCollection(database, sources);
-    database.exec('BEGIN');
-    const ids = Array.from(
-      { length: notes },
-      (_, index) => addNote(database, { fields: [`Front ${index + 1}`, `Back ${index + 1}`] }, sources).noteId,
-    );
-    database.exec('COMMIT');
-    return ids;
-  });
-  return value;
-}
-
-/**
- * Test 2.3: requests one after the other (a closed loop), each reading and changing one row of a database that is
- * fetched and stored every time.
- */
-export async function measureLatency(options: {
-  readonly requester: Requester;
-  /** Without a cache, to look at the database at the end. */
-  readonly databases: UserDatabases;
-  readonly username: string;
-  readonly requests: number;
-  readonly onRequest?: (index: number, times: RequestTimes) => void;
-}): Promise<LatencyResult> {
-  const { requester, databases, username, requests, onRequest } = options;
-  const times: RequestTimes[] = [];
-  const versions: string[] = [];
-  let firstSizeBytes = 0;
-  for (let index = 0; index < requests; index++) {
-    const { version, sizeBeforeBytes, ...measured } = await requester.write(username, 'bypass');
-    if (index === 0) firstSizeBytes = sizeBeforeBytes;
-    versions.push(version);
-    times.push(measured);
-    onRequest?.(index, measured);
-  }
-  const sizeAfterBytes = await databases.read(username, ({ stored }) => stored.sizeBytes);
-  return { times, versions, sizeBeforeBytes: firstSizeBytes, sizeAfterBytes };
-}
-
-/** What Test 2.3 measures, for whoever must know it beforehand. */
-export const LATENCY_FIGURES = {
-  metrics: ['downloadMs', 'queryMs', 'uploadMs', 'totalMs'],
-  derived: [
-    'storeSharePercent',
-    'uploadToDownloadRatio',
-    'distinctVersions',
-    'sizeBeforeBytes',
-    'sizeAfterBytes',
-    'projectedHitRatePercent',
-    'projectedDownloadMs',
-    'projectedTotalMs',
-    'projectedSavingMs',
-    'projectedSavingPercent',
-    'projectedCachedRequestMs',
-    'getPerRequest',
-    'putPerRequest',
-    'bytesDownPerRequest',
-    'bytesUpPerRequest',
-  ],
-} as const;
-
-// Week 1's forecast of what caching would bring: a quarter of the downloads remain.
+// Week 1's forecast of what a cache saves: three of four downloads.
 const PROJECTED_HIT_RATE = 0.75;
 
-/** The figures of Test 2.3. */
-export function latencyFigures({ times, versions, sizeBeforeBytes, sizeAfterBytes }: LatencyResult): {
-  readonly metrics: Readonly<Record<keyof RequestTimes, Metric>>;
-  readonly derived: Readonly<Record<string, number>>;
-} {
-  const metric = (phase: keyof RequestTimes): Metric => metricOf(times.map((request) => request[phase]));
-  const metrics = {
-    downloadMs: metric('downloadMs'),
-    queryMs: metric('queryMs'),
-    uploadMs: metric('uploadMs'),
-    totalMs: metric('totalMs'),
-  };
-  const download = metrics.downloadMs.mean;
-  const upload = metrics.uploadMs.mean;
-  const total = metrics.totalMs.mean;
-  const savingMs = download * PROJECTED_HIT_RATE;
-  return {
-    metrics,
-    derived: {
+/** Test 2.3: each request fetches the database, reads and changes one row, and stores it again. */
+export const LATENCY: Sequence = {
+  figures: {
+    metrics: ['downloadMs', 'queryMs', 'uploadMs', 'totalMs'],
+    derived: [
+      'storeSharePercent',
+      'uploadToDownloadRatio',
+      'distinctVersions',
+      'sizeBeforeBytes',
+      'sizeAfterBytes',
+      'projectedHitRatePercent',
+      'projectedDownloadMs',
+      'projectedTotalMs',
+      'projectedSavingMs',
+      'projectedSavingPercent',
+      'projectedCachedRequestMs',
+      'getPerRequest',
+      'putPerRequest',
+      'bytesDownPerRequest',
+      'bytesUpPerRequest',
+    ],
+  },
+  run: async ({ requester, username, count, databases }, { record, mean, show }) => {
+    const versions = new Set<string>();
+    const sizes: number[] = [];
+    for (let index = 0; index < count; index++) {
+      const { version, sizeBeforeBytes, ...times } = await requester.write(username, 'bypass');
+      versions.add(version);
+      sizes.push(sizeBeforeBytes);
+      record({ ...times });
+      show(`request ${index + 1} of ${count}`);
+    }
+    const sizeAfterBytes = await databases.read(username, ({ stored }) => stored.sizeBytes);
+    const [download, upload, total] = [mean('downloadMs'), mean('uploadMs'), mean('totalMs')];
+    const savingMs = download * PROJECTED_HIT_RATE;
+    return {
       storeSharePercent: ((download + upload) / total) * 100,
       uploadToDownloadRatio: upload / download,
-      distinctVersions: new Set(versions).size,
-      sizeBeforeBytes,
+      distinctVersions: versions.size,
+      sizeBeforeBytes: sizes[0] ?? 0,
       sizeAfterBytes,
       projectedHitRatePercent: PROJECTED_HIT_RATE * 100,
       projectedDownloadMs: download - savingMs,
@@ -117,6 +50,6 @@ export function latencyFigures({ times, versions, sizeBeforeBytes, sizeAfterByte
       projectedSavingMs: savingMs,
       projectedSavingPercent: (savingMs / total) * 100,
       projectedCachedRequestMs: total - download,
-    },
-  };
-}
+    };
+  },
+};

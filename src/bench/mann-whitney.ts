@@ -1,18 +1,17 @@
-// Up to here the distribution is enumerated, which takes a millisecond; beyond it the normal curve is as good.
+// Enumerating this many values takes a millisecond; beyond it the normal curve is as good.
 const EXACT_MAX = 40;
 
 /** How two samples differ in rank. */
 export interface MannWhitney {
-  /** Two-sided: how often two samples of one distribution would differ in rank by as much as these. */
+  /** Two-sided: how often two samples of one distribution would differ in rank this much. */
   readonly p: number;
-  /** Of all pairs, the share in which the right value is the greater one, where equal ones count half: U / (m n). */
+  /** The share of pairs in which the right value is greater; ties count half: U / (m n). */
   readonly superiority: number;
 }
 
 /**
- * The Mann-Whitney U test (Wilcoxon's rank sum). Its p-value is exact, ties included, up to 40 values together; beyond
- * that it is the normal approximation with the corrections for ties and for continuity. Where there is nothing to compare
- * p is 1 and the superiority a half.
+ * The Mann-Whitney U test (Wilcoxon's rank sum). The p-value is exact, even with ties, for up to 40 values; beyond that it
+ * is the normal approximation, corrected for ties and continuity. Without pairs, p is 1 and the superiority a half.
  */
 export function mannWhitney(left: readonly number[], right: readonly number[]): MannWhitney {
   const pairs = left.length * right.length;
@@ -27,12 +26,11 @@ export function mannWhitney(left: readonly number[], right: readonly number[]): 
   return { p, superiority: 1 - u / pairs };
 }
 
-/** The p-value of the test alone. */
 export function mannWhitneyP(left: readonly number[], right: readonly number[]): number {
   return mannWhitney(left, right).p;
 }
 
-/** Twice the rank of each value, so that the middle rank of equal values is whole, too. */
+/** Returns twice the rank of each value, which makes the middle rank of ties a whole number. */
 function ranksOf(values: readonly number[]): { readonly doubled: number[]; readonly tieSum: number } {
   const order = values.map((_, index) => index).sort((a, b) => (values[a] ?? 0) - (values[b] ?? 0));
   const doubled: number[] = new Array(values.length).fill(0);
@@ -48,7 +46,7 @@ function ranksOf(values: readonly number[]): { readonly doubled: number[]; reado
   return { doubled, tieSum };
 }
 
-/** Of all ways to choose `size` of the ranks, the share whose sum is as far from the expected one. */
+/** Returns the share of all choices of `size` ranks whose sum is at least as far from the expected one. */
 function exactP(doubled: readonly number[], size: number, observed: number): number {
   const most = doubled.reduce((sum, rank) => sum + rank, 0);
   // ways[k][s]: how many choices of k ranks sum to s. At most 40 over 20, which is exact in a double.
@@ -65,7 +63,7 @@ function exactP(doubled: readonly number[], size: number, observed: number): num
   let [all, extreme] = [0, 0];
   (ways[size] as Float64Array).forEach((count, sum) => {
     all += count;
-    // The expected sum may be a third of something: equal distances must count as equal.
+    // Equal distances must count as equal, although the expected sum may be a fraction.
     if (Math.abs(sum - expected) >= distance - 1e-9) extreme += count;
   });
   return extreme / all;
@@ -79,7 +77,7 @@ function approximateP(left: number, right: number, u: number, tieSum: number): n
   return Math.min(1, complementaryError(z / Math.SQRT2));
 }
 
-/** erfc of a number from 0: its Taylor series where that converges soon, else its continued fraction (A&S 7.1.6, 7.1.14). */
+/** erfc for x >= 0: the Taylor series where it converges fast, else the continued fraction (A&S 7.1.6, 7.1.14). */
 function complementaryError(x: number): number {
   if (x < 2) {
     let [term, sum] = [x, x];
@@ -94,14 +92,14 @@ function complementaryError(x: number): number {
   return Math.exp(-x * x) / (Math.sqrt(Math.PI) * fraction);
 }
 
-/** The least p-value that samples of these sizes can have: two of all orders are the extreme ones. */
+/** Returns the least p-value of samples of these sizes: two of all orders are extreme. */
 export function leastPossibleP(left: number, right: number): number {
   let orders = 1;
   for (let index = 1; index <= left; index++) orders *= (right + index) / index;
   return Math.min(1, 2 / orders);
 }
 
-/** Holm's correction: p-values for which the chance of a single false alarm among all stays what it is for one. */
+/** Holm's correction: keeps the chance of any false alarm among all p-values at that of one. */
 export function holmAdjusted(ps: readonly number[]): number[] {
   const order = ps.map((_, index) => index).sort((a, b) => (ps[a] ?? 1) - (ps[b] ?? 1));
   const adjusted: number[] = new Array(ps.length).fill(1);

@@ -1,13 +1,25 @@
 import type { DatabaseCache } from '../cache/cache.ts';
 import type { Clock } from '../core/clock.ts';
+import { unknownOutcome } from '../databases/outcome-failures.ts';
+import type { CommitOutcome } from '../databases/session.ts';
 import type { UserDatabases } from '../databases/user-databases.ts';
-import { type RequestTimes, timedRead, timedWrite } from './timed-request.ts';
 
-/** `bypass`: nothing is taken from a cache or left in it. `drop`: what it has of the user goes first. */
+/** How long the phases of one request took, in milliseconds. */
+export interface RequestTimes {
+  /** GET, where one was needed, and open. */
+  readonly downloadMs: number;
+  /** SELECT; in the function all the work in SQLite except COMMIT. */
+  readonly queryMs: number;
+  /** The rest: UPDATE in this process, COMMIT and PUT; 0 for a read. */
+  readonly uploadMs: number;
+  readonly totalMs: number;
+}
+
+/** `bypass`: neither read nor fill the cache. `drop`: first empty it of the user. */
 export type Caching = 'use' | 'bypass' | 'drop';
 
 export interface TimedRead extends RequestTimes {
-  /** That the cache served it: told from its state, and not from how long it took. */
+  /** Whether the cache served it, judged by the state of the cache and not by time. */
   readonly hit: boolean;
 }
 
@@ -16,11 +28,11 @@ export interface TimedWrite extends RequestTimes {
   readonly sizeBeforeBytes: number;
 }
 
-/** Who makes the requests of a benchmark. One after the other; nobody else may be writing. */
+/** Makes the requests of a benchmark, one after the other, while nobody else writes. */
 export interface Requester {
   /** Counts the notes of a user. */
   read(username: string, caching: Caching): Promise<TimedRead>;
-  /** Changes a user's database a little, and commits. */
+  /** Commits a small change to a user's database. */
   write(username: string, caching: Caching): Promise<TimedWrite>;
 }
 
@@ -29,11 +41,11 @@ export interface ProcessRequesterOptions {
   readonly uncached: UserDatabases;
   readonly cache: DatabaseCache;
   readonly clock: Clock;
-  /** Of the notes that are changed, in turn. */
+  /** Notes to change in turn. */
   readonly noteIds: readonly number[];
 }
 
-/** This process: what the command itself does. */
+/** Makes requests in this process. */
 export class ProcessRequester implements Requester {
   readonly #options: ProcessRequesterOptions;
   #writes = 0;
@@ -59,5 +71,63 @@ export class ProcessRequester implements Requester {
     if (caching === 'bypass') return uncached;
     if (caching === 'drop') cache.invalidate(username);
     return cached;
+  }
+}
+
+/** One read: open, count the notes, close. */
+async function timedRead(databases: UserDatabases, username: string, clock: Clock): Promise<RequestTimes> {
+  const startedAt = clock.monotonic();
+  const session = await databases.openForReading(username);
+  const openedAt = clock.monotonic();
+  try {
+    session.database.prepare('SELECT count(*) FROM notes').get();
+  } finally {
+    session.close();
+  }
+  const endedAt = clock.monotonic();
+  return { downloadMs: openedAt - startedAt, queryMs: endedAt - openedAt, uploadMs: 0, totalMs: endedAt - startedAt };
+}
+
+/** One write: open, read and change a note, commit. */
+async function timedWrite(
+  databases: UserDatabases,
+  username: string,
+  noteId: number,
+  clock: Clock,
+): Promise<TimedWrite> {
+  const startedAt = clock.monotonic();
+  const session = await databases.openForWriting(username);
+  const sizeBeforeBytes = session.base?.sizeBytes ?? 0;
+  const openedAt = clock.monotonic();
+  let queriedAt: number;
+  try {
+    session.database.prepare('SELECT flds FROM notes WHERE id = ?').get(noteId);
+    queriedAt = clock.monotonic();
+    session.database.prepare('UPDATE notes SET mod = mod + 1 WHERE id = ?').run(noteId);
+  } catch (error) {
+    session.discard();
+    throw error;
+  }
+  const version = committedVersion(username, await session.commit());
+  const endedAt = clock.monotonic();
+  return {
+    downloadMs: openedAt - startedAt,
+    queryMs: queriedAt - openedAt,
+    uploadMs: endedAt - queriedAt,
+    totalMs: endedAt - startedAt,
+    version,
+    sizeBeforeBytes,
+  };
+}
+
+function committedVersion(username: string, outcome: CommitOutcome): string {
+  switch (outcome.kind) {
+    case 'committed':
+      return outcome.version;
+    case 'unknown':
+      throw unknownOutcome(username, outcome.base, outcome.cause);
+    case 'unchanged':
+    case 'conflict':
+      throw new Error(`a request of the benchmark ended in ${outcome.kind}: somebody else works on "${username}"`);
   }
 }

@@ -2,7 +2,13 @@ import type { Metric } from '../report/document.ts';
 
 export type { Metric } from '../report/document.ts';
 
-/** Summarises at least one sample. The mean of nothing is no number, so nothing is refused. */
+/** What a run measures, as its report has it. */
+export interface Figures {
+  readonly metrics: Readonly<Record<string, Metric>>;
+  readonly derived: Readonly<Record<string, number>>;
+}
+
+/** Summarises at least one sample. Throws RangeError for none, which have no mean. */
 export function metricOf(samples: readonly number[]): Metric {
   if (samples.length === 0) throw new RangeError('there are no samples');
   const sorted = [...samples].sort((a, b) => a - b);
@@ -22,7 +28,7 @@ export function metricOf(samples: readonly number[]): Metric {
   };
 }
 
-/** Summarises each that has samples, of a run that may not have come to all of them. */
+/** Summarises every metric that has samples. */
 export function metricsOf(samples: Readonly<Record<string, readonly number[]>>): Record<string, Metric> {
   return Object.fromEntries(
     Object.entries(samples).flatMap(([name, values]) => (values.length === 0 ? [] : [[name, metricOf(values)]])),
@@ -30,8 +36,8 @@ export function metricsOf(samples: Readonly<Record<string, readonly number[]>>):
 }
 
 /**
- * The p-th percentile of sorted samples, between the two nearest ranks by linear interpolation: method 7 of Hyndman and
- * Fan (1996), which R, NumPy and spreadsheets use by default.
+ * Returns the p-th percentile of sorted samples, interpolated between the nearest ranks: method 7 of Hyndman and Fan
+ * (1996), the default of R, NumPy and spreadsheets.
  */
 export function percentile(sorted: readonly number[], p: number): number {
   const rank = ((sorted.length - 1) * p) / 100;

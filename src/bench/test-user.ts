@@ -1,11 +1,16 @@
+import { createCollection } from '../anki/collection.ts';
+import { addNote } from '../anki/note.ts';
 import { deleteObjects, objectsUnder } from '../cleanup/stored-objects.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Random } from '../core/random.ts';
 import { type TestRun, testUser } from '../core/test-data.ts';
 import { keyOf } from '../core/username.ts';
+import type { UserDatabases } from '../databases/user-databases.ts';
 import type { Deployment } from '../deployment/deployment.ts';
 
 /**
- * Runs `work` for a user of its own and removes all that is stored for that user afterwards, with every version and
- * delete marker, also when `work` throws. With `--keep` it stays.
+ * Runs `work` for a new test user, then removes everything stored for that user, with every version and delete marker,
+ * even if `work` throws. `--keep` leaves it.
  */
 export async function withTestUser<T>(
   deployment: Deployment,
@@ -19,7 +24,7 @@ export async function withTestUser<T>(
   try {
     result = await work(username);
   } catch (error) {
-    // What the work threw matters more than what its clean-up may throw, which is told all the same.
+    // The error of the work matters more than that of its clean-up, which is only reported.
     await remove().catch((left) => run.onLeft?.(left));
     throw error;
   }
@@ -35,4 +40,24 @@ async function removeTestUser(deployment: Deployment, run: TestRun, username: st
   deployment.cache.invalidate(username);
   const objects = await deployment.testObjects();
   await deleteObjects(objects, await objectsUnder(objects, [keyOf(username)], true));
+}
+
+/** Stores a new collection of that many notes, with one PUT. Returns the ids of the notes. */
+export async function createWithNotes(
+  databases: UserDatabases,
+  username: string,
+  notes: number,
+  sources: { readonly clock: Clock; readonly random: Random },
+): Promise<number[]> {
+  const { value } = await databases.create(username, (database) => {
+    createCollection(database, sources);
+    database.exec('BEGIN');
+    const ids = Array.from(
+      { length: notes },
+      (_, index) => addNote(database, { fields: [`Front ${index + 1}`, `Back ${index + 1}`] }, sources).noteId,
+    );
+    database.exec('COMMIT');
+    return ids;
+  });
+  return value;
 }

@@ -5,7 +5,7 @@ import { systemClock } from '../core/clock.ts';
 import type { Context } from '../core/context.ts';
 import { interrupted } from '../core/interruptible.ts';
 import { systemRandom } from '../core/random.ts';
-import { confirm } from './confirm.ts';
+import { confirm } from './prompt.ts';
 
 const ASKED = { what: 'this deletes everything', word: 'bucket', yes: false };
 

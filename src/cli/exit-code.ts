@@ -1,6 +1,6 @@
 import type { FailureKind } from '../core/failure.ts';
 
-/** What the process tells its caller. `violation`: the tool worked and the answer is bad. */
+/** The exit codes. `violation`: the command worked, and its answer is bad. */
 export const EXIT_CODE = {
   ok: 0,
   internal: 1,

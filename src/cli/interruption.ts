@@ -6,15 +6,14 @@ import { interrupted } from '../core/interruptible.ts';
 import { EXIT_CODE } from './exit-code.ts';
 import { printFailure } from './print.ts';
 
-/** What stops a command. */
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-// npm and npx pass on what the terminal has sent to everybody already: that is no second Ctrl-C.
+// npm and npx repeat the signal that the terminal has already sent to every process: not a second Ctrl-C.
 const ECHO_MS = 250;
 
 /**
- * The one handler of the signals that stop a command. The first signal aborts `signal`, and the work stops in order. A
- * second one does what it does by default: it ends the process at once.
+ * Handles the signals that stop a command. The first one aborts `signal`, so that the work stops in order; a second one
+ * ends the process at once.
  */
 export class Interruption {
   readonly #process: Pick<NodeJS.Process, 'on' | 'off' | 'kill' | 'pid'>;
@@ -38,9 +37,9 @@ export class Interruption {
   }
 
   /**
-   * Runs work that keeps the event loop from turning, as SQL does, with the signals' default action: Node would only tell
-   * a handler afterwards, while the system ends the process at once. Throws the signal's reason, and runs nothing, when
-   * one has come before. Where a write is under way the handler stays: nobody could say what became of it.
+   * Runs work that blocks the event loop, such as SQL, with the default action of signals: they end the process at once,
+   * where Node would call a handler only afterwards. Throws the signal's reason, and runs nothing, if one came before.
+   * Keeps the handler while a write is under way, since its outcome would remain unknown.
    */
   readonly runBlocking = <T>(work: () => T): Promise<T> =>
     new Promise((resolve, reject) => {
@@ -61,14 +60,14 @@ export class Interruption {
           reject(error);
         }
       };
-      // A signal that has arrived is told in a turn of the event loop, and lost if its handler is removed before. The
-      // first of these may run in the turn that is going on; between the two lies a whole one.
+      // A signal that has arrived reaches its handler in the next turn of the event loop, and would get lost without
+      // one. The first setImmediate may run in the current turn; a whole turn lies between the two.
       setImmediate(() => setImmediate(run));
     });
 
   /**
-   * Returns the exit code of a command that has ended, when the system has all that it printed. A signal that comes while
-   * somebody is slow to read it ends the waiting, and is told.
+   * Returns the exit code of a finished command once the system has everything it printed. A signal ends the wait for a
+   * slow reader, and is reported.
    */
   async printed(code: number, json: boolean, context: Pick<Context, 'stdout' | 'stderr'>): Promise<number> {
     const written = Promise.all([context.stdout, context.stderr].map(drained)).then(() => code);
@@ -82,7 +81,7 @@ export class Interruption {
     return Promise.race([written, stopped]);
   }
 
-  /** From here on a signal does what it does by default. */
+  /** Restores the default action of signals. */
   over(): void {
     for (const signal of SIGNALS) this.#process.off(signal, this.#onSignal);
   }
@@ -103,7 +102,7 @@ export class Interruption {
   };
 }
 
-/** Resolves when the system has all that was written to a stream, or nobody reads it any more. */
+/** Resolves when the system has everything written to a stream, or its reader is gone. */
 function drained(stream: Output): Promise<void> {
   return new Promise((resolve) => void stream.write('', () => resolve()));
 }

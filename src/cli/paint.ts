@@ -8,7 +8,7 @@ export interface OutputFlags {
   readonly color: boolean;
 }
 
-/** Colours, or nothing where there is no terminal. */
+/** Adds colours, or nothing without a terminal. */
 export interface Paint {
   good(text: string): string;
   bad(text: string): string;
@@ -23,7 +23,7 @@ function same(text: string): string {
   return text;
 }
 
-/** Colours for stdout, as NO_COLOR (no-color.org), --no-color and the terminal allow. */
+/** Returns the colours that NO_COLOR (no-color.org), --no-color and stdout's terminal allow. */
 export async function paintFor(flags: OutputFlags, { env, stdout }: Context): Promise<Paint> {
   if (!flags.color || env.NO_COLOR || stdout.isTTY !== true || env.TERM === 'dumb') return PLAIN;
   const { Chalk } = await import('chalk');

@@ -4,7 +4,7 @@ import { CleanUps } from '../core/clean-ups.ts';
 import { systemClock } from '../core/clock.ts';
 import type { Context } from '../core/context.ts';
 import { systemRandom } from '../core/random.ts';
-import { askPassword } from './password.ts';
+import { askPassword } from './prompt.ts';
 
 /** Somebody at a terminal who answers each prompt in turn, once it is there. */
 function typist(answers: readonly string[]): { context: Context; shown: () => string } {

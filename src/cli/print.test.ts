@@ -109,12 +109,9 @@ describe('a table on a terminal of 80 columns', () => {
   });
 
   test('aligns numbers to the right', async () => {
-    const text = await printed(
-      undefined,
-      { table: () => ({ head: ['n'], right: [0], rows: [['1'], ['100']] }) },
-      true,
-      { NO_COLOR: '1' },
-    );
+    const text = await printed(undefined, { table: () => ({ head: ['n'], rows: [[1], [100]] }) }, true, {
+      NO_COLOR: '1',
+    });
     expect(text).toBe('  n\n  1\n100\n');
   });
 
@@ -287,11 +284,14 @@ describe('help', async () => {
     for (const verb of verbs) expect(stdout).toMatch(new RegExp(`^ {2}${verb.name()}\\b`, 'm'));
   });
 
-  test('every command stands in a file that has its name', () => {
+  test('every command stands in a file that has its name, and the days of verify in one', () => {
     const files = readdirSync(join(import.meta.dirname, '..', 'commands'), { recursive: true, encoding: 'utf8' }).map(
       (path) => path.replaceAll('\\', '/'),
     );
-    for (const path of commands) expect(files).toContain(`${path.replace(' ', '/')}.ts`);
+    for (const path of commands) {
+      const [noun, verb = noun] = path.split(' ');
+      expect(files).toContain(noun === 'verify' ? 'verify/days.ts' : `${noun}/${verb}.ts`);
+    }
   });
 
   test('--version prints the version of the package', async () => {

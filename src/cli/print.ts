@@ -2,26 +2,29 @@ import type { Context } from '../core/context.ts';
 import { type FailureKind, JavumboError, messageOf } from '../core/failure.ts';
 import { tsvField, visible } from '../core/format.ts';
 import { runBlockingIn } from '../core/run-blocking.ts';
+import { type Cell, textForMachines } from './cells.ts';
 import type { ExitCode } from './exit-code.ts';
 import { type OutputFlags, type Paint, PLAIN, paintFor } from './paint.ts';
 import type { Table } from './table.ts';
 
-/** How a result is shown. JSON is the result itself unless `json` says otherwise. */
+/** How to show a result. JSON is the result itself unless `json` says otherwise. */
 export interface View<T> {
   readonly json?: (result: T) => unknown | Promise<unknown>;
-  /** A table on a terminal, tab-separated lines without a header in a pipe. `people` may round; `machines` may not. */
-  readonly table?: (result: T, audience: 'people' | 'machines') => Table | Promise<Table>;
+  /** A table on a terminal, tab-separated lines without a head in a pipe. */
+  readonly table?: (result: T) => Table | Promise<Table>;
+  /** A table of names and values, instead of `table`. Omits undefined values. */
+  readonly fields?: (result: T) => Readonly<Record<string, Cell>>;
   /** Tab-separated lines in a pipe, each as it comes, instead of `table`. */
-  readonly lines?: (result: T) => AsyncIterable<readonly string[]>;
-  /** Text on a terminal and in a pipe, instead of a table or, on a terminal, after it. */
+  readonly lines?: (result: T) => AsyncIterable<readonly Cell[]>;
+  /** Text on a terminal and in a pipe; beside a table only on a terminal, below it. */
   readonly text?: (result: T, paint: Paint) => string;
-  /** It may be of any size, and only says what is stored anyway: a signal ends the process while it is laid out. */
+  /** Lets a signal end the process during layout: the result may be of any size, and only shows what is stored. */
   readonly unbounded?: true;
-  /** The exit code of a result that is an answer and bad; 0 by default. */
+  /** The exit code of a bad answer; 0 by default. */
   readonly exitCode?: (result: T) => ExitCode;
 }
 
-/** Writes a result to stdout: exactly one JSON document, or text for whoever is reading. */
+/** Writes a result to stdout: exactly one JSON document, a table, or text. */
 export async function printResult<T>(result: T, view: View<T>, flags: OutputFlags, context: Context): Promise<void> {
   const { stdout } = context;
   const lay = runBlockingIn(view.unbounded ? context : {});
@@ -35,19 +38,24 @@ export async function printResult<T>(result: T, view: View<T>, flags: OutputFlag
     for await (const row of view.lines(result)) stdout.write(tabSeparated({ rows: [row] }));
     return;
   }
-  if (view.table !== undefined) {
-    const table = await view.table(result, terminal ? 'people' : 'machines');
+  const table = await tableOf(result, view);
+  if (table !== undefined) {
     const draw = terminal ? await drawer(table, stdout.columns ?? 80, flags, context) : () => tabSeparated(table);
     stdout.write(await lay(draw));
   }
-  if (view.text !== undefined && (terminal || (view.table === undefined && view.lines === undefined))) {
+  if (view.text !== undefined && (terminal || (table === undefined && view.lines === undefined))) {
     const text = view.text(result, terminal ? await paintFor(flags, context) : PLAIN);
     if (text !== '') stdout.write(`${text}\n`);
   }
 }
 
+async function tableOf<T>(result: T, { table, fields }: View<T>): Promise<Table | undefined> {
+  if (fields === undefined) return table?.(result);
+  return { rows: Object.entries(fields(result)).filter(([, value]) => value !== undefined) };
+}
+
 function tabSeparated({ rows }: Table): string {
-  return rows.map((row) => `${row.map(tsvField).join('\t')}\n`).join('');
+  return rows.map((row) => `${row.map((cell) => tsvField(textForMachines(cell))).join('\t')}\n`).join('');
 }
 
 async function drawer(table: Table, columns: number, flags: OutputFlags, context: Context): Promise<() => string> {
@@ -57,7 +65,7 @@ async function drawer(table: Table, columns: number, flags: OutputFlags, context
   return () => drawTable(table, columns, paint);
 }
 
-// For a failure that knows no better: every error says what to try.
+// Every error says what to try; these are for failures without a hint of their own.
 const DEFAULT_HINT: Readonly<Record<FailureKind, string>> = {
   usage: 'the same command with --help',
   'not-found': 'javumbo db list',
@@ -70,7 +78,7 @@ const DEFAULT_HINT: Readonly<Record<FailureKind, string>> = {
   interrupted: 'the same command again',
 };
 
-/** Writes a failure to stderr: `error:` and `try:` lines, or one JSON line as the last. Returns its kind. */
+/** Writes a failure to stderr, as `error:` and `try:` lines or as a last line of JSON. Returns its kind. */
 export function printFailure(
   thrown: unknown,
   flags: Pick<OutputFlags, 'json' | 'verbose'>,

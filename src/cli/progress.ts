@@ -1,17 +1,18 @@
-import type { Context } from '../core/context.ts';
+import type { Context, Output } from '../core/context.ts';
+import type { OutputFlags } from './paint.ts';
 
-/** What is going on, for whoever waits. */
+/** Shows on stderr what is going on. */
 export interface Progress {
-  /** Says where the work is; shown on a terminal once the work has taken longer than a second. */
+  /** Says where the work is. Appears on a terminal once the work has taken longer than a second. */
   show(text: string): void;
-  /** Takes the line away. */
+  /** Removes the line. */
   done(): void;
 }
 
-// What ends sooner would only flicker.
+// Shorter work would only flicker.
 const QUIET_MS = 1_000;
 
-/** A line on stderr that is written over; nothing where stderr is no terminal or the user wants quiet. */
+/** A line on stderr that overwrites itself; nothing without a terminal or with --quiet. */
 export function progressOn({ stderr, clock }: Pick<Context, 'stderr' | 'clock'>, quiet: boolean): Progress {
   if (quiet || stderr.isTTY !== true) return { show: () => {}, done: () => {} };
   const startedAt = clock.monotonic();
@@ -22,24 +23,24 @@ export function progressOn({ stderr, clock }: Pick<Context, 'stderr' | 'clock'>,
     const elapsedMs = clock.monotonic() - startedAt;
     if (elapsedMs < QUIET_MS) return;
     shown = true;
-    const line = `${current} (${Math.floor(elapsedMs / 1000)} s)`;
-    stderr.write(`\r\u001b[2K${[...line].slice(0, (stderr.columns || 80) - 1).join('')}`);
+    redraw(stderr, `${current} (${Math.floor(elapsedMs / 1000)} s)`);
   };
   return {
     show: (text) => {
       current = text;
       draw();
-      // One long step says nothing new for a while, and is no less going on.
+      // A long step has no news, yet its seconds count on.
       timer ??= setInterval(draw, QUIET_MS).unref();
     },
     done: () => {
       clearInterval(timer);
       timer = undefined;
-      if (shown) stderr.write('\r\u001b[2K');
+      if (shown) redraw(stderr, '');
       shown = false;
     },
   };
 }
+
 const BAR_WIDTH = 30;
 
 /** `importing accounts [##########····················] 1,667 of 5,000`. */
@@ -47,4 +48,38 @@ export function progressBar(what: string, done: number, total: number): string {
   const filled = total === 0 ? BAR_WIDTH : Math.floor((done / total) * BAR_WIDTH);
   const count = (value: number): string => value.toLocaleString('en-US');
   return `${what} [${'#'.repeat(filled)}${'·'.repeat(BAR_WIDTH - filled)}] ${count(done)} of ${count(total)}`;
+}
+
+/** Lists what runs and how it ended. */
+export interface Checklist {
+  started(title: string): void;
+  ended(status: 'passed' | 'failed' | 'skipped', title: string, duration: string): void;
+  /** Removes the list from a terminal that is about to show the result, which says the same in full. */
+  done(): void;
+}
+
+const MARKS = { passed: '✓', failed: '✗', skipped: '-' } as const;
+
+/** A checklist on stderr; nothing without a terminal or with --quiet. */
+export function checklistOn({ stderr, stdout }: Context, { quiet }: Pick<OutputFlags, 'quiet'>): Checklist {
+  if (quiet || stderr.isTTY !== true) return { started: () => {}, ended: () => {}, done: () => {} };
+  let lines = 0;
+  return {
+    started: (title) => redraw(stderr, `… ${title}`),
+    ended: (status, title, duration) => {
+      redraw(stderr, `${MARKS[status]} ${title}  ${duration}`);
+      stderr.write('\n');
+      lines++;
+    },
+    done: () => {
+      redraw(stderr, '');
+      if (lines > 0 && stdout.isTTY === true) stderr.write(`\u001b[${lines}A\u001b[J`);
+      lines = 0;
+    },
+  };
+}
+
+/** Replaces the last line, and cuts the text so that it stays one line. */
+function redraw(stderr: Output, text: string): void {
+  stderr.write(`\r\u001b[2K${[...text].slice(0, (stderr.columns || 80) - 1).join('')}`);
 }

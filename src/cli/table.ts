@@ -1,13 +1,12 @@
 import CliTable from 'cli-table3';
 import { visible } from '../core/format.ts';
+import { type Cell, isNumeric, textForPeople } from './cells.ts';
 import type { Paint } from './paint.ts';
 
 export interface Table {
   /** Undefined for a list of names and values. */
   readonly head?: readonly string[] | undefined;
-  readonly rows: readonly (readonly string[])[];
-  /** Columns of numbers, by index, aligned to the right. */
-  readonly right?: readonly number[] | undefined;
+  readonly rows: readonly (readonly Cell[])[];
 }
 
 const NO_LINES = {
@@ -30,10 +29,10 @@ const NO_LINES = {
 
 const GAP = 2;
 
-/** Draws a table that fits the terminal; cells that do not fit are cut with an ellipsis. */
-export function drawTable({ head, rows, right = [] }: Table, columns: number, paint: Paint): string {
-  const cells = rows.map((row) => row.map(visible));
-  // The names of a query's columns come from the stored schema, or from whoever wrote the query.
+/** Draws a table that fits the terminal, and cuts cells that do not fit with an ellipsis. */
+export function drawTable({ head, rows }: Table, columns: number, paint: Paint): string {
+  const cells = rows.map((row) => row.map((cell) => visible(textForPeople(cell))));
+  // A query's column names may hold anything: they come from the stored schema or from the query.
   const titles = head?.map(visible);
   const all = titles === undefined ? cells : [titles, ...cells];
   const widths = fitted(
@@ -43,7 +42,9 @@ export function drawTable({ head, rows, right = [] }: Table, columns: number, pa
     columns,
   );
   const shortened = (row: readonly string[]): string[] => row.map((cell, column) => cut(cell, widths[column] ?? 0));
-  const aligned = widths.map((_, column) => (right.includes(column) ? 'right' : 'left'));
+  const aligned = widths.map((_, column) =>
+    head !== undefined && rows.every((row) => isNumeric(row[column])) ? 'right' : 'left',
+  );
   const draw = (head: readonly string[] | undefined, body: readonly string[][]): string => {
     const table = new CliTable({
       ...(head === undefined ? {} : { head: head.map((title) => paint.strong(title)) }),
@@ -65,10 +66,10 @@ export function drawTable({ head, rows, right = [] }: Table, columns: number, pa
   return text;
 }
 
-// cli-table3 takes time with the square of its rows: 88 s for 150,000 of them in one table. The widths are given.
+// cli-table3 takes quadratic time: 88 s for 150,000 rows in one table.
 const ROWS_AT_ONCE = 500;
 
-/** A cell as wide as its column allows. cli-table3 would cut too late where letters are two columns wide. */
+/** Cuts a cell to the width of its column. cli-table3 counts wide letters as one column. */
 function cut(text: string, columns: number): string {
   if (displayWidth(text) <= columns) return text;
   let kept = '';
@@ -81,12 +82,12 @@ function cut(text: string, columns: number): string {
   return `${kept}…`;
 }
 
-// Not Math.max(...): a large result has more rows than a call may have arguments.
+// Unlike Math.max(...), this takes more items than a call may have arguments.
 function greatest<T>(items: readonly T[], measure: (item: T) => number): number {
   return items.reduce((most, item) => Math.max(most, measure(item)), 0);
 }
 
-/** Takes what is too much from the widest columns. */
+/** Narrows the widest columns until the table fits. */
 function fitted(widths: number[], columns: number): number[] {
   const result = [...widths];
   const available = columns - GAP * (widths.length - 1);
@@ -99,7 +100,7 @@ function fitted(widths: number[], columns: number): number[] {
   return result;
 }
 
-// East Asian wide characters and emoji take two columns (Unicode Standard Annex 11, coarsely).
+// East Asian wide characters and emoji take two columns: roughly Unicode Standard Annex 11.
 function displayWidth(text: string): number {
   let width = 0;
   for (const character of text) {

@@ -58,12 +58,12 @@ const NOUNS: readonly {
     name: 'verify',
     description: 'prove that the deployment works, day by day',
     verbs: {
-      day1: async () => (await import('./verify/day1.ts')).registerVerifyDay1,
-      day2: async () => (await import('./verify/day2.ts')).registerVerifyDay2,
-      day3: async () => (await import('./verify/day3.ts')).registerVerifyDay3,
-      day4: async () => (await import('./verify/day4.ts')).registerVerifyDay4,
-      day5: async () => (await import('./verify/day5.ts')).registerVerifyDay5,
-      all: async () => (await import('./verify/all.ts')).registerVerifyAll,
+      day1: verify('day1'),
+      day2: verify('day2'),
+      day3: verify('day3'),
+      day4: verify('day4'),
+      day5: verify('day5'),
+      all: verify('all'),
     },
     each: testDataOptions,
   },
@@ -158,4 +158,11 @@ export async function registerCommands(program: Command, execute: Execute, words
 /** For commands that make test data. Whoever runs them reads `keep` from the invocation's run. */
 function testDataOptions(command: Command): void {
   command.option('--keep', 'leave the test data where it is, and say what is kept');
+}
+
+function verify(name: string): () => Promise<Register> {
+  return async () => {
+    const { registerVerify } = await import('./verify/days.ts');
+    return (parent, execute) => registerVerify(parent, execute, name);
+  };
 }

@@ -1,4 +1,5 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
+import { parseReportTarget, repeated } from '../cli/arguments.ts';
 import type { Deployment } from '../deployment/deployment.ts';
 import type { Report } from '../report/document.ts';
 import type { ReportTarget } from '../report/files.ts';
@@ -20,7 +21,7 @@ export function reportOptions(command: Command): Command {
     .option(
       '--report <format=file>',
       'also write json, junit or markdown to a file (repeatable)',
-      repeated(parseTarget),
+      repeated(parseReportTarget),
     )
     .option('--prices <file>', 'prices to use instead of AWS’s, as JSON');
 }
@@ -32,18 +33,6 @@ export function benchOptions(command: Command): Command {
     "fail unless it holds, such as 'totalMs.p95<400' (repeatable)",
     repeated(parseThreshold),
   );
-}
-
-function repeated<T>(parse: (text: string) => T): (text: string, previous: readonly T[] | undefined) => T[] {
-  return (text, previous = []) => [...previous, parse(text)];
-}
-
-function parseTarget(text: string): ReportTarget {
-  const [, format, file] = /^(json|junit|markdown)=(.+)$/s.exec(text) ?? [];
-  if (format === undefined || file === undefined) {
-    throw new InvalidArgumentError('It must be json=<file>, junit=<file> or markdown=<file>.');
-  }
-  return { format: format as ReportTarget['format'], file };
 }
 
 /**

@@ -1,6 +1,7 @@
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { milliseconds } from '../core/duration.ts';
 import {
   asksProfile,
   type Config,
@@ -9,7 +10,6 @@ import {
   resolveConfig,
   resolveProfile,
 } from './config.ts';
-import { milliseconds } from './duration.ts';
 import { refuseUnnamedLambda } from './function.ts';
 import type { TerraformOutputs } from './terraform.ts';
 

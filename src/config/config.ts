@@ -1,9 +1,9 @@
 import { homedir, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { milliseconds, parsedDuration, positiveMilliseconds, seconds } from '../core/duration.ts';
 import { JavumboError } from '../core/failure.ts';
 import { resolveEndpoint } from './address.ts';
 import { type DeploymentFlags, resolveBucket, resolveDeployment } from './bucket.ts';
-import { milliseconds, parsedDuration, positiveMilliseconds, seconds } from './duration.ts';
 import { resolveApiUrl, resolveFunction } from './function.ts';
 import { fallback, first, given, type Setting } from './setting.ts';
 import type { TerraformOutputs } from './terraform.ts';

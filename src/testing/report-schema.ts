@@ -1,8 +1,8 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
-import { CACHE_FIGURES } from '../bench/cache.ts';
+import { CACHE } from '../bench/cache.ts';
 import { CONCURRENT_FIGURES } from '../bench/concurrent.ts';
-import { HIT_RATE_FIGURES } from '../bench/hit-rate.ts';
-import { LATENCY_FIGURES } from '../bench/latency.ts';
+import { HIT_RATE } from '../bench/hit-rate.ts';
+import { LATENCY } from '../bench/latency.ts';
 import { planVia } from '../commands/bench/via.ts';
 import type { Report } from '../report/document.ts';
 import { reportJsonSchema } from '../report/schema.ts';
@@ -14,9 +14,9 @@ const validate = new Ajv2020({ allErrors: true, validateFormats: false, allowUni
 );
 
 const FIGURES: Readonly<Record<string, FigureNames>> = {
-  latency: LATENCY_FIGURES,
-  cache: CACHE_FIGURES,
-  'hit-rate': HIT_RATE_FIGURES,
+  latency: LATENCY.figures,
+  cache: CACHE.figures,
+  'hit-rate': HIT_RATE.figures,
   concurrent: CONCURRENT_FIGURES,
 };
 

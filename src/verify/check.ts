@@ -18,7 +18,11 @@ export interface TestInputs {
 }
 
 /** Records what a test claims, in order, whether or not it holds. */
-export type Assert = (name: string, passed: boolean, details?: Pick<Assertion, 'expected' | 'actual'>) => void;
+export interface Assert {
+  (name: string, passed: boolean, details?: Pick<Assertion, 'expected' | 'actual'>): void;
+  /** Claims that two values are equal, and records both. */
+  equal<T extends string | number | boolean>(name: string, actual: T, expected: T): void;
+}
 
 /** What the tests of a day leave behind for the report, beside their assertions. */
 export interface Figures {
@@ -53,10 +57,15 @@ export interface CheckResult {
 /** Runs one test. An exception fails it with its message; what was asserted before stays listed. */
 export async function runTest(test: Test, clock: Clock): Promise<CheckResult> {
   const assertions: Assertion[] = [];
+  const record = (name: string, passed: boolean, details = {}): unknown =>
+    assertions.push({ name, passed, ...details });
+  const assert: Assert = Object.assign(record, {
+    equal: <T>(name: string, actual: T, expected: T) => record(name, actual === expected, { expected, actual }),
+  });
   const startedAt = clock.monotonic();
   let thrown: unknown;
   try {
-    await test.run((name, passed, details = {}) => assertions.push({ name, passed, ...details }));
+    await test.run(assert);
   } catch (error) {
     thrown = error;
   }
@@ -94,16 +103,6 @@ export function skipped(test: Test, reason: string, failing: boolean): CheckResu
     ? ({ status: 'failed', reason: `skipped: ${reason}`, try: 'the same command without --no-skips' } as const)
     : ({ status: 'skipped', reason } as const);
   return { check: { id, name, durationMs: 0, ...ended, assertions: [] }, failure: undefined };
-}
-
-/** Asserts that two values are equal, and shows both. */
-export function assertEqual<T extends string | number | boolean>(
-  assert: Assert,
-  name: string,
-  actual: T,
-  expected: T,
-): void {
-  assert(name, actual === expected, { expected, actual });
 }
 
 /** Why tests cannot run where a part of the deployment is not meant to be there; throws any other failure again. */

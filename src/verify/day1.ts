@@ -1,20 +1,17 @@
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { withTestUser } from '../bench/test-user.ts';
 import { testUser } from '../core/test-data.ts';
 import type { Deployment } from '../deployment/deployment.ts';
 import type { FunctionClient } from '../function/client.ts';
 import { askApi, healthyVersion } from '../function/health.ts';
 import { startLocalGateway } from '../function/local-gateway.ts';
-import type { TestInputs } from './check.ts';
-import { type Assert, assertEqual, skipReasonOf, type Test } from './check.ts';
-import { assertCleanedUp } from './cleaned-up.ts';
-import { withTestAccounts } from './test-accounts.ts';
+import { type Assert, skipReasonOf, type Test, type TestInputs } from './check.ts';
+import { withTestAccounts, withTestDatabase } from './test-data.ts';
 
-/** Day 1: the parts of the deployment talk to each other. Tests 1.1 to 1.5; nothing is deployed or changed for them. */
+/** Day 1: the parts of the deployment talk to each other. Tests 1.1 to 1.5, which deploy and change nothing. */
 export async function day1(deployment: Deployment, inputs: TestInputs): Promise<Test[]> {
   const { expectBody } = inputs;
-  // An engine that stands for S3 alone has no tables, and one without Lambda no function. Asking makes no request.
+  // Without requests: an engine for S3 alone has no tables, and one without Lambda has no function.
   const noAccounts = await deployment.accounts().then(() => undefined, skipReasonOf);
   const noFunction = await deployment.function().then(() => undefined, skipReasonOf);
   const isLocal = deployment.config.function.value === 'local';
@@ -65,7 +62,7 @@ export async function day1(deployment: Deployment, inputs: TestInputs): Promise<
 
 async function bucketAccess(assert: Assert, deployment: Deployment, inputs: TestInputs): Promise<void> {
   const { store, cache } = deployment;
-  const removed = await withTestUser(deployment, inputs.run, '1-1', async (username) => {
+  await withTestDatabase(assert, { deployment, inputs }, '1-1', async (username) => {
     const work = cache.workDirectory();
     try {
       const directory = mkdtempSync(join(work.path, 'verify-'));
@@ -73,33 +70,31 @@ async function bucketAccess(assert: Assert, deployment: Deployment, inputs: Test
       writeFileSync(sent, `test data ${inputs.random.hex(16)}\n`);
       const condition = { kind: 'absent' } as const;
       const put = await store.put(username, sent, { condition, writes: [inputs.random.hex(16)] });
-      assertEqual(assert, 'the object is put', put.kind, 'committed');
+      assert.equal('the object is put', put.kind, 'committed');
       const got = await store.get(username, received);
-      assertEqual(assert, 'it is got', got.kind, 'found');
-      if (got.kind !== 'found') return username;
-      assertEqual(assert, 'its bytes are those that were put', readFileSync(received).equals(readFileSync(sent)), true);
-      if (inputs.run.keep) return username;
-      assertEqual(assert, 'it is deleted', (await store.delete(username, { ifVersion: got.version })).kind, 'deleted');
-      assertEqual(assert, 'it is gone', (await store.head(username)) === undefined, true);
+      assert.equal('it is got', got.kind, 'found');
+      if (got.kind !== 'found') return;
+      assert.equal('its bytes are those that were put', readFileSync(received).equals(readFileSync(sent)), true);
+      if (inputs.run.keep) return;
+      assert.equal('it is deleted', (await store.delete(username, { ifVersion: got.version })).kind, 'deleted');
+      assert.equal('it is gone', (await store.head(username)) === undefined, true);
     } finally {
       work.release();
     }
-    return username;
   });
-  await assertCleanedUp(assert, deployment, inputs.run, removed);
 }
 
 async function tableAccess(assert: Assert, deployment: Deployment, inputs: TestInputs): Promise<void> {
   await withTestAccounts(assert, { deployment, inputs }, ['1-2'], async ({ usernames, table }) => {
     const [username = ''] = usernames;
     const item = { username, name: 'Test User', createdAt: new Date(inputs.clock.now()).toISOString() };
-    assertEqual(assert, 'the item is put', (await table.putIfAbsent(item)).kind, 'created');
+    assert.equal('the item is put', (await table.putIfAbsent(item)).kind, 'created');
     const found = await table.get(username);
-    assertEqual(assert, 'it is got', found?.username ?? '', username);
-    assertEqual(assert, 'its name is the one that was put', found?.name ?? '', item.name);
+    assert.equal('it is got', found?.username ?? '', username);
+    assert.equal('its name is the one that was put', found?.name ?? '', item.name);
     if (found === undefined || inputs.run.keep) return;
-    assertEqual(assert, 'it is deleted', (await table.delete(found)).kind, 'deleted');
-    assertEqual(assert, 'it is gone', (await table.get(username)) === undefined, true);
+    assert.equal('it is deleted', (await table.delete(found)).kind, 'deleted');
+    assert.equal('it is gone', (await table.get(username)) === undefined, true);
   });
 }
 
@@ -107,12 +102,12 @@ async function invocation(assert: Assert, deployment: Deployment, expectBody: st
   const client = await deployment.function();
   if (expectBody !== undefined) {
     const { statusCode, body } = returnedBy(await client.raw('{}'));
-    assertEqual(assert, 'the function answers with status 200', statusCode, 200);
+    assert.equal('the function answers with status 200', statusCode, 200);
     assertBody(assert, body, expectBody);
     return;
   }
   const answer = await client.call({ operation: 'ping' });
-  // What does not answer as javumbo's does has thrown.
+  // The client throws for any other answer.
   assert("javumbo's function answers, and names its container", answer.container.id !== '');
 }
 
@@ -120,7 +115,7 @@ async function throughTheApi(assert: Assert, deployment: Deployment, inputs: Tes
   const { signal, expectBody } = inputs;
   await withApi(deployment, inputs, async (url) => {
     const answer = await askApi(url, signal);
-    assertEqual(assert, 'the API answers with status 200', answer.status, 200);
+    assert.equal('the API answers with status 200', answer.status, 200);
     if (expectBody !== undefined) {
       assertBody(assert, answer.body, expectBody);
       return;
@@ -131,11 +126,11 @@ async function throughTheApi(assert: Assert, deployment: Deployment, inputs: Tes
       actual: version === undefined ? answer.body.slice(0, 80) : version,
     });
     const path = `${url.replace(/\/$/, '')}/any/path?operation=cleanup`;
-    assertEqual(assert, 'so is the one of any path', healthyVersion(await askApi(path, signal)) ?? '', version ?? '');
+    assert.equal('so is the one of any path', healthyVersion(await askApi(path, signal)) ?? '', version ?? '');
   });
 }
 
-/** The configured API; in front of a local function that has none, one on loopback for as long as `use` takes. */
+/** Hands `use` the configured API or, for a local function without one, a gateway on loopback that it closes afterwards. */
 async function withApi(deployment: Deployment, inputs: TestInputs, use: (url: string) => Promise<void>): Promise<void> {
   const configured = deployment.config.apiUrl.value;
   if (configured !== undefined) return use(configured);
@@ -150,34 +145,31 @@ async function withApi(deployment: Deployment, inputs: TestInputs, use: (url: st
 
 async function ownRights(assert: Assert, deployment: Deployment, inputs: TestInputs): Promise<void> {
   const client: FunctionClient = await deployment.function();
-  // The function removes its own test data, whatever --keep says, so here is nothing to keep.
+  // The function removes its own test data whatever --keep says.
   const run = { ...inputs.run, keep: false };
-  // That may have failed for the very right that is missing, or have been cut short.
+  // Its removal may lack the very right that is missing, or have been cut short.
   const removeAccount = run.cleanUps.add(async () => {
     const accounts = await deployment.accounts();
     const left = await accounts.get(testUser(run, 'selfcheck'));
     if (left !== undefined) await accounts.delete(left);
   });
-  let removed: string;
   try {
-    removed = await withTestUser(deployment, run, 'selfcheck', async (username) => {
+    await withTestDatabase(assert, { deployment, inputs: { ...inputs, run } }, 'selfcheck', async () => {
       const { result } = await client.call({ operation: 'selfcheck', run: run.id });
       for (const { name, passed, reason } of result.checks) {
         assert(`${name} succeeds`, passed, reason === undefined ? {} : { expected: 'no error', actual: reason });
       }
-      assertEqual(assert, 'all of it was tried', result.checks.length, 6);
-      return username;
+      assert.equal('all of it was tried', result.checks.length, 6);
     });
   } catch (error) {
-    // What the work threw matters more than what its clean-up may throw, which is told all the same.
+    // The error of the work matters more than that of its clean-up, which is only reported.
     await removeAccount().catch((left) => run.onLeft?.(left));
     throw error;
   }
   await removeAccount();
-  await assertCleanedUp(assert, deployment, run, removed);
 }
 
-/** What a function returned that may be anybody's: of an HTTP answer status and body, else the whole as the body. */
+/** Takes what any function returned for an HTTP answer if it has a status, else for its body. */
 function returnedBy(payload: string): { readonly statusCode: number; readonly body: string } {
   try {
     const { statusCode, body } = JSON.parse(payload) as { statusCode?: unknown; body?: unknown };

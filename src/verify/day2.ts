@@ -1,19 +1,19 @@
 import { createCollection } from '../anki/collection.ts';
 import { addNote } from '../anki/note.ts';
-import { createWithNotes, latencyFigures, measureLatency } from '../bench/latency.ts';
+import { LATENCY } from '../bench/latency.ts';
 import { ProcessRequester } from '../bench/requester.ts';
-import { withTestUser } from '../bench/test-user.ts';
-import { countsSince, type RequestCounts } from '../core/usage.ts';
+import { measureSequence } from '../bench/sequence.ts';
+import { createWithNotes } from '../bench/test-user.ts';
+import { countsSince } from '../core/usage.ts';
 import type { UserDatabases } from '../databases/user-databases.ts';
 import type { Deployment } from '../deployment/deployment.ts';
 import { integrityFindings, type SqliteDatabase, tableCounts } from '../sqlite/engine.ts';
-import type { TestInputs } from './check.ts';
-import { type Assert, assertEqual, type Figures, type Test } from './check.ts';
-import { assertCleanedUp } from './cleaned-up.ts';
+import type { Assert, Figures, Test, TestInputs } from './check.ts';
+import { withTestDatabase } from './test-data.ts';
 
 interface Environment {
   readonly deployment: Deployment;
-  /** Without a cache: every request goes to the store, as on week 1's day 2. */
+  /** Without a cache, like week 1 on day 2: every request goes to the store. */
   readonly databases: UserDatabases;
   readonly inputs: TestInputs;
 }
@@ -46,53 +46,44 @@ export function day2(deployment: Deployment, inputs: TestInputs, figures: Figure
 
 async function newDatabase(assert: Assert, { deployment, databases, inputs }: Environment): Promise<void> {
   const { store } = deployment;
-  const removed = await withTestUser(deployment, inputs.run, '2-1', async (username) => {
-    assertEqual(assert, 'the user has no database yet', (await store.head(username)) === undefined, true);
+  await withTestDatabase(assert, { deployment, inputs }, '2-1', async (username) => {
+    assert.equal('the user has no database yet', (await store.head(username)) === undefined, true);
 
     const before = deployment.usage().store;
     const create = (database: SqliteDatabase): void => createCollection(database, inputs);
     const session = await databases.openForWriting(username, { create });
     const tables = Object.keys(tableCounts(session.database));
     for (const table of ['col', 'notes', 'cards', 'revlog', 'graves']) {
-      assertEqual(assert, `the table ${table} exists`, tables.includes(table), true);
+      assert.equal(`the table ${table} exists`, tables.includes(table), true);
     }
     const collection = session.database.prepare('SELECT ver, models, decks, dconf FROM col').all() as CollectionRow[];
-    assertEqual(assert, 'the collection has one row of metadata', collection.length, 1);
-    assertEqual(assert, 'the schema version is 11', collection[0]?.ver ?? 0, 11);
-    assertEqual(assert, 'there is a default deck', '1' in JSON.parse(collection[0]?.decks ?? '{}'), true);
-    assertEqual(
-      assert,
-      'there is a note type',
-      Object.keys(JSON.parse(collection[0]?.models ?? '{}')).length > 0,
-      true,
-    );
+    assert.equal('the collection has one row of metadata', collection.length, 1);
+    assert.equal('the schema version is 11', collection[0]?.ver ?? 0, 11);
+    assert.equal('there is a default deck', '1' in JSON.parse(collection[0]?.decks ?? '{}'), true);
+    assert.equal('there is a note type', Object.keys(JSON.parse(collection[0]?.models ?? '{}')).length > 0, true);
 
     const outcome = await session.commit();
-    assertEqual(assert, 'the database is stored', outcome.kind, 'committed');
+    assert.equal('the database is stored', outcome.kind, 'committed');
     const made = countsSince(before, deployment.usage().store);
-    assertEqual(
-      assert,
+    assert.equal(
       'it took one GET and one PUT',
       `${made.get} GET, ${made.put} PUT, ${made.head} HEAD`,
       '1 GET, 1 PUT, 0 HEAD',
     );
 
     const stored = await store.head(username);
-    assertEqual(assert, 'the store holds it', stored !== undefined, true);
-    assertEqual(assert, 'its size is the bytes that were sent', stored?.sizeBytes ?? 0, made.bytesUp);
-    assertEqual(
-      assert,
+    assert.equal('the store holds it', stored !== undefined, true);
+    assert.equal('its size is the bytes that were sent', stored?.sizeBytes ?? 0, made.bytesUp);
+    assert.equal(
       'its version is the one that was committed',
       stored?.version ?? '',
       'version' in outcome ? outcome.version : '-',
     );
     await databases.read(username, ({ database }) => {
-      assertEqual(assert, 'it can be opened again', tableCounts(database).col ?? 0, 1);
-      assertEqual(assert, 'it is not damaged', integrityFindings(database).join('; '), '');
+      assert.equal('it can be opened again', tableCounts(database).col ?? 0, 1);
+      assert.equal('it is not damaged', integrityFindings(database).join('; '), '');
     });
-    return username;
   });
-  await assertCleanedUp(assert, deployment, inputs.run, removed);
 }
 
 interface CollectionRow {
@@ -105,7 +96,7 @@ interface CollectionRow {
 const FIELDS = ['Test Front', 'Test Back'];
 
 async function persistence(assert: Assert, { deployment, databases, inputs }: Environment): Promise<void> {
-  const removed = await withTestUser(deployment, inputs.run, '2-2', async (username) => {
+  await withTestDatabase(assert, { deployment, inputs }, '2-2', async (username) => {
     const first = await databases.update(
       username,
       (database) => addNote(database, { fields: FIELDS, noteId: 1 }, inputs),
@@ -114,19 +105,14 @@ async function persistence(assert: Assert, { deployment, databases, inputs }: En
         create: (database) => createCollection(database, inputs),
       },
     );
-    assertEqual(assert, 'the first connection stores note 1', first.outcome, 'committed');
+    assert.equal('the first connection stores note 1', first.outcome, 'committed');
 
     await databases.read(username, ({ database, stored }) => {
       const note = database.prepare('SELECT flds FROM notes WHERE id = 1').get() as { flds: string } | undefined;
-      assertEqual(assert, 'the second connection sees that version', stored.version, first.version);
-      assertEqual(assert, 'the second connection reads note 1', note !== undefined, true);
-      assertEqual(
-        assert,
-        'its fields are as written',
-        (note?.flds ?? '').replaceAll('\u001f', ' | '),
-        FIELDS.join(' | '),
-      );
-      assertEqual(assert, 'the separator U+001F is kept', note?.flds ?? '', FIELDS.join('\u001f'));
+      assert.equal('the second connection sees that version', stored.version, first.version);
+      assert.equal('the second connection reads note 1', note !== undefined, true);
+      assert.equal('its fields are as written', (note?.flds ?? '').replaceAll('\u001f', ' | '), FIELDS.join(' | '));
+      assert.equal('the separator U+001F is kept', note?.flds ?? '', FIELDS.join('\u001f'));
     });
 
     const third = await databases.update(
@@ -137,18 +123,16 @@ async function persistence(assert: Assert, { deployment, databases, inputs }: En
       },
       { retries: 0 },
     );
-    assertEqual(assert, 'the third connection adds note 2', third.outcome, 'committed');
-    assertEqual(assert, 'it counts two notes', third.value, 2);
-    assertEqual(assert, 'each write has its own version', third.version !== first.version, true);
+    assert.equal('the third connection adds note 2', third.outcome, 'committed');
+    assert.equal('it counts two notes', third.value, 2);
+    assert.equal('each write has its own version', third.version !== first.version, true);
 
     await databases.read(username, ({ database }) => {
       const ids = database.prepare('SELECT id FROM notes ORDER BY id').all() as { id: number }[];
-      assertEqual(assert, 'both notes are there in the end', ids.map(({ id }) => id).join(', '), '1, 2');
-      assertEqual(assert, 'it is not damaged', integrityFindings(database).join('; '), '');
+      assert.equal('both notes are there in the end', ids.map(({ id }) => id).join(', '), '1, 2');
+      assert.equal('it is not damaged', integrityFindings(database).join('; '), '');
     });
-    return username;
   });
-  await assertCleanedUp(assert, deployment, inputs.run, removed);
 }
 
 const REQUESTS = 10;
@@ -159,54 +143,42 @@ async function latency(
   { deployment, databases, inputs }: Environment,
   figures: Figures,
 ): Promise<void> {
-  const { clock, run } = inputs;
-  const removed = await withTestUser(deployment, run, '2-3', async (username) => {
+  const { clock } = inputs;
+  await withTestDatabase(assert, { deployment, inputs }, '2-3', async (username) => {
     const noteIds = await createWithNotes(databases, username, NOTES, inputs);
-    assertEqual(assert, `the database has ${NOTES} notes`, noteIds.length, NOTES);
+    assert.equal(`the database has ${NOTES} notes`, noteIds.length, NOTES);
 
-    const before = deployment.usage().store;
-    let measured: RequestCounts = before;
     const { cache } = deployment;
-    const requester = new ProcessRequester({ cached: databases, uncached: databases, cache, clock, noteIds });
-    const result = await measureLatency({
-      requester,
-      databases,
+    const { metrics, derived, requests, operations } = await measureSequence(LATENCY, {
+      requester: new ProcessRequester({ cached: databases, uncached: databases, cache, clock, noteIds }),
       username,
-      requests: REQUESTS,
-      onRequest: () => {
-        measured = deployment.usage().store;
-      },
+      count: REQUESTS,
+      databases,
+      requests: () => deployment.usage().store,
     });
-    Object.assign(figures, latencyFigures(result));
-    const { get, put, head } = countsSince(before, measured);
-    const times = result.times.flatMap(({ downloadMs, queryMs, uploadMs }) => [downloadMs, queryMs, uploadMs]);
-    assertEqual(assert, `all ${REQUESTS} requests are completed`, result.times.length, REQUESTS);
-    assertEqual(
-      assert,
+    figures.metrics = metrics;
+    figures.derived = derived;
+    const { get, put, head } = requests;
+    const { distinctVersions = 0, sizeBeforeBytes = 0, sizeAfterBytes = 0 } = derived;
+    const times = ['downloadMs', 'queryMs', 'uploadMs'].flatMap((phase) => metrics[phase]?.samples ?? []);
+    assert.equal(`all ${REQUESTS} requests are completed`, operations, REQUESTS);
+    assert.equal(
       'download, query and upload of each are measured',
       times.every((time) => time > 0),
       true,
     );
-    assertEqual(
-      assert,
+    assert.equal(
       'each takes one GET and one PUT',
       `${get} GET, ${put} PUT, ${head} HEAD`,
       `${REQUESTS} GET, ${REQUESTS} PUT, 0 HEAD`,
     );
-    assertEqual(assert, 'each has its own version', new Set(result.versions).size, REQUESTS);
-    assertEqual(
-      assert,
-      'the size before and after is known',
-      result.sizeBeforeBytes > 0 && result.sizeAfterBytes > 0,
-      true,
-    );
-    assertEqual(assert, 'the gain of a cache is projected', Number.isFinite(figures.derived.projectedTotalMs), true);
+    assert.equal('each has its own version', distinctVersions, REQUESTS);
+    assert.equal('the size before and after is known', sizeBeforeBytes > 0 && sizeAfterBytes > 0, true);
+    assert.equal('the gain of a cache is projected', Number.isFinite(derived.projectedTotalMs), true);
     await databases.read(username, ({ database }) => {
       const { n } = database.prepare('SELECT count(*) AS n FROM notes').get() as { n: number };
-      assertEqual(assert, 'no note is lost', n, NOTES);
-      assertEqual(assert, 'it is not damaged', integrityFindings(database).join('; '), '');
+      assert.equal('no note is lost', n, NOTES);
+      assert.equal('it is not damaged', integrityFindings(database).join('; '), '');
     });
-    return username;
   });
-  await assertCleanedUp(assert, deployment, inputs.run, removed);
 }

@@ -1,14 +1,12 @@
 import { addNote } from '../anki/note.ts';
 import { concurrentDoubts, concurrentFigures, judgeConcurrent, measureConcurrent } from '../bench/concurrent.ts';
-import { createWithNotes } from '../bench/latency.ts';
-import { withTestUser } from '../bench/test-user.ts';
+import { createWithNotes } from '../bench/test-user.ts';
 import { addUsage } from '../core/usage.ts';
 import { conflictFailure } from '../databases/outcome-failures.ts';
 import type { Deployment } from '../deployment/deployment.ts';
 import { integrityFindings } from '../sqlite/engine.ts';
-import type { TestInputs } from './check.ts';
-import { type Assert, assertEqual, type Figures, type Test } from './check.ts';
-import { assertCleanedUp } from './cleaned-up.ts';
+import type { Assert, Figures, Test, TestInputs } from './check.ts';
+import { withTestDatabase } from './test-data.ts';
 
 const NOTES = 5;
 const WORKERS = 10;
@@ -38,39 +36,37 @@ async function conflictDetection(assert: Assert, deployment: Deployment, inputs:
   const reader = deployment.databases({ cacheTtlDefault: 0, caching: false });
   const [first, second] = [deployment.machine(0), deployment.machine(0)];
   try {
-    const removed = await withTestUser(deployment, inputs.run, '4-1', async (username) => {
+    await withTestDatabase(assert, { deployment, inputs }, '4-1', async (username) => {
       await createWithNotes(reader, username, NOTES, inputs);
-      // Two machines open the same version before either commits: no version has to be set by hand, as week 1 had to.
+      // Two machines open one version before either commits; week 1 had to set a version by hand.
       const one = await first.databases.openForWriting(username);
       const two = await second.databases.openForWriting(username);
       const base = one.base?.version ?? 'none';
-      assertEqual(assert, 'both connections begin with one version', two.base?.version ?? 'nothing', base);
+      assert.equal('both connections begin with one version', two.base?.version ?? 'nothing', base);
       addNote(one.database, { fields: ['Connection 1', 'first'], noteId: 100 }, inputs);
       addNote(two.database, { fields: ['Connection 2', 'second'], noteId: 200 }, inputs);
 
       const won = await one.commit();
-      assertEqual(assert, 'the first writer commits', won.kind, 'committed');
+      assert.equal('the first writer commits', won.kind, 'committed');
       const winner = 'version' in won ? won.version : 'none';
-      assertEqual(assert, 'its version is a new one', winner !== base, true);
+      assert.equal('its version is a new one', winner !== base, true);
       const lost = await two.commit();
-      assertEqual(assert, 'the second writer gets a conflict', lost.kind, 'conflict');
+      assert.equal('the second writer gets a conflict', lost.kind, 'conflict');
 
       const failure = await conflictFailure(username, base, lost.kind === 'conflict' ? lost.seen : undefined);
-      assertEqual(assert, 'the conflict names the user', failure.username ?? '', username);
-      assertEqual(assert, 'the conflict names the expected version', failure.expectedVersion ?? '', base);
-      assertEqual(assert, 'the conflict names the actual version', failure.actualVersion ?? '', winner);
-      assertEqual(assert, 'the loser keeps nothing in its cache', second.cache.lookup(username) === undefined, true);
+      assert.equal('the conflict names the user', failure.username ?? '', username);
+      assert.equal('the conflict names the expected version', failure.expectedVersion ?? '', base);
+      assert.equal('the conflict names the actual version', failure.actualVersion ?? '', winner);
+      assert.equal('the loser keeps nothing in its cache', second.cache.lookup(username) === undefined, true);
 
       await reader.read(username, ({ database }) => {
         const ids = (database.prepare('SELECT id FROM notes').all() as { id: number }[]).map(({ id }) => id);
-        assertEqual(assert, "the first writer's note is there", ids.includes(100), true);
-        assertEqual(assert, "the second writer's note is not", ids.includes(200), false);
-        assertEqual(assert, 'the database holds the first notes and one more', ids.length, NOTES + 1);
-        assertEqual(assert, 'it is not damaged', integrityFindings(database).join('; '), '');
+        assert.equal("the first writer's note is there", ids.includes(100), true);
+        assert.equal("the second writer's note is not", ids.includes(200), false);
+        assert.equal('the database holds the first notes and one more', ids.length, NOTES + 1);
+        assert.equal('it is not damaged', integrityFindings(database).join('; '), '');
       });
-      return username;
     });
-    await assertCleanedUp(assert, deployment, inputs.run, removed);
   } finally {
     first.remove();
     second.remove();
@@ -87,21 +83,14 @@ async function concurrentWrites(
   const databases = deployment.databases({ cacheTtlDefault: 0, caching: false });
   const round = retries === 0 ? 'without retries' : 'with retries';
   const claim = (name: string): string => `${round}: ${name}`;
-  const removed = await withTestUser(deployment, inputs.run, `4-2-${retries}`, async (username) => {
+  const race = async (username: string): Promise<void> => {
     await createWithNotes(databases, username, NOTES, inputs);
     const workers = deployment.cache.workDirectory();
-    const result = await measureConcurrent({
-      config: deployment.config,
-      directory: workers.path,
-      env: inputs.env,
-      databases,
-      username,
-      workers: WORKERS,
-      edits: 1,
-      retries,
-      monotonic: () => inputs.clock.monotonic(),
-      signal: inputs.signal,
-    }).finally(workers.release);
+    const { env, signal } = inputs;
+    const result = await measureConcurrent(
+      { databases, username, workers: WORKERS, edits: 1, retries, monotonic: () => inputs.clock.monotonic() },
+      { config: deployment.config, directory: workers.path, env, signal },
+    ).finally(workers.release);
     const verdict = judgeConcurrent(result, NOTES);
     const { metrics, derived } = concurrentFigures(result, verdict);
     const prefix = retries === 0 ? 'withoutRetries' : 'withRetries';
@@ -114,19 +103,18 @@ async function concurrentWrites(
 
     const { committed, conflicts, unknown, other, lost, unexpected, missing, notesAtEnd, unknownThatLanded } = verdict;
     const errors = result.workers.flatMap(({ error }) => error ?? []);
-    assertEqual(assert, claim('every change is accounted for'), committed + conflicts + unknown + other, WORKERS);
+    assert.equal(claim('every change is accounted for'), committed + conflicts + unknown + other, WORKERS);
     assert(claim('at least one change is committed'), committed >= 1, { expected: 1, actual: committed });
-    assertEqual(assert, claim('no unexpected error'), errors.join('; '), '');
-    assertEqual(assert, claim('every acknowledged note is there'), lost.join(', '), '');
-    assertEqual(assert, claim('every refused note is absent'), unexpected.join(', '), '');
-    assertEqual(assert, claim('no earlier note is gone'), missing, 0);
-    assertEqual(assert, claim('the count of notes adds up'), notesAtEnd, NOTES + committed + unknownThatLanded);
-    if (retries > 0) assertEqual(assert, claim(`all ${WORKERS} changes are committed`), committed, WORKERS);
+    assert.equal(claim('no unexpected error'), errors.join('; '), '');
+    assert.equal(claim('every acknowledged note is there'), lost.join(', '), '');
+    assert.equal(claim('every refused note is absent'), unexpected.join(', '), '');
+    assert.equal(claim('no earlier note is gone'), missing, 0);
+    assert.equal(claim('the count of notes adds up'), notesAtEnd, NOTES + committed + unknownThatLanded);
+    if (retries > 0) assert.equal(claim(`all ${WORKERS} changes are committed`), committed, WORKERS);
     await databases.read(username, ({ database }) => {
-      assertEqual(assert, claim('the database is not damaged'), integrityFindings(database).join('; '), '');
+      assert.equal(claim('the database is not damaged'), integrityFindings(database).join('; '), '');
     });
     figures.warnings = [...figures.warnings, ...concurrentDoubts(verdict, WORKERS, retries, 'a longer --rtt')];
-    return username;
-  });
-  await assertCleanedUp(assert, deployment, inputs.run, removed, claim);
+  };
+  await withTestDatabase(assert, { deployment, inputs }, `4-2-${retries}`, race, claim);
 }

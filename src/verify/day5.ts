@@ -4,9 +4,8 @@ import type { Deployment } from '../deployment/deployment.ts';
 import { hashPassword, verifyPassword } from '../users/password.ts';
 import type { User, UserRepository } from '../users/repository.ts';
 import type { UserTable } from '../users/user-table.ts';
-import type { TestInputs } from './check.ts';
-import { type Assert, assertEqual, type Figures, type Test } from './check.ts';
-import { type TestAccountsEnvironment, withTestAccounts } from './test-accounts.ts';
+import type { Assert, Figures, Test, TestInputs } from './check.ts';
+import { type TestEnvironment, withTestAccounts } from './test-data.ts';
 
 /** Day 5: accounts work. Tests 5.1, 5.2 and 5.3 with the 6, 8 and 8 checks of week 1. */
 export function day5(deployment: Deployment, inputs: TestInputs, figures: Figures): Test[] {
@@ -36,7 +35,7 @@ export function day5(deployment: Deployment, inputs: TestInputs, figures: Figure
 const PASSWORD = 'correct horse battery staple';
 const OTHER_PASSWORD = 'Tr0ub4dor and 3 more words';
 
-/** The kind of failure that a call ends with, or `none`. */
+/** Returns the kind of failure that a call ends with, or `none`. */
 async function failureOf(call: Promise<unknown>): Promise<string> {
   try {
     await call;
@@ -47,31 +46,29 @@ async function failureOf(call: Promise<unknown>): Promise<string> {
   }
 }
 
-async function registration(assert: Assert, environment: TestAccountsEnvironment, figures: Figures): Promise<void> {
+async function registration(assert: Assert, environment: TestEnvironment, figures: Figures): Promise<void> {
   await withTestAccounts(assert, environment, ['5-1', '5-1-nobody'], async ({ usernames, repository, table }) => {
     const [username = '', nobody = ''] = usernames;
     const created = await repository.create(username, { name: 'Test User', password: PASSWORD });
-    assertEqual(assert, 'a user is created', created.username, username);
+    assert.equal('a user is created', created.username, username);
     const item = await table.get(username);
-    assertEqual(assert, 'the table holds the item', item?.username ?? '', username);
+    assert.equal('the table holds the item', item?.username ?? '', username);
     const hash = item?.passwordHash ?? '';
-    assertEqual(
-      assert,
+    assert.equal(
       'the password is a bcrypt hash of 60 characters, $2b$',
       `${hash.slice(0, 4)}, ${hash.length} characters`,
       '$2b$, 60 characters',
     );
     const read: User | undefined = await repository.get(username);
-    // The attributes' names, and not their values: should a hash be among them, it must not stand in the report.
-    assertEqual(
-      assert,
+    // The names of the attributes without their values: a hash must never get into the report.
+    assert.equal(
       'the user is read with name and time, and without the hash',
       `${Object.keys(read ?? {}).join(' ')}: ${read?.name}, ${read?.createdAt === item?.createdAt}`,
       'username name createdAt: Test User, true',
     );
     const again = repository.create(username, { name: 'Another', password: OTHER_PASSWORD });
-    assertEqual(assert, 'a second user of that name is refused', await failureOf(again), 'conflict');
-    assertEqual(assert, 'a user that does not exist is not found', (await repository.get(nobody)) === undefined, true);
+    assert.equal('a second user of that name is refused', await failureOf(again), 'conflict');
+    assert.equal('a user that does not exist is not found', (await repository.get(nobody)) === undefined, true);
     figures.metrics = { ...figures.metrics, ...(await times(table, username, hash, environment.inputs.clock)) };
   });
 }
@@ -79,7 +76,7 @@ async function registration(assert: Assert, environment: TestAccountsEnvironment
 const HASHES = 3;
 const READS = 10;
 
-/** What an authentication is made of. */
+/** Measures what an authentication consists of. */
 async function times(
   table: UserTable,
   username: string,
@@ -102,49 +99,47 @@ async function times(
   };
 }
 
-async function authentication(assert: Assert, environment: TestAccountsEnvironment): Promise<void> {
+async function authentication(assert: Assert, environment: TestEnvironment): Promise<void> {
   await withTestAccounts(assert, environment, ['5-2', '5-2-nobody'], async ({ usernames, repository, table }) => {
     const [username = '', nobody = ''] = usernames;
     await repository.create(username, { name: 'Test User', password: PASSWORD });
     const valid = (password: string): Promise<boolean> => repository.authenticate(username, password);
-    assertEqual(assert, 'the right password is valid', await valid(PASSWORD), true);
-    assertEqual(assert, 'a wrong password is not', await valid(OTHER_PASSWORD), false);
-    assertEqual(assert, 'a user that does not exist is not', await repository.authenticate(nobody, PASSWORD), false);
+    assert.equal('the right password is valid', await valid(PASSWORD), true);
+    assert.equal('a wrong password is not', await valid(OTHER_PASSWORD), false);
+    assert.equal('a user that does not exist is not', await repository.authenticate(nobody, PASSWORD), false);
     await repository.update(username, { password: OTHER_PASSWORD });
     const changed = await table.get(username);
-    assertEqual(assert, 'the password is changed, and the time of it kept', changed?.updatedAt !== undefined, true);
-    assertEqual(assert, 'the old password is not valid any more', await valid(PASSWORD), false);
-    assertEqual(assert, 'the new password is valid', await valid(OTHER_PASSWORD), true);
+    assert.equal('the password is changed, and the time of it kept', changed?.updatedAt !== undefined, true);
+    assert.equal('the old password is not valid any more', await valid(PASSWORD), false);
+    assert.equal('the new password is valid', await valid(OTHER_PASSWORD), true);
     await repository.update(username, { name: 'Renamed User' });
     const renamed = await table.get(username);
-    assertEqual(
-      assert,
+    assert.equal(
       'the name alone is changed, and the password stays',
       `${renamed?.name}, ${await valid(OTHER_PASSWORD)}, ${renamed?.passwordHash === changed?.passwordHash}`,
       'Renamed User, true, true',
     );
     const nobodyUpdated = await failureOf(repository.update(nobody, { name: 'Nobody' }));
-    assertEqual(assert, 'a user that does not exist is not updated', nobodyUpdated, 'not-found');
+    assert.equal('a user that does not exist is not updated', nobodyUpdated, 'not-found');
   });
 }
 
 const USERS = 5;
 const DELETED = 3;
 
-async function lifecycle(assert: Assert, environment: TestAccountsEnvironment): Promise<void> {
+async function lifecycle(assert: Assert, environment: TestEnvironment): Promise<void> {
   const purposes = [...Array.from({ length: USERS }, (_, index) => `5-3-${index + 1}`), '5-3-nobody'];
   await withTestAccounts(assert, environment, purposes, async ({ usernames, repository }) => {
     const users = usernames.slice(0, USERS);
     const nobody = usernames[USERS] ?? '';
     for (const username of users) await repository.create(username, { name: `User ${username}`, password: PASSWORD });
     const found = (): Promise<(User | undefined)[]> => Promise.all(users.map((username) => repository.get(username)));
-    assertEqual(assert, `${USERS} users are created`, await countOf(found()), USERS);
+    assert.equal(`${USERS} users are created`, await countOf(found()), USERS);
 
     const listed = await listedOf(repository, users);
-    assertEqual(assert, 'all of them are listed once', listed.join(' '), [...users].sort().join(' '));
+    assert.equal('all of them are listed once', listed.join(' '), [...users].sort().join(' '));
     const names = (await found()).map((user) => user?.name ?? '');
-    assertEqual(
-      assert,
+    assert.equal(
       'each is read with its name',
       names.every((name, at) => name === `User ${users[at]}`),
       true,
@@ -153,17 +148,16 @@ async function lifecycle(assert: Assert, environment: TestAccountsEnvironment): 
     const outcomes = await Promise.all(
       users.slice(0, DELETED).map((username) => failureOf(repository.delete(username))),
     );
-    assertEqual(assert, `${DELETED} users are deleted`, outcomes.join(' '), Array(DELETED).fill('none').join(' '));
+    assert.equal(`${DELETED} users are deleted`, outcomes.join(' '), Array(DELETED).fill('none').join(' '));
     const after = await found();
-    assertEqual(assert, 'the deleted ones are gone', await countOf(after.slice(0, DELETED)), 0);
-    assertEqual(assert, 'the others are still there', await countOf(after.slice(DELETED)), USERS - DELETED);
-    assertEqual(
-      assert,
+    assert.equal('the deleted ones are gone', await countOf(after.slice(0, DELETED)), 0);
+    assert.equal('the others are still there', await countOf(after.slice(DELETED)), USERS - DELETED);
+    assert.equal(
       'a user that does not exist cannot be deleted',
       await failureOf(repository.delete(nobody)),
       'not-found',
     );
-    assertEqual(assert, 'a list is cut at its limit, and goes on from there', await pagesAddUp(repository), true);
+    assert.equal('a list is cut at its limit, and goes on from there', await pagesAddUp(repository), true);
   });
 }
 
@@ -171,7 +165,7 @@ async function countOf(users: (User | undefined)[] | Promise<(User | undefined)[
   return (await users).filter((user) => user !== undefined).length;
 }
 
-/** Those of `users` that a list of the whole table names (in no order of names, so that it has to be read to its end), as often as it names them, sorted. */
+/** Returns those of `users` that a list of the whole table names, as often as it names them, sorted. */
 async function listedOf(repository: UserRepository, users: readonly string[]): Promise<string[]> {
   const listed: string[] = [];
   for await (const page of repository.list({ limit: Number.MAX_SAFE_INTEGER })) {
@@ -180,7 +174,7 @@ async function listedOf(repository: UserRepository, users: readonly string[]): P
   return listed.sort();
 }
 
-/** The two that are left at least are in the table: a list of one, and the next one after it. */
+/** Lists one account, then the next one: the table holds at least the two that are left. */
 async function pagesAddUp(repository: UserRepository): Promise<boolean> {
   const page = async (after?: string): Promise<{ users: readonly User[]; next: string | undefined }> => {
     const pages = [];

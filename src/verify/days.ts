@@ -84,5 +84,3 @@ export function summariesOf({ checks }: Pick<Report, 'checks'>): DaySummary[] {
     ),
   );
 }
-
-export type DayName = (typeof DAYS)[number]['name'];

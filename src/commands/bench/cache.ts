@@ -1,91 +1,30 @@
 import type { Command } from 'commander';
 import { formatMs } from '../../core/format.ts';
-import type { Execute, Invocation } from '../execute.ts';
-import { benchOptions, type ReportFlags } from '../report-options.ts';
-import {
-  type BenchResult,
-  DEFAULT_RTT_MS,
-  FUNCTION_CACHE_TTL,
-  metricLines,
-  notesOption,
-  parsePositive,
-  reportView,
-  runScenario,
-} from './scenario.ts';
-import { functionLines, openRequester, planVia, type ViaFlags, viaOption } from './via.ts';
+import type { Execute } from '../execute.ts';
+import { metricLines, reportView } from './scenario.ts';
+import { registerSequence, type SequenceCommand } from './sequence.ts';
+import { functionLines } from './via.ts';
 
-interface CacheOptions extends ReportFlags, ViaFlags {
-  readonly requests: number;
-  readonly notes: number;
-}
+const CACHE: SequenceCommand = {
+  name: 'cache',
+  description: 'Test 3.1: what a cached request saves, beside the same one uncached',
+  requests: ['how many warm requests after the cold one', 6],
+  notes: 20,
+  operation: 'one read or write: half of them without a cache, the others cold or warm',
+  cached: true,
+  load: async () => (await import('../../bench/cache.ts')).CACHE,
+  judge: ({ derived: { getsOnWarmReads = 0 } }) => ({
+    warnings:
+      getsOnWarmReads > 0
+        ? [
+            `warm reads asked the store ${getsOnWarmReads} times: is --cache-ttl or DB_CACHE_TTL shorter than a request?`,
+          ]
+        : [],
+  }),
+};
 
 export function registerBenchCache(parent: Command, execute: Execute): void {
-  const command = parent
-    .command('cache')
-    .description('Test 3.1: what a cached request saves, beside the same one uncached')
-    .option('--requests <n>', 'how many warm requests after the cold one', parsePositive, 6)
-    .addHelpText('after', '\nExample:\n  $ javumbo bench cache --rtt 171ms');
-  benchOptions(viaOption(notesOption(command, 20))).action((options: CacheOptions) =>
-    execute(command, (invocation) => benchCache(invocation, options), cacheView),
-  );
-}
-
-export async function benchCache(
-  invocation: Invocation,
-  { requests, notes, via, ...output }: CacheOptions,
-): Promise<BenchResult> {
-  const { CACHE_FIGURES, cacheFigures, measureCache } = await import('../../bench/cache.ts');
-  const { createWithNotes } = await import('../../bench/latency.ts');
-  const { metricsOf } = await import('../../bench/stats.ts');
-  const { countsSince } = await import('../../core/usage.ts');
-  const { context } = invocation;
-  const plan = planVia(
-    {
-      name: 'cache',
-      parameters: { requests, notes, loop: 'closed' },
-      cacheTtlDefault: FUNCTION_CACHE_TTL,
-      operation: 'one read or write: half of them without a cache, the others cold or warm',
-      figures: CACHE_FIGURES,
-    },
-    via,
-  );
-  return runScenario(
-    invocation,
-    { rttDefaultMs: DEFAULT_RTT_MS },
-    output,
-    plan,
-    async ({ deployment, username, progress, measuring }) => {
-      const uncached = deployment.databases({ cacheTtlDefault: 0, caching: false });
-      const noteIds = await createWithNotes(uncached, username, notes, context);
-      const { requester, parts, lambda } = await openRequester(via, deployment, context.clock, noteIds);
-      const before = deployment.usage().store;
-      const samples: Record<string, number[]> = Object.fromEntries(CACHE_FIGURES.metrics.map((name) => [name, []]));
-      const requested = () => ({ ...countsSince(before, deployment.usage().store), ...lambda() });
-      measuring(() => ({ metrics: metricsOf(samples), requests: requested() }));
-      const result = await measureCache({
-        requester,
-        username,
-        warmCount: requests,
-        requests: () => deployment.usage().store,
-        onRequest: (text) => progress.show(text),
-        onMeasured: (metric, totalMs) => samples[metric]?.push(totalMs),
-      });
-      const { metrics, derived } = cacheFigures(result);
-      return {
-        metrics: { ...metrics, ...parts().metrics },
-        derived: { ...derived, ...parts().derived },
-        requests: requested(),
-        operations: 4 * (requests + 1),
-        warnings: cacheDoubts(derived),
-      };
-    },
-  );
-}
-
-function cacheDoubts({ getsOnWarmReads = 0 }: Readonly<Record<string, number>>): string[] {
-  return getsOnWarmReads > 0
-    ? [`warm reads asked the store ${getsOnWarmReads} times: is --cache-ttl or DB_CACHE_TTL shorter than a request?`]
-    : [];
+  registerSequence(parent, execute, CACHE, cacheView);
 }
 
 const METRICS = [

@@ -1,5 +1,6 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import type { MetricComparison } from '../../bench/compare.ts';
+import { parsePercentage, parseTexts } from '../../cli/arguments.ts';
 import { EXIT_CODE } from '../../cli/exit-code.ts';
 import type { View } from '../../cli/print.ts';
 import type { Context } from '../../core/context.ts';
@@ -39,21 +40,16 @@ export function registerBenchCompare(parent: Command, execute: Execute): void {
   const command = parent
     .command('compare <before.json> <after.json>')
     .description('compare two reports of one benchmark, metric by metric')
-    .option('--metric <name>', 'compare only this one (repeatable)', (name: string, all: string[] = []) => [
-      ...all,
-      name,
-    ])
-    .option('--fail-on-regression <percent>', 'exit code 7 for a metric that is certainly slower by more', parsePercent)
+    .option('--metric <name>', 'compare only this one (repeatable)', parseTexts)
+    .option(
+      '--fail-on-regression <percent>',
+      'exit code 7 for a metric that is certainly slower by more',
+      parsePercentage,
+    )
     .addHelpText('after', '\nExample:\n  $ javumbo bench compare before.json after.json --fail-on-regression 10%');
   command.action((before: string, after: string, options: CompareOptions) =>
     execute(command, ({ context }) => benchCompare(before, after, options, context), compareView),
   );
-}
-
-function parsePercent(text: string): number {
-  const match = /^(\d+(?:\.\d+)?) ?%?$/.exec(text);
-  if (match === null) throw new InvalidArgumentError('It must be a percentage such as 10%.');
-  return Number(match[1]);
 }
 
 export async function benchCompare(

@@ -1,12 +1,11 @@
 import type { Command } from 'commander';
-import type { ConcurrentResult, ConcurrentVerdict } from '../../bench/concurrent.ts';
-import type { measureConcurrentFunction } from '../../bench/concurrent-function.ts';
+import type { ConcurrentResult, ConcurrentVerdict, Race } from '../../bench/concurrent.ts';
+import { parseCount, parsePositive } from '../../cli/arguments.ts';
 import { JavumboError } from '../../core/failure.ts';
 import { formatMs } from '../../core/format.ts';
 import { lambdaOf } from '../../core/usage.ts';
 import type { Deployment } from '../../deployment/deployment.ts';
 import type { ReportParts } from '../../report/start.ts';
-import { parseCount } from '../db/exec.ts';
 import { type LeaseFlags, leaseOptions } from '../db/lease-options.ts';
 import type { Execute, Invocation } from '../execute.ts';
 import { benchOptions, type ReportFlags } from '../report-options.ts';
@@ -15,7 +14,6 @@ import {
   DEFAULT_RTT_MS,
   FUNCTION_CACHE_TTL,
   notesOption,
-  parsePositive,
   reportView,
   runScenario,
 } from './scenario.ts';
@@ -61,7 +59,7 @@ export async function benchConcurrent(
   const { CONCURRENT_FIGURES, concurrentDoubts, concurrentFigures, judgeConcurrent } = await import(
     '../../bench/concurrent.ts'
   );
-  const { createWithNotes } = await import('../../bench/latency.ts');
+  const { createWithNotes } = await import('../../bench/test-user.ts');
   const { context } = invocation;
   if (lease && via === 'function') {
     throw new JavumboError('usage', 'the function takes no lease: its writers race', {
@@ -133,9 +131,7 @@ export async function benchConcurrent(
   );
 }
 
-type Race = Omit<Parameters<typeof measureConcurrentFunction>[0], 'client'>;
-
-/** How a race ended, with what its report has more. */
+/** A finished race, with what its report has beside the figures of every race. */
 interface Raced {
   readonly result: ConcurrentResult;
   readonly more: Required<Pick<ReportParts, 'metrics' | 'derived'>>;
@@ -149,17 +145,10 @@ async function inProcesses(
 ): Promise<Raced> {
   const { measureConcurrent } = await import('../../bench/concurrent.ts');
   const { env, signal } = context;
-  // Swept by the next process if this one is killed.
-  const directory = deployment.cache.workDirectory();
-  const { config } = deployment;
-  const result = await measureConcurrent({
-    ...race,
-    config,
-    directory: directory.path,
-    env,
-    leaseTtlMs,
-    signal,
-  }).finally(directory.release);
+  // The next process removes it if this one is killed.
+  const { path, release } = deployment.cache.workDirectory();
+  const orders = { config: deployment.config, directory: path, env, leaseTtlMs, signal };
+  const result = await measureConcurrent(race, orders).finally(release);
   return { result, more: { metrics: {}, derived: {} } };
 }
 
@@ -167,7 +156,7 @@ async function inContainers(deployment: Deployment, race: Race): Promise<Raced> 
   const { measureConcurrentFunction } = await import('../../bench/concurrent-function.ts');
   const { functionFigures } = await import('../../bench/function-requester.ts');
   const client = await deployment.function();
-  const result = await measureConcurrentFunction({ ...race, client });
+  const result = await measureConcurrentFunction(client, race);
   const invocationMs = result.workers.map(({ durationMs }) => durationMs);
   return {
     result,
@@ -178,10 +167,10 @@ async function inContainers(deployment: Deployment, race: Race): Promise<Raced> 
 function reasons(verdict: ConcurrentVerdict, errors: readonly string[]): string[] {
   const { committed, lost, unexpected, missing } = verdict;
   return [
-    ...(lost.length > 0 ? [`DATA LOSS: acknowledged and not there: notes ${lost.join(', ')}`] : []),
-    ...(unexpected.length > 0 ? [`refused and there all the same: notes ${unexpected.join(', ')}`] : []),
-    ...(missing > 0 ? [`${missing} of the notes that were there before are gone`] : []),
-    ...(committed === 0 ? ['not one change was committed'] : []),
+    ...(lost.length > 0 ? [`DATA LOSS: acknowledged and absent: notes ${lost.join(', ')}`] : []),
+    ...(unexpected.length > 0 ? [`refused and present: notes ${unexpected.join(', ')}`] : []),
+    ...(missing > 0 ? [`${missing} of the earlier notes are gone`] : []),
+    ...(committed === 0 ? ['no change was committed'] : []),
     ...[...new Set(errors)].map((error) => `a worker failed: ${error}`),
   ];
 }

@@ -1,97 +1,28 @@
 import type { Command } from 'commander';
-import type { HitRateRequest } from '../../bench/hit-rate.ts';
 import { formatMs } from '../../core/format.ts';
-import type { Execute, Invocation } from '../execute.ts';
-import { benchOptions, type ReportFlags } from '../report-options.ts';
-import {
-  type BenchResult,
-  DEFAULT_RTT_MS,
-  FUNCTION_CACHE_TTL,
-  notesOption,
-  parsePositive,
-  reportView,
-  runScenario,
-} from './scenario.ts';
-import { functionLines, openRequester, planVia, type ViaFlags, viaOption } from './via.ts';
+import type { Execute } from '../execute.ts';
+import { reportView } from './scenario.ts';
+import { registerSequence, type SequenceCommand } from './sequence.ts';
+import { functionLines } from './via.ts';
 
-interface HitRateOptions extends ReportFlags, ViaFlags {
-  readonly requests: number;
-  readonly notes: number;
-}
+const HIT_RATE: SequenceCommand = {
+  name: 'hit-rate',
+  description: 'Test 3.2: how many reads of one user the cache serves',
+  requests: ['how many reads, one after the other', 50],
+  notes: 10,
+  operation: 'one read of a user who reads again and again',
+  cached: true,
+  load: async () => (await import('../../bench/hit-rate.ts')).HIT_RATE,
+  judge: ({ derived: { misses = 0 }, operations }) => ({
+    warnings:
+      misses > 1 && operations > 1
+        ? [`${misses} requests missed: is --cache-ttl or DB_CACHE_TTL shorter than the run?`]
+        : [],
+  }),
+};
 
 export function registerBenchHitRate(parent: Command, execute: Execute): void {
-  const command = parent
-    .command('hit-rate')
-    .description('Test 3.2: how many reads of one user the cache serves')
-    .option('--requests <n>', 'how many reads, one after the other', parsePositive, 50)
-    .addHelpText('after', '\nExample:\n  $ javumbo bench hit-rate --rtt 171ms');
-  benchOptions(viaOption(notesOption(command, 10))).action((options: HitRateOptions) =>
-    execute(command, (invocation) => benchHitRate(invocation, options), hitRateView),
-  );
-}
-
-export async function benchHitRate(
-  invocation: Invocation,
-  { requests, notes, via, ...output }: HitRateOptions,
-): Promise<BenchResult> {
-  const { HIT_RATE_FIGURES, hitRateFigures, measureHitRate } = await import('../../bench/hit-rate.ts');
-  const { createWithNotes } = await import('../../bench/latency.ts');
-  const { countsSince } = await import('../../core/usage.ts');
-  const { context } = invocation;
-  const plan = planVia(
-    {
-      name: 'hit-rate',
-      parameters: { requests, notes, loop: 'closed' },
-      cacheTtlDefault: FUNCTION_CACHE_TTL,
-      operation: 'one read of a user who reads again and again',
-      figures: HIT_RATE_FIGURES,
-    },
-    via,
-  );
-  return runScenario(
-    invocation,
-    { rttDefaultMs: DEFAULT_RTT_MS },
-    output,
-    plan,
-    async ({ deployment, username, progress, measuring }) => {
-      const uncached = deployment.databases({ cacheTtlDefault: 0, caching: false });
-      const noteIds = await createWithNotes(uncached, username, notes, context);
-      const { requester, parts, lambda } = await openRequester(via, deployment, context.clock, noteIds);
-      const before = deployment.usage().store;
-      const requested = () => ({ ...countsSince(before, deployment.usage().store), ...lambda() });
-      const soFar: HitRateRequest[] = [];
-      measuring(() => ({
-        metrics: soFar.length === 0 ? {} : hitRateFigures(soFar).metrics,
-        hits: soFar.map(({ hit }) => hit),
-        requests: requested(),
-      }));
-      const made = await measureHitRate({
-        requester,
-        username,
-        requests,
-        counts: () => deployment.usage().store,
-        onRequest: (request, index) => {
-          soFar.push(request);
-          progress.show(`request ${index + 1} of ${requests}: ${request.hit ? 'hit' : 'miss'}`);
-        },
-      });
-      const { metrics, derived } = hitRateFigures(made);
-      return {
-        metrics: { ...metrics, ...parts().metrics },
-        derived: { ...derived, ...parts().derived },
-        hits: made.map(({ hit }) => hit),
-        requests: requested(),
-        operations: requests,
-        warnings: hitRateDoubts(derived),
-      };
-    },
-  );
-}
-
-function hitRateDoubts({ hits = 0, misses = 0 }: Readonly<Record<string, number>>): string[] {
-  return misses > 1 && hits + misses > 1
-    ? [`${misses} requests missed: is --cache-ttl or DB_CACHE_TTL shorter than the run?`]
-    : [];
+  registerSequence(parent, execute, HIT_RATE, hitRateView);
 }
 
 export const hitRateView = reportView((report) => {

@@ -1,96 +1,42 @@
 import type { Command } from 'commander';
-import type { RequestTimes } from '../../bench/timed-request.ts';
 import type { Paint } from '../../cli/paint.ts';
 import { formatBytes, formatMs } from '../../core/format.ts';
 import type { Report } from '../../report/document.ts';
-import type { Execute, Invocation } from '../execute.ts';
-import { benchOptions, type ReportFlags } from '../report-options.ts';
-import {
-  type BenchResult,
-  doubtsAboutTheFirst,
-  metricLines,
-  notesOption,
-  parsePositive,
-  reportView,
-  runScenario,
-} from './scenario.ts';
-import { functionLines, openRequester, planVia, type ViaFlags, viaOption } from './via.ts';
+import type { Execute } from '../execute.ts';
+import { metricLines, reportView } from './scenario.ts';
+import { registerSequence, type SequenceCommand } from './sequence.ts';
+import { functionLines } from './via.ts';
 
-interface LatencyOptions extends ReportFlags, ViaFlags {
-  readonly requests: number;
-  readonly notes: number;
-}
+const LATENCY: SequenceCommand = {
+  name: 'latency',
+  description: 'Test 2.3: what one uncached request costs, phase by phase',
+  requests: ['how many requests, one after the other', 10],
+  notes: 10,
+  operation: 'one request without a cache: GET, SELECT, UPDATE, PUT',
+  cached: false,
+  load: async () => (await import('../../bench/latency.ts')).LATENCY,
+  judge: ({ metrics, requests: { get, put, bytesDown, bytesUp }, operations }) => ({
+    warnings: doubtsAboutTheFirst(metrics.totalMs?.samples ?? []),
+    derived: {
+      getPerRequest: get / operations,
+      putPerRequest: put / operations,
+      bytesDownPerRequest: bytesDown / operations,
+      bytesUpPerRequest: bytesUp / operations,
+    },
+  }),
+};
 
 export function registerBenchLatency(parent: Command, execute: Execute): void {
-  const command = parent
-    .command('latency')
-    .description('Test 2.3: what one uncached request costs, phase by phase')
-    .option('--requests <n>', 'how many requests, one after the other', parsePositive, 10)
-    .addHelpText('after', '\nExample:\n  $ javumbo bench latency --rtt 171ms');
-  benchOptions(viaOption(notesOption(command, 10))).action((options: LatencyOptions) =>
-    execute(command, (invocation) => benchLatency(invocation, options), latencyView),
-  );
+  registerSequence(parent, execute, LATENCY, latencyView);
 }
 
-export async function benchLatency(
-  invocation: Invocation,
-  { requests, notes, via, ...output }: LatencyOptions,
-): Promise<BenchResult> {
-  const { createWithNotes, LATENCY_FIGURES, latencyFigures, measureLatency } = await import('../../bench/latency.ts');
-  const { metricsOf } = await import('../../bench/stats.ts');
-  const { countsSince } = await import('../../core/usage.ts');
-  const { context } = invocation;
-  const plan = planVia(
-    {
-      name: 'latency',
-      parameters: { requests, notes, loop: 'closed', cache: 'off' },
-      operation: 'one request without a cache: GET, SELECT, UPDATE, PUT',
-      figures: LATENCY_FIGURES,
-    },
-    via,
-  );
-  return runScenario(invocation, {}, output, plan, async ({ deployment, username, progress, measuring }) => {
-    const databases = deployment.databases({ cacheTtlDefault: 0, caching: false });
-    progress.show(`creating a database of ${notes} notes`);
-    const noteIds = await createWithNotes(databases, username, notes, context);
-    const { requester, parts, lambda } = await openRequester(via, deployment, context.clock, noteIds);
-    const before = deployment.usage().store;
-    let after = before;
-    const made: RequestTimes[] = [];
-    measuring(() => ({
-      metrics: metricsOf(
-        Object.fromEntries(LATENCY_FIGURES.metrics.map((phase) => [phase, made.map((times) => times[phase])])),
-      ),
-      requests: { ...countsSince(before, after), ...lambda() },
-    }));
-    const result = await measureLatency({
-      requester,
-      databases,
-      username,
-      requests,
-      onRequest: (index, times) => {
-        made.push(times);
-        after = deployment.usage().store;
-        progress.show(`request ${index + 1} of ${requests}`);
-      },
-    });
-    const { metrics, derived } = latencyFigures(result);
-    const counts = countsSince(before, after);
-    return {
-      metrics: { ...metrics, ...parts().metrics },
-      derived: {
-        ...derived,
-        ...parts().derived,
-        getPerRequest: counts.get / requests,
-        putPerRequest: counts.put / requests,
-        bytesDownPerRequest: counts.bytesDown / requests,
-        bytesUpPerRequest: counts.bytesUp / requests,
-      },
-      requests: { ...counts, ...lambda() },
-      operations: requests,
-      warnings: doubtsAboutTheFirst(metrics.totalMs.samples),
-    };
-  });
+/** A first request that is far off says more about the connection than about the store. */
+function doubtsAboutTheFirst([first = 0, ...others]: readonly number[]): string[] {
+  const median = [...others].sort((a, b) => a - b)[Math.floor(others.length / 2)];
+  if (median === undefined || first < 3 * median) return [];
+  return [
+    `the first request took ${(first / median).toFixed(1)} times the median: something was cold; try more --requests`,
+  ];
 }
 
 const PHASES = [

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { InvalidArgumentError } from 'commander';
+import { parsePositive } from '../../cli/arguments.ts';
 import { EXIT_CODE } from '../../cli/exit-code.ts';
 import type { Paint } from '../../cli/paint.ts';
 import type { View } from '../../cli/print.ts';
@@ -133,21 +133,6 @@ function whereMeasured({ deployment }: Report): string {
       ? 'on the local deployment'
       : `on bucket ${deployment.bucket} at ${deployment.endpoint ?? 'AWS'}`;
   return `closed loop, ${where}${deployment.rttMs === undefined ? '' : `, simulated round trip ${deployment.rttMs} ms`}`;
-}
-
-/** A first request that is far off says more about the connection than about the store. */
-export function doubtsAboutTheFirst([first = 0, ...others]: readonly number[]): string[] {
-  const median = [...others].sort((a, b) => a - b)[Math.floor(others.length / 2)];
-  if (median === undefined || first < 3 * median) return [];
-  return [
-    `the first request took ${(first / median).toFixed(1)} times the median: something was cold; try more --requests`,
-  ];
-}
-
-/** A whole number from 1, as an option's argument. */
-export function parsePositive(text: string): number {
-  if (!/^[1-9]\d{0,6}$/.test(text)) throw new InvalidArgumentError('It must be a whole number from 1.');
-  return Number(text);
 }
 
 /** The options that several benchmarks share. */

@@ -1,6 +1,5 @@
 import type { Command } from 'commander';
 import type { View } from '../../cli/print.ts';
-import { formatBytes } from '../../core/format.ts';
 import type { Execute, Invocation } from '../execute.ts';
 
 export interface ClearedCache {
@@ -21,10 +20,5 @@ export async function cacheClear(invocation: Invocation): Promise<ClearedCache> 
 }
 
 export const clearView: View<ClearedCache> = {
-  table: ({ deletedCount, deletedBytes }, audience) => ({
-    rows: [
-      ['deleted', String(deletedCount)],
-      ['size', audience === 'people' ? formatBytes(deletedBytes) : String(deletedBytes)],
-    ],
-  }),
+  fields: ({ deletedCount, deletedBytes }) => ({ deleted: deletedCount, size: { bytes: deletedBytes } }),
 };

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { View } from '../../cli/print.ts';
-import { formatAge, formatBytes } from '../../core/format.ts';
+import { formatBytes } from '../../core/format.ts';
 import type { Execute, Invocation } from '../execute.ts';
 
 export interface CacheStats {
@@ -46,20 +46,15 @@ function secondsBetween(earlier: number, later: number): number {
 }
 
 export const statsView: View<CacheStats> = {
-  table: ({ entries }, audience) => ({
+  table: ({ entries }) => ({
     head: ['username', 'size', 'confirmed', 'used', 'version'],
-    right: [1, 2, 3],
-    rows: entries.map(({ username, sizeBytes, ageSeconds, unusedSeconds, version }) =>
-      audience === 'people'
-        ? [
-            username,
-            formatBytes(sizeBytes),
-            `${formatAge(ageSeconds * 1000)} ago`,
-            `${formatAge(unusedSeconds * 1000)} ago`,
-            version,
-          ]
-        : [username, String(sizeBytes), String(ageSeconds), String(unusedSeconds), version],
-    ),
+    rows: entries.map(({ username, sizeBytes, ageSeconds, unusedSeconds, version }) => [
+      username,
+      { bytes: sizeBytes },
+      { seconds: ageSeconds, suffix: 'ago' },
+      { seconds: unusedSeconds, suffix: 'ago' },
+      version,
+    ]),
   }),
   text: ({ count, sizeBytes, directory }) =>
     `${count} ${count === 1 ? 'entry' : 'entries'}, ${formatBytes(sizeBytes)} in ${directory}`,

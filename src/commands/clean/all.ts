@@ -3,11 +3,10 @@ import { type CleanResult, cleanResult, type FailedDeletion, type PlannedDeletio
 import { JavumboError } from '../../core/failure.ts';
 import { TEST_USER_PREFIX } from '../../core/test-data.ts';
 import type { Execute, Invocation } from '../execute.ts';
-import { MIN_AGE_HELP, parseAge } from './age.ts';
+import { cleanOptions, cleanView } from './plan.ts';
 import { cleanS3 } from './s3.ts';
 import { cleanCache, MAX_AGE_DEFAULT_MS, TARGET_SIZE_DEFAULT_BYTES } from './tmp.ts';
 import { cleanUsers } from './users.ts';
-import { cleanView } from './view.ts';
 
 interface AllOptions {
   readonly minAge?: number;
@@ -17,11 +16,11 @@ interface AllOptions {
 export function registerCleanAll(parent: Command, execute: Execute): void {
   const command = parent
     .command('all')
-    .description('remove whatever test runs have left: objects with all their versions, accounts, cached files')
-    .option('--min-age <duration>', MIN_AGE_HELP, parseAge)
-    .option('--dry-run', 'only show what would be removed')
+    .description('remove all that test runs left: objects with all their versions, accounts, cached files')
     .addHelpText('after', '\nExample:\n  $ javumbo clean all --dry-run');
-  command.action((options: AllOptions) => execute(command, (invocation) => cleanAll(invocation, options), cleanView));
+  cleanOptions(command).action((options: AllOptions) =>
+    execute(command, (invocation) => cleanAll(invocation, options), cleanView),
+  );
 }
 
 export async function cleanAll(

@@ -67,7 +67,7 @@ describe.each(COMMAND_DEPLOYMENTS)('on $name', ({ open }) => {
     for (const json of [[], ['--json']]) {
       const refused = await deployment.run(['clean', 's3', '--prefix', 'user_dbs/', ...json]);
       expect(refused.code).toBe(2);
-      expect(refused.stderr).toContain('nobody is there to give it');
+      expect(refused.stderr).toContain('there is no terminal to ask');
       expect(refused.stderr).toContain('--dry-run');
     }
     expect(await usernames()).toHaveLength(3);

@@ -9,8 +9,7 @@ import type { Deployment } from '../../deployment/deployment.ts';
 import type { ObjectVersion } from '../../history/object-versions.ts';
 import { TOMBSTONE_BYTES } from '../../store/tombstone.ts';
 import type { Execute, Invocation } from '../execute.ts';
-import { MIN_AGE_HELP, parseAge } from './age.ts';
-import { cleanView } from './view.ts';
+import { cleanOptions, cleanView } from './plan.ts';
 
 interface S3Options {
   readonly prefix?: string;
@@ -27,12 +26,10 @@ export function registerCleanS3(parent: Command, execute: Execute): void {
     .description("remove objects from the bucket: test data, or what is under --prefix; locally the store's databases")
     .option('--prefix <prefix>', `keys that begin with it (default: ${TEST_KEY_PREFIXES.join(' and ')})`)
     .option('--versions', 'also old versions and delete markers')
-    .option('--min-age <duration>', MIN_AGE_HELP, parseAge)
-    .option('--dry-run', 'only show what would be removed')
     .option('--tombstones', 'instead: what deletes have left on an engine that does not compare, older than a day')
     .option('--yes', 'do not ask before removing what is not test data')
     .addHelpText('after', '\nExample:\n  $ javumbo clean s3 --versions --dry-run');
-  command.action((options: S3Options) =>
+  cleanOptions(command).action((options: S3Options) =>
     execute(
       command,
       async (invocation) => {
@@ -95,7 +92,7 @@ async function confirmRealData(
 ): Promise<boolean> {
   const real = found.filter(({ key }) => !isTestKey(key));
   if (real.length === 0) return false;
-  const { confirm } = await import('../../cli/confirm.ts');
+  const { confirm } = await import('../../cli/prompt.ts');
   const bytes = formatBytes(real.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0));
   const where = description.bucket === undefined ? 'the local deployment' : `bucket "${description.bucket}"`;
   const what = `This deletes ${real.length} objects (${bytes}) from ${where}, and they are no test data`;

@@ -1,13 +1,14 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import type { CacheFile, CacheLimitsToKeep } from '../../cleanup/cache-files.ts';
 import { ageSecondsOf, type CleanResult, cleanResult } from '../../cleanup/plan.ts';
+import { parseAge, parseSize } from '../../cli/arguments.ts';
+import type { Cell } from '../../cli/cells.ts';
 import { EXIT_CODE } from '../../cli/exit-code.ts';
 import type { View } from '../../cli/print.ts';
 import { JavumboError } from '../../core/failure.ts';
-import { formatAge, formatBytes } from '../../core/format.ts';
+import { formatAge } from '../../core/format.ts';
 import type { Execute, Invocation } from '../execute.ts';
-import { parseAge } from './age.ts';
-import { cleanView } from './view.ts';
+import { cleanView } from './plan.ts';
 
 // A Lambda function's /tmp, as week 1 has it.
 const TMP_BYTES = 2_048_000_000;
@@ -123,23 +124,22 @@ export const tmpView: View<TmpResult> = {
         return shown.stats;
     }
   },
-  table: (shown, audience) => {
+  table: (shown) => {
     switch (shown.kind) {
       case 'cleaned':
-        return cleanView.table(shown.result, audience);
+        return cleanView.table(shown.result);
       case 'list':
         return {
           head: ['file', 'size', 'age', 'state'],
-          right: [1, 2],
-          rows: shown.files.map((file) => [
-            file.name,
-            audience === 'people' ? formatBytes(file.sizeBytes) : String(file.sizeBytes),
-            audience === 'people' ? formatAge(file.ageSeconds * 1000) : String(file.ageSeconds),
-            file.kind === 'cached-database' ? 'cached' : file.inUse ? 'in use' : 'orphaned',
+          rows: shown.files.map(({ kind, name, sizeBytes, ageSeconds, inUse }) => [
+            name,
+            { bytes: sizeBytes },
+            { seconds: ageSeconds },
+            kind === 'cached-database' ? 'cached' : inUse ? 'in use' : 'orphaned',
           ]),
         };
       case 'stats':
-        return { rows: statsRows(shown.stats, audience) };
+        return { rows: statsRows(shown.stats) };
     }
   },
   text: (shown) => {
@@ -148,26 +148,20 @@ export const tmpView: View<TmpResult> = {
   },
 };
 
-function statsRows(stats: TmpStats, audience: 'people' | 'machines'): string[][] {
-  const people = audience === 'people';
-  const aged = (file: TmpFile | null): string => {
-    if (file === null) return people ? '-' : '';
-    return people ? `${file.name}, ${formatAge(file.ageSeconds * 1000)} old` : `${file.name} ${file.ageSeconds}`;
-  };
+function statsRows({ directory, count, sizeBytes, sharePercent, oldest, newest }: TmpStats): [string, Cell][] {
+  const aged = (file: TmpFile | null): Cell =>
+    file === null
+      ? { people: '-', machines: '' }
+      : {
+          people: `${file.name}, ${formatAge(file.ageSeconds * 1000)} old`,
+          machines: `${file.name} ${file.ageSeconds}`,
+        };
   return [
-    ['directory', stats.directory],
-    ['size', people ? formatBytes(stats.sizeBytes) : String(stats.sizeBytes)],
-    ['share of 2,048 MB', people ? `${stats.sharePercent} %` : String(stats.sharePercent)],
-    ['files', String(stats.count)],
-    ['oldest', aged(stats.oldest)],
-    ['newest', aged(stats.newest)],
+    ['directory', directory],
+    ['size', { bytes: sizeBytes }],
+    ['share of 2,048 MB', { percent: sharePercent }],
+    ['files', count],
+    ['oldest', aged(oldest)],
+    ['newest', aged(newest)],
   ];
-}
-
-/** `1500`, `1500MB`, `1.5 GB`: bytes, with megabytes where no unit is named. */
-export function parseSize(text: string): number {
-  const match = /^(\d+(?:\.\d+)?) ?(B|kB|MB|GB)?$/i.exec(text.trim());
-  if (match === null) throw new InvalidArgumentError('It must be a size such as 1500MB.');
-  const units: Readonly<Record<string, number>> = { b: 1, kb: 1e3, mb: 1e6, gb: 1e9 };
-  return Number(match[1]) * (units[(match[2] ?? 'MB').toLowerCase()] ?? 1e6);
 }

@@ -101,7 +101,7 @@ describe.each(PLACES)('on $name', ({ open }) => {
     const refused = await runCommand(argv, { env: place.env });
     expect({ code: refused.code, stderr: refused.stderr }).toEqual({
       code: 2,
-      stderr: expect.stringContaining('nobody is there to give it'),
+      stderr: expect.stringContaining('there is no terminal to ask'),
     });
     expect((await runCommand(argv, { env: place.env, typed: 'yes\n' })).code).toBe(2);
     expect(await usernames()).toHaveLength(5);

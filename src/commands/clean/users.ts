@@ -4,8 +4,7 @@ import { progressOn } from '../../cli/progress.ts';
 import { JavumboError } from '../../core/failure.ts';
 import { TEST_USER_PREFIX } from '../../core/test-data.ts';
 import type { Execute, Invocation } from '../execute.ts';
-import { MIN_AGE_HELP, parseAge } from './age.ts';
-import { cleanView } from './view.ts';
+import { cleanOptions, cleanView } from './plan.ts';
 
 interface UsersOptions {
   readonly prefix?: string;
@@ -19,11 +18,9 @@ export function registerCleanUsers(parent: Command, execute: Execute): void {
     .command('users')
     .description('remove accounts of test users, or those whose names begin with --prefix; databases stay')
     .option('--prefix <prefix>', `usernames that begin with it (default: ${TEST_USER_PREFIX})`)
-    .option('--min-age <duration>', MIN_AGE_HELP, parseAge)
-    .option('--dry-run', 'only show what would be removed')
     .option('--yes', 'do not ask before removing what is not test data')
     .addHelpText('after', '\nExample:\n  $ javumbo clean users --dry-run');
-  command.action((options: UsersOptions) =>
+  cleanOptions(command).action((options: UsersOptions) =>
     execute(command, (invocation) => cleanUsers(invocation, options), cleanView),
   );
 }
@@ -55,7 +52,7 @@ export async function cleanUsers(
         const local = deployment.description.kind === 'local';
         const where = local ? 'the local deployment' : `table "${config.usersTable.value}"`;
         const what = `This deletes ${real.length} accounts from ${where}, and they are no test data`;
-        const { confirm } = await import('../../cli/confirm.ts');
+        const { confirm } = await import('../../cli/prompt.ts');
         await confirm(context, { what, word: local ? 'local' : config.usersTable.value, yes });
       }
       failed = await deleteAccountsThatCan(table, found, { onProgress, signal: context.signal });

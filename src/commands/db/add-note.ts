@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { parseTexts } from '../../cli/arguments.ts';
 import { parseUsername } from '../../core/username.ts';
 import type { Execute, Invocation } from '../execute.ts';
 import { OPERATOR_RETRIES } from './exec.ts';
@@ -14,9 +15,9 @@ export function registerDbAddNote(parent: Command, execute: Execute): void {
   const command = parent
     .command('add-note <username>')
     .description('add a note and its cards, as Anki would make them')
-    .requiredOption('--field <text>', 'the next field of the note (repeat)', collect)
+    .requiredOption('--field <text>', 'the next field of the note (repeat)', parseTexts)
     .option('--deck <name>', "a deck, made if it does not exist (default: the user's current one)")
-    .option('--tag <tag>', 'a tag (repeat)', collect)
+    .option('--tag <tag>', 'a tag (repeat)', parseTexts)
     .addHelpText(
       'after',
       "\nExample:\n  $ javumbo db add-note alice --field 'der Hund' --field 'the dog' --tag animals",
@@ -40,8 +41,4 @@ export async function dbAddNote(
     );
     return { ...result, noteId: value.noteId };
   });
-}
-
-export function collect(text: string, previous: readonly string[] = []): readonly string[] {
-  return [...previous, text];
 }

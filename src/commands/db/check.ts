@@ -40,7 +40,7 @@ export const checkView: View<CheckReport> = {
       ['username', username],
       ['version', version],
       ['integrity', integrity],
-      ...findings.map((finding) => ['finding', finding]),
+      ...findings.map((finding) => ['finding', finding] as const),
     ],
   }),
   exitCode: ({ integrity, findings }) =>

@@ -28,11 +28,5 @@ export async function dbDelete(invocation: Invocation, username: string): Promis
 }
 
 export const deleteView: View<DeletedDatabase> = {
-  table: ({ username, outcome, version }) => ({
-    rows: [
-      ['username', username],
-      ['outcome', outcome],
-      ['version', version],
-    ],
-  }),
+  fields: ({ username, outcome, version }) => ({ username, outcome, version }),
 };

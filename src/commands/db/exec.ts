@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
+import { parseCount } from '../../cli/arguments.ts';
 import { JavumboError, messageOf } from '../../core/failure.ts';
 import { interruptibleClock, interruptionOf } from '../../core/interruptible.ts';
 import { parseUsername } from '../../core/username.ts';
@@ -74,10 +75,4 @@ async function scriptOf(sql: string | undefined, { file }: ExecOptions): Promise
       cause: error,
     });
   }
-}
-
-/** A whole number from 0, as an option's argument. */
-export function parseCount(text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('It must be a whole number from 0.');
-  return Number(text);
 }

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { View } from '../../cli/print.ts';
-import { formatBytes, formatTime, isoTime } from '../../core/format.ts';
+import { isoTime } from '../../core/format.ts';
 import { keyOf, parseUsername } from '../../core/username.ts';
 import type { Execute, Invocation } from '../execute.ts';
 import { operatorDatabases } from './outcome.ts';
@@ -41,15 +41,13 @@ export async function dbInfo(invocation: Invocation, username: string): Promise<
 
 export const infoView: View<DatabaseInfo> = {
   json: (info) => ({ ...info, lastModified: isoTime(info.lastModified) }),
-  table: (info, audience) => ({
-    rows: [
-      ['username', info.username],
-      ['key', info.key],
-      ['version', info.version],
-      ['size', audience === 'people' ? formatBytes(info.sizeBytes) : String(info.sizeBytes)],
-      ['last modified', audience === 'people' ? `${formatTime(info.lastModified)} UTC` : isoTime(info.lastModified)],
-      ['integrity', info.integrity],
-      ...Object.entries(info.tables).map(([table, rows]) => [`rows of ${table}`, String(rows)]),
-    ],
+  fields: ({ username, key, version, sizeBytes, lastModified, integrity, tables }) => ({
+    username,
+    key,
+    version,
+    size: { bytes: sizeBytes },
+    'last modified': { time: lastModified, suffix: 'UTC' },
+    integrity,
+    ...Object.fromEntries(Object.entries(tables).map(([table, rows]) => [`rows of ${table}`, rows])),
   }),
 };

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { View } from '../../cli/print.ts';
 import { progressOn } from '../../cli/progress.ts';
-import { formatBytes, formatTime, isoTime } from '../../core/format.ts';
+import { isoTime } from '../../core/format.ts';
 import { type ListedDatabase, listPages } from '../../store/database-store.ts';
 import type { Execute, Invocation } from '../execute.ts';
 
@@ -36,14 +36,14 @@ export const listView: View<{ databases: ListedDatabase[] }> = {
   json: ({ databases }) => ({
     databases: databases.map((database) => ({ ...database, lastModified: isoTime(database.lastModified) })),
   }),
-  table: ({ databases }, audience) => ({
+  table: ({ databases }) => ({
     head: ['username', 'size', 'last modified (UTC)', 'version'],
-    right: [1],
-    rows: databases.map(({ username, sizeBytes, lastModified, version }) =>
-      audience === 'people'
-        ? [username, formatBytes(sizeBytes), formatTime(lastModified), version]
-        : [username, String(sizeBytes), isoTime(lastModified), version],
-    ),
+    rows: databases.map(({ username, sizeBytes, lastModified, version }) => [
+      username,
+      { bytes: sizeBytes },
+      { time: lastModified },
+      version,
+    ]),
   }),
   text: ({ databases }) => (databases.length === 0 ? 'no databases' : ''),
 };

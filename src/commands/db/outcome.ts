@@ -53,16 +53,14 @@ export async function reportWrite(
 
 export const writeView: View<WriteReport> = {
   json: ({ username: _, ...report }) => report,
-  table: ({ username, outcome, version, attempts, requests, changes, noteId }) => ({
-    rows: [
-      ['username', username],
-      ['outcome', outcome],
-      ['version', version],
-      ...(noteId === undefined ? [] : [['note', String(noteId)]]),
-      ...(changes === undefined ? [] : [['rows changed', String(changes)]]),
-      ['attempts', String(attempts)],
-      ['requests', summary(requests)],
-    ],
+  fields: ({ username, outcome, version, noteId, changes, attempts, requests }) => ({
+    username,
+    outcome,
+    version,
+    note: noteId,
+    'rows changed': changes,
+    attempts,
+    requests: summary(requests),
   }),
 };
 

@@ -86,12 +86,5 @@ function targetOf(path: string): string {
 }
 
 export const pullView: View<PulledDatabase> = {
-  table: ({ username, version, sizeBytes, file }, audience) => ({
-    rows: [
-      ['username', username],
-      ['version', version],
-      ['size', audience === 'people' ? formatBytes(sizeBytes) : String(sizeBytes)],
-      ['file', file],
-    ],
-  }),
+  fields: ({ username, version, sizeBytes, file }) => ({ username, version, size: { bytes: sizeBytes }, file }),
 };

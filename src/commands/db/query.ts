@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { View } from '../../cli/print.ts';
 import { parseUsername } from '../../core/username.ts';
-import type { JsonValue, QueryResult } from '../../sqlite/sql.ts';
+import type { QueryResult } from '../../sqlite/sql.ts';
 import type { Execute, Invocation } from '../execute.ts';
 import { operatorDatabases } from './outcome.ts';
 
@@ -34,18 +34,9 @@ export async function dbQuery(
 
 export const queryView: View<QueryResult> = {
   unbounded: true,
-  table: ({ columns, rows }, audience) => ({
+  table: ({ columns, rows }) => ({
     head: columns,
-    right: columns.flatMap((column, index) =>
-      rows.length > 0 && rows.every((row) => typeof row[column] === 'number' || row[column] === null) ? index : [],
-    ),
-    rows: rows.map((row) => columns.map((column) => cell(row[column] ?? null, audience))),
+    rows: rows.map((row) => columns.map((column) => row[column] ?? null)),
   }),
   text: ({ rows }) => `${rows.length} ${rows.length === 1 ? 'row' : 'rows'}`,
 };
-
-function cell(value: JsonValue, audience: 'people' | 'machines'): string {
-  if (value === null) return audience === 'people' ? 'NULL' : '';
-  if (typeof value !== 'object') return String(value);
-  return audience === 'people' ? `(${Buffer.from(value.base64, 'base64').length} bytes)` : value.base64;
-}

@@ -1,11 +1,10 @@
 import { readFileSync, statSync } from 'node:fs';
 import type { Command } from 'commander';
-import { confirm } from '../../cli/confirm.ts';
 import type { View } from '../../cli/print.ts';
 import { progressOn } from '../../cli/progress.ts';
+import { confirm } from '../../cli/prompt.ts';
 import { LOCAL_FUNCTION } from '../../config/function.ts';
 import { JavumboError, messageOf } from '../../core/failure.ts';
-import { formatBytes } from '../../core/format.ts';
 import { interruptionOf } from '../../core/interruptible.ts';
 import type { DeployedFunction } from '../../function/deploy.ts';
 import type { Execute, Invocation } from '../execute.ts';
@@ -115,16 +114,14 @@ export const deployView: View<DeployedFunction> = {
     container,
     ...result,
   }),
-  table: ({ outcome, name, codeSha256, codeSizeBytes, previous, answer }, audience) => ({
-    rows: [
-      ['function', name],
-      ['outcome', outcome === 'unchanged' ? 'unchanged: that code was there already' : outcome],
-      ['version', answer.version],
-      ['version before', previous.version ?? 'not javumbo'],
-      ['code SHA-256', codeSha256],
-      ['size', audience === 'people' ? formatBytes(codeSizeBytes) : String(codeSizeBytes)],
-      ['container', `${answer.container.id} (${answer.container.warm ? 'warm' : 'cold'})`],
-      ['runs on', `Node ${answer.result.node}, ${answer.result.architecture}`],
-    ],
+  fields: ({ outcome, name, codeSha256, codeSizeBytes, previous, answer: { version, container, result } }) => ({
+    function: name,
+    outcome: outcome === 'unchanged' ? 'unchanged: that code was there already' : outcome,
+    version,
+    'version before': previous.version ?? 'not javumbo',
+    'code SHA-256': codeSha256,
+    size: { bytes: codeSizeBytes },
+    container: `${container.id} (${container.warm ? 'warm' : 'cold'})`,
+    'runs on': `Node ${result.node}, ${result.architecture}`,
   }),
 };

@@ -1,4 +1,5 @@
-import { Argument, type Command, InvalidArgumentError } from 'commander';
+import { Argument, type Command } from 'commander';
+import { parseCount, parseNoteId, parseTexts } from '../../cli/arguments.ts';
 import { EXIT_CODE } from '../../cli/exit-code.ts';
 import type { Paint } from '../../cli/paint.ts';
 import type { View } from '../../cli/print.ts';
@@ -6,8 +7,6 @@ import { JavumboError } from '../../core/failure.ts';
 import { formatBytes, formatMs, visible } from '../../core/format.ts';
 import { parseUsername } from '../../core/username.ts';
 import type { FunctionAnswer, Operation } from '../../function/protocol.ts';
-import { collect } from '../db/add-note.ts';
-import { parseCount } from '../db/exec.ts';
 import type { Execute, Invocation } from '../execute.ts';
 
 interface InvokeOptions {
@@ -41,9 +40,9 @@ export function registerFunctionInvoke(parent: Command, execute: Execute): void 
     .description('call an operation of the function, and show what it answers')
     .addArgument(new Argument('<operation>', 'what to do').choices(Object.keys(OPERATIONS)))
     .argument('[username]', 'whose database (read, write)')
-    .option('--field <text>', 'write: the next field of the note (repeat)', collect)
+    .option('--field <text>', 'write: the next field of the note (repeat)', parseTexts)
     .option('--deck <name>', "write: a deck, made if it does not exist (default: the user's current one)")
-    .option('--tag <tag>', 'write: a tag (repeat)', collect)
+    .option('--tag <tag>', 'write: a tag (repeat)', parseTexts)
     .option('--note <id>', 'read: the note to show; write: the id that the new one gets', parseNoteId)
     .option('--guid <guid>', 'read: the note to show, by the name that a write gave it')
     .option('--retries <n>', 'write: how often to add the note anew after a conflict (default: 20)', parseCount)
@@ -175,10 +174,4 @@ function circumstanceLines({ container, timings, requests }: FunctionAnswer): st
     `${formatMs(totalMs)}${phases}`,
     `clean-up ${formatMs(cleanupMs)}; ${counts.length === 0 ? 'no request to the store' : counts.join(', ')}`,
   ];
-}
-
-function parseNoteId(text: string): number {
-  const id = /^[1-9]\d*$/.test(text) ? Number(text) : Number.NaN;
-  if (!Number.isSafeInteger(id)) throw new InvalidArgumentError('It must be a whole number from 1.');
-  return id;
 }

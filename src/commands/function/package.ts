@@ -4,7 +4,6 @@ import { dirname } from 'node:path';
 import type { Command } from 'commander';
 import type { View } from '../../cli/print.ts';
 import { codeOf, JavumboError, messageOf } from '../../core/failure.ts';
-import { formatBytes } from '../../core/format.ts';
 import { pathBehindLinks, replaceFile } from '../../core/replace-file.ts';
 import type { Execute, Invocation } from '../execute.ts';
 
@@ -76,13 +75,11 @@ async function statOf(file: string): Promise<Stats | undefined> {
 }
 
 export const packageView: View<WrittenPackage> = {
-  table: ({ file, sizeBytes, sha256, codeSha256, version }, audience) => ({
-    rows: [
-      ['file', file],
-      ['version', version],
-      ['size', audience === 'people' ? formatBytes(sizeBytes) : String(sizeBytes)],
-      ['sha256', sha256],
-      ['CodeSha256', codeSha256],
-    ],
+  fields: ({ file, version, sizeBytes, sha256, codeSha256 }) => ({
+    file,
+    version,
+    size: { bytes: sizeBytes },
+    sha256,
+    CodeSha256: codeSha256,
   }),
 };

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { EXIT_CODE } from '../../cli/exit-code.ts';
-import { askPassword } from '../../cli/password.ts';
 import type { View } from '../../cli/print.ts';
+import { askPassword } from '../../cli/prompt.ts';
 import { parseUsername } from '../../core/username.ts';
 import type { Execute, Invocation } from '../execute.ts';
 import { openRepository } from './repository.ts';
@@ -37,11 +37,6 @@ export async function userAuthenticate(
 }
 
 const authenticationView: View<Authentication> = {
-  table: ({ username, valid }) => ({
-    rows: [
-      ['username', username],
-      ['valid', valid ? 'yes' : 'no'],
-    ],
-  }),
+  fields: ({ username, valid }) => ({ username, valid: valid ? 'yes' : 'no' }),
   exitCode: ({ valid }) => (valid ? EXIT_CODE.ok : EXIT_CODE.violation),
 };

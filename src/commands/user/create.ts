@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { askPassword } from '../../cli/password.ts';
 import type { View } from '../../cli/print.ts';
+import { askPassword } from '../../cli/prompt.ts';
 import { JavumboError, messageOf } from '../../core/failure.ts';
 import { refuseTestUser } from '../../core/test-data.ts';
 import { parseUsername } from '../../core/username.ts';
@@ -8,7 +8,7 @@ import type { User } from '../../users/repository.ts';
 import { dbCreate } from '../db/create.ts';
 import type { WriteReport } from '../db/outcome.ts';
 import type { Execute, Invocation } from '../execute.ts';
-import { openRepository, userRows } from './repository.ts';
+import { openRepository, userFields } from './repository.ts';
 
 interface CreateOptions {
   readonly name: string;
@@ -86,7 +86,5 @@ function halfDone(username: string, error: unknown): JavumboError {
 }
 
 const createdView: View<CreatedUser> = {
-  table: ({ database, ...user }) => ({
-    rows: [...userRows(user), ...(database === undefined ? [] : [['database', `version ${database.version}`]])],
-  }),
+  fields: ({ database, ...user }) => ({ ...userFields(user), database: database && `version ${database.version}` }),
 };

@@ -24,11 +24,4 @@ export async function userDelete(invocation: Invocation, username: string): Prom
   return { username, outcome: 'deleted' };
 }
 
-const deletedView: View<Deleted> = {
-  table: ({ username, outcome }) => ({
-    rows: [
-      ['username', username],
-      ['outcome', outcome],
-    ],
-  }),
-};
+const deletedView: View<Deleted> = { fields: ({ username, outcome }) => ({ username, outcome }) };

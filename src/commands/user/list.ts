@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
+import { parsePositive } from '../../cli/arguments.ts';
+import type { Cell } from '../../cli/cells.ts';
 import type { View } from '../../cli/print.ts';
 import { JavumboError } from '../../core/failure.ts';
 import type { User, UserList } from '../../users/repository.ts';
-import { parsePositive } from '../bench/scenario.ts';
 import type { Execute, Invocation } from '../execute.ts';
 import { openRepository } from './repository.ts';
 
@@ -71,6 +72,6 @@ const listView: View<Listing> = {
   }),
 };
 
-function row({ username, name, createdAt = '', updatedAt = '' }: User): string[] {
+function row({ username, name, createdAt, updatedAt }: User): Cell[] {
   return [username, name, createdAt, updatedAt];
 }

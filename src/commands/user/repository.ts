@@ -1,3 +1,4 @@
+import type { Cell } from '../../cli/cells.ts';
 import type { View } from '../../cli/print.ts';
 import type { User, UserRepository } from '../../users/repository.ts';
 import type { Invocation } from '../execute.ts';
@@ -9,16 +10,8 @@ export async function openRepository(invocation: Invocation): Promise<UserReposi
   return new UserRepository(users, invocation.context);
 }
 
-export const userView: View<User> = {
-  table: (user) => ({ rows: userRows(user) }),
-};
+export const userView: View<User> = { fields: userFields };
 
-/** Names and values of one user, as a table without a head. */
-export function userRows({ username, name, createdAt, updatedAt }: User): string[][] {
-  return [
-    ['username', username],
-    ['name', name],
-    ...(createdAt === undefined ? [] : [['created at', createdAt]]),
-    ...(updatedAt === undefined ? [] : [['updated at', updatedAt]]),
-  ];
+export function userFields({ username, name, createdAt, updatedAt }: User): Readonly<Record<string, Cell>> {
+  return { username, name, 'created at': createdAt, 'updated at': updatedAt };
 }

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { askPassword } from '../../cli/password.ts';
+import { askPassword } from '../../cli/prompt.ts';
 import { parseUsername } from '../../core/username.ts';
 import type { User } from '../../users/repository.ts';
 import type { Execute, Invocation } from '../execute.ts';

@@ -1,4 +1,4 @@
-import { JavumboError } from '../core/failure.ts';
+import { JavumboError } from './failure.ts';
 
 /** A duration such as `171ms`, `0.5s` or `20` (milliseconds), in milliseconds. */
 export function milliseconds(text: string): number | undefined {

@@ -1,7 +1,16 @@
-import type { CleanResult, PlannedDeletion } from '../../cleanup/plan.ts';
+import type { Command } from 'commander';
+import type { CleanResult } from '../../cleanup/plan.ts';
+import { parseAge } from '../../cli/arguments.ts';
 import { EXIT_CODE } from '../../cli/exit-code.ts';
 import type { View } from '../../cli/print.ts';
-import { formatAge, formatBytes, visible } from '../../core/format.ts';
+import { formatBytes, visible } from '../../core/format.ts';
+
+/** The options of commands that remove test data. */
+export function cleanOptions(command: Command): Command {
+  return command
+    .option('--min-age <duration>', 'leave what is younger, such as the data of runs under way (default: 0)', parseAge)
+    .option('--dry-run', 'only show what would be removed');
+}
 
 // More would push the summary off the screen; --json has them all.
 const FAILURES_SHOWN = 20;
@@ -12,10 +21,14 @@ function more(count: number): string[] {
 
 /** A plan line by line, and what became of it. */
 export const cleanView = {
-  table: ({ plan }, audience) => ({
+  table: ({ plan }) => ({
     head: ['kind', 'name', 'size', 'age'],
-    right: [2, 3],
-    rows: plan.map((planned) => row(planned, audience)),
+    rows: plan.map(({ kind, name, sizeBytes, ageSeconds }) => [
+      { people: kind.replace('-', ' '), machines: kind },
+      name,
+      sizeBytes === undefined ? undefined : { bytes: sizeBytes },
+      ageSeconds === undefined ? undefined : { seconds: ageSeconds },
+    ]),
   }),
   text: ({ plan, deletedCount, deletedBytes, failed = [], dryRun }) => {
     const failures = failed.map(({ name, reason }) => `failed: ${visible(name)}: ${visible(reason)}`);
@@ -31,13 +44,3 @@ export const cleanView = {
   },
   exitCode: ({ failed = [] }) => (failed.length === 0 ? EXIT_CODE.ok : EXIT_CODE.unavailable),
 } as const satisfies View<CleanResult>;
-
-function row({ kind, name, sizeBytes, ageSeconds }: PlannedDeletion, audience: 'people' | 'machines'): string[] {
-  if (audience === 'machines') return [kind, name, String(sizeBytes ?? ''), String(ageSeconds ?? '')];
-  return [
-    kind.replace('-', ' '),
-    name,
-    sizeBytes === undefined ? '' : formatBytes(sizeBytes),
-    ageSeconds === undefined ? '' : formatAge(ageSeconds * 1000),
-  ];
-}

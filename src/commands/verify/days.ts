@@ -1,9 +1,10 @@
-import { type Command, InvalidArgumentError } from 'commander';
-import { checklistOn } from '../../cli/checklist.ts';
+import type { Command } from 'commander';
+import { parseTestNumbers } from '../../cli/arguments.ts';
+import { checklistOn } from '../../cli/progress.ts';
 import { JavumboError } from '../../core/failure.ts';
 import { formatMs } from '../../core/format.ts';
 import type { TestRun } from '../../core/test-data.ts';
-import { DAYS, type Day, type DayName } from '../../verify/days.ts';
+import { DAYS, type Day } from '../../verify/days.ts';
 import type { VerifyResult } from '../../verify/run.ts';
 import { DEFAULT_RTT_MS } from '../bench/scenario.ts';
 import type { Execute, Invocation } from '../execute.ts';
@@ -18,24 +19,15 @@ interface VerifyFlags extends ReportFlags {
   readonly expectBody?: string;
 }
 
-export function registerVerifyDay(parent: Command, execute: Execute, name: DayName): void {
-  const day = DAYS.find((each) => each.name === name) ?? DAYS[0];
-  registerVerify(parent, execute, name, day.description, [day]);
-}
-
-/** A command that runs the tests of these days, one after the other. */
-export function registerVerify(
-  parent: Command,
-  execute: Execute,
-  name: string,
-  description: string,
-  days: readonly Day[],
-): void {
-  const [first = '2.1'] = days[0]?.tests ?? [];
+/** Registers `verify day1` to `day5`, or `verify all`, which runs the tests of every day. */
+export function registerVerify(parent: Command, execute: Execute, name: string): void {
+  const days: readonly Day[] = name === 'all' ? DAYS : DAYS.filter((day) => day.name === name);
+  const description = name === 'all' ? 'the tests of every day, with a summary' : (days[0]?.description ?? '');
+  const [first = ''] = days[0]?.tests ?? [];
   const command = parent
     .command(name)
     .description(description)
-    .option('--only <tests>', `only these, such as ${first} (repeatable, or with commas)`, testNumbers)
+    .option('--only <tests>', `only these, such as ${first} (repeatable, or with commas)`, parseTestNumbers)
     .option('--fail-fast', 'stop at the first test that fails')
     .option('--no-skips', 'fail where a test cannot run, instead of skipping it')
     .addHelpText('after', `\nExample:\n  $ javumbo verify ${name} --json`);
@@ -103,10 +95,4 @@ function existing(only: readonly string[], days: readonly Day[]): ReadonlySet<st
   throw new JavumboError('usage', `there is no test ${unknown.join(' or ')} here`, {
     try: `--only with one or some of ${known.join(', ')}`,
   });
-}
-
-function testNumbers(text: string, previous: readonly string[] = []): string[] {
-  const numbers = text.split(',').map((number) => number.trim());
-  if (numbers.some((number) => number === '')) throw new InvalidArgumentError('It must be the number of a test.');
-  return [...previous, ...numbers];
 }

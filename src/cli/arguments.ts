@@ -1,0 +1,82 @@
+import { InvalidArgumentError } from 'commander';
+import { milliseconds } from '../core/duration.ts';
+
+// What the command line accepts. Each parser throws what commander reports with the name of the option.
+
+/** A whole number from 0. */
+export const parseCount = wholeNumber(/^\d{1,9}$/, 0);
+
+/** A whole number from 1. */
+export const parsePositive = wholeNumber(/^[1-9]\d{0,6}$/, 1);
+
+/** The id of a note. */
+export const parseNoteId = wholeNumber(/^[1-9]\d*$/, 1);
+
+function wholeNumber(pattern: RegExp, least: 0 | 1): (text: string) => number {
+  return (text) => {
+    const value = pattern.test(text) ? Number(text) : Number.NaN;
+    if (!Number.isSafeInteger(value)) throw new InvalidArgumentError(`It must be a whole number from ${least}.`);
+    return value;
+  };
+}
+
+/** `10` or `10%`. */
+export function parsePercentage(text: string): number {
+  const match = /^(\d+(?:\.\d+)?) ?%?$/.exec(text);
+  if (match === null) throw new InvalidArgumentError('It must be a percentage such as 10%.');
+  return Number(match[1]);
+}
+
+/** How old something is, in milliseconds: `1h`, `30m`, or `90` for seconds. */
+export function parseAge(text: string): number {
+  return durationInSeconds(text, 0, '1h or 30m');
+}
+
+/** How long a lease lasts, in milliseconds: `5s`, or `5` for seconds. */
+export function parseLeaseTtl(text: string): number {
+  return durationInSeconds(text, 1, '5s');
+}
+
+/** People say a bare number of seconds here, unlike for round trips. */
+function durationInSeconds(text: string, leastMs: number, example: string): number {
+  const duration = milliseconds(/^[\d.]+$/.test(text) ? `${text}s` : text);
+  if (duration === undefined || duration < leastMs) {
+    throw new InvalidArgumentError(`It must be a duration such as ${example}.`);
+  }
+  return duration;
+}
+
+/** A size in bytes: `1.5 GB`, `1500MB`, or `1500` for megabytes. */
+export function parseSize(text: string): number {
+  const match = /^(\d+(?:\.\d+)?) ?(B|kB|MB|GB)?$/i.exec(text.trim());
+  if (match === null) throw new InvalidArgumentError('It must be a size such as 1500MB.');
+  const units: Readonly<Record<string, number>> = { b: 1, kb: 1e3, mb: 1e6, gb: 1e9 };
+  return Number(match[1]) * (units[(match[2] ?? 'MB').toLowerCase()] ?? 1e6);
+}
+
+/** `json=<file>`, `junit=<file>` or `markdown=<file>`. */
+export function parseReportTarget(text: string): {
+  readonly format: 'json' | 'junit' | 'markdown';
+  readonly file: string;
+} {
+  const [, format, file] = /^(json|junit|markdown)=(.+)$/s.exec(text) ?? [];
+  if (format === undefined || file === undefined) {
+    throw new InvalidArgumentError('It must be json=<file>, junit=<file> or markdown=<file>.');
+  }
+  return { format: format as 'json', file };
+}
+
+/** Numbers of tests with commas between them, added to those of earlier options. */
+export function parseTestNumbers(text: string, previous: readonly string[] = []): readonly string[] {
+  const numbers = text.split(',').map((number) => number.trim());
+  if (numbers.some((number) => number === '')) throw new InvalidArgumentError('It must be the number of a test.');
+  return [...previous, ...numbers];
+}
+
+/** An option that may be given several times. */
+export function repeated<T>(parse: (text: string) => T): (text: string, previous?: readonly T[]) => readonly T[] {
+  return (text, previous = []) => [...previous, parse(text)];
+}
+
+/** Several texts, from an option given several times. */
+export const parseTexts = repeated((text) => text);

@@ -1,0 +1,53 @@
+import { formatAge, formatBytes, formatTime, isoTime } from '../core/format.ts';
+
+/** A value in a table. A terminal shows it rounded, with its unit; a pipe gets the exact number. */
+export type Cell =
+  | string
+  | number
+  /** Nothing. */
+  | undefined
+  /** SQL's NULL: nothing in a pipe. */
+  | null
+  /** Bytes of any content: their number on a terminal. */
+  | { readonly base64: string }
+  | { readonly bytes: number }
+  /** In milliseconds since 1970; `suffix` follows it on a terminal. */
+  | { readonly time: number; readonly suffix?: string }
+  | { readonly seconds: number; readonly suffix?: string }
+  | { readonly percent: number }
+  /** Where the two differ in words. */
+  | { readonly people: string; readonly machines: string };
+
+/** The text of a cell on a terminal. */
+export function textForPeople(cell: Cell): string {
+  if (cell === null) return 'NULL';
+  if (typeof cell !== 'object') return String(cell ?? '');
+  if ('bytes' in cell) return formatBytes(cell.bytes);
+  if ('time' in cell) return suffixed(formatTime(cell.time), cell.suffix);
+  if ('seconds' in cell) return suffixed(formatAge(cell.seconds * 1000), cell.suffix);
+  if ('percent' in cell) return `${cell.percent} %`;
+  if ('base64' in cell) return `(${Buffer.from(cell.base64, 'base64').length} bytes)`;
+  return cell.people;
+}
+
+/** The text of a cell in a pipe. */
+export function textForMachines(cell: Cell): string {
+  if (typeof cell !== 'object') return String(cell ?? '');
+  if (cell === null) return '';
+  if ('bytes' in cell) return String(cell.bytes);
+  if ('time' in cell) return isoTime(cell.time);
+  if ('seconds' in cell) return String(cell.seconds);
+  if ('percent' in cell) return String(cell.percent);
+  if ('base64' in cell) return cell.base64;
+  return cell.machines;
+}
+
+/** Whether a cell belongs in a column of numbers, which a terminal aligns to the right. */
+export function isNumeric(cell: Cell): boolean {
+  if (typeof cell !== 'object' || cell === null) return typeof cell !== 'string';
+  return 'bytes' in cell || 'seconds' in cell || 'percent' in cell;
+}
+
+function suffixed(text: string, suffix: string | undefined): string {
+  return suffix === undefined ? text : `${text} ${suffix}`;
+}
