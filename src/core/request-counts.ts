@@ -1,4 +1,4 @@
-/** Requests to a store and the bytes of databases that went either way, retries included. */
+/** Requests to a store and database bytes sent and received, retries included. */
 export interface RequestCounts {
   readonly get: number;
   readonly put: number;
@@ -9,7 +9,7 @@ export interface RequestCounts {
   readonly bytesDown: number;
 }
 
-/** A request that a store makes by itself. `tombstone`: a PUT that is sent instead of a DELETE. */
+/** A request beyond the one that was called. `tombstone`: a PUT sent instead of a DELETE. */
 export type ExtraRequest = 'head' | 'put' | 'delete' | 'tombstone';
 
 export const NO_REQUESTS: RequestCounts = { get: 0, put: 0, head: 0, delete: 0, list: 0, bytesUp: 0, bytesDown: 0 };
@@ -20,7 +20,6 @@ function combine(left: RequestCounts, right: RequestCounts, how: (a: number, b: 
   return Object.fromEntries(NAMES.map((name) => [name, how(left[name], right[name])])) as unknown as RequestCounts;
 }
 
-/** What was added to a count since it read `earlier`. */
 export function requestsSince(earlier: RequestCounts, now: RequestCounts): RequestCounts {
   return combine(now, earlier, (a, b) => a - b);
 }

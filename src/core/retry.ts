@@ -3,15 +3,15 @@ import { JavumboError } from './failure.ts';
 import type { Random } from './random.ts';
 
 export interface RetryPolicy {
-  /** How many times one request is sent at the most, the first included. */
+  /** The most times that one request is sent, the first included. */
   readonly attemptsMax: number;
-  /** The longest wait before the first retry; it doubles with each, and a random part of it is waited (full jitter). */
+  /** The bound of the first wait; it doubles with each retry, and a random part of it is waited (full jitter). */
   readonly backoffMs: number;
   readonly backoffMaxMs: number;
 }
 
-// Five attempts wait 0.75 s on average in all and 1.5 s at the most: an endpoint that refuses connections is reported
-// within seconds, and a reset, a 409 or a burst of SlowDown is outlived.
+// Five attempts wait 0.75 s in total on average, 1.5 s at most: a refused connection is reported within seconds, and a
+// reset, a 409 or a burst of SlowDown is survived.
 export const DEFAULT_RETRY_POLICY: RetryPolicy = { attemptsMax: 5, backoffMs: 100, backoffMaxMs: 5_000 };
 
 export interface RetriesOptions {
@@ -20,7 +20,7 @@ export interface RetriesOptions {
   readonly policy?: RetryPolicy | undefined;
 }
 
-/** How often a request is sent again, and how long is waited before. */
+/** Decides how often a request is retried and how long to wait in between. */
 export class Retries {
   readonly attemptsMax: number;
   readonly #clock: Clock;
@@ -34,7 +34,7 @@ export class Retries {
     this.#policy = policy;
   }
 
-  /** Sends a request that may be sent again without harm until it succeeds, or fails for good, or the attempts are used up. */
+  /** Sends an idempotent request until it succeeds, fails for good, or runs out of attempts. */
   async repeated<T>(request: () => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       try {
@@ -46,14 +46,14 @@ export class Retries {
     }
   }
 
-  /** Waits before the retry of that number, from 1. */
+  /** Waits before retry number `retry`, counted from 1. */
   backOff(retry: number): Promise<void> {
     const longest = Math.min(this.#policy.backoffMs * 2 ** (retry - 1), this.#policy.backoffMaxMs);
     return this.#clock.sleep(this.#random.fraction() * longest);
   }
 }
 
-/** True for a failure after which the same request may succeed, and that changed nothing. */
+/** True for a failure that changed nothing and may not recur. */
 export function isRetryable(error: unknown): error is JavumboError {
   return error instanceof JavumboError && error.retryable;
 }

@@ -1,4 +1,4 @@
-/** Requests to the user and lock tables, retries included, as DynamoDB bills them. */
+/** Requests to the user and lock tables as DynamoDB bills them, retries included. */
 export interface TableRequests {
   readonly read: number;
   readonly write: number;
@@ -6,7 +6,6 @@ export interface TableRequests {
 
 export const NO_TABLE_REQUESTS: TableRequests = { read: 0, write: 0 };
 
-/** What was added to a count since it read `earlier`. */
 export function tableRequestsSince(earlier: TableRequests, now: TableRequests): TableRequests {
   return { read: now.read - earlier.read, write: now.write - earlier.write };
 }
@@ -15,7 +14,7 @@ export function addTableRequests(left: TableRequests, right: TableRequests): Tab
   return { read: left.read + right.read, write: left.write + right.write };
 }
 
-/** Counts them; one for all the tables of a deployment. */
+/** Counts table requests; a deployment's tables share one. */
 export class TableRequestCounter {
   #read = 0;
   #write = 0;
