@@ -13,7 +13,7 @@ import type {
   Trace,
 } from './database-store.ts';
 
-/** Counts the requests that reach the store below. Stands under the retries, so that every attempt is counted. */
+/** Counts the requests that reach the store below. Stands below the retries, so that every attempt is counted. */
 export class CountingDatabaseStore implements DatabaseStore {
   readonly #inner: DatabaseStore;
   readonly #counts = { ...NO_REQUESTS } as { -readonly [Name in keyof RequestCounts]: number };
@@ -22,12 +22,12 @@ export class CountingDatabaseStore implements DatabaseStore {
     this.#inner = inner;
   }
 
-  /** The counts so far, as a copy. */
+  /** Returns a copy of the counts so far. */
   counts(): RequestCounts {
     return { ...this.#counts };
   }
 
-  /** Counts a request that the store below made beside the one it was called for, or, for a tombstone, in its place. */
+  /** Counts a request that the store below sent beyond the one that was called, or, for a tombstone, in its place. */
   countExtra(request: ExtraRequest, bytesUp: number): void {
     if (request === 'tombstone') this.#counts.delete--;
     this.#counts[request === 'tombstone' ? 'put' : request]++;

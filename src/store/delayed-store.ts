@@ -13,9 +13,9 @@ import type {
 } from './database-store.ts';
 
 /**
- * Adds a round trip to every request: half before, when it travels, half after, when the answer does, whatever the
- * answer is. Requests in flight together overlap, as on a wire. Bandwidth is not simulated: a large file costs the same
- * as a small one, so reports mark these figures as simulated.
+ * Adds a round trip to every request, half before and half after it, whatever the answer. Parallel requests overlap, as
+ * on a wire. Bandwidth is not simulated: a large file costs the same as a small one, so reports mark these figures as
+ * simulated.
  */
 export class DelayedDatabaseStore implements DatabaseStore {
   readonly #inner: DatabaseStore;

@@ -12,7 +12,7 @@ import type {
   Trace,
 } from './database-store.ts';
 
-/** Begins no request once the work is interrupted; see interruptible.ts for what is under way then. */
+/** Starts no request after an interruption; interruptible.ts says what happens to requests under way. */
 export class InterruptibleDatabaseStore implements DatabaseStore {
   readonly #inner: DatabaseStore;
   readonly #options: InterruptibleOptions;

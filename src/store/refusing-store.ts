@@ -10,17 +10,16 @@ import type {
   Trace,
 } from './database-store.ts';
 
-/** What was found wrong with a store, and when. */
 export interface UnsafeVerdict {
-  /** As messages have it: `s3 http://127.0.0.1:7480 bucket`. */
+  /** As in messages: `s3 http://127.0.0.1:7480 bucket`. */
   readonly store: string;
   /** ISO 8601. */
   readonly foundAt: string;
-  /** A sentence for each promise that it broke; at least one. */
+  /** One sentence per broken promise; at least one. */
   readonly findings: readonly string[];
 }
 
-/** A store that is read and never written: it was seen to lose updates. */
+/** Reads from a store but never writes to it, because it was seen to lose updates. */
 export class RefusingDatabaseStore implements DatabaseStore {
   readonly #inner: DatabaseStore;
   readonly #verdict: UnsafeVerdict;
@@ -59,7 +58,7 @@ export class RefusingDatabaseStore implements DatabaseStore {
     return new JavumboError(
       'violation',
       `nothing was written for "${username}": ${store} lost updates when doctor looked on ${foundAt.slice(0, 10)}: ${findings.join('; ')}`,
-      { try: 'javumbo doctor, once the store is mended; --allow-unsafe-store writes all the same', username },
+      { try: 'javumbo doctor, once the store is fixed; --allow-unsafe-store writes anyway', username },
     );
   }
 }
