@@ -40,22 +40,21 @@ import type { WorkDirectory } from './work-directory.ts';
  * User databases kept on local disk between sessions and processes.
  *
  * An entry is a directory for one version of one user's database: the file, never changed again, and `entry.json`. It
- * is put together in a work directory, synced, and renamed into place, so it is there whole or not at all; whatever
- * kills the process, no entry is ever torn. Nothing that is not committed in the store becomes an entry, so none is
- * ever dirty. Any process may remove any entry at any time: a reader that meets a missing file takes it for a miss, and
- * one that has the file open keeps it.
+ * is built in a work directory, synced, and renamed into place, so a crash never leaves a torn entry. Only what is
+ * committed in the store becomes an entry, so none is dirty. Any process may remove any entry at any time: for a reader
+ * a missing file is a miss, and an open one stays readable.
  *
  *     <root>/<deployment>/entries/<username>/<hash of version>/{<username>.anki2, entry.json}
  *     <root>/<deployment>/invalidations/<username>
  *     <root>/<deployment>/work/<namespace>-<pid>-<process start>-<random>/
  *
- * The modification time of `entry.json` is when the last request began that found this version current; that of the
- * database file is when the entry was last used (an access time would be moved by every look at it).
+ * The modification time of `entry.json` is the start of the last request that found this version current; that of the
+ * database file is when the entry was last used (every look would move an access time).
  */
 export class DatabaseCache {
-  /** Where this deployment's entries and work directories are. */
+  /** This deployment's entries and work directories. */
   readonly directory: string;
-  /** Which files this process has seen to be what was stored. */
+  /** The files that this process has checked against their digests. */
   readonly verified = new VerifiedFiles();
   readonly #clock: Clock;
   readonly #random: Random;
@@ -64,7 +63,7 @@ export class DatabaseCache {
   readonly #marks: InvalidationMarks;
   readonly #works: WorkDirectories;
 
-  /** Nothing is created before it is needed. Throws `usage` when `root` is no directory of this user's. */
+  /** Creates nothing but its directories. Throws `usage` if `root` is not a directory of this user. */
   constructor(options: DatabaseCacheOptions) {
     this.directory = join(
       resolve(options.root),
@@ -87,32 +86,31 @@ export class DatabaseCache {
     });
   }
 
-  /** The entry that is most likely current, and usable now; undefined on a miss. Says nothing about its age. */
+  /** Returns the entry that is most likely current, whatever its age, or undefined on a miss. */
   lookup(username: string): CacheEntry | undefined {
     const entries = this.#entriesOf(username);
-    // A write on this machine is newer than what it was based on, whatever the clocks of two requests say.
+    // A write on this machine is newer than its base, whatever the clocks of two requests say.
     const candidates = entries.filter((entry) => !entries.some((other) => isBasedOn(other, entry)));
     return candidates.sort((a, b) => b.validatedAt - a.validatedAt)[0];
   }
 
-  /** The entry of exactly that version, or undefined. */
+  /** Returns the entry of exactly that version, or undefined. */
   find(username: string, version: Version): CacheEntry | undefined {
     return this.#entriesOf(username).find((entry) => entry.version === version);
   }
 
-  /** Records that an entry is being used. */
   touch(entry: CacheEntry): void {
     setTimes(entry, this.#clock.now(), entry.validatedAt);
   }
 
-  /** Records that the store still held this version for a request that began at `at`. */
+  /** Records that a request that began at `at` found this version current. Returns the updated entry. */
   validated(entry: CacheEntry, at: Moment): CacheEntry {
     if (sameClock(entry.clockOffset, at)) {
       const validatedAt = Math.max(at.wall, entry.validatedAt);
       setTimes(entry, this.#clock.now(), validatedAt);
       return { ...entry, validatedAt };
     }
-    // Its earlier times say nothing any more, and what it is compared by from now on is another.
+    // The clock was set since, so its earlier times are meaningless: it gets a new reference.
     const work = this.workDirectory();
     try {
       return renew(entry, at, this.#clock.now(), work.path);
@@ -121,18 +119,17 @@ export class DatabaseCache {
     }
   }
 
-  /** Makes an entry as old as if it had last been found current at `at`; for checks that cannot wait for it. */
+  /** Makes an entry appear last found current at `at` (milliseconds since 1970), for checks that cannot wait. */
   backdate(entry: CacheEntry, at: number): void {
     setTimes(entry, entry.usedAt, at);
   }
 
   /**
-   * Takes a file out of a work directory of this cache as the entry of the version it holds. `at` is when the request
-   * began that delivered or stored it. Older versions of the user go, and what the limits do not allow.
+   * Moves a file from a work directory of this cache into an entry for the version it holds. `at` is the start of the
+   * request that delivered or stored it. Removes the user's older versions and what the limits do not allow.
    *
-   * A cache is an aid: when there is no space for an entry, when the user was invalidated since the request began, or when
-   * what is cached may be newer, there is none and undefined is returned. The file is where it was then, unless another
-   * process removed it at that moment.
+   * Returns undefined, with the file back in place (unless another process removed it just then), if there is no space,
+   * if the user was invalidated since `at`, or if a cached version may be newer: the cache is only an aid.
    */
   insert(
     work: WorkDirectory,
@@ -159,13 +156,13 @@ export class DatabaseCache {
       for (const path of [preparedFile, join(prepared, 'entry.json'), prepared]) syncToDisk(path);
       this.#atStep('entry-written');
       mkdirSync(dirname(directory), { recursive: true, mode: 0o700 });
-      // The same version may be there already, from another process; this copy of equal bytes is as good.
+      // Another process may have inserted the same version already; this copy of equal bytes is as good.
       this.#works.takeAway(directory, work);
       renameSync(prepared, directory);
       this.#atStep('entry-renamed');
       const path = join(directory, `${username}.anki2`);
       const entry = { ...description, directory, path, validatedAt: at.wall, usedAt, inode };
-      // Looked at once more: a process that invalidates the user now either finds the entry, or has left its mark before.
+      // Checked again: a process that invalidates the user now either finds this entry or has already left its mark.
       if (!this.#isUndisturbed(username, stored.version, others, at) && !this.#mayInsert(username, stored, at)) {
         copyFileSync(path, file);
         this.#works.takeAway(directory, work);
@@ -184,32 +181,32 @@ export class DatabaseCache {
     }
   }
 
-  /** Forgets a user: what is cached must not be served again, not even within the allowed staleness. */
+  /** Forgets a user: no cached version may be served again, not even within the allowed staleness. */
   invalidate(username: string): void {
     const path = join(this.directory, 'entries', username);
     try {
       this.#marks.mark(username);
       this.#works.takeAway(path);
     } catch {
-      // No room for a mark, perhaps: removing the entries makes some.
+      // The disk may be full: removing the entries makes room for the mark.
       this.#works.takeAway(path);
       this.#marks.mark(username);
     }
   }
 
-  /** A private directory for working copies, on the same file system as the entries. */
+  /** Creates a private directory for working copies, on the same file system as the entries. */
   workDirectory(): WorkDirectory {
     return this.#works.make();
   }
 
-  /** Every entry of this deployment, least recently used first. */
+  /** Returns every entry of this deployment, least recently used first. */
   entries(): CacheEntry[] {
     return namesIn(join(this.directory, 'entries'))
       .flatMap((username) => this.#entriesOf(username))
       .sort((a, b) => a.usedAt - b.usedAt);
   }
 
-  /** Removes every entry and every orphaned working copy; never a working copy in use. */
+  /** Removes every entry and every orphaned working copy, but no working copy in use. */
   clear(): { readonly deletedCount: number; readonly deletedBytes: number } {
     const entries = this.entries();
     const deletedBytes = entries.reduce((sum, entry) => sum + entry.sizeBytes, 0);
@@ -219,7 +216,7 @@ export class DatabaseCache {
     return { deletedCount: entries.length, deletedBytes };
   }
 
-  /** Whether a version that a request brought which began at `at` is the newest that this cache has had. */
+  /** True if a version from a request that began at `at` is the newest that this cache has held. */
   #mayInsert(
     username: string,
     stored: StoredDatabase,
@@ -236,7 +233,7 @@ export class DatabaseCache {
     return this.#entriesOf(username).filter((entry) => entry.version !== version);
   }
 
-  /** Whether nobody has put or marked anything since: the names tell, without a look into each. */
+  /** True if no one has inserted or marked anything since. Comparing names avoids reading each entry. */
   #isUndisturbed(username: string, version: Version, others: readonly CacheEntry[], at: Moment): boolean {
     const known = new Set([...others.map(({ directory }) => basename(directory)), entryNameOf(version)]);
     const names = namesIn(join(this.directory, 'entries', username));
@@ -259,12 +256,12 @@ export class DatabaseCache {
 export interface DatabaseCacheOptions {
   /** The cache directory of this user, shared by all deployments. */
   readonly root: string;
-  /** What the deployment is, resolved: endpoint and bucket, or the local deployment's id. */
+  /** Identifies the deployment: resolved endpoint and bucket, or the local deployment's id. */
   readonly deployment: string;
   readonly clock: Clock;
   readonly random: Random;
   readonly limits?: CacheLimits | undefined;
-  /** Names what the monotonic clock began with; default: this boot of this machine. */
+  /** Identifies the origin of the monotonic clock; default: this boot of this machine. */
   readonly boot?: string | undefined;
   readonly atStep?: ((step: CacheStep) => void) | undefined;
 }

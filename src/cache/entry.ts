@@ -12,31 +12,31 @@ export interface CacheEntry extends StoredDatabase {
   readonly directory: string;
   /** The database file. Never written to. */
   readonly path: string;
-  /** When the last request began that found this version current, in milliseconds since 1970. */
+  /** The start of the last request that found this version current, in milliseconds since 1970. */
   readonly validatedAt: number;
-  /** By how much the wall clock was ahead of the monotonic one then: it shows whether somebody has set it since. */
+  /** Wall clock minus monotonic clock at that moment; shows whether the wall clock was set since. */
   readonly clockOffset: number;
   readonly usedAt: number;
-  /** Tells the file from another one of the same name. */
+  /** Distinguishes the file from a later one at the same path. */
   readonly inode: number;
 }
 
-/** What `entry.json` holds. */
+/** The content of `entry.json`. */
 export type EntryDescription = StoredDatabase & { readonly username: string; readonly clockOffset: number };
 
-// The two clocks are read one after the other, by a process that may lose its turn in between.
+// The two clocks are read in turn, by a process that may be preempted in between.
 const CLOCK_TOLERANCE_MS = 100;
 
 export function clockOffsetOf({ wall, monotonic }: Moment): number {
   return wall - monotonic;
 }
 
-/** Whether times that were taken at that offset can be compared with those of `now`: nobody has set the clock since. */
+/** True if times taken at that offset are comparable with `now`: the clock was not set in between. */
 export function sameClock(clockOffset: number, now: Moment): boolean {
   return Math.abs(clockOffset - clockOffsetOf(now)) <= CLOCK_TOLERANCE_MS;
 }
 
-/** How long ago an entry was found current, in milliseconds; undefined where nobody knows, for the clock was set since. */
+/** Returns how long ago an entry was found current, in milliseconds; undefined if the clock was set since. */
 export function ageOf({ validatedAt, clockOffset }: CacheEntry, now: Moment): number | undefined {
   const age = now.wall - validatedAt;
   return age >= 0 && sameClock(clockOffset, now) ? age : undefined;
@@ -62,31 +62,30 @@ export function descriptionOf({
   };
 }
 
-/** Whether `entry` was written on top of `base`, directly or over others, as far back as write ids reach. */
+/** True if `entry` was written on top of `base`, directly or not, as far back as write ids reach. */
 export function isBasedOn(entry: StoredDatabase, base: StoredDatabase): boolean {
   return entry.writes.slice(1).includes(base.writes[0] ?? base.version);
 }
 
-/** The name of the directory that holds a version, whatever characters that version consists of. */
+/** Returns the directory name for a version, which may contain any characters. */
 export function entryNameOf(version: Version): string {
   return createHash('sha256').update(version).digest('hex').slice(0, 32);
 }
 
-/** Whether a directory has such a name. */
 export function isEntryName(name: string): boolean {
   return /^[0-9a-f]{32}$/.test(name);
 }
 
-/** The entry in a directory, or undefined where there is none that is whole. */
+/** Returns the entry in a directory, or undefined if it is missing or incomplete. */
 export function readEntry(directory: string): CacheEntry | undefined {
   try {
     const described = JSON.parse(readFileSync(join(directory, 'entry.json'), 'utf8')) as EntryDescription;
     const path = join(directory, `${described.username}.anki2`);
     const file = statSync(path);
-    // Whatever cleans /tmp may have taken one file of the two, or truncated it.
+    // A cleaner of /tmp may have removed or truncated one of the two files.
     if (file.size !== described.sizeBytes || !Array.isArray(described.writes)) return undefined;
     const validatedAt = statSync(join(directory, 'entry.json')).mtimeMs;
-    // Made before clocks were compared: its age is unknown.
+    // Written by a version that did not compare clocks: its age is unknown.
     const { clockOffset = Number.NaN } = described;
     return { ...described, clockOffset, directory, path, validatedAt, usedAt: file.mtimeMs, inode: file.ino };
   } catch {
@@ -94,7 +93,7 @@ export function readEntry(directory: string): CacheEntry | undefined {
   }
 }
 
-/** Records when an entry was used and found current; nothing where another process has removed it. */
+/** Records when an entry was used and found current. Does nothing if another process has removed it. */
 export function setTimes(entry: CacheEntry, usedAt: number, validatedAt: number): void {
   try {
     utimesSync(join(entry.directory, 'entry.json'), validatedAt / 1000, validatedAt / 1000);
@@ -104,7 +103,7 @@ export function setTimes(entry: CacheEntry, usedAt: number, validatedAt: number)
   }
 }
 
-/** Writes an entry's description anew, whole or not at all, as that of one that was found current at `at`. */
+/** Atomically rewrites an entry's description as found current at `at`. */
 export function renew(entry: CacheEntry, at: Moment, usedAt: number, workDirectory: string): CacheEntry {
   const renewed = { ...entry, validatedAt: at.wall, clockOffset: clockOffsetOf(at), usedAt };
   try {
@@ -120,9 +119,9 @@ export function renew(entry: CacheEntry, at: Moment, usedAt: number, workDirecto
 }
 
 /**
- * How a version that a request brought which began at `at` stands among the others that are cached of its user. Write ids
- * tell, as far as they reach. Where they do not, an entry that was last used before `at` is older; any other may be older or
- * newer, and `unclear` means that none may stay, for serving one after the other could be a step back.
+ * Compares a version from a request that began at `at` with the user's other cached versions. Write ids decide as far
+ * as they reach. Beyond that, an entry last used before `at` is older; any other may be older or newer, which is
+ * `unclear`: none may stay, since serving one after the other could be a step back.
  */
 export function standingAmong(
   others: readonly CacheEntry[],

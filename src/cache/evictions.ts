@@ -7,27 +7,27 @@ import type { WorkDirectory } from './work-directory.ts';
 
 export interface CacheLimits {
   readonly bytesMax: number;
-  /** Since an entry was last used, in milliseconds. */
+  /** The age since last use, in milliseconds. */
   readonly ageMaxMs: number;
 }
 
-// 1,500 MB is what week 1 leaves in Lambda's 2,048 MB of /tmp.
+// Week 1 (the prototype) leaves 1,500 MB of Lambda's 2,048 MB of /tmp.
 export const DEFAULT_CACHE_LIMITS: CacheLimits = { bytesMax: 1_500_000_000, ageMaxMs: 7 * 24 * 3_600_000 };
 
 const SCAN_INTERVAL_MS = 60_000;
 
 export interface CacheEvictionsOptions {
-  /** Where the deployment's entries are. */
+  /** The cache directory of the deployment. */
   readonly directory: string;
   readonly clock: Clock;
   readonly limits: CacheLimits;
   readonly marks: InvalidationMarks;
-  /** All of them, least recently used first. */
+  /** All entries, least recently used first. */
   readonly entries: () => readonly CacheEntry[];
   readonly remove: (path: string, work: WorkDirectory) => void;
 }
 
-/** Which entries go when another one comes. */
+/** Decides which entries an insertion evicts. */
 export class CacheEvictions {
   readonly #options: CacheEvictionsOptions;
   #insertedBytes = 0;
@@ -36,12 +36,12 @@ export class CacheEvictions {
     this.#options = options;
   }
 
-  /** Removes the user's older versions, `others`, and from time to time what the limits do not allow. Never `inserted` itself. */
+  /** Removes the user's older versions, `others`, and now and then what exceeds the limits, but never `inserted`. */
   makeRoom(inserted: CacheEntry, others: readonly CacheEntry[], work: WorkDirectory): void {
     try {
       this.#removeWhatIsTooMuch(inserted, others, work);
     } catch {
-      // The entry is there, which is what was asked for; the next insertion tries again.
+      // The entry was inserted, which is what matters; the next insertion tries again.
     }
   }
 
@@ -63,8 +63,8 @@ export class CacheEvictions {
   }
 
   /**
-   * Looking at every entry takes as long as a request once thousands are cached, so it is done once a minute by
-   * whichever process comes by, and when this one has added a twentieth of the limit since.
+   * With thousands of entries a scan takes as long as a request, so it runs once a minute, in whichever process comes
+   * by, and after this one has added a twentieth of the limit.
    */
   #scanIsDue(): boolean {
     const { directory, clock, limits } = this.#options;

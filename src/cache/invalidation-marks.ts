@@ -3,15 +3,14 @@ import { join } from 'node:path';
 import { cacheFailure, namesIn } from '../core/cache-directory.ts';
 import type { Clock, Moment } from '../core/clock.ts';
 
-// No request lasts as long.
+// No request takes this long.
 const MARK_AGE_MAX_MS = 3_600_000;
 
 /**
- * Remembers when what the cache knew of a user was removed. A request that began before that may bring an older version
- * than the one that was removed, and whoever wrote that one, on this machine, must not see it vanish: what such a request
- * brings is not inserted.
+ * Remembers when a user's entries were removed. A request that began earlier may deliver a version older than the
+ * removed one, whose writer, on this machine, must not see it vanish; so what such a request delivers is not inserted.
  *
- * A mark is a moment on the monotonic clock of one boot: no request outlives a boot, and nobody can set that clock.
+ * A mark is a time on the monotonic clock of one boot: no request outlives a boot, and that clock cannot be set.
  */
 export class InvalidationMarks {
   readonly #directory: string;
@@ -24,7 +23,7 @@ export class InvalidationMarks {
     this.#boot = boot;
   }
 
-  /** To be called before the entries go, so that whoever renames one in afterwards finds the mark. */
+  /** Call this before removing the entries, so that whoever inserts one afterwards finds the mark. */
   mark(username: string): void {
     try {
       mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
@@ -34,7 +33,7 @@ export class InvalidationMarks {
     }
   }
 
-  /** Whether the user was invalidated after that moment. */
+  /** True if the user was invalidated after that moment. */
   since(username: string, moment: Moment): boolean {
     const markedAt = this.#markedAt(username);
     return markedAt !== undefined && markedAt > moment.monotonic;
@@ -48,10 +47,10 @@ export class InvalidationMarks {
     }
   }
 
-  /** Undefined where there is no mark of this boot; one in its future was made before a boot that nobody could tell. */
+  /** Returns undefined without a mark of this boot. One in the future stems from an earlier, indistinguishable boot. */
   #markedAt(username: string): number | undefined {
     const path = join(this.#directory, username);
-    // Asked first, for there seldom is one, and an error costs more than all the rest.
+    // Checked first: marks are rare, and an exception is the slowest part.
     if (statSync(path, { throwIfNoEntry: false }) === undefined) return undefined;
     let text: string;
     try {
@@ -59,7 +58,7 @@ export class InvalidationMarks {
     } catch {
       return undefined;
     }
-    // A mark that another process is writing just now is empty for a moment: as new as can be.
+    // A mark being written by another process is briefly empty: as new as can be.
     if (text === '') return this.#clock.monotonic();
     const [boot, at] = text.split(' ');
     const markedAt = Number(at);

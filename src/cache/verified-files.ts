@@ -2,10 +2,10 @@ import type { CacheEntry } from './entry.ts';
 
 type CachedFile = Pick<CacheEntry, 'path' | 'inode'>;
 
-// A process that works on more users looks at some of them twice.
+// Beyond this, a process checks some files twice.
 const VERIFIED_MAX = 10_000;
 
-/** The cached files whose bytes a process has compared with what was stored: each is looked at once. */
+/** The cached files that a process has checked against their digests, once each. */
 export class VerifiedFiles {
   readonly #names = new Set<string>();
 

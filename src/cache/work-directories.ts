@@ -6,7 +6,7 @@ import { codeOf, JavumboError } from '../core/failure.ts';
 import type { Random } from '../core/random.ts';
 import { makeWorkDirectory, orphanedWorkDirectories, type WorkDirectory } from './work-directory.ts';
 
-/** The work directories of a cache: where working copies are, and where what is removed is taken first. */
+/** The work directories of a cache: for working copies, and as a staging place for removals. */
 export class WorkDirectories {
   readonly #parent: string;
   readonly #clock: Clock;
@@ -20,7 +20,7 @@ export class WorkDirectories {
     this.#random = random;
   }
 
-  /** A new one. The first time, those of processes that are gone are removed. */
+  /** Creates a work directory. The first call also removes those of dead processes. */
   make(): WorkDirectory {
     try {
       if (!this.#swept) this.sweep();
@@ -31,13 +31,13 @@ export class WorkDirectories {
   }
 
   /**
-   * Takes a directory out of sight in one step and then away. Removing it where it is could meet another process that
-   * renames an entry into it. `into`: a work directory that is released soon; a new one costs a write a millisecond.
+   * Removes a directory by renaming it first: removing it in place could race with another process that renames an
+   * entry into it. `into`: a work directory that is released soon; a new one costs a write a millisecond.
    */
   takeAway(path: string, into?: WorkDirectory): void {
     if (!existsSync(path)) return;
     const work = into ?? this.#makeIfThereIsRoom();
-    // A full disk has no room for a directory to move it into, and removing it makes some.
+    // A full disk has no room for another directory, and removing this one makes some.
     if (work === undefined) {
       rmSync(path, { recursive: true, force: true });
       return;

@@ -161,7 +161,7 @@ describe('in the middle of a request', () => {
     expect(await running.ended).toMatchObject({
       code: 6,
       stderr: expect.stringMatching(
-        /^error: database "alice": nobody can tell whether the write was stored: interrupted/,
+        /^error: database "alice": it is not known whether the write was stored: interrupted/,
       ),
     });
   });
@@ -325,7 +325,7 @@ test('an account of which nobody knows whether it was made is unknown', async ()
     const { code, stderr } = await running.ended;
     expect({ code, error: JSON.parse(stderr).error }).toMatchObject({
       code: 6,
-      error: { kind: 'unknown', username: 'alice', message: expect.stringMatching(/alice.*nobody can tell/) },
+      error: { kind: 'unknown', username: 'alice', message: expect.stringMatching(/alice.*it is not known/) },
     });
   } finally {
     await dynamo.close();

@@ -7,7 +7,7 @@ export interface Around {
   write<T>(username: string, request: () => Promise<T>): Promise<T | Unanswered>;
 }
 
-/** What is known of a write that was sent and no longer waited for. */
+/** The outcome of a write that was sent and is no longer awaited. */
 export interface Unanswered {
   readonly kind: 'unknown';
   readonly cause: Error;

@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 
 let boot: string | undefined;
 
-/** A name of this machine since it was started, without spaces; where the kernel gives none (macOS), of the machine alone. */
+/** Identifies this boot of the machine, without spaces; where the kernel has no boot id (macOS), the machine alone. */
 export function bootId(): string {
   if (boot === undefined) {
     try {

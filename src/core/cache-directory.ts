@@ -2,9 +2,9 @@ import { lstatSync, mkdirSync, readdirSync } from 'node:fs';
 import { codeOf, JavumboError, messageOf } from './failure.ts';
 
 /**
- * Makes a directory for this user alone, or makes sure that an existing one is this user's: /tmp is everybody's, and
- * what others can replace there must not be opened. One that exists keeps its mode; it may be shared on purpose, and
- * the deployment's directory in it is checked likewise.
+ * Creates a directory that only this user may open, or checks that an existing one is safe: /tmp is shared, and a file
+ * that another user can replace must not be opened. An existing directory keeps its mode, since it may be shared on
+ * purpose. Throws `usage` for one that belongs to another user, or is writable by others and not sticky.
  */
 export function requireOwnDirectory(path: string): void {
   try {
@@ -28,7 +28,7 @@ export function requireOwnDirectory(path: string): void {
   }
 }
 
-/** The names in a directory; none where it does not exist. */
+/** Returns the names in a directory, or none if it does not exist. */
 export function namesIn(directory: string): string[] {
   try {
     return readdirSync(directory);
@@ -40,14 +40,14 @@ export function namesIn(directory: string): string[] {
 
 const OTHER_PLACE = 'another directory with --cache-dir';
 
-// SQLite says the second of its own files, and better-sqlite3 the last where it could not even make one.
+// The SQLITE_ codes come from SQLite for its own files; better-sqlite3 reports the last when it could not create one.
 const DISK_FULL = ['ENOSPC', 'EDQUOT', 'SQLITE_FULL', 'SQLITE_IOERR_WRITE'];
 
 export function isDiskFull(error: unknown): boolean {
   return DISK_FULL.includes(codeOf(error) ?? '');
 }
 
-/** A full disk is `unavailable`: nothing was stored. Other trouble with the cache directory is its owner's to mend: `usage`. */
+/** Turns an error in the cache directory into `unavailable` for a full disk (nothing was stored), else `usage`. */
 export function cacheFailure(path: string, error: unknown): Error {
   if (error instanceof JavumboError) return error;
   if (isDiskFull(error)) {

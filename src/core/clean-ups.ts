@@ -1,12 +1,12 @@
 /**
- * What a command has to do before it ends: clean-ups, the last one first, and work that must not be broken off. One for
- * each process; whoever makes something that must not stay puts its removal here.
+ * What a command must finish before it ends: clean-ups, run last first, and work that must not be cut short. There is
+ * one per process; code that makes something temporary registers its removal here.
  */
 export class CleanUps {
   readonly #stack: (() => Promise<unknown>)[] = [];
   readonly #unfinished = new Set<Promise<unknown>>();
 
-  /** Puts a clean-up on the stack. What is returned runs it, once however often it is called, and takes it off. */
+  /** Registers a clean-up. Returns a function that runs it, at most once, and unregisters it. */
   add<T>(cleanUp: () => T | Promise<T>): () => Promise<T> {
     let running: Promise<T> | undefined;
     const run = (): Promise<T> => {
@@ -19,7 +19,7 @@ export class CleanUps {
     return run;
   }
 
-  /** Returns what `work` does. The command does not end before: a write that was sent, a clean-up, a report. */
+  /** Awaits `work` and keeps the command alive until it ends: a write that was sent, a clean-up, a report. */
   async finish<T>(work: Promise<T>): Promise<T> {
     this.#unfinished.add(work);
     try {
@@ -29,17 +29,17 @@ export class CleanUps {
     }
   }
 
-  /** Whether anything is under way that must come to its end. */
+  /** True while any such work is unfinished. */
   get busy(): boolean {
     return this.#unfinished.size > 0;
   }
 
-  /** Resolves when nothing is. */
+  /** Resolves once no such work is unfinished. */
   async settled(): Promise<void> {
     while (this.busy) await Promise.allSettled([...this.#unfinished]);
   }
 
-  /** Runs what is left on the stack, each whether or not the others fail, to the end. Returns what they threw. */
+  /** Runs the remaining clean-ups, even if some fail, and waits for unfinished work. Returns the errors. */
   async run(): Promise<unknown[]> {
     const failures: unknown[] = [];
     for (let last = this.#stack.at(-1); last !== undefined; last = this.#stack.at(-1)) {

@@ -1,14 +1,14 @@
-/** Time, as the program sees it. Injected, so that tests and simulations decide what time it is. */
+/** The source of time, injected so that tests and simulations control it. */
 export interface Clock {
   /** Wall-clock time, in milliseconds since 1970. It can jump. */
   now(): number;
-  /** Milliseconds that never go backwards, from an origin that all processes of one boot share. For durations. */
+  /** Milliseconds that never go backwards, for durations. All processes of one boot share the origin. */
   monotonic(): number;
-  /** Resolves after that many milliseconds; rejects at once with the signal's reason when it is aborted. */
+  /** Resolves after `milliseconds`, or rejects with the reason of `signal` as soon as it aborts. */
   sleep(milliseconds: number, signal?: AbortSignal): Promise<void>;
 }
 
-/** One moment on both clocks: the wall's, which people set, and the monotonic one, which nobody can. */
+/** One moment on both clocks: the wall clock can be set, the monotonic one cannot. */
 export interface Moment {
   readonly wall: number;
   readonly monotonic: number;
@@ -20,7 +20,7 @@ export function momentOf(clock: Clock): Moment {
 
 export const systemClock: Clock = {
   now: () => Date.now(),
-  // Not performance.now(), which begins with the process.
+  // Not performance.now(): its origin is the start of the process.
   monotonic: () => Number(process.hrtime.bigint()) / 1e6,
   sleep: (milliseconds, signal) =>
     new Promise((resolve, reject) => {

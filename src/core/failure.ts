@@ -1,11 +1,11 @@
 /**
- * What went wrong, by what the caller can do about it. A new kind needs a caller that would act differently.
+ * What went wrong, classified by what the caller can do about it. A new kind needs a caller that would act differently.
  *
- * - `usage`: the request itself is wrong; nothing was attempted. Change the request.
+ * - `usage`: the request is wrong and nothing was attempted. Change the request.
  * - `not-found`: the named thing does not exist.
- * - `conflict`: somebody else committed first, or the thing exists already. Fetch the current state and decide again.
- * - `unavailable`: it certainly did not happen, and it may work later (network, credentials, throttling).
- * - `unknown`: it may have happened and nobody can tell yet. Look before doing it again.
+ * - `conflict`: another writer committed first, or the thing already exists. Fetch the current state and decide again.
+ * - `unavailable`: it certainly did not happen and may work later (network, credentials, throttling).
+ * - `unknown`: it may have happened. Look before trying again.
  * - `violation`: the tool worked and the answer is bad (a failed check, a missed threshold).
  * - `corrupt`: stored bytes are not what they must be.
  * - `internal`: a defect of this program.
@@ -22,29 +22,29 @@ export type FailureKind =
   | 'internal'
   | 'interrupted';
 
-/** Facts that a failure carries beside its message; absent where they do not apply. */
+/** Optional facts beside the message. */
 export interface FailureDetails {
-  /** A command or an action that leads out, without the `try:` label. */
+  /** A command or action that helps, without the `try:` label. */
   readonly try?: string | undefined;
   readonly username?: string | undefined;
-  /** The version that the caller built on. */
+  /** The version that the caller's change was based on. */
   readonly expectedVersion?: string | undefined;
-  /** The version that the store holds; absent when it holds none or nobody looked. */
+  /** The version in the store; absent if there is none or it was not looked up. */
   readonly actualVersion?: string | undefined;
   /**
-   * Only with kind `unavailable`: sending the same request again can help, and this attempt certainly changed nothing.
-   * Absent means that a retry is pointless (missing credentials, forbidden, no such bucket).
+   * Only with `unavailable`: the same request may succeed if sent again, and this attempt certainly changed nothing.
+   * Absent if a retry is pointless (missing credentials, forbidden, no such bucket).
    */
   readonly retryable?: boolean | undefined;
   /**
-   * Only with kind `unavailable`: the request left this machine and was turned away. A copy of it that something between
-   * here and the store made may have been accepted, so whoever sent a write looks before saying that nothing happened.
+   * Only with `unavailable`: the request was sent and rejected. Something on the way may have sent a copy that was
+   * accepted, so the sender of a write must look before reporting that nothing happened.
    */
   readonly sent?: boolean | undefined;
   readonly cause?: unknown;
 }
 
-/** The one exception that this program throws on purpose. The message is lower case, names its subject and has no full stop. */
+/** The only exception thrown on purpose. Messages are lower case, name their subject and have no full stop. */
 export class JavumboError extends Error {
   override readonly name = 'JavumboError';
   readonly kind: FailureKind;
@@ -67,12 +67,12 @@ export class JavumboError extends Error {
   }
 }
 
-/** The message of anything that was thrown. */
+/** Returns the message of anything that was thrown. */
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
 }
 
-/** The `code` that Node and SQLite put on their errors (`ENOENT`, `SQLITE_BUSY`), or undefined. */
+/** Returns the `code` of a Node or SQLite error (`ENOENT`, `SQLITE_BUSY`), or undefined. */
 export function codeOf(thrown: unknown): string | undefined {
   const code = (thrown as { code?: unknown } | null | undefined)?.code;
   return typeof code === 'string' ? code : undefined;

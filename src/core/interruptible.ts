@@ -4,26 +4,25 @@ import type { Clock } from './clock.ts';
 import { JavumboError } from './failure.ts';
 import { isTestUser } from './test-data.ts';
 
-/** Where work learns that a signal stops it, and who is told what has to end first. */
+/** What interruptible work needs: the signal, and where to register what must finish first. */
 export interface InterruptibleOptions {
-  /** Its reason is what work throws once it is aborted. */
+  /** Interrupted work throws its reason. */
   readonly signal: AbortSignal;
   readonly clock: Clock;
   readonly cleanUps: CleanUps;
 }
 
-// A store that is well answers far sooner; whoever pressed Ctrl-C waits for it.
+// A healthy store answers far sooner, and the user who pressed Ctrl-C is waiting.
 const WRITE_MAX_MS = 2_000;
 
-// For work that neither asks the signal nor makes requests through these functions.
+// For work that neither checks the signal nor sends requests through these functions.
 const STOP_MAX_MS = 2_000;
 
-/** Why work that a signal stopped stopped. */
 export function interrupted(): JavumboError {
   return new JavumboError('interrupted', 'interrupted');
 }
 
-/** The options for work of a command; undefined where nothing interrupts it. */
+/** Returns the options for a command's work, or undefined if nothing can interrupt it. */
 export function interruptionOf(
   context: Omit<InterruptibleOptions, 'signal'> & { readonly signal?: AbortSignal | undefined },
 ): InterruptibleOptions | undefined {
@@ -31,7 +30,7 @@ export function interruptionOf(
   return signal === undefined ? undefined : { signal, clock, cleanUps };
 }
 
-/** A request that only reads: not begun once the work is interrupted, and not waited for. */
+/** Sends a request that only reads. An interruption prevents or abandons it and throws the signal's reason. */
 export async function interruptibleRead<T>(
   { signal }: Pick<InterruptibleOptions, 'signal'>,
   request: () => Promise<T>,
@@ -50,8 +49,8 @@ export async function interruptibleRead<T>(
 }
 
 /**
- * A request that writes: not begun once the work is interrupted. One that has begun is waited for, up to two seconds; then
- * nobody can tell what became of it. `username`: of test data, about which nobody asks, it is not said.
+ * Sends a request that writes, unless interrupted before. If interrupted during it, waits up to two seconds for the
+ * reply and then returns `unknown`; for a test user, of whom no one needs the outcome, throws the signal's reason.
  */
 export async function interruptibleWrite<T>(
   options: InterruptibleOptions,
@@ -65,7 +64,7 @@ export async function interruptibleWrite<T>(
   return outcome;
 }
 
-/** Begins no request once the work is interrupted; what is under way then ends as the two functions above say. */
+/** Stands around requests: starts none after an interruption, and ends those in flight as the two functions above do. */
 export function interrupting(options: InterruptibleOptions): Around {
   return {
     read: (request) => interruptibleRead(options, request),
@@ -73,7 +72,7 @@ export function interrupting(options: InterruptibleOptions): Around {
   };
 }
 
-/** What a request is answered with. Interrupted, it is waited for up to two seconds. */
+/** Awaits a reply; after an interruption, for at most two seconds. */
 export async function answerOf<T>(
   { signal, clock }: Pick<InterruptibleOptions, 'signal' | 'clock'>,
   request: Promise<T>,
@@ -86,7 +85,7 @@ export async function answerOf<T>(
   }
 }
 
-/** Told apart from an `unknown` that a store answers with. */
+/** Distinguishes our own `unknown` from one that a store returned. */
 function isUnanswered(outcome: unknown): boolean {
   return (outcome as Partial<Unanswered> | undefined)?.cause instanceof NoAnswer;
 }
@@ -97,14 +96,14 @@ class NoAnswer extends Error {
   }
 }
 
-/** Resolves two seconds after the signal, unless `ended` comes first. */
+/** Resolves two seconds after the signal, or when `ended` aborts. */
 async function unanswered(signal: AbortSignal, clock: Clock, ended: AbortSignal): Promise<Unanswered> {
   await aborted(signal, ended);
   await clock.sleep(WRITE_MAX_MS, ended).catch(() => {});
   return { kind: 'unknown', cause: new NoAnswer() };
 }
 
-/** Resolves when `signal` is aborted; never, and without waiting any more, when `ended` is before. */
+/** Resolves when `signal` aborts; never if `ended` aborts first. */
 function aborted(signal: AbortSignal, ended: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) resolve();
@@ -112,7 +111,7 @@ function aborted(signal: AbortSignal, ended: AbortSignal): Promise<void> {
   });
 }
 
-/** A clock whose sleepers a signal wakes: they reject with its reason. */
+/** Returns a clock whose sleeps reject with the signal's reason as soon as it aborts. */
 export function interruptibleClock({ signal, clock }: Pick<InterruptibleOptions, 'signal' | 'clock'>): Clock {
   return {
     now: () => clock.now(),
@@ -123,8 +122,8 @@ export function interruptibleClock({ signal, clock }: Pick<InterruptibleOptions,
 }
 
 /**
- * Returns what `work` does. Interrupted, it has two seconds to stop by itself, beside what must come to its end; then it
- * is given up, and the signal's reason thrown.
+ * Awaits `work`. Once interrupted, gives it two seconds after all unfinished work (`cleanUps`) ends, then throws the
+ * signal's reason.
  */
 export async function stoppable<T>(work: Promise<T>, { signal, clock, cleanUps }: InterruptibleOptions): Promise<T> {
   const ended = new AbortController();

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 
-/** Chance, injected, so that a seed replays a run. */
+/** The source of randomness, injected so that a seed replays a run. */
 export interface Random {
   /** A number in [0, 1). */
   fraction(): number;
-  /** That many random bytes as lower-case hexadecimal: two characters a byte. */
+  /** Returns random bytes in lower-case hexadecimal, two characters per byte. */
   hex(bytes: number): string;
 }
 
@@ -13,7 +13,7 @@ export const systemRandom: Random = {
   hex: (bytes) => randomBytes(bytes).toString('hex'),
 };
 
-/** The same sequence for the same seed, on every machine (mulberry32). For tests and simulations; not for secrets. */
+/** Returns the same sequence for the same seed on every machine (mulberry32). Never for secrets. */
 export function seededRandom(seed: number): Random {
   let state = seed >>> 0;
   const next = (): number => {

@@ -3,21 +3,21 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { codeOf } from './failure.ts';
 import type { Random } from './random.ts';
 
-/** Where a file is or will be: a link may point to a file that is still to be made. */
+/** Resolves links to where a file is or will be; a link may point to a file that does not exist yet. */
 export async function pathBehindLinks(file: string): Promise<string> {
   try {
     return await realpath(file);
   } catch (error) {
     if (codeOf(error) !== 'ENOENT') throw error;
   }
-  // Nothing is there, or a link to nothing.
+  // Either nothing exists there, or a dangling link.
   const target = await readlink(file).catch(() => undefined);
   return target === undefined ? resolve(file) : pathBehindLinks(resolve(await realpath(dirname(file)), target));
 }
 
 /**
- * Writes an ordinary file whole, by a rename at the end, so that nobody ever reads half of it and whoever is killed leaves
- * the old one. `mode`: of the file that is replaced.
+ * Replaces an ordinary file by a rename, so that no one reads half of it and a crash leaves the old one. `mode` is that
+ * of the replaced file.
  */
 export async function replaceFile(
   path: string,
@@ -35,7 +35,7 @@ export async function replaceFile(
       await handle.close();
     }
     await rename(part, path).catch(async (error: unknown) => {
-      // A file that a container has mounted for itself (-v r.json:/r.json) is in use, and takes bytes all the same.
+      // A file that is bind-mounted into a container (-v r.json:/r.json) cannot be replaced, only written to.
       if (codeOf(error) !== 'EBUSY') throw error;
       await writeFile(path, content);
       await rm(part);
@@ -46,7 +46,7 @@ export async function replaceFile(
   }
 }
 
-/** A name beside a file for what is to become it. */
+/** Returns a temporary name beside a file. */
 export function partOf(path: string, random: Random): string {
   return join(dirname(path), `.${basename(path)}.${random.hex(8)}.part`);
 }

@@ -3,25 +3,25 @@ import { JavumboError } from './failure.ts';
 import type { Random } from './random.ts';
 
 export interface RetryPolicy {
-  /** How many times one request is sent at the most, the first included. */
+  /** The most times that one request is sent, the first included. */
   readonly attemptsMax: number;
-  /** The longest wait before the first retry; it doubles with each, and a random part of it is waited (full jitter). */
+  /** The bound of the first wait; it doubles with each retry, and a random part of it is waited (full jitter). */
   readonly backoffMs: number;
   readonly backoffMaxMs: number;
 }
 
-// Five attempts wait 0.75 s on average in all and 1.5 s at the most: an endpoint that refuses connections is reported
-// within seconds, and a reset, a 409 or a burst of SlowDown is outlived.
+// Five attempts wait 0.75 s in total on average, 1.5 s at most: a refused connection is reported within seconds, and a
+// reset, a 409 or a burst of SlowDown is survived.
 export const DEFAULT_RETRY_POLICY: RetryPolicy = { attemptsMax: 5, backoffMs: 100, backoffMaxMs: 5_000 };
 
-/** A request that is about to be sent again. */
+/** A request that is about to be retried. */
 export interface Retry {
-  /** Which attempt comes next, from 2. */
+  /** The number of the attempt that comes next, from 2. */
   readonly attempt: number;
   readonly attemptsMax: number;
-  /** How long is waited before, in milliseconds. */
+  /** The wait before it, in milliseconds. */
   readonly waitMs: number;
-  /** What the last attempt ended with. */
+  /** How the previous attempt ended. */
   readonly cause: Error | undefined;
 }
 
@@ -33,7 +33,7 @@ export interface RetriesOptions {
   readonly onRetry?: ((retry: Retry) => void) | undefined;
 }
 
-/** How often a request is sent again, and how long is waited before. */
+/** Decides how often a request is retried and how long to wait in between. */
 export class Retries {
   readonly attemptsMax: number;
   readonly #clock: Clock;
@@ -49,7 +49,7 @@ export class Retries {
     this.#onRetry = onRetry;
   }
 
-  /** Sends a request that may be sent again without harm until it succeeds, or fails for good, or the attempts are used up. */
+  /** Sends an idempotent request until it succeeds, fails for good, or runs out of attempts. */
   async repeated<T>(request: () => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       try {
@@ -61,7 +61,7 @@ export class Retries {
     }
   }
 
-  /** Waits before the retry of that number, from 1. `cause`: what the attempt before it ended with. */
+  /** Waits before retry number `retry`, counted from 1. `cause`: how the previous attempt ended. */
   backOff(retry: number, cause: Error | undefined): Promise<void> {
     const longest = Math.min(this.#policy.backoffMs * 2 ** (retry - 1), this.#policy.backoffMaxMs);
     const waitMs = this.#random.fraction() * longest;
@@ -70,7 +70,7 @@ export class Retries {
   }
 }
 
-/** True for a failure after which the same request may succeed, and that changed nothing. */
+/** True for a failure that changed nothing and may not recur. */
 export function isRetryable(error: unknown): error is JavumboError {
   return error instanceof JavumboError && error.retryable;
 }

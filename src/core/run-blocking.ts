@@ -1,7 +1,7 @@
-/** Runs synchronous work that may take any time. Rejects, and does not begin it, when it is not wanted any more. */
+/** Runs synchronous work of unbounded length. Rejects without starting it once the command is interrupted. */
 export type RunBlocking = <T>(work: () => T) => Promise<T>;
 
-/** The one that was injected; without one the work is ours, and short, and simply runs. */
+/** Returns the injected one; without one the work is our own and short, and runs directly. */
 export function runBlockingIn({ runBlocking }: { readonly runBlocking?: RunBlocking | undefined }): RunBlocking {
   return runBlocking ?? (async (work) => work());
 }

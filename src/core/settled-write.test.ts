@@ -67,7 +67,7 @@ const REPLIED: readonly Row[] = [
     looks: ['unknown'],
     because: ['refusal'],
     ends: 'unknown',
-    cause: ['it was refused, and what is there does not say by whom', undefined],
+    cause: ['it was refused, and what is stored now does not show why', undefined],
   },
   {
     name: 'it is refused, and the look fails',

@@ -1,45 +1,45 @@
 import { JavumboError, messageOf } from './failure.ts';
 import { isRetryable, type Retries } from './retry.ts';
 
-/** An ending that every conditional write may have: it may have landed, and nobody can tell. */
+/** The outcome of a conditional write that may or may not have landed. */
 export interface Unknown {
   readonly kind: 'unknown';
   readonly cause: Error;
 }
 
 /**
- * Why somebody looks at what a conditional write was to change. `doubt`: a copy of the request may have landed, or may
- * still. `refusal`: the only copy that this machine sent was refused for what was there. `absence`: it was refused because
- * nothing was there. `throttle`: it was turned away without a look at its condition.
+ * Why the write's target is read. `doubt`: a copy of the request may have landed or may still land. `refusal`: the only
+ * copy sent was refused because of what is stored. `absence`: it was refused because nothing is stored. `throttle`: it
+ * was rejected before its condition was checked.
  */
 export type LookReason = 'doubt' | 'refusal' | 'absence' | 'throttle';
 
 export interface ConditionalWrite<Outcome extends { readonly kind: string }, Seen> {
-  /** Sends one copy of the request. Throws where it was certainly not accepted: `retryable` where sending it again can help. */
+  /** Sends one copy. Throws if it was certainly not accepted, `retryable` if sending it again may help. */
   readonly send: () => Promise<Outcome | Unknown>;
-  /** Why an outcome says that the condition did not hold; undefined of any other. */
+  /** Says why the condition did not hold; undefined for any other outcome. */
   readonly refusal: (outcome: Outcome) => 'refusal' | 'absence' | undefined;
-  /** True where a refusal of the only copy is returned as it is, for a caller that looks by itself. */
+  /** True to return the refusal of an only copy unchanged, for a caller that looks itself. */
   readonly callerLooks: boolean;
-  /** Reads what is there now. Throws `unavailable`. */
+  /** Reads what is stored now. Throws `unavailable`. */
   readonly look: () => Promise<Seen>;
-  /** What that says of the write; `resend` where no copy of it has landed. */
+  /** Derives the write's fate from that; `resend` if no copy has landed. */
   readonly judge: (seen: Seen, reason: LookReason) => Outcome | 'resend' | 'unknown';
 }
 
 /**
- * Sends a conditional write until its fate is known, and says nothing that is not true.
+ * Sends a conditional write until its fate is known, and never reports more than that.
  *
- * The same request is sent again as long as none of its copies has landed: its condition holds once at the most. A copy is
- * not only what this machine sends: something between it and the store may repeat a request, or deliver it late. So a
- * refusal may be the write's own doing, and so may a reply that turns it away; only a look at what is there decides.
- * What cannot be decided, or not within the attempts, is `unknown`.
+ * The request is resent only while none of its copies has landed, and its condition can hold only once. Copies are not
+ * only those we send: something on the way may repeat a request or deliver it late. So the write itself may be the
+ * cause of its own refusal, and of a reply that rejects it; only reading what is stored decides. What that cannot
+ * decide, or not within the attempts, is `unknown`.
  */
 export async function settledWrite<Outcome extends { readonly kind: string }, Seen>(
   write: ConditionalWrite<Outcome, Seen>,
   retries: Retries,
 ): Promise<Outcome | Unknown> {
-  // Set from the first copy on that may have landed.
+  // Set once a copy may have landed.
   let doubt: Error | undefined;
   let failure: JavumboError | undefined;
   for (let attempt = 1; attempt <= retries.attemptsMax; attempt++) {
@@ -48,7 +48,7 @@ export async function settledWrite<Outcome extends { readonly kind: string }, Se
     try {
       const outcome = await write.send();
       let refusal = isUnknown(outcome) ? undefined : write.refusal(outcome);
-      // A copy that was turned away may have had a twin that landed, and was deleted since.
+      // A rejected copy may have had a twin that landed and has been deleted since.
       const twin = refusal === 'absence' && failure?.sent === true;
       if (twin) refusal = 'refusal';
       if (isUnknown(outcome)) doubt = outcome.cause;
@@ -63,7 +63,7 @@ export async function settledWrite<Outcome extends { readonly kind: string }, Se
         return judged;
       }
       if (failure === undefined || error.sent || !failure.sent) failure = error;
-      // Sent again, it is accepted, or refused, and looked for then. Before giving up there is nothing but a look.
+      // A resend will be accepted, or refused and then looked into. Only before giving up is an extra look needed.
       if (attempt < retries.attemptsMax || doubt !== undefined || !failure.sent) continue;
       reason = 'throttle';
     }
@@ -92,5 +92,5 @@ async function lookAndJudge<Outcome extends { readonly kind: string }, Seen>(
   }
   const judged = judge(seen, reason);
   if (judged !== 'unknown') return judged;
-  return { kind: 'unknown', cause: before ?? new Error('it was refused, and what is there does not say by whom') };
+  return { kind: 'unknown', cause: before ?? new Error('it was refused, and what is stored now does not show why') };
 }

@@ -3,12 +3,14 @@ import { JavumboError, messageOf } from './failure.ts';
 import type { Random } from './random.ts';
 import { USER_DATABASES_PREFIX } from './username.ts';
 
-/** Every user that a benchmark or a verification makes is named with this. Clean-up looks for it; nobody else may use it. */
+/**
+ * The prefix of every user that a benchmark or verification makes; clean-up removes them, so no one else may use it.
+ */
 export const TEST_USER_PREFIX = 'javumbo-test-';
 
 /**
- * Keys in a bucket that are test data: the databases of test users, and what week 1's hand-made tests put under `test/`.
- * No database can have such a key unless a benchmark or a verification made it.
+ * Prefixes of test data in a bucket: databases of test users, and what week 1's manual tests put under `test/`. No
+ * other database can have such a key.
  */
 export const TEST_KEY_PREFIXES: readonly string[] = [`${USER_DATABASES_PREFIX}${TEST_USER_PREFIX}`, 'test/'];
 
@@ -16,40 +18,39 @@ export function isTestKey(key: string): boolean {
   return TEST_KEY_PREFIXES.some((prefix) => key.startsWith(prefix));
 }
 
-/** A user of one run: `javumbo-test-<run>-<purpose>`. */
+/** Returns the name of a run's test user: `javumbo-test-<run>-<purpose>`. */
 export function testUser({ id }: Pick<TestRun, 'id'>, purpose: string): string {
   return `${TEST_USER_PREFIX}${id}-${purpose}`;
 }
 
-/** One run of a benchmark or a verification: all that it makes carries its id. */
+/** One run of a benchmark or verification. All test data it makes carries its id. */
 export interface TestRun {
   readonly id: string;
-  /** `--keep`: what it makes is left where it is. */
+  /** `--keep`: leave its test data in place. */
   readonly keep: boolean;
-  /** Where the removal of what it makes stands until it is done. */
+  /** Where the removal of its test data is registered. */
   readonly cleanUps: CleanUps;
-  /** Told of everything that is kept. */
+  /** Called for everything that is kept. */
   readonly onKept?: ((subject: 'database' | 'account', username: string) => void) | undefined;
-  /** Told why some may be left, where something else is thrown. */
+  /** Called with the reason that test data may be left, where another error is thrown. */
   readonly onLeft?: ((error: unknown) => void) | undefined;
 }
 
-/** The line that says so. */
+/** Returns the warning for such a reason. */
 export function leftWarning({ id }: Pick<TestRun, 'id'>, error: unknown): string {
   return `warning: test data of run ${id} may be left: javumbo clean all removes it (${messageOf(error)})`;
 }
 
-/** A name for one run, which no other run has. */
 export function newRunId(random: Random): string {
   return random.hex(6);
 }
 
-/** True for a name that clean-up would take for test data. */
+/** True for a name that clean-up treats as test data. */
 export function isTestUser(username: string): boolean {
   return username.toLowerCase().startsWith(TEST_USER_PREFIX);
 }
 
-/** Throws `usage` for a name that clean-up would take for test data. */
+/** Throws `usage` for a name that clean-up treats as test data. */
 export function refuseTestUser(username: string): void {
   if (!isTestUser(username)) return;
   throw new JavumboError(

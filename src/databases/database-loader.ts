@@ -12,11 +12,11 @@ import type { GetResult, StoredDatabase, Tombstone, Version } from '../store/dat
 import type { LocalVersion, SessionEnvironment } from './session.ts';
 
 export interface DatabaseLoaderOptions extends SessionEnvironment {
-  /** How old a cached version may be and still be read without asking the store, in milliseconds. 0: always ask. */
+  /** The greatest age of a cached version that is read without asking the store, in milliseconds. 0: always ask. */
   readonly stalenessMaxMs: number;
 }
 
-/** Brings versions onto local disk: from the cache where that is allowed, else from the store. */
+/** Brings versions to local disk: from the cache if allowed, else from the store. */
 export class DatabaseLoader {
   readonly #environment: DatabaseLoaderOptions;
 
@@ -25,9 +25,9 @@ export class DatabaseLoader {
   }
 
   /**
-   * Calls `use` with the cached version where it is fresh enough, else with the store's. Any process may remove an entry
-   * at any time, also one that was just found or put there; then a copy of our own is fetched. So it is where the cached
-   * bytes are not what was stored, which this process looks at once for each version.
+   * Calls `use` with the cached version if it is fresh enough, else with the store's. Any process may remove an entry
+   * at any time, even one just found or inserted; a private copy is fetched then. The same happens if the cached bytes
+   * are damaged, which each process checks once per version.
    */
   async withCurrent<T>(username: string, use: (local: LocalVersion, fromCache: boolean) => T | Promise<T>): Promise<T> {
     const cached = this.lookup(username);
@@ -50,7 +50,7 @@ export class DatabaseLoader {
     try {
       if (await isDamaged(entry.path, entry)) return true;
     } catch (error) {
-      // Removed meanwhile; whoever opens it finds out.
+      // Removed meanwhile; opening it will show that.
       if (codeOf(error) === 'ENOENT') return false;
       throw error;
     }
@@ -59,8 +59,8 @@ export class DatabaseLoader {
   }
 
   /**
-   * One GET of the bytes as they are, sound or not, for `use` to look at; `damage` says where they are not what was stored.
-   * Afterwards the cache gets them if it can, so that the version and its write ids are known to whoever writes over it.
+   * Fetches the bytes with one GET and passes them to `use`, sound or not; `damage` says how they differ from what was
+   * stored. Then caches them if possible, so that a writer over them knows the version and its write ids.
    */
   async withStoredBytes<T>(
     username: string,
@@ -84,7 +84,7 @@ export class DatabaseLoader {
     }
   }
 
-  /** A GET whose bytes are compared with the digest that came with them; once more where they differ. */
+  /** Sends a GET and checks the bytes against the digest that came with them; once more if they differ. */
   async #get(
     username: string,
     path: string,
@@ -96,19 +96,15 @@ export class DatabaseLoader {
     const bytes = await sha256Of(path);
     const result = await store.get(username, path);
     if (result.kind !== 'found' || !(await isDamaged(path, result))) return { result };
-    // Damage on the way does not strike twice at the same place.
+    // Transmission does not damage the same bytes twice in the same way.
     if (result.version === first.version && bytes === (await sha256Of(path))) {
       return { result, damage: asCorruption(damaged('in the store'), username) };
     }
-    throw new JavumboError(
-      'unavailable',
-      `get database "${username}": it arrived damaged, and again when it was fetched anew`,
-      {
-        try: 'the same command again; what lies between this machine and the store changes bytes',
-        username,
-        retryable: true,
-      },
-    );
+    throw new JavumboError('unavailable', `get database "${username}": it arrived damaged twice`, {
+      try: 'the same command again; something between this machine and the store changes bytes',
+      username,
+      retryable: true,
+    });
   }
 
   #keep(work: WorkDirectory, path: string, username: string, stored: StoredDatabase, at: Moment): void {
@@ -116,18 +112,18 @@ export class DatabaseLoader {
       if (readHeader(path).journal === 'wal') setRollbackMode(path);
       this.#environment.cache.insert(work, path, username, stored, at);
     } catch {
-      // Damaged, or no space: whoever asked has the bytes, and the next reader is told.
+      // Damaged, or no space: the caller has the bytes, and the next reader will report it.
     }
   }
 
-  /** Leaves the store's current version in the cache; where nothing is cached there is nothing to do. */
+  /** Brings the cache up to the store's current version. Does nothing without a cache. */
   async revalidate(username: string): Promise<void> {
     if (!this.#environment.caching) return;
     const local = await this.fetch(username, this.lookup(username), 'shared');
     local?.work?.release();
   }
 
-  /** Damage on this machine's disk is no damage in the store: what was found in a cached copy is looked at afresh. */
+  /** Runs `work`, and again without the cached entry if it finds corruption: it may be only on the local disk. */
   async retryWithoutCache<T>(username: string, work: () => Promise<T>): Promise<T> {
     try {
       return await work();
@@ -139,7 +135,7 @@ export class DatabaseLoader {
     return work();
   }
 
-  /** Whether an entry may be read without asking the store. */
+  /** True if an entry may be read without asking the store. */
   isFresh(entry: CacheEntry | undefined): boolean {
     const { clock, stalenessMaxMs } = this.#environment;
     if (entry === undefined || stalenessMaxMs <= 0) return false;
@@ -147,14 +143,14 @@ export class DatabaseLoader {
     return age !== undefined && age <= stalenessMaxMs;
   }
 
-  /** The cached version, however old; undefined on a miss, and where nothing is cached. */
+  /** Returns the cached version, whatever its age; undefined on a miss or without a cache. */
   lookup(username: string): LocalVersion | undefined {
     if (!this.#environment.caching) return undefined;
     const entry = this.#environment.cache.lookup(username);
     return entry && { path: entry.path, stored: entry, entry, work: undefined };
   }
 
-  /** As `load`, for a caller to whom a deleted database is none. */
+  /** Like `load`, but returns undefined for a tombstone. */
   async fetch(
     username: string,
     known: LocalVersion | undefined,
@@ -165,9 +161,9 @@ export class DatabaseLoader {
   }
 
   /**
-   * One GET, conditional on `known` being outdated. Undefined, or the tombstone: the store says that there is no such
-   * database. `shared` becomes an entry of the cache where there is one; `private` stays in a work directory, for a session
-   * that will change it. Throws `corrupt` where the store holds other bytes than were stored.
+   * Sends one GET, conditional on `known` being outdated. Returns undefined or the tombstone if the store has no such
+   * database. `shared` becomes a cache entry if possible; `private` stays in a work directory, for a session that will
+   * change it. Throws `corrupt` if the store holds other bytes than were stored.
    */
   async load(
     username: string,
@@ -199,7 +195,7 @@ export class DatabaseLoader {
           if (readHeader(path).journal === 'wal') setRollbackMode(path);
           const entry = caching ? cache.insert(work, path, username, stored, startedAt) : undefined;
           if (entry !== undefined) return { path: entry.path, stored, entry, work: undefined };
-          // Another process removed it between two steps of the insertion.
+          // Another process removed it during the insertion.
           if (!existsSync(path)) return await this.load(username, undefined, 'private');
           keep = true;
           return { path, stored, entry: undefined, work };
@@ -218,7 +214,6 @@ export function isTombstone(found: LocalVersion | Tombstone | undefined): found 
   return found !== undefined && 'closing' in found;
 }
 
-/** Throws the failure of a user whom the store has no database for. */
 export function noDatabase(username: string): never {
   throw new JavumboError('not-found', `user "${username}" has no database`, {
     try: `javumbo db create ${username}`,

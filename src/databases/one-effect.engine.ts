@@ -25,7 +25,7 @@ const engine = inject('cephRgw');
 const RACING_USERS = 10;
 const RACES = 400;
 
-/** Where two meet: the first waits for the second, and whoever comes later passes. */
+/** A meeting point for two: the first waits for the second, and later ones pass. */
 class Meeting {
   #arrived = 0;
   #meet = (): void => {};
@@ -78,7 +78,7 @@ describe.runIf(engine !== undefined)('deletes on Ceph RGW', () => {
     return name;
   }
 
-  /** A store that deletes as the probe found, without retries. */
+  /** A store without retries that deletes as the probe found. */
   const open = (name = bucket): S3DatabaseStore =>
     new S3DatabaseStore(client, {
       bucket: name,
@@ -88,14 +88,14 @@ describe.runIf(engine !== undefined)('deletes on Ceph RGW', () => {
   const retrying = (store: DatabaseStore = open()): DatabaseStore =>
     new RetryingDatabaseStore(new CountingDatabaseStore(store), sources);
 
-  /** A machine with a cache of its own. */
+  /** A machine with its own cache. */
   function machine(store: DatabaseStore = retrying()): UserDatabases {
     const root = join(directory, `machine-${machines++}`);
     const cache = new DatabaseCache({ root, deployment: 'test', ...sources });
     return new UserDatabases({ store, cache, sqlite: betterSqlite, caching: true, stalenessMaxMs: 0, ...sources });
   }
 
-  /** A store that lets others do something before each write of one kind. */
+  /** A store that calls `before` ahead of each write of one kind. */
   function interposed(write: 'put' | 'delete', before: (username: string) => Promise<unknown>): DatabaseStore {
     const inner = open();
     return retrying({
@@ -133,13 +133,13 @@ describe.runIf(engine !== undefined)('deletes on Ceph RGW', () => {
         const own = await newBucket();
         return { store: wrapped(open(own)), otherHandle: () => wrapped(open(own)), cleanup: () => {} };
       },
-      // With tombstones a delete compares here too.
+      // Tombstones make a delete compare here too.
       { overNothing: 'either', needsWriteIds, racesMayEndUnknown: !needsWriteIds },
     );
   }
 
   test(`${RACES} races of an update and a delete: both are acknowledged only where the delete came later`, async () => {
-    // In every other round both requests wait for each other; in the rest the delete begins a little later by chance.
+    // In every other round both requests wait for each other; in the rest the delete starts after a random delay.
     const starts = new Map<string, Meeting>();
     const meet = (username: string): Promise<void> | undefined => starts.get(username)?.arrive();
     const writer = machine(interposed('put', async (username) => meet(username)));
@@ -170,7 +170,7 @@ describe.runIf(engine !== undefined)('deletes on Ceph RGW', () => {
         if (typeof written !== 'string')
           return now === written.version && ['conflict', 'unknown'].includes(`${deleted}`);
         if (typeof deleted !== 'string') return now === undefined && deleted.version === base;
-        // Each lost against the other: only where at least one of them does not know.
+        // Both lost: allowed only if at least one of them is in doubt.
         return written === 'unknown' || deleted === 'unknown';
       };
       if (!isRight()) wrong.push(JSON.stringify({ username, base, written, deleted, now }));
@@ -182,7 +182,7 @@ describe.runIf(engine !== undefined)('deletes on Ceph RGW', () => {
     );
     expect(wrong).toEqual([]);
     const { 'done, done': both = 0, 'done, conflict': updated = 0, 'conflict, done': deleted = 0, ...other } = ends;
-    // A race that the same one always wins would prove nothing.
+    // A race with only one kind of winner would prove nothing.
     expect({ both: both > 0, updated: updated > 0, deleted: deleted > 0 }, JSON.stringify(ends)).toEqual({
       both: true,
       updated: true,
@@ -267,7 +267,7 @@ describe.runIf(engine !== undefined)('deletes on Ceph RGW', () => {
       expect((await store.removeTombstone(username, olderThan())).kind).toBe(ends);
       expect((await store.trace(username)).kind).toBe(left);
       expect(await databases.create(username, create)).toMatchObject({ outcome: 'committed' });
-      // What is a database is none of its business, however old.
+      // It never removes a database, however old.
       expect(await store.removeTombstone(username, Date.now() + 60_000)).toEqual({ kind: 'absent' });
       expect(await rows(databases, username)).toBe(0);
     });

@@ -331,7 +331,7 @@ describe('commands at an engine', () => {
         const ended = await here.run(['db', ...argv.map((word) => (word === 'FILE' ? file : word))]);
         expect({ code: ended.code, stderr: ended.stderr }).toEqual({
           code,
-          stderr: code === 0 ? '' : expect.stringMatching(/^error: .*"bob".*nobody can tell/),
+          stderr: code === 0 ? '' : expect.stringMatching(/^error: .*"bob".*it is not known/),
         });
         expect((await here.runElsewhere(['db', 'info', 'bob'])).code).toBe(3);
         const sent = server.log.filter(({ operation, key: on }) => operation === 'PutObject' && on === key);

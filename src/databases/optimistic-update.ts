@@ -11,14 +11,14 @@ import { type LocalVersion, type SendOutcome, sessionFailure } from './session.t
 import type { OpenOptions, UpdateOptions, UpdateResult } from './update-options.ts';
 import { WriteSession, writable } from './write-session.ts';
 
-// Another writer's commit takes a round trip; waiting about as long lets it finish before the next attempt reads.
+// Another writer's commit takes a round trip; a similar wait lets it finish before the next attempt reads.
 const BACKOFF_MS = 20;
 const BACKOFF_MAX_MS = 1_000;
 
-// For a caller that does not say: more writers than meet on one user's collection.
+// The default: more than the writers that meet on one user's collection.
 const RETRIES = 10;
 
-/** Sessions that write, and the loop that runs an edit again on whatever version came first. */
+/** Opens write sessions, and reruns an edit on whatever version came first. */
 export class OptimisticUpdates {
   readonly #environment: DatabaseLoaderOptions;
   readonly #loader: DatabaseLoader;
@@ -28,14 +28,14 @@ export class OptimisticUpdates {
     this.#loader = loader;
   }
 
-  /** As `UserDatabases.openForWriting`. */
+  /** See `UserDatabases.openForWriting`. */
   async openForWriting(username: string, options: OpenOptions = {}): Promise<WriteSession> {
     const cached = this.#loader.lookup(username);
     if (cached !== undefined) {
       try {
         return await this.#begin(username, cached, options);
       } catch (error) {
-        // Another process removed the entry between finding and copying it: a miss. So is one whose bytes have changed.
+        // Another process removed the entry before it was copied: a miss. So is an entry with damaged bytes.
         if (existsSync(cached.path)) {
           if (!(error instanceof JavumboError && error.kind === 'corrupt')) throw error;
           this.#environment.cache.invalidate(username);
@@ -47,7 +47,7 @@ export class OptimisticUpdates {
     return this.#begin(username, found, options);
   }
 
-  /** As `UserDatabases.update`. */
+  /** See `UserDatabases.update`. */
   async update<T>(
     username: string,
     edit: (database: SqliteDatabase) => T,
@@ -73,7 +73,7 @@ export class OptimisticUpdates {
           break;
         }
         session.discard();
-        // What an edit finds wrong, or finds done, in an old copy says nothing about the current version.
+        // An edit's error or lack of changes on an old copy says nothing about the current version.
         const newer = await this.#newerThan(username, base, baseEntry);
         if (newer === undefined) {
           if (ended.kind === 'threw') throw sessionFailure(ended.error, username, this.#environment.cache);
@@ -83,7 +83,7 @@ export class OptimisticUpdates {
       }
 
       const { base } = session;
-      // The last attempt looks behind a refusal by a HEAD, every other one in the winner that it fetches next.
+      // The last attempt checks a refusal by a HEAD; earlier ones check it in the winner, which they fetch next.
       const outcome = await (attempts > retries ? session.commit() : session.send());
       switch (outcome.kind) {
         case 'committed':
@@ -101,9 +101,9 @@ export class OptimisticUpdates {
   }
 
   /**
-   * What a refused commit was refused for: what somebody else stored, or another copy of the same request. Fetched even when
-   * another session cached it meanwhile, for a base that was just refused is out of the question. Throws `conflict` where
-   * the database was deleted, and `unknown` where that cannot be told from a create of our own that somebody deleted.
+   * Fetches what refused a commit: another writer's version, or another copy of the same request. Always asks the
+   * store, even if another session has cached a version meanwhile, since the base was just refused. Throws `conflict`
+   * if the database was deleted, and `unknown` if that cannot be told from a create of our own that was deleted.
    */
   async #fetchWinner(
     username: string,
@@ -119,7 +119,7 @@ export class OptimisticUpdates {
       await this.#backOff(conflicts);
       found = await this.#loader.load(username, undefined, 'private');
     } catch (error) {
-      // Also when somebody stops the command here: nobody has looked.
+      // Also if the command is interrupted here: no one has looked.
       if (outcome.kind !== 'refused') throw error;
       const cause = new Error(`it was refused, and then ${messageOf(error)}`, { cause: error });
       throw unknownOutcome(username, base?.version, cause);
@@ -174,7 +174,7 @@ export class OptimisticUpdates {
     }
   }
 
-  /** The current version, if it is another than `base`; undefined when `base` is current as far as need be known. */
+  /** Returns the current version if it differs from `base`; undefined if `base` is as current as it must be. */
   async #newerThan(
     username: string,
     base: StoredDatabase | undefined,

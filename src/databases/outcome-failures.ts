@@ -1,11 +1,11 @@
 import { JavumboError, messageOf } from '../core/failure.ts';
 import { type DatabaseStore, databaseIn, type Trace, type Version } from '../store/database-store.ts';
 
-/** The failure that an `unknown` ending is reported as; it never says that something did or did not happen. */
+/** Returns the failure for an `unknown` outcome; it never claims that something did or did not happen. */
 export function unknownOutcome(username: string, base: Version | undefined, cause: Error): JavumboError {
   return new JavumboError(
     'unknown',
-    `database "${username}": nobody can tell whether the write was stored: ${messageOf(cause)}`,
+    `database "${username}": it is not known whether the write was stored: ${messageOf(cause)}`,
     {
       try: `javumbo db info ${username}`,
       username,
@@ -15,7 +15,7 @@ export function unknownOutcome(username: string, base: Version | undefined, caus
   );
 }
 
-/** The failure of a lost race, with a hint for whoever lost it, naming the version that won; `seen` undefined: nobody could look. */
+/** Returns the failure of a lost race, naming the version that won; `seen` is undefined if no one could look. */
 export function conflictFailure(
   username: string,
   expected: Version | undefined,
@@ -41,7 +41,7 @@ export function conflictFailure(
   );
 }
 
-/** The failure of a create that met an existing database. */
+/** Returns the failure of a create over an existing database. */
 export function alreadyExists(username: string, seen: Trace): JavumboError {
   const version = databaseIn(seen)?.version;
   return new JavumboError(
@@ -55,7 +55,7 @@ export function alreadyExists(username: string, seen: Trace): JavumboError {
   );
 }
 
-/** One HEAD; undefined where it fails, for a caller that has something to report all the same. */
+/** Sends a HEAD; returns undefined if it fails, for a caller that reports another failure anyway. */
 export async function traceIfPossible(store: DatabaseStore, username: string): Promise<Trace | undefined> {
   try {
     return await store.trace(username);
@@ -64,7 +64,7 @@ export async function traceIfPossible(store: DatabaseStore, username: string): P
   }
 }
 
-/** The failure of a store that goes on refusing a write although nobody came first. */
+/** Returns the failure of a store that keeps refusing a write although no one else has written. */
 export function refusesItsOwnVersion(username: string): JavumboError {
   return new JavumboError(
     'unavailable',
@@ -76,7 +76,7 @@ export function refusesItsOwnVersion(username: string): JavumboError {
   );
 }
 
-/** Why the fate of a refused write is unknown: nothing is there, or what was made from nothing since. */
+/** The reason that a refused write is in doubt: nothing is stored now, or what was created from nothing since. */
 export function unexplainedRefusal(): Error {
-  return new Error('it was refused, and what is there now does not say why');
+  return new Error('it was refused, and what is stored now does not show why');
 }

@@ -9,15 +9,15 @@ import type { UpdateOrders, UpdateReport } from '../testing/update-worker.ts';
 const PROCESSES = 8;
 const USERNAMES = ['alice', 'bob', 'carol'];
 
-/** Of the rows that were reported committed: those that are not there once. */
+/** The rows reported as committed that are not stored exactly once. */
 interface Wrong {
   readonly missing: readonly string[];
   readonly twice: readonly string[];
 }
 
 /**
- * What must hold for the library where every tenth PUT arrives twice, on any S3 engine. The promise is stated for 2,000
- * updates, which JAVUMBO_REPEATED_UPDATES asks for; `fewer` are for every day.
+ * Tests the library behind a proxy that delivers every tenth PUT twice, on any S3 engine. The promise is stated for
+ * 2,000 updates, which JAVUMBO_REPEATED_UPDATES asks for; `fewer` suffice every day.
  */
 export function describeRepeatedUpdates(open: () => Promise<S3Place>, fewer: number): void {
   const count = Math.ceil(Number(process.env.JAVUMBO_REPEATED_UPDATES ?? fewer) / PROCESSES);
@@ -37,7 +37,7 @@ export function describeRepeatedUpdates(open: () => Promise<S3Place>, fewer: num
       await place.close();
     });
 
-    /** Runs a command past the proxy. */
+    /** Runs a command without the proxy. */
     async function directly(...argv: string[]): Promise<{ rows: { worker: number; n: number }[] }> {
       const where = ['--bucket', place.bucket, '--endpoint-url', place.endpoint];
       const { code, stdout, stderr } = await runCommand([...argv, ...where, '--json', '--quiet'], { env: place.keys });
@@ -82,7 +82,7 @@ export function describeRepeatedUpdates(open: () => Promise<S3Place>, fewer: num
         failed: reports.flatMap(({ failed }) => failed),
         ...wrong(rows, expected),
       }).toEqual({ committed: Array(PROCESSES).fill(count), failed: [], missing: [], twice: [] });
-      // Each update is a PUT at least, and of those that were repeated most had landed.
+      // Each update is at least one PUT, and most repeated ones had landed.
       expect(counts.repeated).toBeGreaterThanOrEqual(Math.floor(updates / 10));
       expect(counts.landed).toBeGreaterThan(updates / 100);
     });

@@ -1,4 +1,4 @@
-/** Eight processes behind a proxy that repeats, on a real distributed S3 engine: Ceph RGW. */
+/** Eight processes behind a repeating proxy, on a real distributed S3 engine: Ceph RGW. */
 import { describe, inject } from 'vitest';
 import type { EngineEnvironment } from '../testing/engines/engine.ts';
 import { enginePlace } from '../testing/s3-server/place.ts';

@@ -8,20 +8,20 @@ import type { RunBlocking } from '../core/run-blocking.ts';
 import { asCorruption, openReadOnly, type SqliteDatabase, type SqliteEngine } from '../sqlite/engine.ts';
 import type { DatabaseStore, StoredDatabase, Tombstone, Trace, Version } from '../store/database-store.ts';
 
-/** What sessions share: where databases come from and where they are kept meanwhile. */
+/** What sessions share. */
 export interface SessionEnvironment {
   readonly store: DatabaseStore;
   readonly cache: DatabaseCache;
   readonly sqlite: SqliteEngine;
-  /** False: nothing is taken from the cache and nothing left in it. */
+  /** False: nothing is read from or written to the cache. */
   readonly caching: boolean;
   readonly clock: Clock;
   readonly random: Random;
-  /** Throws for a database that must not be opened although it is sound (a schema that is too new). */
+  /** Throws for a sound database that must not be opened (a schema that is too new). */
   readonly inspect?: ((database: SqliteDatabase, username: string) => void) | undefined;
-  /** Runs SQL of an operator, or in an operator's file; undefined: it is ours, and short. */
+  /** Runs an operator's SQL, or queries over an operator's file; undefined: ours, which is short. */
   readonly runBlocking?: RunBlocking | undefined;
-  /** Told before each step of a commit, so that a test can end the process there. */
+  /** Called before each step of a commit, so that a test can end the process there. */
   readonly atStep?: ((step: CommitStep) => void) | undefined;
 }
 
@@ -29,12 +29,12 @@ export const COMMIT_STEPS = ['copied', 'edited', 'checked', 'stored', 'cached'] 
 export type CommitStep = (typeof COMMIT_STEPS)[number];
 
 /**
- * How a commit ended. Every ending is true, and final:
+ * How a commit ended. Every outcome is true and final:
  *
- * - `committed`: stored; `version` holds it. `superseded` when others have already written on top of it.
+ * - `committed`: stored; `version` contains it. `superseded` if others have already written on top of it.
  * - `unchanged`: the session changed nothing, so nothing was sent.
- * - `conflict`: somebody else committed first, and nothing of this session was stored, or will be. `seen`: what is there.
- * - `unknown`: it may have been stored, and nobody can tell yet.
+ * - `conflict`: another writer committed first; nothing of this session is or will be stored. `seen`: what is stored.
+ * - `unknown`: it may have been stored.
  */
 export type CommitOutcome =
   | { readonly kind: 'committed'; readonly version: Version; readonly superseded?: boolean }
@@ -48,8 +48,8 @@ export type CommitOutcome =
   | { readonly kind: 'unknown'; readonly cause: Error; readonly base: Version | undefined };
 
 /**
- * How one request to store a session ended. `refused`: its condition did not hold, and nobody has looked yet whether that
- * is because another copy of the same request landed. Whoever is told so looks for `writeId`.
+ * How one request to store a session ended. `refused`: its condition did not hold, and it was not yet checked whether
+ * another copy of the same request landed. The caller must look for `writeId`.
  */
 export type SendOutcome = CommitOutcome | SendRefusal;
 
@@ -61,7 +61,7 @@ export interface SendRefusal {
   readonly sentAt: number;
 }
 
-/** A version on local disk: in the cache, or in a work directory that goes with the session. */
+/** A version on local disk: a cache entry, or a file in a work directory that the session takes over. */
 export interface LocalVersion {
   readonly path: string;
   readonly stored: StoredDatabase;
@@ -71,8 +71,8 @@ export interface LocalVersion {
 
 /**
  * What a write session begins with: a copy of a version; nothing, for a database that does not exist; or, to replace
- * what is there, the file `working-copy.anki2` that somebody put into `work`. `tombstone`: what there is instead of a base.
- * `looked`: the store was asked a moment ago, so that a file with the content of its base need not be stored again.
+ * what is stored, the file `working-copy.anki2` in `work`. `tombstone`: what is stored instead of a base. `looked`: the
+ * store was just asked, so a file with its base's content need not be stored again.
  */
 export type SessionStart =
   | { readonly kind: 'version'; readonly local: LocalVersion; readonly tombstone?: undefined }
@@ -92,13 +92,13 @@ export type SessionStart =
 
 export const WORKING_COPY = 'working-copy.anki2';
 
-/** The failure of work on a database that something other than its own content stopped: damage, or a full disk. */
+/** Turns damage or a full disk into their failures; returns any other error unchanged. */
 export function sessionFailure(error: unknown, username: string, cache: DatabaseCache): unknown {
   if (isDiskFull(error)) return cacheFailure(cache.directory, error);
   return asCorruption(error, username) ?? error;
 }
 
-/** A look at one version. The file is shared and never changes; the handle is read-only. */
+/** Reads one version. The file is shared and never changes; the handle is read-only. */
 export class ReadSession {
   readonly username: string;
   readonly stored: StoredDatabase;
@@ -124,7 +124,7 @@ export class ReadSession {
   }
 }
 
-/** Opens a file as the named user's database, after `inspect` has found nothing against it. */
+/** Opens a file as the user's database, if `inspect` does not refuse it. */
 export function openInspected(
   handle: () => SqliteDatabase,
   username: string,

@@ -17,10 +17,10 @@ export type UserDatabasesOptions = DatabaseLoaderOptions;
 
 export type { OpenOptions, ReplaceOver, UpdateOptions, UpdateResult };
 
-// Sending the same file again would only undo what the other writer did, if it were allowed.
+// Sending the same file again would only undo the other writer's work.
 const PULL_AGAIN = 'javumbo db pull, and make your changes to that version';
 
-/** The user databases of one deployment: reading, updating and creating them. */
+/** Reads, updates and creates the user databases of one deployment. */
 export class UserDatabases {
   readonly #environment: UserDatabasesOptions;
   readonly #loader: DatabaseLoader;
@@ -33,8 +33,8 @@ export class UserDatabases {
   }
 
   /**
-   * Runs `query` on a version that is at most the allowed staleness old: at most one request.
-   * Throws `not-found` for a user without a database, `corrupt`, `unavailable`, and whatever `query` throws.
+   * Runs `query` on a version within the allowed staleness, with at most one request. Throws `not-found` for a user
+   * without a database, `corrupt`, `unavailable`, and whatever `query` throws.
    */
   async read<T>(username: string, query: (session: ReadSession) => T): Promise<T> {
     const readOnce = async (): Promise<T> => {
@@ -50,17 +50,17 @@ export class UserDatabases {
     return this.#loader.retryWithoutCache(username, readOnce);
   }
 
-  /** Whether a read now would be served from the cache without asking the store. */
+  /** True if a read now would be served from the cache without asking the store. */
   isCached(username: string): boolean {
     return this.#loader.isFresh(this.#loader.lookup(username)?.entry);
   }
 
-  /** Asks the store whether the cached version is current, and fetches the one that is. Without a cache: nothing to do. */
+  /** Asks the store whether the cached version is current, and fetches a newer one. Does nothing without a cache. */
   revalidate(username: string): Promise<void> {
     return this.#loader.revalidate(parseUsername(username));
   }
 
-  /** As `read`, for a caller that closes the session itself. */
+  /** Like `read`, for a caller that closes the session itself. */
   async openForReading(username: string): Promise<ReadSession> {
     parseUsername(username);
     return this.#loader.withCurrent(username, async (local, fromCache) => {
@@ -75,21 +75,18 @@ export class UserDatabases {
     });
   }
 
-  /**
-   * A session on a private copy. Never asks whether a cached version is current: the commit does. At most one GET,
-   * and none when the user is cached.
-   */
+  /** Opens a session on a private copy with at most one GET. Never revalidates a cached version: the commit does. */
   async openForWriting(username: string, options: OpenOptions = {}): Promise<WriteSession> {
     return this.#updates.openForWriting(parseUsername(username), options);
   }
 
   /**
-   * Optimistic concurrency control: runs `edit` in a transaction on a private copy and commits; on a conflict fetches
-   * the winner and runs it again, at most `retries` times. `edit` must be synchronous and may run several times, each
-   * time on a fresh copy. It never runs again when a write may have landed.
+   * Optimistic concurrency control: runs `edit` in a transaction on a private copy and commits. On a conflict, fetches
+   * the winner and reruns `edit` on it, at most `retries` times. `edit` must be synchronous and may run several times,
+   * each on a fresh copy, but never again once a write may have landed.
    *
-   * Throws what `edit` throws (nothing is stored, the cache stays as it was), `conflict` naming both versions when the
-   * retries are used up or the database was deleted meanwhile, `unknown`, `unavailable`, `corrupt`, `not-found`.
+   * Throws what `edit` throws (nothing is stored, the cache is unchanged), `conflict` with both versions when the
+   * retries are used up or the database was deleted, `unknown`, `unavailable`, `corrupt`, `not-found`.
    */
   update<T>(
     username: string,
@@ -99,10 +96,7 @@ export class UserDatabases {
     return this.#updates.update(username, edit, options);
   }
 
-  /**
-   * Stores a new database whose content `build` makes. One conditional PUT.
-   * Throws `conflict` when the user has one already.
-   */
+  /** Stores a new database that `build` fills: one conditional PUT. Throws `conflict` if the user has one already. */
   async create<T>(username: string, build: (database: SqliteDatabase) => T): Promise<UpdateResult<T>> {
     parseUsername(username);
     const session = await WriteSession.begin(username, { kind: 'new', base: undefined }, this.#environment);
@@ -117,9 +111,9 @@ export class UserDatabases {
   }
 
   /**
-   * Stores a whole database that `write` puts into a file, over what `over` says. One conditional PUT, after a HEAD where
-   * the version to replace is not known here; no PUT where that HEAD shows the same content.
-   * Throws `conflict` naming both versions, `corrupt` for a file that is damaged, and whatever `write` throws.
+   * Stores a whole database, which `write` puts into a file, over what `over` says: one conditional PUT, after a HEAD
+   * if the version to replace is not known locally; no PUT if that HEAD shows the same content. Throws `conflict` with
+   * both versions, `corrupt` for a damaged file, and whatever `write` throws.
    */
   async replace(
     username: string,
@@ -143,7 +137,7 @@ export class UserDatabases {
     const { store, cache, clock } = this.#environment;
     if (over.kind === 'nothing') return { base: undefined, looked: false };
     if (over.kind === 'version') {
-      // The pull that printed the version left it in the cache, with the write ids that the next version must carry on.
+      // The pull that printed the version cached it, with the write ids that the next version must carry.
       const base = cache.find(username, over.version);
       if (base !== undefined) return { base, looked: false };
     }
@@ -173,8 +167,8 @@ export class UserDatabases {
   }
 
   /**
-   * Hands the current version to `use` as a file, byte for byte as the store has it, whether or not it can be opened;
-   * `damage` says where these are not the bytes that were stored. One GET. Throws `not-found`, `unavailable`, and what `use` throws.
+   * Passes the current version to `use` as a file, byte for byte, whether or not it can be opened; `damage` says if the
+   * bytes differ from what was stored. One GET. Throws `not-found`, `unavailable`, and what `use` throws.
    */
   async withFile<T>(
     username: string,
@@ -185,14 +179,14 @@ export class UserDatabases {
   }
 
   /**
-   * Deletes a user's database and returns the version that was there: one HEAD and one DELETE.
-   * Throws `not-found`, `conflict` when another version came in between, `unknown`, `unavailable`.
+   * Deletes a user's database with one HEAD and one DELETE. Returns the deleted version. Throws `not-found`, `conflict`
+   * if another version was committed in between, `unknown`, `unavailable`.
    */
   async delete(username: string): Promise<Version> {
     parseUsername(username);
     const { store, cache, random } = this.#environment;
     const current = (await store.head(username)) ?? noDatabase(username);
-    // Nobody may go on reading it however the request ends; nor afterwards what a read fetched meanwhile.
+    // No one may read it from the cache whatever the outcome, nor what a concurrent read fetches meanwhile.
     cache.invalidate(username);
     let outcome: DeleteOutcome;
     try {
@@ -202,7 +196,7 @@ export class UserDatabases {
       try {
         cache.invalidate(username);
       } catch {
-        // Trouble with the cache does not change what became of the delete.
+        // A failing cache does not change the outcome of the delete.
       }
     }
     switch (outcome.kind) {

@@ -30,21 +30,21 @@ import {
   WORKING_COPY,
 } from './session.ts';
 
-// No change counter is negative, so the first look at the file finds it changed.
+// No change counter is negative, so a first check finds the file changed.
 const ALWAYS_CHANGED = -1;
 
-// A store that goes on refusing a write over what it holds itself will not be talked round.
+// A store that refuses a write over the version it holds this often will not change its mind.
 const RESENDS_MAX = 3;
 
 /**
- * Work on a private copy of one version (or on a new, empty database), to be committed once or discarded. Nobody sees
- * the copy; a crash leaves an orphan that the next process removes.
+ * Work on a private copy of one version, or on a new database, committed once or discarded. The copy is invisible to
+ * others; after a crash the next process removes it.
  */
 export class WriteSession {
   readonly username: string;
-  /** The version that the copy began as; undefined for a database that does not exist yet. */
+  /** The version that was copied; undefined for a database that does not exist yet. */
   readonly base: StoredDatabase | undefined;
-  /** The cache entry that the base came from; undefined when it came by a request of this session. */
+  /** The cache entry of the base; undefined if this session fetched it. */
   readonly baseEntry: CacheEntry | undefined;
   readonly database: SqliteDatabase;
   readonly #environment: SessionEnvironment;
@@ -53,9 +53,9 @@ export class WriteSession {
   readonly #counterBefore: number;
   readonly #looked: boolean;
   #tombstone: Tombstone | undefined;
-  /** The file as it is to be stored, once it is closed and will not change any more. */
+  /** The final file, once it is closed. */
   #closed: { readonly writeId: string; readonly digest: string } | undefined;
-  /** Known once the file is closed; its counter says nothing any more then. */
+  /** Set once the file is closed, because then its counter has lost its meaning. */
   #changed: boolean | undefined;
   #open = true;
 
@@ -73,7 +73,7 @@ export class WriteSession {
     this.database = openInspected(handle, username, start.kind === 'new' ? undefined : environment);
   }
 
-  /** Makes the private copy. Throws `corrupt` where a cached version is not what was stored. */
+  /** Makes the private copy. Throws `corrupt` if a cached version is damaged. */
   static async begin(username: string, start: SessionStart, environment: SessionEnvironment): Promise<WriteSession> {
     const work = (start.kind === 'version' ? start.local.work : start.work) ?? environment.cache.workDirectory();
     try {
@@ -87,9 +87,8 @@ export class WriteSession {
   }
 
   /**
-   * Commits what the session did since it began: an open transaction first, then the upload, if anything changed.
-   * The session is over whatever comes of it. Throws `corrupt` when the copy is damaged, `unavailable` when no attempt
-   * to store it can have arrived; nothing is stored then.
+   * Commits an open transaction, uploads the file if anything changed, and ends the session in every case. Throws
+   * `corrupt` if the copy is damaged, `unavailable` if no attempt to store it can have arrived; nothing is stored then.
    */
   async commit(): Promise<CommitOutcome> {
     try {
@@ -108,7 +107,7 @@ export class WriteSession {
     }
   }
 
-  /** As `commit`, for a caller that fetches what is there after a refusal, and looks for the write id itself. */
+  /** Like `commit`, for a caller that fetches what is stored after a refusal and looks for the write id itself. */
   async send(): Promise<SendOutcome> {
     try {
       return await this.#send();
@@ -124,7 +123,7 @@ export class WriteSession {
     this.#closed ??= await this.#close();
     const { writeId, digest } = this.#closed;
     const base = this.base;
-    // The counter says of a copy whether it changed; of a file that was put in its place only the content can.
+    // A copy's counter shows whether it changed; a file put in its place must be compared by content.
     if (base !== undefined && (!this.hasChanged() || (await this.#isStoredAlready(base, digest)))) {
       return { kind: 'unchanged', version: base.version };
     }
@@ -161,7 +160,7 @@ export class WriteSession {
     }
   }
 
-  /** Whether what the store was just seen to hold has this content. What its metadata says, its bytes must show. */
+  /** True if the store, which was just asked, holds this content. Its bytes must confirm its metadata. */
   async #isStoredAlready(base: StoredDatabase, digest: string): Promise<boolean> {
     if (!this.#looked || base.digest !== digest) return false;
     const path = join(this.#work.path, 'stored.anki2');
@@ -169,7 +168,7 @@ export class WriteSession {
     return result.kind === 'found' && result.version === base.version && !(await isDamaged(path, result));
   }
 
-  /** Looks who came first. A create that met a tombstone goes over it. */
+  /** Looks up what refused a write. A create that met a tombstone goes over it. */
   async #settleRefusal({
     writeId,
     because,
@@ -201,14 +200,14 @@ export class WriteSession {
     }
   }
 
-  /** True when what the copy holds, as far as it is not in an open transaction, differs from its base. */
+  /** True if the copy differs from its base, ignoring an open transaction. */
   hasChanged(): boolean {
-    // The counter moves with DDL and user_version too, which total_changes() misses.
+    // Unlike total_changes(), the counter also moves with DDL and user_version.
     if (this.#changed !== undefined) return this.#changed;
     return this.base === undefined || readHeader(this.#path).changeCounter !== this.#counterBefore;
   }
 
-  /** Ends the session without storing anything. The cache stays as it was. Can be called at any time, also twice. */
+  /** Ends the session without storing anything or changing the cache. Can be called at any time, also twice. */
   discard(): void {
     if (!this.#open) return;
     this.#open = false;
@@ -219,7 +218,7 @@ export class WriteSession {
     }
   }
 
-  /** Ends the work of SQLite, and says whether it changed anything. */
+  /** Finishes SQLite's work and returns whether it changed anything. */
   #settle(): boolean {
     if (this.database.inTransaction) this.database.exec('COMMIT');
     this.#environment.atStep?.('edited');
@@ -227,33 +226,33 @@ export class WriteSession {
     const changed = this.hasChanged();
     if (changed) {
       quickCheck(this.database);
-      // An empty file passes every check of SQLite's, and is no database to anybody else.
+      // An empty file passes every check of SQLite, but no one else takes it for a database.
       readHeader(this.#path);
     }
     this.database.close();
     return changed;
   }
 
-  /** Ends the edit: the file holds everything, is sound, and is like no other that was ever stored. */
+  /** Ends the edit: the file then is complete, sound, and unlike any other ever stored. */
   async #close(): Promise<{ readonly writeId: string; readonly digest: string }> {
     const { random } = this.#environment;
     this.#changed = await runBlockingIn(this.#environment)(() => this.#settle());
     if (!this.#changed) return { writeId: '', digest: '' };
-    // Once for each commit, never for each attempt: a retry sends the same bytes.
+    // Once per commit, never per attempt: a retry sends the same bytes.
     makeUnique(this.#path, random);
     return { writeId: random.hex(16), digest: await contentDigestOf(this.#path) };
   }
 
   /**
-   * Keeps the committed copy as the cache's entry, or forgets the user where what is cached is outdated. What the store
-   * decided stands, so trouble with the cache is not allowed to change the outcome; a file it could not take is not served.
+   * Caches the committed copy, or forgets the user if the cached version is outdated. The store's decision stands, so
+   * trouble with the cache must not change the outcome; a file that it could not take is not served.
    */
   #remember(committed: Omit<StoredDatabase, 'sizeBytes'> | undefined, startedAt: Moment): void {
     const { cache, caching } = this.#environment;
     try {
       const stored = committed && caching ? { ...committed, sizeBytes: statSync(this.#path).size } : undefined;
       const entry = stored && cache.insert(this.#work, this.#path, this.username, stored, startedAt);
-      // Without an entry for the new version the old one must go: it would be served as if nothing had happened.
+      // Without an entry for the new version the old one must go, or it would still be served.
       if (entry === undefined) cache.invalidate(this.username);
     } catch {
       this.#forget();
@@ -268,8 +267,8 @@ export class WriteSession {
 }
 
 /**
- * Makes the working copy of a version. One that was fetched for this session alone becomes it; a cached one is shared, so
- * it is copied, and the copy is compared with what was stored before anybody builds on it.
+ * Makes the working copy of a version. A privately fetched file becomes it; a cached one is shared, so it is copied,
+ * and the copy checked for damage before anything builds on it.
  */
 async function takeCopy(local: LocalVersion, path: string): Promise<void> {
   if (local.entry === undefined) renameSync(local.path, path);
@@ -281,12 +280,12 @@ async function takeCopy(local: LocalVersion, path: string): Promise<void> {
   if (readHeader(path).journal === 'wal') setRollbackMode(path);
 }
 
-/** The tombstone, if a create may go over it. Throws `unavailable` while clean-up is removing it. */
+/** Returns the tombstone if a create may replace it. Throws `unavailable` while clean-up is removing it. */
 export function writable(tombstone: Tombstone, username: string, clock: Clock): Tombstone {
   if (!tombstone.closing || clock.now() - tombstone.lastModified > CLOSING_MS) return tombstone;
   throw new JavumboError(
     'unavailable',
-    `create database "${username}": clean-up is removing what a delete left there`,
+    `create database "${username}": clean-up is removing the tombstone of a deleted database`,
     {
       try: 'the same command again in a minute',
       username,

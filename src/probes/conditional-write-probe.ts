@@ -7,18 +7,18 @@ import type { DatabaseStore, PutCondition, PutOutcome } from '../store/database-
 
 const RACERS = 8;
 
-/** The test users that a probe leaves databases of. */
+/** The test users whose databases a probe leaves behind. */
 export const PROBE_PURPOSES = ['probe', 'race'] as const;
 
-/** `refused`: for good, and before anything could be tried, so that it says nothing about what the store compares. */
+/** `refused`: permanently, before anything could be tried, which says nothing about what the store compares. */
 export type ProbeResult =
   | { readonly kind: 'refused'; readonly failure: JavumboError }
-  /** A sentence for each promise that it broke; none: it is safe as far as that shows. */
+  /** One sentence per broken promise; empty if the store seems safe. */
   | { readonly kind: 'tried'; readonly broken: readonly string[] };
 
 /**
- * Whether a store compares as it must: puts that have to be refused are tried, one after the other and at once. Leaves the databases of PROBE_PURPOSES in the store.
- * `directory` is where the files to put may be written. Throws `unavailable` when the store gave no clear answer.
+ * Tests a store with puts that it must refuse, one after another and in parallel. Writes files into `directory` and
+ * leaves the databases of PROBE_PURPOSES. Throws `unavailable` if the store gives no clear answer.
  */
 export async function probeConditionalWrites(
   store: DatabaseStore,
@@ -30,13 +30,13 @@ export async function probeConditionalWrites(
   let files = 0;
   const put = async (username: string, condition: PutCondition): Promise<PutOutcome> => {
     const file = join(directory, `probe-${files++}`);
-    // Other bytes each time, so that no two writes have one version.
+    // Different bytes each time, so that no two writes share a version.
     writeFileSync(file, random.hex(64));
     return store.put(username, file, { condition, writes: [random.hex(16)] });
   };
 
   const first = await put(sequential, { kind: 'absent' }).catch((error: unknown) => {
-    // A store that refuses the first write for good will refuse all of them; one that is out of reach says nothing.
+    // A permanent refusal of the first write will repeat for all; an unreachable store says nothing.
     if (error instanceof JavumboError && error.kind === 'unavailable' && !error.retryable) return error;
     throw error;
   });

@@ -9,10 +9,10 @@ import type { DeletionKind } from '../store/tombstone.ts';
 
 const RACERS = 8;
 
-// What engines answer to a request that they do not know.
+// How engines answer requests that they do not support.
 const NOT_TAKEN = [400, 405, 501];
 
-/** The test users that a probe of deletes leaves databases of. */
+/** The test users whose databases a probe of deletes leaves behind. */
 export const DELETION_PURPOSES: readonly string[] = [
   'deletion',
   ...Array.from({ length: RACERS }, (_, number) => `deletion-${number}`),
@@ -21,23 +21,23 @@ export const DELETION_PURPOSES: readonly string[] = [
 /** How an engine deletes. */
 export interface DeletionProbe {
   /**
-   * `compares`: a DELETE over an old version is refused, one over the current version is not. `ignores`: it deletes
-   * whatever is there. `refuses`: it takes no DELETE with a condition.
+   * `compares`: it refuses a DELETE over an old version and accepts one over the current version. `ignores`: it deletes
+   * whatever is stored. `refuses`: it supports no DELETE with a condition.
    */
   readonly condition: 'compares' | 'ignores' | 'refuses';
-  /** Of so many races of a PUT and a DELETE over one version, how many ended with both accepted. */
+  /** The number of races between a PUT and a DELETE over one version, and how many ended with both accepted. */
   readonly races: number;
   readonly bothAccepted: number;
 }
 
-/** How a store must delete whose engine answered like this. */
+/** Returns how deletes must be made on an engine with this result. */
 export function deletionKindOf({ condition, bothAccepted }: DeletionProbe): DeletionKind {
   return condition === 'compares' && bothAccepted === 0 ? 'condition' : 'tombstone';
 }
 
 /**
- * Tries how an engine deletes. `store` must send each delete as a DELETE with its condition. Leaves databases of
- * DELETION_PURPOSES; files go into `directory`. Throws `unavailable` when the store gave no clear answer.
+ * Tests how an engine deletes. `store` must send each delete as a DELETE with its condition. Writes files into
+ * `directory` and leaves databases of DELETION_PURPOSES. Throws `unavailable` if the store gives no clear answer.
  */
 export async function probeDeletion(
   store: DatabaseStore,
@@ -85,11 +85,11 @@ async function compares(
   if (stale === 'refused') return 'refuses';
   if ((await store.head(username))?.version !== current) return 'ignores';
   if ((await tryDelete(store, username, current)) === 'refused') return 'refuses';
-  // One that says yes to both and does nothing compares no better.
+  // An engine that accepts both and does nothing does not compare either.
   return (await store.head(username)) === undefined && stale === 'conflict' ? 'compares' : 'ignores';
 }
 
-/** `refused`: the engine does not take such a request. */
+/** Returns `refused` if the engine does not support such a request. */
 async function tryDelete(
   store: DatabaseStore,
   username: string,
@@ -100,7 +100,7 @@ async function tryDelete(
     if (outcome.kind === 'unknown') throw noAnswer(outcome.cause);
     return outcome.kind;
   } catch (error) {
-    // Not a right that is missing: that says nothing of the engine.
+    // A missing permission is thrown: it says nothing about the engine.
     const status = statusOf(error instanceof JavumboError ? error.cause : error);
     if (status !== undefined && NOT_TAKEN.includes(status)) return 'refused';
     throw error;
@@ -108,7 +108,7 @@ async function tryDelete(
 }
 
 function noAnswer(cause?: Error): JavumboError {
-  return new JavumboError('unavailable', 'the store gave no clear answer when it was tried how it deletes', {
+  return new JavumboError('unavailable', 'the store gave no clear answer when deletes were tested', {
     try: 'the same command again',
     cause,
   });

@@ -6,11 +6,11 @@ import type { Random } from '../core/random.ts';
 import type { StoredDatabase } from './database-store.ts';
 
 /**
- * The content digest of a database file: its SHA-256 with the bytes of the header taken as zero that say nothing about the
- * content. These are the read and write versions (18 and 19: WAL or not) and the two change counters (24 to 27 and 92 to
- * 95). Equal contents have equal content digests. (https://sqlite.org/fileformat2.html, 1.3)
+ * The content digest of a database file is its SHA-256 with the header bytes zeroed that say nothing about the content:
+ * the read and write versions (18 and 19: WAL or not) and the two change counters (24 to 27 and 92 to 95). Equal
+ * contents have equal digests. (https://sqlite.org/fileformat2.html, 1.3)
  *
- * It travels with the database: beside the write ids in the store, and in the cache. What does not match it is damaged.
+ * It is stored beside the write ids in the store and in the cache. A file that does not match it is damaged.
  */
 const CHANGE_COUNTER = 24;
 const PAGE_COUNT = 28;
@@ -23,19 +23,19 @@ const IGNORED: readonly (readonly [from: number, to: number])[] = [
 
 const HEADER_BYTES = 100;
 
-/** The content digest of a file as hexadecimal. At most a chunk of it is in memory. */
+/** Returns a file's content digest in hexadecimal, using one chunk of memory. */
 export async function contentDigestOf(path: string): Promise<string> {
   return (await scan(path)).digest;
 }
 
-/** True where a file is not what its writer stored; false also where that is not known (another program wrote it). */
+/** True if a file is not what its writer stored; false also if that is unknown (another program wrote it). */
 export async function isDamaged(path: string, { digest }: Pick<StoredDatabase, 'digest'>): Promise<boolean> {
   if (digest === undefined) return false;
   const found = await scan(path);
   return found.digest !== digest || !isOurs(found.header);
 }
 
-/** What the digest leaves out is checked by what our writers leave there: two equal counters, and a known mode. */
+/** Checks the bytes that the digest omits: our writers leave two equal counters and a known mode. */
 function isOurs(header: Buffer): boolean {
   if (header.length < HEADER_BYTES) return false;
   const modes = header.readUInt16BE(18);
@@ -56,21 +56,21 @@ async function scan(path: string): Promise<{ readonly digest: string; readonly h
   return { digest: hash.digest('hex'), header: header ?? Buffer.alloc(0) };
 }
 
-/** The failure of a database whose bytes are not those that were stored. It names no user yet: `asCorruption` does. */
+/** Returns the failure for bytes that differ from what was stored. `asCorruption` adds the user. */
 export function damaged(where: string): JavumboError {
   return new JavumboError('corrupt', `its bytes ${where} are not those that were stored`);
 }
 
 /**
- * Gives a closed database file change counters that no other commit has, so that no two commits have equal bytes, and no
- * version ever comes back: a late request can never find its condition true again. SQLite only compares the counters.
+ * Gives a closed database file random change counters, so that no two commits have equal bytes and no version ever
+ * recurs: a late request can never find its condition true again. SQLite only compares the counters.
  */
 export function makeUnique(path: string, random: Random): void {
   const descriptor = openSync(path, 'r+');
   try {
     const header = Buffer.alloc(HEADER_BYTES);
     readSync(descriptor, header, 0, HEADER_BYTES, 0);
-    // Where the two differ, an old SQLite wrote last and left the page count as it was. Equal ones make it count.
+    // If the two differ, an old SQLite wrote last and left the page count stale. Making them equal makes it valid.
     if (header.readUInt32BE(CHANGE_COUNTER) !== header.readUInt32BE(VERSION_VALID_FOR)) {
       const pageSize = header.readUInt16BE(16) === 1 ? 65_536 : header.readUInt16BE(16);
       header.writeUInt32BE(Math.floor(fstatSync(descriptor).size / pageSize), PAGE_COUNT);

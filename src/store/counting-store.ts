@@ -13,7 +13,7 @@ import type {
   Trace,
 } from './database-store.ts';
 
-/** Counts the requests that reach the store below. Stands under the retries, so that every attempt is counted. */
+/** Counts the requests that reach the store below. Stands below the retries, so that every attempt is counted. */
 export class CountingDatabaseStore implements DatabaseStore {
   readonly #inner: DatabaseStore;
   readonly meter: UsageMeter;

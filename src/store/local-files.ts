@@ -1,7 +1,7 @@
 import { constants, copyFileSync, rmSync, type Stats, statSync } from 'node:fs';
 import { syncToDisk } from '../core/file.ts';
 
-/** Copies a file to where none may be yet, and returns when it would survive a power cut. */
+/** Copies a file to a new path, durably: it survives a power cut. Fails if the path exists. */
 export function writeDurably(source: string, destination: string, copied: () => void): void {
   try {
     copyFileSync(source, destination, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
@@ -13,12 +13,10 @@ export function writeDurably(source: string, destination: string, copied: () => 
   }
 }
 
-/** Whether there is anything at a path. */
 export function statExists(path: string): boolean {
   return statOf(path) !== undefined;
 }
 
-/** What is at a path, or undefined where nothing is. */
 export function statOf(path: string): Stats | undefined {
   return statSync(path, { throwIfNoEntry: false });
 }

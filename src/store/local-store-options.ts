@@ -1,7 +1,7 @@
 import type { Clock } from '../core/clock.ts';
 import type { Random } from '../core/random.ts';
 
-/** A file of the local deployment that belongs to no database. */
+/** A file of the local deployment that no database refers to. */
 export interface OrphanedFile {
   readonly username: string;
   readonly file: string;
@@ -12,11 +12,11 @@ export interface OrphanedFile {
 export interface LocalDatabaseStoreOptions {
   readonly clock: Clock;
   readonly random: Random;
-  /** Told before each step of a put, so that a test can end the process there. */
+  /** Called before each step of a put, so that a test can end the process there. */
   readonly atStep?: ((step: LocalPutStep) => void) | undefined;
 }
 
-/** The points of a put between which a crash is told apart. */
+/** The steps of a put, between which crashes differ. */
 export const LOCAL_PUT_STEPS = [
   'locked',
   'file-copied',
@@ -25,5 +25,5 @@ export const LOCAL_PUT_STEPS = [
   'index-committed',
   'old-file-removed',
 ] as const;
-/** `deleted`: after a delete gave its lock back. */
+/** `deleted`: after a delete has released its lock. */
 export type LocalPutStep = (typeof LOCAL_PUT_STEPS)[number] | 'deleted';

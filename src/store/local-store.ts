@@ -29,12 +29,11 @@ import { decodeWrites, encodeWrites } from './write-ids.ts';
 /**
  * User databases as files under one directory, with an index in SQLite beside them.
  *
- * The index is the truth: a file that no row names does not exist. Files are written once, under a random name, and
- * never changed, so a reader needs no lock. A put holds the index's write lock (BEGIN IMMEDIATE) while it compares,
- * writes and syncs the new file; COMMIT of the index is the commit point. Killed before it, the put never happened and
- * leaves a file without a row; killed after it, it happened and leaves the old file. Either is an orphan in that user's
- * folder, which the next put of the user removes under the same lock. No file being written can be mistaken for an
- * orphan, for whoever writes holds the lock.
+ * The index is the truth: a file without a row does not exist. Files are written once, under a random name, and never
+ * changed, so readers need no lock. A put holds the index's write lock (BEGIN IMMEDIATE) while it compares, writes and
+ * syncs the new file; the index's COMMIT is the commit point. A crash before it leaves a file without a row, a crash
+ * after it leaves the old file. Either is an orphan in that user's folder, which the user's next put removes under the
+ * same lock. A file being written is never taken for an orphan, because its writer holds the lock.
  */
 export class LocalDatabaseStore implements DatabaseStore {
   readonly #root: string;
@@ -43,7 +42,7 @@ export class LocalDatabaseStore implements DatabaseStore {
   readonly #atStep: (step: LocalPutStep) => void;
   #index: Database.Database | undefined;
 
-  /** The directory and its index are made at the first request. */
+  /** The first request creates the directory and its index. */
   constructor(root: string, options: LocalDatabaseStoreOptions) {
     this.#root = root;
     this.#clock = options.clock;
@@ -75,7 +74,7 @@ export class LocalDatabaseStore implements DatabaseStore {
     }
   }
 
-  /** A random name that this deployment got when it was made, and that no other one has. */
+  /** A random name given to this deployment when it was created; no other one has it. */
   get id(): string {
     return this.#ask((index) => index.prepare<[], { id: string }>('SELECT id FROM deployment').get()?.id ?? '');
   }
@@ -122,7 +121,7 @@ export class LocalDatabaseStore implements DatabaseStore {
         try {
           index.exec('COMMIT');
         } catch (error) {
-          // What SQLite wrote before it failed may be found again after a crash: nobody can tell.
+          // What SQLite wrote before it failed may be found again after a crash.
           return { kind: 'unknown', cause: error instanceof Error ? error : new Error(String(error)) };
         }
         this.#atStep('index-committed');
@@ -172,7 +171,7 @@ export class LocalDatabaseStore implements DatabaseStore {
     return { databases, foreignKeys: 0, next: rows.length < PAGE_LENGTH ? undefined : rows.at(-1)?.key };
   }
 
-  /** Files that no row names: left by killed processes, or being written just now. */
+  /** Returns files without a row: left by killed processes, or being written right now. */
   orphans(): OrphanedFile[] {
     const databases = join(this.#root, 'databases');
     if (!statExists(databases)) return [];
@@ -185,7 +184,7 @@ export class LocalDatabaseStore implements DatabaseStore {
     );
   }
 
-  /** Removes a file that no row names; under the lock, where nobody can be writing it. One that is named stays. */
+  /** Removes a file if it has no row. Holds the lock, so that no one can be writing it. */
   removeOrphan(username: string, file: string): void {
     const index = this.#open();
     try {
@@ -219,7 +218,7 @@ export class LocalDatabaseStore implements DatabaseStore {
     );
   }
 
-  /** A question to the index; what SQLite throws becomes a failure that names the local deployment. */
+  /** Queries the index. Turns SQLite's errors into failures that name the local deployment. */
   #ask<T>(question: (index: Database.Database) => T): T {
     const index = this.#open();
     try {
@@ -240,7 +239,7 @@ export class LocalDatabaseStore implements DatabaseStore {
     }
   }
 
-  /** Runs `work` under the index's write lock. `work` commits itself; what it left open is rolled back. */
+  /** Runs `work` under the index's write lock. `work` commits; an open transaction is rolled back. */
   #locked<T>(index: Database.Database, work: () => T): T {
     index.exec('BEGIN IMMEDIATE');
     try {
@@ -251,19 +250,19 @@ export class LocalDatabaseStore implements DatabaseStore {
     }
   }
 
-  /** After the commit point: what cannot be removed is an orphan for the next put, and no reason to deny the commit. */
+  /** After the commit point: a file that cannot be removed is an orphan for the next put, never a failed commit. */
   #removeFile(username: string, file: string): void {
     try {
       rmSync(join(this.#folder(username), file), { force: true });
     } catch {}
   }
 
-  /** Under the lock, for whoever holds it may have made the folder and be about to write into it. */
+  /** Removes an empty folder, under the lock: another writer may have just made it to write into it. */
   #removeFolder(index: Database.Database, username: string): void {
     try {
       this.#locked(index, () => rmdirSync(this.#folder(username)));
     } catch {
-      // It holds the file of somebody who came next, or nobody could lock: an empty folder does no harm.
+      // It holds another writer's file, or the lock failed: an empty folder does no harm.
     }
   }
 
@@ -271,13 +270,13 @@ export class LocalDatabaseStore implements DatabaseStore {
     const folder = this.#folder(username);
     const known = index.prepare('SELECT 1 FROM databases WHERE file = ?');
     for (const file of readdirSync(folder)) {
-      // Looked up by file, not by user: on a file system that folds case two users may share a folder.
+      // Looked up by file, not by user: on a case-insensitive file system two users may share a folder.
       if (known.get(file) === undefined) rmSync(join(folder, file), { recursive: true, force: true });
     }
   }
 }
 
-// As many as S3 gives.
+// As on S3.
 const PAGE_LENGTH = 1000;
 
 function described(row: IndexRow): StoredDatabase {

@@ -28,7 +28,7 @@ export class MemoryDatabaseStore implements DatabaseStore {
   readonly #deletion: DeletionKind;
   #tombstones = 0;
 
-  /** `deletion`: how it deletes, for a test that is about it. */
+  /** `deletion`: how it deletes, for tests of tombstones. */
   constructor(clock: Clock, { deletion = 'condition' }: { readonly deletion?: DeletionKind } = {}) {
     this.#clock = clock;
     this.#deletion = deletion;
@@ -58,7 +58,7 @@ export class MemoryDatabaseStore implements DatabaseStore {
 
   async put(username: string, source: string, { condition, writes, digest }: PutOptions): Promise<PutOutcome> {
     const bytes = await readFile(source);
-    // From here to the end nothing awaits: comparing and writing are one step.
+    // Nothing awaits from here on: comparing and writing are one step.
     const current = this.#entries.get(username);
     if (condition.kind === 'absent' && current !== undefined) return { kind: 'conflict', reason: 'changed' };
     if (condition.kind === 'version' && current?.version !== condition.version) {
@@ -100,7 +100,7 @@ export class MemoryDatabaseStore implements DatabaseStore {
   }
 }
 
-// Usernames are ASCII, so comparing code units compares bytes; the suffix counts, for `a` and `a-b`: keys order them.
+// Usernames are ASCII, so comparing code units compares bytes. The suffix counts: keys order `a` and `a-b`.
 function byKey(a: string, b: string): number {
   const [left, right] = [`${a}.anki2`, `${b}.anki2`];
   return left < right ? -1 : left > right ? 1 : 0;

@@ -17,9 +17,9 @@ import type {
 import { type Base, committedIn, seenIn, settle, settleDelete } from './write-ids.ts';
 
 /**
- * Sends failed requests again, and settles writes whose fate is in doubt by their write ids (settled-write.ts, write-ids.ts).
+ * Retries failed requests, and settles writes in doubt by their write ids (settled-write.ts, write-ids.ts).
  *
- * A put whose only copy was refused ends in a `conflict` without `seen`: its caller fetches the winner anyway, and looks
+ * A put whose only copy was refused ends in a `conflict` without `seen`: its caller fetches the winner anyway and looks
  * for its own id there.
  */
 export class RetryingDatabaseStore implements DatabaseStore {
@@ -49,7 +49,7 @@ export class RetryingDatabaseStore implements DatabaseStore {
     return this.#retries.repeated(() => this.#inner.list(from));
   }
 
-  /** Without `ifVersion` it is sent again as it is: of test data nothing can be lost. */
+  /** Without `ifVersion` it is simply resent: test data cannot be lost. */
   delete(username: string, options: DeleteOptions = {}): Promise<DeleteOutcome> {
     const { ifVersion, writes = [] } = options;
     const [own, ...lineage] = writes;
@@ -58,7 +58,7 @@ export class RetryingDatabaseStore implements DatabaseStore {
       {
         send: async () => {
           const outcome = await this.#inner.delete(username, options);
-          // The caller saw that version. Whoever removed it, perhaps another copy of this request: it is gone.
+          // The caller saw that version. It is gone, whoever removed it, perhaps another copy of this request.
           return base !== undefined && outcome.kind === 'absent' ? { ...outcome, kind: 'deleted' } : outcome;
         },
         refusal: ({ kind }) => (kind === 'conflict' ? 'refusal' : undefined),

@@ -2,7 +2,7 @@ import { asAwsFailure, certainlyRefused, errorNameOf, statusOf } from '../aws/er
 import { JavumboError } from '../core/failure.ts';
 import type { DeleteOutcome, PutOutcome } from './database-store.ts';
 
-/** What a request was about, for its error message. */
+/** The subject of a request, for its error message. */
 export interface S3Subject {
   readonly verb: string;
   /** `database "alice"` or `bucket "b"`. */
@@ -22,13 +22,13 @@ export function s3Subject(
 }
 
 /**
- * What the error of a conditional PUT says about its fate. Returns `conflict` or `unknown`; throws `unavailable` (or
- * another kind) when the put certainly changed nothing.
+ * Classifies the error of a conditional PUT: returns `conflict` or `unknown`, throws `unavailable` (or another kind) if
+ * the put certainly changed nothing.
  *
- * - 412: the condition did not hold. 404 on `If-Match`: S3's word for "deleted"; Ceph says 412.
- * - 409 ConditionalRequestConflict: another write was under way; nobody compared, nothing was written; send it again.
+ * - 412: the condition did not hold. 404 on `If-Match`: S3's answer for "deleted"; Ceph says 412.
+ * - 409 ConditionalRequestConflict: another write was under way, nothing was compared or written; send it again.
  * - any other reply from 300 to 499: refused.
- * - 5xx, a broken connection, silence: unknown. (prior-art.md, 2.1 and 2.3; Iceberg counts 502 to 504 the same way)
+ * - 5xx, a broken connection, silence: unknown. (Iceberg treats 502 to 504 the same way.)
  */
 export function putOutcomeOf(error: unknown, ifMatch: boolean, subject: S3Subject): PutOutcome {
   const status = statusOf(error);
@@ -39,7 +39,7 @@ export function putOutcomeOf(error: unknown, ifMatch: boolean, subject: S3Subjec
   return { kind: 'unknown', cause: error instanceof Error ? error : new Error(String(error)) };
 }
 
-/** What became of a DELETE that failed, by the same rules. */
+/** Classifies the error of a DELETE by the same rules. */
 export function deleteOutcomeOf(error: unknown, subject: S3Subject): DeleteOutcome {
   if (statusOf(error) === 412) return { kind: 'conflict' };
   if (errorNameOf(error) === 'NoSuchKey') return { kind: 'absent' };
@@ -47,7 +47,7 @@ export function deleteOutcomeOf(error: unknown, subject: S3Subject): DeleteOutco
   return { kind: 'unknown', cause: error instanceof Error ? error : new Error(String(error)) };
 }
 
-/** The failure of a request that reads, or that may be sent again without harm. `retryable` where that can help. */
+/** Returns the failure of an idempotent request, `retryable` if sending it again may help. */
 export function asReadFailure(error: unknown, subject: S3Subject): JavumboError {
   const { username, bucket, endpoint } = subject;
   const where = endpoint ?? 'AWS';

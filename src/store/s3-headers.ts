@@ -4,20 +4,20 @@ import type { S3Subject } from './s3-errors.ts';
 import { CLOSING, TOMBSTONE_BYTES } from './tombstone.ts';
 import { decodeWrites } from './write-ids.ts';
 
-// Lower case and without separators: metadata keys travel as header names, and proxies rewrite the others.
+// Lower case, no separators: metadata keys travel as header names, and proxies rewrite others.
 export const WRITES_KEY = 'javumbowrites';
 export const DIGEST_KEY = 'javumbodigest';
 /** Marks a tombstone. `closing`: clean-up is about to remove it. */
 export const DELETED_KEY = 'javumbodeleted';
 
-/** A 304 is an error to the SDK, which keeps its headers aside. */
+/** Returns Last-Modified of a 304, which the SDK throws as an error, in milliseconds since 1970. */
 export function lastModifiedOf(error: unknown): number | undefined {
   const headers = (error as { $response?: { headers?: Record<string, string> } }).$response?.headers;
   const time = Date.parse(headers?.['last-modified'] ?? '');
   return Number.isNaN(time) ? undefined : time;
 }
 
-/** `settled` once a put was accepted in this form: only a success tells a wrong form from a lost race. */
+/** `settled` once a put was accepted in this form: only a success distinguishes a wrong form from a lost race. */
 export interface IfMatchForm {
   readonly form: 'quoted' | 'unquoted';
   readonly settled: boolean;
@@ -27,22 +27,20 @@ export function otherForm(form: IfMatchForm['form']): IfMatchForm['form'] {
   return form === 'quoted' ? 'unquoted' : 'quoted';
 }
 
-/** A version as `If-Match` has it. */
 export function inForm(form: IfMatchForm['form'], version: Version): string {
   return form === 'quoted' ? quoted(version) : version;
 }
 
-/** A version as HTTP has it. */
 export function quoted(version: Version): string {
   return `"${version}"`;
 }
 
-/** An ETag as a version: one token, without the quotes that a shell would eat. */
+/** Returns an ETag as a version: one token, without the quotes that a shell would remove. */
 export function unquoted(etag: string): Version {
   return etag.replace(/^"(.*)"$/, '$1');
 }
 
-/** What a reply says about the object. Throws `unavailable` for one that does not say which version it is. */
+/** Describes the object of a reply. Throws `unavailable` if the reply lacks an ETag or a length. */
 export function describe(
   reply: {
     ETag?: string | undefined;

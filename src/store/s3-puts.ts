@@ -8,7 +8,7 @@ import type { PutOutcome } from './database-store.ts';
 import { putOutcomeOf, s3Subject } from './s3-errors.ts';
 import { unquoted } from './s3-headers.ts';
 
-/** PUTs of user databases into one bucket: one request each, and what became of it. */
+/** Sends PUTs of user databases into one bucket, one request each, and says how each ended. */
 export class S3Puts {
   readonly #client: S3Client;
   readonly #bucket: string;
@@ -23,7 +23,7 @@ export class S3Puts {
     this.#endpoint = endpoint;
   }
 
-  /** Sends a file as a stream. Throws `unavailable` where it was certainly not accepted. */
+  /** Sends a file as a stream. Throws `unavailable` if it was certainly not accepted. */
   async file(
     username: string,
     source: string,
@@ -32,10 +32,10 @@ export class S3Puts {
   ): Promise<PutOutcome> {
     const { size } = await stat(source);
     const checksum = await this.#checksumOf(source);
-    // Told where it ends, the stream ends with its last byte. Left to find out, it can be overtaken by the reply, and a
-    // request that never ended takes its connection with it.
+    // With a known end the stream finishes at its last byte. Without it the reply can come first, and a request that
+    // never ended takes its connection with it.
     const body = readStreamOf(source, size);
-    // The SDK pipes the body without listening for its errors: unheard, one would end the process.
+    // The SDK pipes the body without an error listener; an unhandled error would end the process.
     const request = new AbortController();
     let unreadable: Error | undefined;
     body.once('error', (error) => {
@@ -47,7 +47,7 @@ export class S3Puts {
       return await this.#send(username, { ...input, Metadata: metadata, ...condition }, request);
     } catch (error) {
       if (unreadable === undefined) throw error;
-      // The body never came to its promised length, so there is nothing the store could have kept.
+      // The body stayed below its declared length, so the store cannot have kept it.
       throw new JavumboError('unavailable', `put database "${username}": ${unreadable.message}`, {
         username,
         cause: unreadable,
@@ -57,7 +57,7 @@ export class S3Puts {
     }
   }
 
-  /** Sends bytes that are in memory, likewise. */
+  /** Sends bytes from memory in the same way. */
   async bytes(
     username: string,
     bytes: Buffer,
@@ -78,12 +78,12 @@ export class S3Puts {
       const command = new PutObjectCommand({ ...place, ...input });
       const reply = await this.#client.send(command, { abortSignal: request.signal });
       if (reply.ETag === undefined) {
-        // Never an empty version: whoever compared against it next would compare against nothing.
+        // Never an empty version: a condition on it would compare with nothing.
         return { kind: 'unknown', cause: new Error('the store acknowledged the put without an ETag') };
       }
       return { kind: 'committed', version: unquoted(reply.ETag) };
     } catch (error) {
-      // A server that refuses before it has read the body leaves a connection that is good for nothing.
+      // A server that refuses before reading the whole body leaves an unusable connection.
       const unreadable = request.signal.aborted;
       request.abort();
       if (unreadable) throw error;
@@ -96,8 +96,8 @@ export class S3Puts {
   }
 
   /**
-   * A checksum in a header, computed beforehand: left to itself the SDK sends a stream in chunks with a trailing
-   * checksum, which Ceph RGW refuses. AWS gets the CRC32 it recommends; other engines the Content-MD5 all of them know.
+   * Computes a checksum for a header: by default the SDK sends a stream in chunks with a trailing checksum, which Ceph
+   * RGW refuses. AWS gets the CRC32 that it recommends, other engines the Content-MD5 that all of them know.
    */
   async #checksumOf(source: string): Promise<Pick<PutObjectCommandInput, 'ContentMD5' | 'ChecksumCRC32'>> {
     return this.#endpoint === undefined

@@ -51,19 +51,19 @@ import { encodeWrites } from './write-ids.ts';
 
 export interface S3DatabaseStoreOptions {
   readonly bucket: string;
-  /** Set for anything that is not AWS itself; it decides about checksums and about the form of `If-Match`. */
+  /** Set for any engine but AWS. Decides on checksums and the form of `If-Match`. */
   readonly endpoint?: string | undefined;
-  /** Told of each request that a call makes beside its own, with the bytes that it sends, whatever becomes of it. */
+  /** Called for each request beyond the one that was called, with the bytes it sends, whatever its outcome. */
   readonly onExtraRequest?: ((request: ExtraRequest, bytesUp: number) => void) | undefined;
-  /** How the engine deletes, asked at each conditional delete, and what tombstones are made of. Absent: it compares. */
+  /** How the engine deletes, asked at each conditional delete, and the source of tombstones. Absent: it compares. */
   readonly deletion?: { readonly kind: () => Promise<DeletionKind>; readonly random: Random } | undefined;
 }
 
 /**
  * User databases as objects of one bucket. A version is the object's ETag without its quotes.
  *
- * The client must not retry (`maxAttempts: 1`): a retry inside the SDK can be refused because of its own first attempt
- * (prior-art.md, 0.1), and nobody could count it.
+ * The client must not retry (`maxAttempts: 1`): the SDK's retry can be refused because its own first attempt landed,
+ * and could not be counted.
  */
 export class S3DatabaseStore implements DatabaseStore {
   readonly #client: S3Client;
@@ -82,7 +82,8 @@ export class S3DatabaseStore implements DatabaseStore {
     this.#puts = new S3Puts(client, { bucket, endpoint });
     this.#bucket = bucket;
     this.#endpoint = endpoint;
-    // AWS wants the quotes. Ceph RGW compares without them; others take either, so there the first success decides.
+    // AWS requires the quotes, Ceph RGW compares without them, others take either. On a custom endpoint the first
+    // success decides.
     this.#ifMatch = endpoint === undefined ? { form: 'quoted', settled: true } : { form: 'unquoted', settled: false };
   }
 
@@ -169,21 +170,20 @@ export class S3DatabaseStore implements DatabaseStore {
   }
 
   /**
-   * Marks a tombstone as about to be removed, and removes it (tombstone.ts). `absent`: there is none, or it is too young.
-   * `conflict`: somebody came first. For clean-up alone.
+   * Marks a tombstone as closing, and removes it (tombstone.ts). Returns `absent` if there is none or it was made after
+   * `olderThan` (milliseconds since 1970), `conflict` if another writer came first. For clean-up only.
    */
   async removeTombstone(username: string, olderThan: number): Promise<DeleteOutcome> {
     const seen = await this.trace(username);
     if (seen.kind !== 'tombstone' || seen.lastModified > olderThan) return { kind: 'absent' };
     const closed = await this.#bury(username, seen.version, seen.writes, CLOSING);
     if (closed.kind !== 'deleted') return closed;
-    // The condition counts where the engine compares after all.
+    // The condition helps on an engine that compares after all.
     const current = await this.trace(username);
     if (current.kind !== 'tombstone' || !current.closing) return { kind: 'conflict' };
     return this.#deleteOnce(username, { IfMatch: inForm(this.#ifMatch.form, current.version) });
   }
 
-  /** Puts a tombstone over exactly that version. */
   async #bury(
     username: string,
     version: Version,
@@ -204,8 +204,8 @@ export class S3DatabaseStore implements DatabaseStore {
   }
 
   /**
-   * Sends a request that compares, in the form of `If-Match` that the engine understands, which its first success shows.
-   * A refusal by one that may not understand it is a conflict only if the version is no longer current.
+   * Sends a conditional request in the form of `If-Match` that the engine understands, which its first success shows.
+   * Until then a refusal is a conflict only if the version is no longer current; otherwise the other form is tried.
    */
   async #compared<Outcome extends PutOutcome | DeleteOutcome>(
     username: string,
@@ -225,7 +225,7 @@ export class S3DatabaseStore implements DatabaseStore {
     try {
       current = await this.trace(username);
     } catch (error) {
-      // Refused, for its form or for another copy of it that landed.
+      // Refused because of its form, or because another copy of it landed.
       return { kind: 'unknown', cause: error as Error };
     }
     if (current.kind === 'nothing' || current.version !== version) return first;
@@ -245,7 +245,7 @@ export class S3DatabaseStore implements DatabaseStore {
           ...(from === undefined ? {} : { ContinuationToken: from }),
         }),
       );
-      // S3 names the bucket in every listing; a web page that answers 200 names nothing, and is no empty bucket.
+      // S3 names the bucket in every listing. A web page that answers 200 names nothing, and is not an empty bucket.
       if (page.Name === undefined) {
         throw new JavumboError(
           'unavailable',
@@ -264,7 +264,7 @@ export class S3DatabaseStore implements DatabaseStore {
               username,
               version: unquoted(object.ETag ?? ''),
               sizeBytes: object.Size ?? 0,
-              // Ceph lists milliseconds where every header has seconds; one database has one time.
+              // Ceph lists milliseconds but its headers have seconds; one database must have one time.
               lastModified: Math.floor((object.LastModified?.getTime() ?? 0) / 1000) * 1000,
             },
       );

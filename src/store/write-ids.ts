@@ -3,36 +3,35 @@ import type { LookReason } from '../core/settled-write.ts';
 import type { PutOutcome, Trace, Version } from './database-store.ts';
 
 /**
- * Write ids settle what became of a write. Every put carries, in one metadata value, its own random id before the list that
- * its base carried. Whoever lost a reply, or was refused, looks whether its id is in the current list: it still is when
- * others have written on top, which an equality of versions could not show, and equal bytes cannot fake it.
+ * Write ids decide whether a write landed. Every put carries, in one metadata value, its own random id followed by its
+ * base's list. After a lost reply or a refusal, the writer checks whether its id is in the current list. It still is if
+ * others have written on top, which comparing versions could not show, and equal bytes cannot fake it.
  */
 
-// S3 allows 2 KB of user metadata: 32 ids of 32 digits and their commas are 1,055 bytes. More than 32 writes on top of
-// one whose reply was lost, before it looks, end in `unknown`.
+// S3 allows 2 KB of user metadata: 32 ids of 32 digits and their commas are 1,055 bytes. If more than 32 writes follow
+// one whose reply was lost, before it looks, it ends in `unknown`.
 const LISTED_MAX = 32;
 
-// What a create builds on. Not an id: no random id is three letters long.
+// The base of a create. Cannot be an id: no random id has three letters.
 const NO_BASE = 'new';
 
-/** A state of one database or account: its version, and the ids of its last writes, newest first. */
+/** A state of one database or account: its version and the ids of its latest writes, newest first. */
 export interface Written {
   readonly version: Version;
   readonly writes: readonly string[];
 }
 
-/** What is there now, and when it was stored, in milliseconds since 1970, where that is known; undefined: nothing. */
+/** What is stored now, and since when, in milliseconds since 1970, if known; undefined: nothing. */
 export type Seen = (Written & { readonly lastModified?: number }) | undefined;
 
-/** What is there according to a trace. */
 export function seenIn(trace: Trace): Exclude<Trace, { kind: 'nothing' }> | undefined {
   return trace.kind === 'nothing' ? undefined : trace;
 }
 
-/** What a write builds on: the version it read, or undefined for a create. */
+/** What a write is based on: the version it read, or undefined for a create. */
 export type Base = Written | undefined;
 
-/** The list that a put of `own` over `base` carries, newest first. A base without ids counts under its version. */
+/** Returns the list for a put of `own` over `base`, newest first. A base without ids counts under its version. */
 export function writesOver(base: Base, own: string, listedMax = LISTED_MAX): string[] {
   return [own, ...lineageOf(base)].slice(0, listedMax);
 }
@@ -51,29 +50,30 @@ export function encodeWrites(writes: readonly string[]): string {
   return writes.join(',');
 }
 
-/** The list in a metadata value; empty for an absent or empty one. */
+/** Parses the list in a metadata value; empty if that is absent or empty. */
 export function decodeWrites(text: string | undefined): string[] {
   return (text ?? '').split(',').filter((id) => id !== '');
 }
 
-/** What is known of a write from what its key holds now. `resend`: none of its copies has landed; sending another can help. */
+/** The fate of a write. `resend`: none of its copies has landed; sending another can help. */
 export type Settlement = 'committed' | 'resend' | 'conflict' | 'unknown';
 
 /**
- * Decides a write from what its key holds now.
+ * Decides the fate of a write from what its key holds now.
  *
- * - `committed`: its id is listed, at the top or below later writes, also in the tombstone of what it wrote.
- * - `resend`: the base is still current. Of a create that was turned away: nothing is there.
- * - `conflict`: somebody else came first. After a doubt only where the base's newest id is listed and ours is not: then
- *   nobody's copy of ours can land any more, for no two commits have equal bytes. After a refusal also where the list does
- *   not reach back to the base; a lie only if a copy of ours landed, and between that and this look was overwritten by a
- *   program without ids, or buried under 32 writes. Where nothing is: only if nothing was there when it was refused; a lie
- *   only if it was deleted between two copies of one request. (docs/consistency.md)
- * - `unknown`: anything else; also a refused update where what refused it may have been made after `sentAt`, from nothing:
- *   then a copy of the update may have landed, and been deleted before that. A create in doubt never ends as `conflict` or
- *   `resend`: it may have landed and been deleted since, and sending it again would bring back what somebody deleted.
+ * - `committed`: its id is listed, at the top or below later writes, or in the tombstone of what it wrote.
+ * - `resend`: the base is still current; for a rejected create, nothing is stored.
+ * - `conflict`: another writer came first. After a doubt, only if the base's newest id is listed and ours is not: then
+ *   no copy of ours can land any more, because no two commits have equal bytes. After a refusal, also if the list does
+ *   not reach back to the base; false only if a copy of ours landed and was, before this look, overwritten by a program
+ *   without ids or buried under 32 writes. If nothing is stored, only if nothing was stored at the refusal either;
+ *   false only if the database was deleted between two copies of one request. (docs/consistency.md)
+ * - `unknown`: anything else, including a refused update if what refused it may have been created from nothing after
+ *   `sentAt`: a copy of the update may have landed and been deleted before that. A create in doubt never ends as
+ *   `conflict` or `resend`: it may have landed and been deleted since, and resending it would restore what another user
+ *   deleted.
  *
- * `sentAt`: when the first copy was sent, in milliseconds since 1970 by this machine's clock; undefined where `seen` does
+ * `sentAt`: when the first copy was sent, in milliseconds since 1970 by this machine's clock; undefined if `seen` does
  * not say when it was stored.
  */
 export function settle(own: string, base: Base, seen: Seen, reason: LookReason, sentAt?: number): Settlement {
@@ -89,9 +89,10 @@ export function settle(own: string, base: Base, seen: Seen, reason: LookReason, 
 }
 
 /**
- * Decides a delete in the same way. Where it leaves no tombstone, nothing carries its id, and one that finds nothing is
- * told `committed`: the version that its caller saw was there, and is gone. A database made anew says the same, for it
- * began where nothing was. `conflict`: the version that was to go was replaced. `absent`: somebody else's tombstone.
+ * Decides the fate of a delete in the same way. If it leaves no tombstone, nothing carries its id, so a delete that
+ * finds nothing is `committed`: the version that its caller saw existed, and is gone. So is one that finds a database
+ * made anew, since that was created where nothing was. `conflict`: the version to delete was replaced. `absent`: there
+ * is a tombstone of another delete.
  */
 export function settleDelete(
   own: string | undefined,
@@ -114,27 +115,27 @@ function wasRefused(reason: LookReason): boolean {
   return reason === 'refusal' || reason === 'absence';
 }
 
-// The clocks of this machine and of the store are not further apart: S3 refuses requests from 15 minutes on, but the SDK
-// corrects what it signs with.
+// A bound on how far this machine's and the store's clocks differ: S3 refuses requests from 15 minutes on, but the SDK
+// corrects the time that it signs with.
 const CLOCK_SKEW_MAX_MS = 3_600_000;
 
-/** Whether what is there may have been made from nothing after an update was sent. */
+/** True if what is stored may have been created from nothing after an update was sent. */
 function mayHaveBeenDeletedSince(base: Base, seen: Seen, sentAt: number | undefined): boolean {
   if (base === undefined || seen?.lastModified === undefined || sentAt === undefined) return false;
   const madeAnew = seen.writes.includes(NO_BASE) && !seen.writes.includes(newestOf(base));
   return madeAnew && seen.lastModified > sentAt - CLOCK_SKEW_MAX_MS;
 }
 
-/** The outcome of a put whose id is listed in what its key holds. */
+/** Returns the outcome of a put whose id is listed in `seen`. */
 export function committedIn(own: string, seen: Trace): PutOutcome & { readonly kind: 'committed' } {
   if (seen.kind === 'nothing') throw new JavumboError('internal', 'a write id was found where nothing is');
   const superseded = seen.kind === 'tombstone' || seen.writes[0] !== own;
   return { kind: 'committed', version: seen.version, ...(superseded ? { superseded } : {}) };
 }
 
-/** Whether what was read is still there: its bytes, and as far as they were known its ids. */
+/** True if `base` is still stored: its bytes and, if known, its ids. */
 function isStill(base: Written, seen: Seen): boolean {
   if (seen?.version !== base.version) return false;
-  // A base whose ids its caller does not know is known by its version alone, which no other commit has.
+  // Without known ids, the version alone identifies the base, since no other commit has it.
   return base.writes.length === 0 || newestOf(seen) === newestOf(base);
 }
