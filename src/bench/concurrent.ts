@@ -54,7 +54,8 @@ export interface ConcurrentResult {
 // Week 1's ids, so that its reports and these can be laid side by side.
 const FIRST_NOTE_ID = 1000;
 
-const WORKER = fileURLToPath(new URL('./concurrent-worker.js', import.meta.url));
+// From src it is the built file too.
+const WORKER = fileURLToPath(new URL('../../dist/bench/concurrent-worker.js', import.meta.url));
 
 /**
  * Test 4.2: processes that change one database at once. All are started and connected before any begins; the last one's

@@ -6,7 +6,6 @@ import { NO_REQUESTS } from '../../core/request-counts.ts';
 import { TableRequestCounter } from '../../core/table-requests.ts';
 import { TEST_USER_PREFIX } from '../../core/test-data.ts';
 import type { Report } from '../../report/document.ts';
-import { runScript, SCRIPTS } from '../../testing/child-process.ts';
 import { BUCKET, COMMAND_DEPLOYMENTS, type CommandDeployment, openOnS3 } from '../../testing/command-deployments.ts';
 import { freshMachine, type Json, runCommand } from '../../testing/run-command.ts';
 import type { Test } from '../../verify/check.ts';
@@ -185,8 +184,8 @@ describe('a run of two days', () => {
 describe('verify all', () => {
   test('is one report on all days, with a summary for people', async () => {
     // With a round trip to save: the tests of day 3 measure it.
-    const result = await runScript(SCRIPTS.javumbo, ['verify', 'all', '--rtt', '15ms', '--json', '--quiet'], env);
-    const { code, report } = { code: result.code, report: JSON.parse(result.stdout) as Report };
+    const result = await runCommand(['verify', 'all', '--rtt', '15ms', '--json', '--quiet'], { env });
+    const { code, report } = { code: result.code, report: result.json<Report>() };
     const { name, passed, failureReasons } = report;
     expect({ code, name, passed, failureReasons }).toEqual({ code: 0, name: 'all', passed: true, failureReasons: [] });
     expect(Object.keys(report.metrics)).toEqual(expect.arrayContaining(['day2.totalMs', 'day4.withRetries.successMs']));
