@@ -1,6 +1,6 @@
 /** What `verify` lets people choose, what it shows them while it runs, and what it leaves behind. */
 import { PutBucketVersioningCommand, S3Client } from '@aws-sdk/client-s3';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { NO_FUNCTION_USE } from '../../core/function-use.ts';
 import { NO_REQUESTS } from '../../core/request-counts.ts';
 import { TableRequestCounter } from '../../core/table-requests.ts';
@@ -11,6 +11,8 @@ import { freshMachine, type Json, runCommand } from '../../testing/run-command.t
 import type { Test } from '../../verify/check.ts';
 import { DAYS, type Day } from '../../verify/days.ts';
 import { runDays, type VerifyOptions, type VerifyResult } from '../../verify/run.ts';
+
+vi.mock('bcryptjs', () => import('../../testing/quick-bcrypt.ts'));
 
 let env: ReturnType<typeof freshMachine>;
 
