@@ -291,7 +291,10 @@ describe('help', async () => {
     const files = readdirSync(join(import.meta.dirname, '..', 'commands'), { recursive: true, encoding: 'utf8' }).map(
       (path) => path.replaceAll('\\', '/'),
     );
-    for (const path of commands) expect(files).toContain(`${path.replace(' ', '/')}.ts`);
+    for (const path of commands) {
+      const [noun = '', verb = noun] = path.split(' ');
+      expect(files).toContain(`${noun}/${verb}.ts`);
+    }
   });
 
   test('--version prints the version of the package', async () => {
