@@ -1,13 +1,46 @@
 import { defineConfig } from 'vitest/config';
 
+const FOLDERS = '{src,benchmarks,infra}';
+
+/** What the three projects have in common. */
+const shared = {
+  setupFiles: ['src/testing/set-up.ts'],
+  env: { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true' },
+  // Real files on a machine that may be busy: a test ends when its work ends, not when a clock says so.
+  testTimeout: 120_000,
+  hookTimeout: 120_000,
+};
+
 export default defineConfig({
   test: {
-    env: { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true' },
-    include: ['src/**/*.test.ts', 'benchmarks/**/*.test.ts', 'infra/**/*.test.ts'],
-    // On two cores Vitest would use one, and most of these tests wait for processes and round trips.
+    // On two cores Vitest would use one, and most of the process tests wait for processes and round trips.
     maxWorkers: '100%',
-    // Real processes and real files on a machine that may be busy: a test ends when its work ends, not when a clock says so.
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    projects: [
+      {
+        // Nothing has been built, and nothing can be started.
+        resolve: { alias: { 'node:child_process': `${import.meta.dirname}/src/testing/no-processes.ts` } },
+        test: {
+          ...shared,
+          name: 'unit',
+          include: [`${FOLDERS}/**/*.test.ts`],
+          exclude: ['**/*.process.test.ts'],
+          // Loading what they test takes longer than most of these tests.
+          isolate: false,
+        },
+      },
+      { test: { ...shared, name: 'process', include: [`${FOLDERS}/**/*.process.test.ts`] } },
+      {
+        test: {
+          ...shared,
+          name: 'engines',
+          include: [`${FOLDERS}/**/*.engine.ts`],
+          globalSetup: ['ceph-rgw', 'dynamodb-local', 'nginx', 'node'].map(
+            (engine) => `src/testing/engines/${engine}.ts`,
+          ),
+          testTimeout: 600_000,
+          fileParallelism: false,
+        },
+      },
+    ],
   },
 });

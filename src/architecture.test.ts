@@ -297,12 +297,66 @@ describe('the folders', () => {
 
 // About what a reader keeps in mind at once.
 const LINES_MAX = 300;
+const TEST_LINES_MAX = 500;
 
 test(`no file is over ${LINES_MAX} lines`, () => {
   const long = [...FILES]
     .map(([path, text]) => ({ path, lines: text.trimEnd().split('\n').length }))
     .filter(({ lines }) => lines > LINES_MAX);
   expect(long).toEqual([]);
+});
+
+describe('the tests', () => {
+  const root = join(SRC, '..');
+  const texts = new Map(
+    ['src', 'benchmarks', 'infra']
+      .flatMap((folder) =>
+        readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((path) => join(folder, path)),
+      )
+      .map((path) => path.split(sep).join('/'))
+      .filter((path) => path.endsWith('.ts') && (!path.startsWith('src/') || TESTING.test(path.slice('src/'.length))))
+      .map((path) => [path, readFileSync(join(root, path), 'utf8')] as const),
+  );
+
+  /** What a test reaches over files that serve the tests alone, other than types. */
+  const reachedBy = (test: string): Set<string> => {
+    const reached = new Set<string>();
+    const waiting = [test];
+    for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
+      for (const target of valueImports(texts.get(path) ?? '')) {
+        const name = target.startsWith('.') ? join(dirname(path), target).split(sep).join('/') : target;
+        if (reached.has(name)) continue;
+        reached.add(name);
+        if (texts.has(name)) waiting.push(name);
+      }
+    }
+    return reached;
+  };
+
+  // Processes, what is built, and engines on loopback.
+  const STARTS =
+    /^node:(child_process|http|net|worker_threads)$|^src\/testing\/(child-process|local-function|[a-z-]+-server|repeating-proxy)\.ts$|^src\/testing\/s3-server\/server\.ts$/;
+  const starts = (test: string): string[] => [...reachedBy(test)].filter((path) => STARTS.test(path));
+  const units = [...texts.keys()].filter((path) => /\.test\.ts$/.test(path) && !/\.process\.test\.ts$/.test(path));
+
+  test('that start something are called *.process.test.ts', () => {
+    const strays = units.map((path) => ({ path, starts: starts(path) })).filter(({ starts }) => starts.length > 0);
+    expect(strays).toEqual([]);
+  });
+
+  test('would be found if they did', () => {
+    expect(units.length).toBeGreaterThan(30);
+    expect(starts('src/databases/crash.process.test.ts')).toEqual(
+      expect.arrayContaining(['src/testing/child-process.ts', 'node:child_process', 'node:http']),
+    );
+  });
+
+  test(`have no file over ${TEST_LINES_MAX} lines`, () => {
+    const long = [...texts]
+      .map(([path, text]) => ({ path, lines: text.trimEnd().split('\n').length }))
+      .filter(({ lines }) => lines > TEST_LINES_MAX);
+    expect(long).toEqual([]);
+  });
 });
 
 describe('what a command loads before it needs it', () => {

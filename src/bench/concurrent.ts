@@ -49,7 +49,8 @@ export interface ConcurrentResult {
 // Week 1's ids, so that its reports and these can be compared.
 const FIRST_NOTE_ID = 1000;
 
-const WORKER = fileURLToPath(new URL('./concurrent-worker.js', import.meta.url));
+// From src it is the built file too.
+const WORKER = fileURLToPath(new URL('../../dist/bench/concurrent-worker.js', import.meta.url));
 
 /** A race of workers that each edit one database. */
 export interface Race {

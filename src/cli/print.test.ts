@@ -289,7 +289,7 @@ describe('help', async () => {
       (path) => path.replaceAll('\\', '/'),
     );
     for (const path of commands) {
-      const [noun, verb = noun] = path.split(' ');
+      const [noun = '', verb = noun] = path.split(' ');
       expect(files).toContain(noun === 'verify' ? 'verify/days.ts' : `${noun}/${verb}.ts`);
     }
   });

@@ -2,7 +2,6 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { keyOf } from '../core/username.ts';
 import { writeAnkiFile } from '../testing/anki-file.ts';
-import { runBuilt } from '../testing/built-command.ts';
 import { isPutOrDelete, type RepeatingProxy, SLOW_DOWN, startRepeatingProxy } from '../testing/repeating-proxy.ts';
 import { freshMachine, type Json, runCommand, temporaryDirectory } from '../testing/run-command.ts';
 import type { S3Place } from '../testing/s3-server/place.ts';
@@ -21,8 +20,6 @@ interface WriteCase {
   readonly name: string;
   readonly username: string;
   readonly argv: (given: Given) => readonly string[];
-  /** It starts processes that must have been built. */
-  readonly built?: true;
   /** Where an answer has the version that it tells. Default: at its top. */
   readonly told?: (answer: Json) => Json;
   /** What is there afterwards. */
@@ -78,7 +75,6 @@ const WRITES: readonly WriteCase[] = [
     name: 'function invoke write',
     username: 'alice',
     argv: () => ['function', 'invoke', 'write', 'alice', '--field', 'der Hund', '--field', 'the dog'],
-    built: true,
     told: ({ result }) => result,
     left: { t: [], notes: 1 },
   },
@@ -122,9 +118,6 @@ export function describeRepeatedWrites(open: () => Promise<S3Place>): void {
     const run = (endpoint: string, argv: readonly string[]) =>
       runCommand([...argv, ...flagsOf(endpoint)], { env: machine });
 
-    /** Through the binary, with a process of its own. */
-    const runWhole = (argv: readonly string[]) => runBuilt({ flags: flagsOf(proxy.endpoint), env: machine }, argv);
-
     async function succeeds(endpoint: string, ...argv: string[]): Promise<Json> {
       const { code, stderr, json } = await run(endpoint, argv);
       expect({ argv, code, stderr }).toEqual({ argv, code: 0, stderr: '' });
@@ -156,7 +149,7 @@ export function describeRepeatedWrites(open: () => Promise<S3Place>): void {
           ...rule,
           matches: (request) => isPutOrDelete(request) && isAbout(write.username, request.path),
         });
-        const { code, stderr, json } = await (write.built ? runWhole(argv) : run(proxy.endpoint, argv));
+        const { code, stderr, json } = await run(proxy.endpoint, argv);
         // Whatever was told: it must have landed, or nothing was proved.
         expect(counts.landed).toBeGreaterThan(0);
         expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
@@ -175,8 +168,7 @@ export function describeRepeatedWrites(open: () => Promise<S3Place>): void {
       const failed: Json[] = [];
       for (const value of values) {
         const argv = ['db', 'exec', 'alice', 'INSERT INTO t VALUES (?)', String(value)];
-        // Two of those that are repeated go the whole way.
-        const { code, stderr } = await (value === 10 || value === 20 ? runWhole(argv) : run(proxy.endpoint, argv));
+        const { code, stderr } = await run(proxy.endpoint, argv);
         if (code !== 0) failed.push({ value, code, stderr });
       }
       const rows = await query('alice', 'SELECT x AS value FROM t ORDER BY x');

@@ -25,7 +25,8 @@ export interface LocalFunctionOptions {
   readonly program?: string | undefined;
 }
 
-const PROGRAM = fileURLToPath(new URL('../lambda/local-container.js', import.meta.url));
+// From src it is the built file too.
+const PROGRAM = fileURLToPath(new URL('../../dist/lambda/local-container.js', import.meta.url));
 const TIMEOUT_MS = 30_000;
 const IDLE_MS = 300_000;
 // Lambda allows ten seconds, on processors that nobody else uses.

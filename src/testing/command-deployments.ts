@@ -56,6 +56,15 @@ export async function openOnS3(options: S3ServerOptions = {}, env: NodeJS.Proces
   return deploymentOf(flags, { AWS_ACCESS_KEY_ID: 'key', AWS_SECRET_ACCESS_KEY: 'secret', ...env }, server);
 }
 
+/** Runs a command in this process on a deployment of a test, whatever deployment its machine has worked on before. */
+export function runOn(
+  { flags, env }: Pick<CommandDeployment, 'flags' | 'env'>,
+  argv: readonly string[],
+  more: NodeJS.ProcessEnv = {},
+): Promise<CommandResult> {
+  return runCommand([...argv, ...flags, '--quiet'], { env: { ...env, ...more } });
+}
+
 function deploymentOf(
   flags: readonly string[],
   credentials: NodeJS.ProcessEnv,

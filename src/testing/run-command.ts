@@ -1,14 +1,14 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { afterAll } from 'vitest';
 import type { ExitCode } from '../cli/exit-code.ts';
 import { main } from '../commands/main.ts';
 import { CleanUps } from '../core/clean-ups.ts';
 import { systemClock } from '../core/clock.ts';
 import type { Context, Input, Output } from '../core/context.ts';
 import { systemRandom } from '../core/random.ts';
+import { temporaryDirectory } from './temporary-directory.ts';
+
+export { temporaryDirectory };
 
 /** How one command ended, and what it printed. */
 export interface CommandResult {
@@ -43,20 +43,6 @@ export interface RunOptions {
   readonly signal?: AbortSignal;
   /** What comes through a pipe on standard input; undefined: nobody is there. */
   readonly piped?: string | Buffer;
-}
-
-const directories: string[] = [];
-
-// Importing this file is asking for it: a test file leaves nothing behind.
-afterAll(() => {
-  for (const directory of directories.splice(0)) rmSync(directory, { recursive: true, force: true });
-});
-
-/** A directory of the test file's own, removed after its last test. */
-export function temporaryDirectory(): string {
-  const directory = mkdtempSync(join(tmpdir(), 'javumbo-test-'));
-  directories.push(directory);
-  return directory;
 }
 
 /** A machine on which nothing has run yet: an empty deployment, an empty cache, a home without AWS files. */

@@ -1,8 +1,10 @@
-import { beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { ManualClock } from '../testing/workbench.ts';
 import { MemoryUserTable } from './memory-user-table.ts';
 import { UserRepository } from './repository.ts';
 import type { UserItem, UserTable } from './user-table.ts';
+
+vi.mock('bcryptjs', () => import('../testing/quick-bcrypt.ts'));
 
 let items: Map<string, UserItem>;
 let table: UserTable;

@@ -1,5 +1,5 @@
 /** The checks are checked: a table that breaks a promise is found by the test that is about it. */
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { CleanUps } from '../core/clean-ups.ts';
 import { systemClock } from '../core/clock.ts';
 import { systemRandom } from '../core/random.ts';
@@ -10,6 +10,8 @@ import { MemoryUserTable } from '../users/memory-user-table.ts';
 import type { UserItem, UserTable } from '../users/user-table.ts';
 import { type Figures, runTest } from './check.ts';
 import { day5 } from './day5.ts';
+
+vi.mock('bcryptjs', () => import('../testing/quick-bcrypt.ts'));
 
 /** A table in memory, with some of its calls replaced. */
 function lying(lies: (honest: UserTable, items: Map<string, UserItem>) => Partial<UserTable>): UserTable {

@@ -534,8 +534,8 @@ test('report schema prints the schema that is shipped', async () => {
   const { code, stdout } = await runCommand(['report', 'schema']);
   expect(code).toBe(0);
   expect(JSON.parse(stdout)).toEqual(reportJsonSchema());
-  const shipped = JSON.parse(readFileSync(new URL('../../../report.schema.json', import.meta.url), 'utf8'));
-  // After a change: npx javumbo report schema > report.schema.json && npm run fix
+  const shipped = JSON.parse(readFileSync(new URL('../../report/report.schema.json', import.meta.url), 'utf8'));
+  // After a change: npx javumbo report schema > src/report/report.schema.json && npm run fix
   expect(shipped).toEqual(reportJsonSchema());
 });
 

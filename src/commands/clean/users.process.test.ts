@@ -1,11 +1,13 @@
 /** `clean users` and `clean all`: accounts of tests go, everybody else's stay. */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type DynamoServer, startDynamoServer } from '../../testing/dynamo-server.ts';
 import { freshMachine, type Json, runCommand } from '../../testing/run-command.ts';
 import { type S3Server, startS3Server } from '../../testing/s3-server/server.ts';
 import { DynamoUserTable } from '../../users/dynamo-user-table.ts';
 import { LocalUserTable } from '../../users/local-user-table.ts';
 import type { UserTable } from '../../users/user-table.ts';
+
+vi.mock('bcryptjs', () => import('../../testing/quick-bcrypt.ts'));
 
 const BUCKET = 'bucket';
 const TEST_USERS = ['javumbo-test-aa-5-1', 'javumbo-test-bb-5-3'];

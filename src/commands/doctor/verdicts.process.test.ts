@@ -8,9 +8,8 @@ import { systemClock } from '../../core/clock.ts';
 import { packageVersion } from '../../core/package-information.ts';
 import type { Finding } from '../../doctor/finding.ts';
 import { LocalFunction } from '../../function/local-function.ts';
-import { runBuilt } from '../../testing/built-command.ts';
 import { SCRIPTS } from '../../testing/child-process.ts';
-import { BUCKET, type CommandDeployment, openOnAws, openOnS3 } from '../../testing/command-deployments.ts';
+import { BUCKET, type CommandDeployment, openOnAws, openOnS3, runOn } from '../../testing/command-deployments.ts';
 import { type LambdaServer, startLambdaServer } from '../../testing/lambda-server.ts';
 import { freshMachine, temporaryDirectory } from '../../testing/run-command.ts';
 
@@ -19,7 +18,7 @@ let deployment: CommandDeployment;
 afterEach(() => deployment.close());
 
 async function doctor(...argv: string[]) {
-  const result = await runBuilt(deployment, ['doctor', ...argv, '--json']);
+  const result = await runOn(deployment, ['doctor', ...argv, '--json']);
   const report = result.stdout === '' ? undefined : result.json<{ findings: Finding[]; safe: boolean }>();
   const writes = report?.findings.find(({ id }) => id === 'conditional-writes');
   return { code: result.code, safe: report?.safe, writes, findings: report?.findings ?? [], stderr: result.stderr };
@@ -37,7 +36,7 @@ test('credentials that may not put objects prove nothing: no verdict is recorded
   const { writes } = await doctor();
   fault?.remove();
   expect({ severity: writes?.severity, recorded: recorded() }).toEqual({ severity: 'warning', recorded: [] });
-  expect((await runBuilt(deployment, ['db', 'create', 'bob', '--json'])).code).toBe(0);
+  expect((await runOn(deployment, ['db', 'create', 'bob', '--json'])).code).toBe(0);
 });
 
 test('credentials that nobody knows are no safe deployment: exit code 5', async () => {
@@ -75,8 +74,8 @@ test('a record that may not be read refuses writes, and lets reads through', asy
   const path = join(deployment.env.JAVUMBO_HOME ?? '', 'unsafe-stores', record);
   rmSync(path);
   mkdirSync(path);
-  expect((await runBuilt(deployment, ['db', 'create', 'bob', '--json'])).code).toBe(7);
-  expect((await runBuilt(deployment, ['db', 'info', 'alice', '--json'])).code).toBe(0);
+  expect((await runOn(deployment, ['db', 'create', 'bob', '--json'])).code).toBe(7);
+  expect((await runOn(deployment, ['db', 'info', 'alice', '--json'])).code).toBe(0);
 });
 
 test('a verdict from before stands, and is said, where the store cannot be tried again', async () => {

@@ -1,10 +1,12 @@
 import { PutItemCommand } from '@aws-sdk/client-dynamodb';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { MANY_USERS, PYTHON_USERS } from '../../testing/accounts.ts';
 import { runScript, SCRIPTS } from '../../testing/child-process.ts';
 import { ACCOUNT_DEPLOYMENTS, type CommandDeployment, openOnAws } from '../../testing/command-deployments.ts';
 import type { DynamoServer } from '../../testing/dynamo-server.ts';
 import { freshMachine, type Json } from '../../testing/run-command.ts';
+
+vi.mock('bcryptjs', () => import('../../testing/quick-bcrypt.ts'));
 
 const PASSWORD = 'correct horse';
 const TIME = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00$/);
@@ -176,17 +178,17 @@ describe.each(ACCOUNT_DEPLOYMENTS)('on $name', ({ open }) => {
     expect(await deployment.json('user', 'list')).toEqual({ users: [], next: null });
   });
 
-  test('fifty processes create one user at once: one succeeds, and 49 are told that it exists', async () => {
+  test('eight processes create one user at once: one succeeds, and seven are told that it exists', async () => {
     const argv = ['user', 'create', 'alice', '--name', 'Alice', '--password-stdin', '--json', ...deployment.flags];
     const env = Object.fromEntries(
       Object.entries({ ...freshMachine(), ...deployment.env }).map(([k, v]) => [k, v ?? '']),
     );
     const results = await Promise.all(
-      Array.from({ length: 50 }, (_, index) =>
+      Array.from({ length: 8 }, (_, index) =>
         runScript(SCRIPTS.javumbo, argv, env, { input: `password number ${index}` }),
       ),
     );
-    expect(results.map(({ code }) => code).sort()).toEqual([0, ...Array(49).fill(4)]);
+    expect(results.map(({ code }) => code).sort()).toEqual([0, ...Array(7).fill(4)]);
     // And it is the winner's account.
     const winner = results.findIndex(({ code }) => code === 0);
     const valid = await deployment.run(['user', 'authenticate', 'alice', '--password-stdin', '--json'], {

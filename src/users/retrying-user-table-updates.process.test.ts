@@ -1,4 +1,4 @@
-/** What an update is told whose request or reply was lost, refused or repeated; see retrying-user-table.test.ts. */
+/** What an update is told whose request or reply was lost, refused or repeated; see retrying-user-table.process.test.ts. */
 import { afterAll, beforeAll, beforeEach, describe } from 'vitest';
 import { DEFAULT_RETRY_POLICY } from '../core/retry.ts';
 import { type DynamoServer, startDynamoServer } from '../testing/dynamo-server.ts';

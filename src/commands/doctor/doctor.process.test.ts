@@ -7,7 +7,6 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { resolveConfig } from '../../config/config.ts';
 import { packageVersion } from '../../core/package-information.ts';
 import type { Finding } from '../../doctor/finding.ts';
-import { type BuiltResult, runBuilt } from '../../testing/built-command.ts';
 import { SCRIPTS } from '../../testing/child-process.ts';
 import {
   BUCKET,
@@ -15,9 +14,11 @@ import {
   type CommandDeployment,
   openOnAws,
   openOnS3,
+  runOn,
 } from '../../testing/command-deployments.ts';
 import { type LambdaServer, startLambdaServer } from '../../testing/lambda-server.ts';
 import { openLocalFunction } from '../../testing/local-function.ts';
+import type { CommandResult } from '../../testing/run-command.ts';
 import type { S3ServerOptions } from '../../testing/s3-server/server.ts';
 
 let deployment: CommandDeployment;
@@ -33,7 +34,7 @@ interface Examined {
 }
 
 async function doctor(...argv: string[]): Promise<Examined> {
-  const result = await runBuilt(deployment, ['doctor', ...argv, '--json']);
+  const result = await runOn(deployment, ['doctor', ...argv, '--json']);
   const { findings, safe } = result.json<{ findings: Finding[]; safe: boolean }>();
   const severities = Object.fromEntries(findings.map(({ id, severity }) => [id, severity]));
   // Whatever is not well comes with a way out.
@@ -41,8 +42,8 @@ async function doctor(...argv: string[]): Promise<Examined> {
   return { code: result.code, safe, findings, severities };
 }
 
-function db(...argv: string[]): Promise<BuiltResult> {
-  return runBuilt(deployment, ['db', ...argv, '--json']);
+function db(...argv: string[]): Promise<CommandResult> {
+  return runOn(deployment, ['db', ...argv, '--json']);
 }
 
 /** A store that takes conditions and ignores them. */
@@ -65,7 +66,7 @@ describe.each(COMMAND_DEPLOYMENTS)('on $name', ({ open }) => {
   });
 
   test('people see a line for each finding, and one for the whole', async () => {
-    const { stdout } = await runBuilt(deployment, ['doctor']);
+    const { stdout } = await runOn(deployment, ['doctor']);
     expect(stdout).toMatch(/^✓ conditional-writes: /m);
     expect(stdout).toMatch(/^safe, /m);
   });
@@ -141,7 +142,7 @@ describe('on S3 with DynamoDB', () => {
   test('an endpoint that is out of reach says nothing about safety: exit code 5', async () => {
     deployment = await openOnS3();
     const away = { ...deployment, flags: ['--bucket', BUCKET, '--endpoint-url', 'http://127.0.0.1:1'] };
-    const result = await runBuilt(away, ['doctor', '--json']);
+    const result = await runOn(away, ['doctor', '--json']);
     expect({ code: result.code, stdout: result.stdout }).toEqual({ code: 5, stdout: '' });
     expect(result.failure()).toMatchObject({ kind: 'unavailable', message: expect.stringMatching(/127\.0\.0\.1:1/) });
   });
@@ -191,9 +192,9 @@ describe('a store that loses updates', () => {
 
   test('is refused by the function and by the workers of a benchmark too', async () => {
     await doctor();
-    const written = await runBuilt(deployment, ['function', 'invoke', 'write', 'alice', '--field', 'x', '--json']);
+    const written = await runOn(deployment, ['function', 'invoke', 'write', 'alice', '--field', 'x', '--json']);
     expect({ code: written.code, kind: written.failure().kind }).toEqual({ code: 7, kind: 'violation' });
-    expect((await runBuilt(deployment, ['bench', 'concurrent', '--rtt', '0', '--json'])).code).toBe(7);
+    expect((await runOn(deployment, ['bench', 'concurrent', '--rtt', '0', '--json'])).code).toBe(7);
     expect(deployment.server?.keys(BUCKET)).toEqual(['user_dbs/alice.anki2']);
   });
 
@@ -207,7 +208,7 @@ describe('a store that loses updates', () => {
     const sound = await openOnS3();
     try {
       const elsewhere = { flags: sound.flags, env: { ...sound.env, JAVUMBO_HOME: deployment.env.JAVUMBO_HOME } };
-      expect((await runBuilt(elsewhere, ['db', 'create', 'bob', '--json'])).code).toBe(0);
+      expect((await runOn(elsewhere, ['db', 'create', 'bob', '--json'])).code).toBe(0);
     } finally {
       await sound.close();
     }
@@ -219,7 +220,7 @@ describe('a store that loses updates', () => {
     const sound = await openOnS3();
     try {
       // As if that endpoint had been mended: its record, under the identity of the sound one.
-      await runBuilt({ flags: sound.flags, env: sound.env }, ['db', 'create', 'bob', '--json']);
+      await runOn({ flags: sound.flags, env: sound.env }, ['db', 'create', 'bob', '--json']);
       const verdict = readFileSync(join(records(), record), 'utf8');
       const home = join(sound.env.JAVUMBO_HOME ?? '', 'unsafe-stores');
       const { UnsafeStores } = await import('../../probes/unsafe-stores.ts');
@@ -227,10 +228,10 @@ describe('a store that loses updates', () => {
       const identity = `s3 ${sound.server?.endpoint} ${BUCKET}`;
       new UnsafeStores(sound.env.JAVUMBO_HOME ?? '').record(identity, JSON.parse(verdict), systemRandom);
       const exec = ['db', 'exec', 'bob', 'UPDATE col SET mod = mod + 1', '--json'];
-      expect((await runBuilt(sound, exec)).code).toBe(7);
-      expect((await runBuilt(sound, ['doctor', '--json'])).code).toBe(0);
+      expect((await runOn(sound, exec)).code).toBe(7);
+      expect((await runOn(sound, ['doctor', '--json'])).code).toBe(0);
       expect(readdirSync(home)).toEqual([]);
-      expect((await runBuilt(sound, exec)).code).toBe(0);
+      expect((await runOn(sound, exec)).code).toBe(0);
     } finally {
       await sound.close();
     }

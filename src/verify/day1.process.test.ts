@@ -3,8 +3,13 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Check, Report } from '../report/document.ts';
-import { runBuilt } from '../testing/built-command.ts';
-import { ACCOUNT_DEPLOYMENTS, type CommandDeployment, openOnAws, openOnS3 } from '../testing/command-deployments.ts';
+import {
+  ACCOUNT_DEPLOYMENTS,
+  type CommandDeployment,
+  openOnAws,
+  openOnS3,
+  runOn,
+} from '../testing/command-deployments.ts';
 import { asReport } from '../testing/report-schema.ts';
 
 let deployment: CommandDeployment;
@@ -12,7 +17,7 @@ let deployment: CommandDeployment;
 async function day1(
   ...argv: string[]
 ): Promise<{ code: number | null; report: Report; ended: Record<string, string> }> {
-  const result = await runBuilt(deployment, ['verify', 'day1', ...argv, '--json']);
+  const result = await runOn(deployment, ['verify', 'day1', ...argv, '--json']);
   const report = asReport(result.json());
   return { code: result.code, report, ended: Object.fromEntries(report.checks.map(({ id, status }) => [id, status])) };
 }
@@ -51,7 +56,7 @@ describe.each(ACCOUNT_DEPLOYMENTS)('on $name', ({ open }) => {
   });
 
   test('with --keep what the function tries is removed, and nothing else is said', async () => {
-    const { code, stderr } = await runBuilt(deployment, ['verify', 'day1', '--keep', '--only', '1.5', '--json']);
+    const { code, stderr } = await runOn(deployment, ['verify', 'day1', '--keep', '--only', '1.5', '--json']);
     expect({ code, kept: stderr.match(/kept.*/g) }).toEqual({ code: 0, kept: null });
     expect(await deployment.json('db', 'list')).toEqual({ databases: [] });
     expect(await deployment.json('user', 'list')).toEqual({ users: [], next: null });
@@ -60,7 +65,7 @@ describe.each(ACCOUNT_DEPLOYMENTS)('on $name', ({ open }) => {
   test('with --keep what it made stays, and clean all removes it', async () => {
     expect((await day1('--keep', '--only', '1.1,1.2')).code).toBe(0);
     expect((await deployment.json<{ databases: unknown[] }>('db', 'list')).databases).toHaveLength(1);
-    await runBuilt(deployment, ['clean', 'all']);
+    await runOn(deployment, ['clean', 'all']);
     expect(await deployment.json('db', 'list')).toEqual({ databases: [] });
     expect(await deployment.json('user', 'list')).toEqual({ users: [], next: null });
   });

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Report } from '../../report/document.ts';
-import { runScript, SCRIPTS } from '../../testing/child-process.ts';
 import { asReport } from '../../testing/report-schema.ts';
+import { type CommandResult, runCommand } from '../../testing/run-command.ts';
 import { type S3Server, startS3Server } from '../../testing/s3-server/server.ts';
 
 let directory: string;
@@ -39,17 +39,19 @@ function environment(place: (typeof PLACES)[number]): Record<string, string> {
   };
 }
 
+const run = (place: (typeof PLACES)[number], ...argv: string[]): Promise<CommandResult> =>
+  runCommand([...argv, '--json', '--quiet'], { env: environment(place) });
+
 async function report(
   place: (typeof PLACES)[number],
   ...argv: string[]
 ): Promise<{ code: number | null; report: Report }> {
-  const { code, stdout } = await runScript(SCRIPTS.javumbo, [...argv, '--json', '--quiet'], environment(place));
-  return { code, report: asReport(JSON.parse(stdout)) };
+  const { code, json } = await run(place, ...argv);
+  return { code, report: asReport(json()) };
 }
 
 async function databasesLeft(place: (typeof PLACES)[number]): Promise<unknown> {
-  const { stdout } = await runScript(SCRIPTS.javumbo, ['db', 'list', '--json', '--quiet'], environment(place));
-  return (JSON.parse(stdout) as { databases: unknown }).databases;
+  return (await run(place, 'db', 'list')).json().databases;
 }
 
 describe.each(PLACES)('on %s', (place) => {
@@ -203,21 +205,11 @@ describe('leases on the local deployment', () => {
   });
 
   test('queue db exec as well', async () => {
-    await runScript(SCRIPTS.javumbo, ['db', 'create', 'alice', '--quiet'], environment('local'));
-    const exec = [
-      'db',
-      'exec',
-      'alice',
-      'PRAGMA user_version = 7',
-      '--lease',
-      '--lease-ttl',
-      '2s',
-      '--json',
-      '--quiet',
-    ];
-    const { code, stdout } = await runScript(SCRIPTS.javumbo, exec, environment('local'));
+    await run('local', 'db', 'create', 'alice');
+    const exec = ['db', 'exec', 'alice', 'PRAGMA user_version = 7', '--lease', '--lease-ttl', '2s'];
+    const { code, json } = await run('local', ...exec);
     expect(code).toBe(0);
-    expect(JSON.parse(stdout)).toMatchObject({ outcome: 'committed', attempts: 1, requests: { get: 1, put: 1 } });
+    expect(json()).toMatchObject({ outcome: 'committed', attempts: 1, requests: { get: 1, put: 1 } });
   });
 
   test('are refused as usage where there is no lock table, before anything is stored', async () => {
@@ -225,7 +217,7 @@ describe('leases on the local deployment', () => {
       ['db', 'exec', 'alice', 'SELECT 1', '--lease'],
       ['bench', 'concurrent', '--lease'],
     ]) {
-      const { code, stderr } = await runScript(SCRIPTS.javumbo, [...argv, '--quiet'], environment('s3'));
+      const { code, stderr } = await runCommand([...argv, '--quiet'], { env: environment('s3') });
       expect({ argv, code }).toEqual({ argv, code: 2 });
       expect(stderr).toMatch(/^error: S3 is at .*, and nothing says where the DynamoDB tables .*\ntry: {3}/);
     }

@@ -1,6 +1,9 @@
+import { vi } from 'vitest';
 /** The commands that write accounts behind a proxy that repeats, on dynalite. */
 import { startDynamoServer } from '../testing/dynamo-server.ts';
 import { describeRepeatedAccountChanges } from './repeated-accounts-contract.ts';
+
+vi.mock('bcryptjs', () => import('../testing/quick-bcrypt.ts'));
 
 describeRepeatedAccountChanges(async () => {
   const server = await startDynamoServer();

@@ -2,8 +2,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { runBuilt } from '../../testing/built-command.ts';
-import { ACCOUNT_DEPLOYMENTS, type CommandDeployment } from '../../testing/command-deployments.ts';
+import { ACCOUNT_DEPLOYMENTS, type CommandDeployment, runOn } from '../../testing/command-deployments.ts';
 import type { Json } from '../../testing/run-command.ts';
 import { invokeView } from './invoke.ts';
 
@@ -17,13 +16,13 @@ describe.each(ACCOUNT_DEPLOYMENTS)('on $name', ({ open }) => {
   afterEach(() => deployment.close());
 
   const invoke = async (...argv: string[]): Promise<Json> => {
-    const result = await runBuilt(deployment, ['function', 'invoke', ...argv, '--json']);
+    const result = await runOn(deployment, ['function', 'invoke', ...argv, '--json']);
     if (result.code !== 0) throw new Error(`${argv.join(' ')} ended with ${result.code}: ${result.stderr}`);
     return result.json();
   };
 
   test('describe tells what a local function is, and nothing of the environment', async () => {
-    const { stdout, code } = await runBuilt(deployment, ['function', 'describe', '--json'], { SECRET_KEY: 'hunter2' });
+    const { stdout, code } = await runOn(deployment, ['function', 'describe', '--json'], { SECRET_KEY: 'hunter2' });
     expect(code).toBe(0);
     expect(JSON.parse(stdout)).toEqual({
       name: 'local',
@@ -107,7 +106,7 @@ describe.each(ACCOUNT_DEPLOYMENTS)('on $name', ({ open }) => {
     { argv: ['read', 'alice', '--everything'], code: 2, says: /^read takes no --everything$/ },
     { argv: ['drop'], code: 2, says: /Allowed choices are ping, selfcheck, read, write/ },
   ])('$argv ends with $code: $says', async ({ argv, code, says }) => {
-    const result = await runBuilt(deployment, ['function', 'invoke', ...argv, '--json']);
+    const result = await runOn(deployment, ['function', 'invoke', ...argv, '--json']);
     expect({ code: result.code, stdout: result.stdout }).toEqual({ code, stdout: '' });
     expect(result.failure()).toMatchObject({ message: expect.stringMatching(says), try: expect.any(String) });
   });
@@ -121,7 +120,7 @@ describe.each(ACCOUNT_DEPLOYMENTS)('on $name', ({ open }) => {
 
   test('people see what was done, by which container, and how long it took', async () => {
     await deployment.json('db', 'create', 'alice');
-    const { stdout } = await runBuilt(deployment, ['function', 'invoke', 'write', 'alice', '--field', 'a\u001b[31m']);
+    const { stdout } = await runOn(deployment, ['function', 'invoke', 'write', 'alice', '--field', 'a\u001b[31m']);
     for (const line of [
       /^committed: note \d+ \(guid .+\)$/m,
       /^container [0-9a-f]{16}, cold, ready after [\d.]+ ms; call 1$/m,

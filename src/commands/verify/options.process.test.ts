@@ -1,15 +1,16 @@
 /** What `verify` lets people choose, what it shows them while it runs, and what it leaves behind. */
 import { PutBucketVersioningCommand, S3Client } from '@aws-sdk/client-s3';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { TEST_USER_PREFIX } from '../../core/test-data.ts';
 import { NO_USAGE } from '../../core/usage.ts';
 import type { Report } from '../../report/document.ts';
-import { runScript, SCRIPTS } from '../../testing/child-process.ts';
 import { BUCKET, COMMAND_DEPLOYMENTS, type CommandDeployment, openOnS3 } from '../../testing/command-deployments.ts';
 import { freshMachine, type Json, runCommand } from '../../testing/run-command.ts';
 import type { Test } from '../../verify/check.ts';
 import { DAYS, type Day } from '../../verify/days.ts';
 import { runDays, type VerifyOptions, type VerifyResult } from '../../verify/run.ts';
+
+vi.mock('bcryptjs', () => import('../../testing/quick-bcrypt.ts'));
 
 let env: ReturnType<typeof freshMachine>;
 
@@ -180,8 +181,8 @@ describe('a run of two days', () => {
 describe('verify all', () => {
   test('is one report on all days, with a summary for people', async () => {
     // With a round trip to save: the tests of day 3 measure it.
-    const result = await runScript(SCRIPTS.javumbo, ['verify', 'all', '--rtt', '15ms', '--json', '--quiet'], env);
-    const { code, report } = { code: result.code, report: JSON.parse(result.stdout) as Report };
+    const result = await runCommand(['verify', 'all', '--rtt', '15ms', '--json', '--quiet'], { env });
+    const { code, report } = { code: result.code, report: result.json<Report>() };
     const { name, passed, failureReasons } = report;
     expect({ code, name, passed, failureReasons }).toEqual({ code: 0, name: 'all', passed: true, failureReasons: [] });
     expect(Object.keys(report.metrics)).toEqual(expect.arrayContaining(['day2.totalMs', 'day4.withRetries.successMs']));

@@ -1,14 +1,13 @@
 /** `--via function`: the scenarios in containers that `npm test` has built. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Report } from '../../report/document.ts';
-import { runBuilt } from '../../testing/built-command.ts';
-import { ACCOUNT_DEPLOYMENTS, type CommandDeployment } from '../../testing/command-deployments.ts';
+import { ACCOUNT_DEPLOYMENTS, type CommandDeployment, runOn } from '../../testing/command-deployments.ts';
 import { asReport } from '../../testing/report-schema.ts';
 
 let deployment: CommandDeployment;
 
 async function bench(...argv: string[]): Promise<Report> {
-  const result = await runBuilt(deployment, ['bench', ...argv, '--via', 'function', '--json']);
+  const result = await runOn(deployment, ['bench', ...argv, '--via', 'function', '--json']);
   if (result.code !== 0) throw new Error(`${argv.join(' ')} ended with ${result.code}: ${result.stderr}`);
   expect(await deployment.json('db', 'list')).toEqual({ databases: [] });
   return asReport(result.json());
@@ -77,12 +76,12 @@ describe.each(ACCOUNT_DEPLOYMENTS)('on $name', ({ open }) => {
 
   test('a threshold on what only the function measures can be set with it, and not without', async () => {
     const argv = ['bench', 'hit-rate', '--requests', '2', '--rtt', '0', '--threshold', 'derived.containers<=1'];
-    expect((await runBuilt(deployment, [...argv, '--via', 'function'])).code).toBe(0);
-    expect((await runBuilt(deployment, argv)).code).toBe(2);
+    expect((await runOn(deployment, [...argv, '--via', 'function'])).code).toBe(0);
+    expect((await runOn(deployment, argv)).code).toBe(2);
   });
 
   test('people see how many containers there were', async () => {
-    const { stdout } = await runBuilt(deployment, [
+    const { stdout } = await runOn(deployment, [
       'bench',
       'hit-rate',
       '--requests',
@@ -99,7 +98,7 @@ describe.each(ACCOUNT_DEPLOYMENTS)('on $name', ({ open }) => {
 
 test('the function takes no lease', async () => {
   deployment = await (ACCOUNT_DEPLOYMENTS[0] as (typeof ACCOUNT_DEPLOYMENTS)[number]).open();
-  const result = await runBuilt(deployment, ['bench', 'concurrent', '--via', 'function', '--lease', '--json']);
+  const result = await runOn(deployment, ['bench', 'concurrent', '--via', 'function', '--lease', '--json']);
   expect(result.code).toBe(2);
   expect(result.failure().message).toMatch(/the function takes no lease/);
 });
