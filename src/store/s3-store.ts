@@ -63,7 +63,7 @@ export interface S3DatabaseStoreOptions {
  * User databases as objects of one bucket. A version is the object's ETag without its quotes.
  *
  * The client must not retry (`maxAttempts: 1`): a retry inside the SDK can be refused because of its own first attempt
- * (prior-art.md, 0.1), and nobody could count it.
+ * (docs/engines.md), and nobody could count it.
  */
 export class S3DatabaseStore implements DatabaseStore {
   readonly #client: S3Client;
