@@ -99,37 +99,37 @@ test('the pipelines are three', () => {
 describe.concurrent('the pipelines', () => {
   test('the gate lets a sound deployment through, and both reports are on the summary page', async ({ expect }) => {
     await withPipeline(0, async ({ shell, run }) => {
-      expect(await run()).toBe(0);
+      // What a busy machine takes is not what is tested.
+      const patient = (step: string): string => step.replace('totalMs.p95<1000', 'totalMs.p95<1000000');
+      expect(await run({ changed: patient })).toEqual(0);
       const headings = readFileSync(join(shell.work, 'summary.md'), 'utf8').match(/^## .*$/gm);
       expect(headings).toEqual(['## ✅ javumbo verify day4', '## ✅ javumbo bench latency']);
-    });
-  });
-
-  test('the gate stops one that loses writes', async ({ expect }) => {
-    await withPipeline(0, async ({ shell, s3, run }) => {
-      ignoreConditions(s3);
-      expect(await run()).toBe(7);
-      expect(readFileSync(join(shell.work, 'summary.md'), 'utf8')).toContain('## ❌ javumbo verify day4');
     });
   });
 
   test('the gate stops a slow one', async ({ expect }) => {
     await withPipeline(0, async ({ shell, s3, run }) => {
       s3.roundTripMs = 510;
-      expect(await run((step) => step.includes('bench latency'))).toBe(7);
+      expect(await run({ wanted: (step) => step.includes('bench latency') })).toBe(7);
       expect(readFileSync(join(shell.work, 'summary.md'), 'utf8')).toMatch(/totalMs\.p95&lt;1000 \| missed/);
     });
   });
 
-  test('JUnit lands where the artifacts are looked for, also of a day that failed', async ({ expect }) => {
+  // Both run day 4, which takes ten processes twice; once is enough.
+  test('gate and JUnit stop one that loses writes, and their reports are where they are looked for', async ({
+    expect,
+  }) => {
+    const summary = ' --report markdown="$GITHUB_STEP_SUMMARY"';
+    expect(pipelines[0]?.steps[1]?.run.replaceAll('\n', ' ')).toMatch(/^npx javumbo verify day4 .* --report markdown=/);
     await withPipeline(1, async ({ shell, s3, run }) => {
       const junit: string[] = pipelines[1]?.document.verify.artifacts.reports.junit;
-      ignoreConditions(s3);
-      expect(await run()).toBe(7);
+      s3.inject({ fault: 'ignore-conditions', operation: 'PutObject', times: 100_000 });
+      expect(await run({ changed: (step) => (step.includes(' day4 ') ? step + summary : step) })).toBe(7);
       const failures = junit.map(
         (file) => /<testsuites [^>]*failures="(\d+)"/.exec(readFileSync(join(shell.work, file), 'utf8'))?.[1],
       );
       expect(failures).toEqual(['0', '2']);
+      expect(readFileSync(join(shell.work, 'summary.md'), 'utf8')).toContain('## ❌ javumbo verify day4');
     });
   });
 
@@ -138,8 +138,8 @@ describe.concurrent('the pipelines', () => {
     expect,
   }) => {
     await withPipeline(2, async ({ shell, run }) => {
-      expect(await run((step) => step.includes(' latency '))).toBe(0);
-      const compare = (): Promise<number> => run((step) => step.includes(' compare '));
+      expect(await run({ wanted: (step) => step.includes(' latency ') })).toBe(0);
+      const compare = (): Promise<number> => run({ wanted: (step) => step.includes(' compare ') });
       giveSamples(join(shell.work, 'before.json'), 120);
       giveSamples(join(shell.work, 'after.json'), 120);
       expect(await compare()).toBe(0);
@@ -152,8 +152,15 @@ describe.concurrent('the pipelines', () => {
 interface Pipeline {
   readonly shell: PageShell;
   readonly s3: S3Server;
-  /** Runs the steps that are `wanted`, as CI does; returns the exit code of the first that fails, or 0. */
-  run(wanted?: (step: string) => boolean): Promise<number>;
+  /** Runs its steps as CI does; returns the exit code of the first that fails, or 0. */
+  run(options?: StepOptions): Promise<number>;
+}
+
+interface StepOptions {
+  /** Which steps; default: all. */
+  readonly wanted?: (step: string) => boolean;
+  /** What runs instead of a step. */
+  readonly changed?: (step: string) => string;
 }
 
 /** Hands `work` a pipeline with a bucket of its own. */
@@ -173,7 +180,7 @@ async function withPipeline(index: number, work: (pipeline: Pipeline) => Promise
     await work({
       shell,
       s3,
-      run: async (wanted = () => true) => {
+      run: async ({ wanted = () => true, changed = (step) => step }: StepOptions = {}) => {
         for (const { run, directory } of steps) {
           // That it installs is what the test of a fresh clone is about.
           if (run === 'npm ci') continue;
@@ -182,7 +189,7 @@ async function withPipeline(index: number, work: (pipeline: Pipeline) => Promise
           if (!wanted(run)) continue;
           const cwd = join(shell.work, directory);
           mkdirSync(cwd, { recursive: true });
-          const { code } = await shell.run(run, { cwd, env });
+          const { code } = await shell.run(changed(run), { cwd, env });
           if (code !== 0) return code;
         }
         return 0;
@@ -192,11 +199,6 @@ async function withPipeline(index: number, work: (pipeline: Pipeline) => Promise
     shell.close();
     await s3.close();
   }
-}
-
-/** What becomes of a store that takes conditions and ignores them: writers overwrite each other. */
-function ignoreConditions(s3: S3Server): void {
-  s3.inject({ fault: 'ignore-conditions', operation: 'PutObject', times: 100_000 });
 }
 
 /** Replaces what a report measured by samples around a median, with a network's noise. */
