@@ -191,6 +191,21 @@ test('every field of a report is documented', () => {
   expect(propertiesOf(reportJsonSchema()).filter((name) => !text.includes(`\`${name}\``))).toEqual([]);
 });
 
+test('the table of speed is the one of the results', () => {
+  const cells = (line: string): string[] => line.split('|').map((cell) => cell.trim());
+  const lines = (text: string): string[] => text.split('\n').filter((line) => line.startsWith('| '));
+  const results = lines(readFileSync(join(ROOT, 'benchmarks/results/README.md'), 'utf8')).map(cells);
+  const measured = results
+    .filter(([, , size, link]) => size === '24 KB' && link === 'far')
+    .map(([, operation, , , ours, prototype]) => [operation, ours, prototype]);
+  const shown = lines(page('README.md'))
+    .map(cells)
+    .filter(([, , ours]) => ours?.endsWith(' ms'))
+    .map(([, operation, ours, , prototype]) => [operation?.replace(', 52 KB', ''), ours, prototype]);
+  expect(shown).toEqual(measured.slice(0, shown.length));
+  expect(shown.map(([operation]) => operation)).toContain('create');
+});
+
 test('the table of folders is the one of the architecture test', () => {
   const rules = readFileSync(join(ROOT, 'src/architecture.test.ts'), 'utf8');
   const folders = rules.slice(rules.indexOf('const FOLDERS'), rules.indexOf("describe('the folders'"));
