@@ -55,7 +55,7 @@ describe('a quick run without a link', () => {
     expect(page.match(/\*\*Not measured:\*\* radosgw is not installed/g)).toHaveLength(ENGINE_NAMES.length);
   });
 
-  test('each operation makes the requests that design.md lists, ours and week 1’s', () => {
+  test('each operation makes the requests that docs/architecture.md lists for ours, and week 1’s makes its own', () => {
     expect(requestsOf(scenario('operations'))).toEqual(REQUESTS);
   });
 

@@ -29,14 +29,14 @@ interface CacheEntry {
 }
 
 /**
- * The prototype of week 1 with Day 4's locking (`S3SQLiteConnection` in week1.md), written anew: HEAD and GET on opening
+ * The Python prototype with the locking of its fourth day, written anew (docs/benchmarks-method.md): HEAD and GET on opening
  * unless the cached file is younger than the TTL; work in that file; on every close, a read's too, HEAD, compare, PUT.
  *
  * Between that HEAD and that PUT another machine can store: its update is then lost, and both were acknowledged. That is
  * what the baseline is here to show, so it is not mended.
  *
- * One thing is done as week1.md says and not as its listing does: there an entry past its TTL is deleted before the HEAD
- * that could have found it current, so the file is always downloaded again. Here the HEAD saves the GET.
+ * One thing is done as its plan says and not as its code did: that deleted an entry past its TTL before the HEAD that could
+ * have found it current, and so always downloaded the file again. Here the HEAD saves the GET.
  */
 export class WeekOneDatabases {
   readonly #options: WeekOneOptions;

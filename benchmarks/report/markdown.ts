@@ -9,9 +9,10 @@ export function markdownOf(record: RunRecord, data: string, plots: readonly Plot
     '# Results',
     `Written by \`npm run benchmark\`; all samples are in [${data}](${data}). Times are medians. *Ratio* is week 1's median by ` +
       'ours, with the 95 % interval of a bootstrap: above 1 we are faster. *Floor* is round trips × rtt + bytes ÷ bandwidth, for ' +
-      'the requests and bytes (of bodies) that the server counted. Week 1 is its algorithm, written anew on the same SDK ' +
-      'client and the same SQLite (`benchmarks/baseline/`); links are a proxy with a round-trip time and a bandwidth ' +
-      '(`benchmarks/wire/`), and the server runs in a process of its own.',
+      'the requests and bytes (of bodies) that the server counted. *Week 1* is the algorithm of the Python prototype, written ' +
+      'anew on the same SDK client and the same SQLite (`benchmarks/baseline/`); links are a proxy with a round-trip time ' +
+      'and a bandwidth (`benchmarks/wire/`), and the server runs in a process of its own. `docs/benchmarks-method.md` says ' +
+      'more.',
     list([
       `Node ${e.node}, ${e.platform} ${e.arch}, ${e.cpuCount} × ${e.cpuModel}, ${bytes(e.memoryBytes)} of memory`,
       `AWS SDK ${e.sdk}; ${e.engine}; links: ${record.links.map(({ name, title }) => (name === title ? name : `${name} = ${title}`)).join('; ')}`,

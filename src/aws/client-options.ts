@@ -9,7 +9,7 @@ export const SILENT = { trace: () => {}, debug: () => {}, info: () => {}, warn: 
 /**
  * What the clients of all AWS services have in common. `maxAttempts` above 1 only for requests that do the same when they
  * arrive twice: a conditional write can be refused because of its own first attempt, and its retries are ours.
- * (prior-art.md, 0.1)
+ * (docs/engines.md)
  */
 export function clientOptions({ region, profile, timeout }: Config, maxAttempts = 1) {
   return {

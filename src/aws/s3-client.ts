@@ -16,7 +16,7 @@ export function openS3(config: Config, maxAttempts = 1): S3Client {
           requestChecksumCalculation: 'WHEN_REQUIRED' as const,
           responseChecksumValidation: 'WHEN_REQUIRED' as const,
         }),
-    // For bodies from 2 MiB the SDK asks before it sends, on a new connection every time. (prior-art.md, 2.5)
+    // For bodies from 2 MiB the SDK asks before it sends, on a new connection every time. (docs/engines.md)
     expectContinueHeader: false,
   });
 }

@@ -29,7 +29,7 @@ import {
 import { UserDatabases } from './user-databases.ts';
 
 /**
- * The request table of the README and the design, row by row: the real SDK with the settings of a deployment, against
+ * The request table of docs/architecture.md, row by row: the real SDK with the settings of a deployment, against
  * a server that counts. What the server saw is the truth, and the counts that are reported must say the same.
  */
 

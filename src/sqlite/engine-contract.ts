@@ -29,7 +29,7 @@ interface EngineUnderTest {
   open(): SqliteDatabase;
 }
 
-/** Runs the contract of sqlite.ts against one library. The names of the functions below are its clauses. */
+/** Runs the contract of engine.ts against one library. The names of the functions below are its clauses. */
 export function describeSqliteEngine(engine: SqliteEngine): void {
   describe(engine.name, () => {
     let directory: string;

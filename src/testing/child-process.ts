@@ -18,6 +18,7 @@ export const SCRIPTS = {
   scriptedFunction: fileURLToPath(new URL('../../dist/testing/scripted-function.js', import.meta.url)),
   container: fileURLToPath(new URL('../../dist/lambda/local-container.js', import.meta.url)),
   updateWorker: fileURLToPath(new URL('../../dist/testing/update-worker.js', import.meta.url)),
+  commandServer: fileURLToPath(new URL('../../dist/testing/command-server.js', import.meta.url)),
   commandLoop: fileURLToPath(new URL('../../dist/testing/command-loop.js', import.meta.url)),
 } as const;
 
