@@ -1,6 +1,6 @@
 import Database from 'better-sqlite3';
-import { isDiskFull } from '../core/cache-directory.ts';
-import { codeOf, JavumboError, messageOf } from '../core/failure.ts';
+import { codeOf } from '../core/failure.ts';
+import { asFileFailure } from './file-failure.ts';
 
 /** What the local deployment's index says about one user's database. */
 export interface IndexRow {
@@ -77,35 +77,17 @@ export function useWriteAheadLog(index: Database.Database): void {
   }
 }
 
-/** An error of the index or of the files it names, as a failure that names its subject. */
+/** Turns an error of the index, or of the files that it names, into a failure that names its subject. */
 export function asLocalFailure(error: unknown, verb: string, username?: string): Error {
-  if (error instanceof JavumboError) return error;
   const subject = username === undefined ? 'the local deployment' : `database "${username}" of the local deployment`;
-  const code = codeOf(error);
-  if (code?.startsWith('SQLITE_BUSY')) {
-    return new JavumboError('unavailable', `${verb} ${subject}: another process held its lock for 30 seconds`, {
-      retryable: true,
-      username,
-      cause: error,
-    });
-  }
-  if (isDiskFull(error)) {
-    return new JavumboError('unavailable', `${verb} ${subject}: no space is left on the disk of it or of the cache`, {
-      try: 'javumbo cache clear, or another --cache-dir',
-      username,
-      cause: error,
-    });
-  }
-  if (code === 'SQLITE_NOTADB' || code?.startsWith('SQLITE_CORRUPT')) {
-    return new JavumboError('corrupt', `${verb} ${subject}: its index is damaged: ${messageOf(error)}`, {
-      username,
-      try: 'a backup of the directory in JAVUMBO_HOME',
-      cause: error,
-    });
-  }
-  return new JavumboError('unavailable', `${verb} ${subject}: ${messageOf(error)}`, {
-    try: 'name a directory that you can write to with JAVUMBO_HOME',
+  const what = `${verb} ${subject}`;
+  return asFileFailure(error, {
+    what,
+    file: 'its index',
+    disk: 'the disk of it or of the cache',
+    otherwise: what,
     username,
-    cause: error,
+    damagedHint: 'a backup of the directory in JAVUMBO_HOME',
+    fullHint: 'javumbo cache clear, or another --cache-dir',
   });
 }

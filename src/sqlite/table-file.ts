@@ -1,7 +1,7 @@
 import { chmodSync, closeSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { codeOf, JavumboError, messageOf } from '../core/failure.ts';
+import { asFileFailure } from './file-failure.ts';
 import { type AddedColumn, addMissingColumn, useWriteAheadLog } from './index-file.ts';
 
 /** What a table is kept in. */
@@ -62,7 +62,15 @@ export class LocalTable {
       this.#database ??= this.#open();
       return work(this.#database);
     } catch (error) {
-      throw asTableFailure(error, what, username, join(this.#home, this.#options.file), this.#options.damagedHint);
+      const { file, damagedHint } = this.#options;
+      throw asFileFailure(error, {
+        what,
+        file: join(this.#home, file),
+        username,
+        busyHint: 'the same again; if it stays so, look for a process that was stopped while it used the file',
+        damagedHint,
+        fullHint: 'space on that disk, or another directory in JAVUMBO_HOME',
+      });
     }
   }
 
@@ -84,42 +92,4 @@ export class LocalTable {
       throw error;
     }
   }
-}
-
-function asTableFailure(
-  error: unknown,
-  what: string,
-  username: string | undefined,
-  path: string,
-  damagedHint: string,
-): Error {
-  if (error instanceof JavumboError) return error;
-  const code = codeOf(error);
-  if (code?.startsWith('SQLITE_BUSY')) {
-    return new JavumboError('unavailable', `${what}: another process kept ${path} locked`, {
-      try: 'the same again; if it stays so, look for a process that was stopped while it used the file',
-      retryable: true,
-      username,
-      cause: error,
-    });
-  }
-  if (code === 'SQLITE_NOTADB' || code?.startsWith('SQLITE_CORRUPT')) {
-    return new JavumboError('corrupt', `${what}: ${path} is damaged: ${messageOf(error)}`, {
-      try: damagedHint,
-      username,
-      cause: error,
-    });
-  }
-  if (code === 'ENOSPC' || code === 'SQLITE_FULL') {
-    return new JavumboError('unavailable', `${what}: no space is left on the disk of ${path}`, {
-      try: 'space on that disk, or another directory in JAVUMBO_HOME',
-      username,
-      cause: error,
-    });
-  }
-  return new JavumboError('unavailable', `${what} in ${path}: ${messageOf(error)}`, {
-    try: 'name a directory that you can write to with JAVUMBO_HOME',
-    username,
-    cause: error,
-  });
 }
