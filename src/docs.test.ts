@@ -119,7 +119,7 @@ describe('commands', () => {
     expect([...named].sort()).toEqual(verbs.map(({ name }) => name).sort());
   });
 
-  test.each(pages)('$path shows command lines that there are, with options that they take', ({ text }) => {
+  test.each([...pages, ...others])('$path shows command lines that there are, with options that they take', ({ text }) => {
     const wrong: string[] = [];
     for (const line of commandLines(text)) {
       const words = line.split(/\s+/);
@@ -137,7 +137,7 @@ describe('commands', () => {
     expect(wrong).toEqual([]);
   });
 
-  test.each(pages)('$path names options that some command takes', ({ text }) => {
+  test.each([...pages, ...others])('$path names options that some command takes', ({ text }) => {
     const benchmark = [...readFileSync(join(ROOT, 'benchmarks/main.ts'), 'utf8').matchAll(/^ +(\w+): \{ type: '/gm)];
     const known = new Set([
       ...globals,
