@@ -24,7 +24,84 @@ const TERRAFORM_OUTPUTS = Object.fromEntries(
 const sessionsOf = (path: string): string[] => blocksOf(page(path), 'sh').filter((block) => block.startsWith('$ '));
 const pagesWithSessions = [...PAGES.keys()].filter((path) => sessionsOf(path).length > 0);
 
-// Most of their time is spent in simulated round trips, so that all pages run at once.
+interface Step {
+  readonly run?: string;
+  readonly 'working-directory'?: string;
+}
+
+/** The pipelines of ci.md, as their shell sees them. */
+const pipelines = blocksOf(page('docs/ci.md'), 'yaml').map((block) => {
+  const document = parse(block);
+  const { jobs, ...others } = document as { jobs?: Record<string, { steps: Step[] }> };
+  const [job] = Object.values(jobs ?? others) as {
+    steps?: Step[];
+    script?: string[];
+    variables?: Record<string, string>;
+  }[];
+  const steps = (job?.steps ?? job?.script?.map((run) => ({ run })) ?? []).flatMap((step: Step) =>
+    step.run === undefined ? [] : [{ run: step.run.trim(), directory: step['working-directory'] ?? '.' }],
+  );
+  return { document, steps, variables: job?.variables ?? {} };
+});
+
+test('the pipelines are three', () => {
+  expect(pipelines.map(({ steps }) => steps.length)).toEqual([3, 3, 5]);
+});
+
+// Much of their time is spent in simulated round trips, so pages and pipelines run beside each other.
+describe.concurrent('the pipelines', () => {
+  test('the gate stops a slow one', async ({ expect }) => {
+    await withPipeline(0, async ({ shell, s3, run }) => {
+      s3.roundTripMs = 510;
+      expect(await run({ wanted: (step) => step.includes('bench latency') })).toBe(7);
+      expect(readFileSync(join(shell.work, 'summary.md'), 'utf8')).toMatch(/totalMs\.p95&lt;1000 \| missed/);
+    });
+  });
+
+  test('the gate lets a sound deployment through, and both reports are on the summary page', async ({ expect }) => {
+    await withPipeline(0, async ({ shell, run }) => {
+      // What a busy machine takes is not what is tested.
+      const patient = (step: string): string => step.replace('totalMs.p95<1000', 'totalMs.p95<1000000');
+      expect(await run({ changed: patient })).toEqual(0);
+      const headings = readFileSync(join(shell.work, 'summary.md'), 'utf8').match(/^## .*$/gm);
+      expect(headings).toEqual(['## ✅ javumbo verify day4', '## ✅ javumbo bench latency']);
+    });
+  });
+
+  // Both run day 4, which takes ten processes twice; once is enough.
+  test('gate and JUnit stop one that loses writes, and their reports are where they are looked for', async ({
+    expect,
+  }) => {
+    const summary = ' --report markdown="$GITHUB_STEP_SUMMARY"';
+    expect(pipelines[0]?.steps[1]?.run.replaceAll('\n', ' ')).toMatch(/^npx javumbo verify day4 .* --report markdown=/);
+    await withPipeline(1, async ({ shell, s3, run }) => {
+      const junit: string[] = pipelines[1]?.document.verify.artifacts.reports.junit;
+      s3.inject({ fault: 'ignore-conditions', operation: 'PutObject', times: 100_000 });
+      expect(await run({ changed: (step) => (step.includes(' day4 ') ? step + summary : step) })).toBe(7);
+      const failures = junit.map(
+        (file) => /<testsuites [^>]*failures="(\d+)"/.exec(readFileSync(join(shell.work, file), 'utf8'))?.[1],
+      );
+      expect(failures).toEqual(['0', '2']);
+      expect(readFileSync(join(shell.work, 'summary.md'), 'utf8')).toContain('## ❌ javumbo verify day4');
+    });
+  });
+
+  // What a machine measures while others work on it says nothing: both reports are made, and then given their samples.
+  test('the comparison lets a change through that costs nothing, and stops one that is 30 % slower', async ({
+    expect,
+  }) => {
+    await withPipeline(2, async ({ shell, run }) => {
+      expect(await run({ wanted: (step) => step.includes(' latency ') })).toBe(0);
+      const compare = (): Promise<number> => run({ wanted: (step) => step.includes(' compare ') });
+      giveSamples(join(shell.work, 'before.json'), 120, 1);
+      giveSamples(join(shell.work, 'after.json'), 120, 2);
+      expect(await compare()).toBe(0);
+      giveSamples(join(shell.work, 'after.json'), 156, 2);
+      expect(await compare()).toBe(7);
+    });
+  });
+});
+
 describe.concurrent('the sessions of', () => {
   test.for(pagesWithSessions)('%s', async (path, { expect }) => {
     const [shell, s3, dynamo] = await Promise.all([PageShell.open(), startS3Server(), startDynamoServer()]);
@@ -71,83 +148,6 @@ function standInForTerraform(shell: PageShell): void {
   const answer = `#!/bin/sh\necho '${JSON.stringify(TERRAFORM_OUTPUTS)}'\n`;
   writeFileSync(join(shell.directory, 'bin', 'terraform'), answer, { mode: 0o755 });
 }
-
-interface Step {
-  readonly run?: string;
-  readonly 'working-directory'?: string;
-}
-
-/** The pipelines of ci.md, as their shell sees them. */
-const pipelines = blocksOf(page('docs/ci.md'), 'yaml').map((block) => {
-  const document = parse(block);
-  const { jobs, ...others } = document as { jobs?: Record<string, { steps: Step[] }> };
-  const [job] = Object.values(jobs ?? others) as {
-    steps?: Step[];
-    script?: string[];
-    variables?: Record<string, string>;
-  }[];
-  const steps = (job?.steps ?? job?.script?.map((run) => ({ run })) ?? []).flatMap((step: Step) =>
-    step.run === undefined ? [] : [{ run: step.run.trim(), directory: step['working-directory'] ?? '.' }],
-  );
-  return { document, steps, variables: job?.variables ?? {} };
-});
-
-test('the pipelines are three', () => {
-  expect(pipelines.map(({ steps }) => steps.length)).toEqual([3, 3, 5]);
-});
-
-describe.concurrent('the pipelines', () => {
-  test('the gate lets a sound deployment through, and both reports are on the summary page', async ({ expect }) => {
-    await withPipeline(0, async ({ shell, run }) => {
-      // What a busy machine takes is not what is tested.
-      const patient = (step: string): string => step.replace('totalMs.p95<1000', 'totalMs.p95<1000000');
-      expect(await run({ changed: patient })).toEqual(0);
-      const headings = readFileSync(join(shell.work, 'summary.md'), 'utf8').match(/^## .*$/gm);
-      expect(headings).toEqual(['## ✅ javumbo verify day4', '## ✅ javumbo bench latency']);
-    });
-  });
-
-  test('the gate stops a slow one', async ({ expect }) => {
-    await withPipeline(0, async ({ shell, s3, run }) => {
-      s3.roundTripMs = 510;
-      expect(await run({ wanted: (step) => step.includes('bench latency') })).toBe(7);
-      expect(readFileSync(join(shell.work, 'summary.md'), 'utf8')).toMatch(/totalMs\.p95&lt;1000 \| missed/);
-    });
-  });
-
-  // Both run day 4, which takes ten processes twice; once is enough.
-  test('gate and JUnit stop one that loses writes, and their reports are where they are looked for', async ({
-    expect,
-  }) => {
-    const summary = ' --report markdown="$GITHUB_STEP_SUMMARY"';
-    expect(pipelines[0]?.steps[1]?.run.replaceAll('\n', ' ')).toMatch(/^npx javumbo verify day4 .* --report markdown=/);
-    await withPipeline(1, async ({ shell, s3, run }) => {
-      const junit: string[] = pipelines[1]?.document.verify.artifacts.reports.junit;
-      s3.inject({ fault: 'ignore-conditions', operation: 'PutObject', times: 100_000 });
-      expect(await run({ changed: (step) => (step.includes(' day4 ') ? step + summary : step) })).toBe(7);
-      const failures = junit.map(
-        (file) => /<testsuites [^>]*failures="(\d+)"/.exec(readFileSync(join(shell.work, file), 'utf8'))?.[1],
-      );
-      expect(failures).toEqual(['0', '2']);
-      expect(readFileSync(join(shell.work, 'summary.md'), 'utf8')).toContain('## ❌ javumbo verify day4');
-    });
-  });
-
-  // What a machine measures while others work on it says nothing: both reports are made, and then given their samples.
-  test('the comparison lets a change through that costs nothing, and stops one that is 30 % slower', async ({
-    expect,
-  }) => {
-    await withPipeline(2, async ({ shell, run }) => {
-      expect(await run({ wanted: (step) => step.includes(' latency ') })).toBe(0);
-      const compare = (): Promise<number> => run({ wanted: (step) => step.includes(' compare ') });
-      giveSamples(join(shell.work, 'before.json'), 120);
-      giveSamples(join(shell.work, 'after.json'), 120);
-      expect(await compare()).toBe(0);
-      giveSamples(join(shell.work, 'after.json'), 156);
-      expect(await compare()).toBe(7);
-    });
-  });
-});
 
 interface Pipeline {
   readonly shell: PageShell;
@@ -202,9 +202,9 @@ async function withPipeline(index: number, work: (pipeline: Pipeline) => Promise
 }
 
 /** Replaces what a report measured by samples around a median, with a network's noise. */
-function giveSamples(file: string, medianMs: number): void {
+function giveSamples(file: string, medianMs: number, seed: number): void {
   const report = JSON.parse(readFileSync(file, 'utf8'));
-  const random = seededRandom(medianMs);
+  const random = seededRandom(seed);
   for (const [name, metric] of Object.entries(report.metrics as Record<string, { samples: number[] }>)) {
     report.metrics[name] = metricOf(metric.samples.map(() => medianMs * (0.95 + 0.1 * random.fraction())));
   }

@@ -119,25 +119,28 @@ describe('commands', () => {
     expect([...named].sort()).toEqual(verbs.map(({ name }) => name).sort());
   });
 
-  test.each(pages)('$path shows command lines that there are, with options that they take', ({ text }) => {
-    const wrong: string[] = [];
-    for (const line of commandLines(text)) {
-      const words = line.split(/\s+/);
-      const verb = verbs.find(({ name }) => name === words[0] || name === `${words[0]} ${words[1]}`);
-      const options = line.match(/(?<![\w-])--[a-z][a-z0-9-]*/g) ?? [];
-      const known = [...globals, ...(verb?.options ?? [])];
-      if (verb === undefined && !nouns.includes(line)) wrong.push(line);
-      else
-        wrong.push(
-          ...options
-            .filter((option) => !known.includes(option) && option !== '--version')
-            .map((option) => `${option} in ${line}`),
-        );
-    }
-    expect(wrong).toEqual([]);
-  });
+  test.each([...pages, ...others])(
+    '$path shows command lines that there are, with options that they take',
+    ({ text }) => {
+      const wrong: string[] = [];
+      for (const line of commandLines(text)) {
+        const words = line.split(/\s+/);
+        const verb = verbs.find(({ name }) => name === words[0] || name === `${words[0]} ${words[1]}`);
+        const options = line.match(/(?<![\w-])--[a-z][a-z0-9-]*/g) ?? [];
+        const known = [...globals, ...(verb?.options ?? ['--version'])];
+        if (verb === undefined && !nouns.includes(line) && !line.startsWith('--')) wrong.push(line);
+        else
+          wrong.push(
+            ...options
+              .filter((option) => !known.includes(option) && option !== '--version')
+              .map((option) => `${option} in ${line}`),
+          );
+      }
+      expect(wrong).toEqual([]);
+    },
+  );
 
-  test.each(pages)('$path names options that some command takes', ({ text }) => {
+  test.each([...pages, ...others])('$path names options that some command takes', ({ text }) => {
     const benchmark = [...readFileSync(join(ROOT, 'benchmarks/main.ts'), 'utf8').matchAll(/^ +(\w+): \{ type: '/gm)];
     const known = new Set([
       ...globals,
@@ -254,7 +257,7 @@ function commandLines(text: string): string[] {
   const lines = [...sessions.flat(), ...blocksOf(text, 'yaml')].flatMap((code) =>
     code.replace(/\\\n|>\n/g, ' ').split('\n'),
   );
-  return [...lines, ...inlineCode(text)]
+  return [...lines.filter((line) => !line.startsWith('aws ')), ...inlineCode(text)]
     .flatMap((line) => [...line.matchAll(/(?<![\w./-])javumbo ((?:'[^']*'|[^&|>;'])*)/g)])
     .map((match) => (match[1] ?? '').trim())
     .filter((line) => line !== '' && !line.startsWith('<'));
