@@ -1,9 +1,8 @@
 import { formatBytes } from '../core/format.ts';
 import type { Report } from '../report/document.ts';
 
-/** What a run asked for and what a million of its operations would cost, for people. */
+/** Tells people the requests of a run and the price of a million of its operations, if it measured anything. */
 export function costLines({ requests, cost, costUsdPerMillion = 0 }: Report): string[] {
-  // Where nothing was measured there is nothing to say.
   if (cost === undefined) return [];
   const { bytesDown, bytesUp, dynamo, lambda } = requests;
   const counts = [
@@ -17,7 +16,7 @@ export function costLines({ requests, cost, costUsdPerMillion = 0 }: Report): st
       : [`${dynamo.read} reads and ${dynamo.write} writes of tables`]),
     ...(lambda === undefined ? [] : [`${lambda.invocations} calls of the function`]),
   ];
-  // Cents matter, and so does the first digit of what costs less.
+  // To the cent, or to the first digit of less than ten cents.
   const usd =
     costUsdPerMillion >= 0.1 ? costUsdPerMillion.toFixed(2) : String(Number(costUsdPerMillion.toPrecision(1)));
   return [

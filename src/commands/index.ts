@@ -3,14 +3,14 @@ import type { Execute } from './execute.ts';
 
 type Register = (parent: Command, execute: Execute) => void;
 
-// In help order. A command that is not named here does not exist. A verb is loaded where it is asked for: all of them took
-// 35 ms, more than Node itself (benchmarks/results/start-up-before-and-after.md).
+// In help order. Each verb is loaded only when called: all of them take 35 ms, more than Node itself
+// (benchmarks/results/start-up-before-and-after.md).
 const NOUNS: readonly {
   readonly name: string;
   readonly description: string;
-  /** By the word that calls them. */
-  readonly verbs: Readonly<Record<string, () => Promise<Register>>>;
-  /** What all verbs of the noun take. */
+  /** By the word that calls them; of a command of one word, the command. */
+  readonly verbs: Readonly<Record<string, () => Promise<Register>>> | (() => Promise<Register>);
+  /** Adds options that all verbs take. */
   readonly each?: (command: Command) => void;
 }[] = [
   {
@@ -118,44 +118,37 @@ const NOUNS: readonly {
       show: async () => (await import('./config/show.ts')).registerConfigShow,
     },
   },
-];
-
-// A command of one word.
-const WORDS: readonly {
-  readonly name: string;
-  readonly description: string;
-  readonly load: () => Promise<Register>;
-}[] = [
   {
     name: 'doctor',
     description: 'look for what endangers data',
-    load: async () => (await import('./doctor/doctor.ts')).registerDoctor,
+    verbs: async () => (await import('./doctor/doctor.ts')).registerDoctor,
   },
 ];
 
 /**
- * Adds every noun to the program, and of its verbs those that are among `words`, all of them where the noun is and none
- * of its verbs, or help is asked for; without words, every verb. Only a verb that is among the words can be called, and only the help of a noun
- * that is among them be asked for, so a command line needs no others.
+ * Adds all nouns to the program. With `words`, adds only the verbs that those words can call: the verbs among them or,
+ * for help and for a noun without a verb, all verbs of the noun.
  */
 export async function registerCommands(program: Command, execute: Execute, words?: readonly string[]): Promise<void> {
-  // `javumbo user --help get` is the help of the noun.
+  // `javumbo user --help get` shows the help of the noun.
   const asksHelp = words?.some((word) => ['--help', '-h', 'help'].includes(word)) === true;
   for (const { name, description, verbs, each } of NOUNS) {
+    const isAsked = words === undefined || words.includes(name);
+    if (typeof verbs === 'function') {
+      if (isAsked) (await verbs())(program, execute);
+      else program.command(name).description(description);
+      continue;
+    }
     const noun = program.command(name).description(description);
-    if (words !== undefined && !words.includes(name)) continue;
+    if (!isAsked) continue;
     const named = asksHelp ? [] : Object.entries(verbs).filter(([verb]) => words?.includes(verb));
     const loads = named.length > 0 ? named.map(([, load]) => load) : Object.values(verbs);
     for (const register of await Promise.all(loads.map((load) => load()))) register(noun, execute);
     if (each !== undefined) noun.commands.forEach(each);
   }
-  for (const { name, description, load } of WORDS) {
-    if (words === undefined || words.includes(name)) (await load())(program, execute);
-    else program.command(name).description(description);
-  }
 }
 
-/** For commands that make test data. Whoever runs them reads `keep` from the invocation's run. */
+/** Adds the option of commands that make test data. They find it in the invocation's run. */
 function testDataOptions(command: Command): void {
   command.option('--keep', 'leave the test data where it is, and say what is kept');
 }

@@ -7,10 +7,7 @@ import { packageInformation } from '../core/package-information.ts';
 import { type Execute, executeIn } from './execute.ts';
 import { registerCommands } from './index.ts';
 
-/**
- * The command line, in help order. Actions hand their work to `execute`. With `words`, as much of it as those words can
- * call; without, the whole.
- */
+/** Builds the command line, or the part of it that `words` can call. Actions hand their work to `execute`. */
 export async function buildProgram(context: Context, execute: Execute, words?: readonly string[]): Promise<Command> {
   const { version, description } = packageInformation();
   const program = new Command('javumbo')
@@ -59,14 +56,14 @@ Example:
 Exit codes: 0 ok, 1 internal, 2 usage, 3 not found, 4 conflict or exists already,
 5 unavailable, 6 outcome unknown, 7 a check failed, 8 corrupt, 130 interrupted`;
 
-/** Runs one command line (without the program's name) and returns the exit code. Never throws, never exits. */
+/** Runs one command line, without the program's name, and returns its exit code. Never throws or exits. */
 export async function main(argv: readonly string[], context: Context): Promise<ExitCode> {
   let code: ExitCode = EXIT_CODE.ok;
   const execute = executeIn(context, (finished) => {
     code = finished;
   });
   const program = await buildProgram(context, execute, argv);
-  // Known before parsing, for an error that parsing itself finds.
+  // Read before parsing, which may fail itself.
   const flags = { json: argv.includes('--json'), verbose: argv.includes('--verbose') };
   try {
     await program.parseAsync(argv, { from: 'user' });
@@ -81,7 +78,7 @@ export async function main(argv: readonly string[], context: Context): Promise<E
 }
 
 function asUsage(error: CommanderError, program: Command, argv: readonly string[]): JavumboError {
-  // Commander writes the help of a command that was given no subcommand, and calls that an error without a message.
+  // Commander prints the help of a command without its subcommand, and throws an error without a message.
   const message = error.code === 'commander.help' ? `${namedCommand(program, argv)} needs a subcommand` : error.message;
   const [first = '', ...more] = message.replace(/^error: /, '').split('\n');
   const suggestion = /Did you mean (.*)\?/.exec(more.join(' '))?.[1];
@@ -96,7 +93,7 @@ function suggested({ code }: CommanderError, suggestion: string | undefined, com
   return code === 'commander.unknownCommand' ? `${command} ${suggestion}` : suggestion;
 }
 
-/** The longest existing command that the words name: `javumbo db query`. */
+/** Returns the longest command that the words name, such as `javumbo db query`. */
 function namedCommand(program: Command, argv: readonly string[]): string {
   let command = program;
   for (const word of argv) {

@@ -7,7 +7,7 @@ import type { ReportStart, StartedReport } from '../report/start.ts';
 import { type FigureNames, parseThreshold, refuseUnknownFigures, type Threshold } from '../report/threshold.ts';
 import type { DeploymentOptions, Invocation } from './execute.ts';
 
-/** What `bench` and `verify` commands are told about their reports. */
+/** The options of `bench` and `verify` about their reports. */
 export interface ReportFlags {
   readonly report?: readonly ReportTarget[];
   readonly prices?: string;
@@ -15,7 +15,7 @@ export interface ReportFlags {
   readonly threshold?: readonly Threshold[];
 }
 
-/** The options of every command that makes a report. */
+/** Adds the options of every command that makes a report. */
 export function reportOptions(command: Command): Command {
   return command
     .option(
@@ -26,7 +26,7 @@ export function reportOptions(command: Command): Command {
     .option('--prices <file>', 'prices to use instead of AWS’s, as JSON');
 }
 
-/** The options of every benchmark. */
+/** Adds the options of every benchmark. */
 export function benchOptions(command: Command): Command {
   return reportOptions(command).option(
     '--threshold <comparison>',
@@ -36,9 +36,9 @@ export function benchOptions(command: Command): Command {
 }
 
 /**
- * Runs work that makes a report, and writes it to every file that was asked for, however the work ends: by returning, by
- * throwing, or by a signal that it throws `interrupted` for. What it throws is thrown again. The files come first, so that
- * they tell also of a deployment that cannot be opened, and of a threshold on none of `figures`.
+ * Runs work that makes a report, and writes the report to every --report file, whether the work returns, throws or is
+ * interrupted. Rethrows what it throws. Opens the files first: their report also says that the deployment cannot be
+ * opened, or that a threshold names none of `figures`.
  */
 export async function withReport<R extends { readonly report: Report }>(
   invocation: Invocation,
@@ -54,7 +54,7 @@ export async function withReport<R extends { readonly report: Report }>(
   const table = await loadPrices(prices);
   const files = await openReportFiles(targets, context, flags);
   const started = await startReport({ ...start, thresholds, prices: table }, invocation.deploymentKind, context);
-  // What is measured removes its test data and is reported, whatever stops it.
+  // Whatever stops the work, it removes its test data and is reported.
   return context.cleanUps.finish(reported());
 
   async function reported(): Promise<R> {
@@ -70,7 +70,7 @@ export async function withReport<R extends { readonly report: Report }>(
     }
     const troubles = await files.write(result.report);
     if (troubles.length === 0) return result;
-    // The work is done and its result is worth more than a full disk: it is shown, and it is not called a success.
+    // Show the result although a file could not be written, but do not call it a success.
     const failureReasons = [...result.report.failureReasons, ...troubles];
     return { ...result, report: { ...result.report, passed: false, failureReasons } };
   }

@@ -56,7 +56,7 @@ export const cacheView = reportView((report, paint) => {
     '',
     paint.strong(`${''.padEnd(22)}${'uncached'.padStart(12)}${'cached'.padStart(12)}${'improvement'.padStart(14)}`),
     ...ROWS.map(([label, without, cached]) => {
-      // Rounded before it is printed, plus zero: -0.3 would read -0.
+      // Plus zero, since -0.3 rounds to -0.
       const improvement = `${Math.round((1 - mean(cached) / mean(without)) * 100) + 0} %`;
       return `${label.padEnd(22)}${formatMs(mean(without)).padStart(12)}${formatMs(mean(cached)).padStart(12)}${improvement.padStart(14)}`;
     }),

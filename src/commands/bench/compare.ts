@@ -16,7 +16,7 @@ interface CompareOptions {
   readonly metric?: readonly string[];
 }
 
-/** What `bench compare` found. Like a report, it has fields added and never repurposed. */
+/** What `bench compare` found. Fields may be added but never repurposed, as in a report. */
 export interface Comparison {
   readonly schemaVersion: 1;
   readonly kind: 'comparison';
@@ -67,7 +67,7 @@ export async function benchCompare(
     wanted === undefined
       ? metrics
       : Object.fromEntries(Object.entries(metrics).filter(([name]) => wanted.includes(name)));
-  // Always the same seed: two files have one verdict, however often it is asked for.
+  // A fixed seed: two files always get the same verdict.
   const metrics = await runBlockingIn(context)(() => compareMetrics(only(before), only(after), seededRandom(1)));
   const lone = inOneOnly({ [beforeFile]: only(before), [afterFile]: only(after) });
   if (Object.keys(metrics).length === 0) {
@@ -75,7 +75,7 @@ export async function benchCompare(
       try: 'two runs of one benchmark that came to their end',
     });
   }
-  // What vanished may be what got slower: a gate that did not see it must not open.
+  // A metric that vanished may be the one that got slower, so a gate fails for it.
   const failureReasons =
     failOnRegression === undefined ? [] : [...regressionsBeyond(metrics, failOnRegression), ...lone];
   const run = (file: string, { startedAt, environment: { commit } }: Report): Run => ({ file, startedAt, commit });
@@ -93,7 +93,7 @@ export async function benchCompare(
   };
 }
 
-/** What was measured in one of the two runs, and cannot be compared. */
+/** Names the metrics that only one of the runs has. */
 function inOneOnly(files: Readonly<Record<string, Report['metrics']>>): string[] {
   return Object.entries(files).flatMap(([file, metrics]) =>
     Object.keys(metrics)
@@ -102,7 +102,7 @@ function inOneOnly(files: Readonly<Record<string, Report['metrics']>>): string[]
   );
 }
 
-/** A gate on nothing would always pass. */
+/** Throws `usage` for runs without metrics and for unknown ones: a gate on nothing would always pass. */
 function refuseMissing(wanted: readonly string[], files: Readonly<Record<string, Report>>): void {
   for (const [file, { metrics, failureReasons }] of Object.entries(files)) {
     const there = Object.keys(metrics);

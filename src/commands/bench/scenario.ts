@@ -14,41 +14,41 @@ import { costLines } from '../cost-lines.ts';
 import type { DeploymentOptions, Invocation } from '../execute.ts';
 import { type ReportFlags, withReport } from '../report-options.ts';
 
-/** Week 1's round trip to S3, simulated on the local deployment where time is what is measured. */
+/** Week 1's round trip to S3, simulated on the local deployment by commands that measure time. */
 export const DEFAULT_RTT_MS = 171;
 
-/** The allowed staleness of the deployed function, in seconds. */
+/** The deployed function's allowed staleness in seconds. */
 export const FUNCTION_CACHE_TTL = 300;
 
-/** What a benchmark works with: a deployment, and a user of its own that is removed afterwards. */
+/** What a benchmark works with. */
 export interface Scenario {
   readonly deployment: Deployment;
+  /** A new test user, removed afterwards. */
   readonly username: string;
   readonly progress: Progress;
-  /** Told what to report of a run that is interrupted or fails on the way. */
+  /** Takes a function that returns what to report if the run is cut short. */
   measuring(soFar: () => MeasuredSoFar): void;
 }
 
-/** What a benchmark made. */
 export interface BenchResult {
   readonly report: Report;
-  /** What the clean-up failed for, after all was measured; undefined: nothing is left. */
+  /** Why the clean-up after the measurement failed. */
   readonly failure: FailureKind | undefined;
 }
 
-/** What a benchmark is, known before it runs. */
+/** What is known of a benchmark before it runs. */
 export interface ScenarioPlan {
   readonly name: string;
   readonly parameters: Report['parameters'];
-  /** What one operation is, of which the report prices a million. */
+  /** Names one of the operations of which the report prices a million. */
   readonly operation: string;
-  /** Where it caches, the allowed staleness in seconds unless something says another one. */
+  /** The default of the allowed staleness in seconds, if it caches. */
   readonly cacheTtlDefault?: number;
-  /** All that it may measure, so that a threshold on anything else is refused beforehand. */
+  /** Everything it may measure. A threshold on anything else is refused beforehand. */
   readonly figures: FigureNames;
 }
 
-/** Runs one benchmark for a user of its own, and reports what it measured, however it ends. */
+/** Runs one benchmark for a new test user, and reports what it measured, however it ends. */
 export async function runScenario(
   invocation: Invocation,
   options: DeploymentOptions,
@@ -69,7 +69,7 @@ export async function runScenario(
       return { report: started.finish(parts ?? {}), failure: undefined };
     } catch (error) {
       if (parts === undefined || kindOf(error) === 'interrupted') throw error;
-      // All is measured, and only the clean-up failed: that makes no figure false.
+      // The figures are sound: only the clean-up failed.
       const reason = `test data may be left, which javumbo clean all removes: ${messageOf(error)}`;
       const failureReasons = [...(parts.failureReasons ?? []), reason];
       return { report: started.finish({ ...parts, passed: false, failureReasons }), failure: kindOf(error) };
@@ -83,7 +83,7 @@ function kindOf(thrown: unknown): FailureKind {
   return thrown instanceof JavumboError ? thrown.kind : 'internal';
 }
 
-/** A report shown by `lines`, with the doubts about its figures and the reasons it fails for below. */
+/** Shows a report by `lines`, with its cost, warnings and failures below. */
 export function reportView(lines: (report: Report, paint: Paint) => readonly string[]): View<BenchResult> {
   return {
     json: ({ report }) => report,
@@ -106,7 +106,6 @@ export function reportView(lines: (report: Report, paint: Paint) => readonly str
   };
 }
 
-/** A line for each metric: average, minimum, median, percentiles, maximum. */
 export function metricLines(
   title: string,
   names: readonly (readonly [name: string, label: string])[],
@@ -135,7 +134,6 @@ function whereMeasured({ deployment }: Report): string {
   return `closed loop, ${where}${deployment.rttMs === undefined ? '' : `, simulated round trip ${deployment.rttMs} ms`}`;
 }
 
-/** The options that several benchmarks share. */
 export function notesOption(command: Command, notes: number): Command {
   return command.option('--notes <n>', 'how many notes the database holds', parsePositive, notes);
 }

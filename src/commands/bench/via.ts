@@ -1,11 +1,11 @@
 import { type Command, Option } from 'commander';
 import type { Requester } from '../../bench/requester.ts';
+import type { Figures } from '../../bench/stats.ts';
 import type { Clock } from '../../core/clock.ts';
 import { formatMs } from '../../core/format.ts';
 import type { FunctionUse } from '../../core/usage.ts';
 import type { Deployment } from '../../deployment/deployment.ts';
 import type { Report } from '../../report/document.ts';
-import type { ReportParts } from '../../report/start.ts';
 import type { FigureNames } from '../../report/threshold.ts';
 import { FUNCTION_CACHE_TTL } from './scenario.ts';
 
@@ -24,13 +24,13 @@ export function viaOption(command: Command): Command {
   );
 }
 
-/** What is measured in addition where the function makes the requests. */
+/** What a benchmark measures in addition if the function makes its requests. */
 const FUNCTION_FIGURES: FigureNames = {
   metrics: ['invocationMs', 'initMs'],
   derived: ['containers', 'coldStarts', 'warmCalls'],
 };
 
-/** What a plan has more where the function makes the requests. */
+/** Adds to a plan what is different if the function makes the requests. */
 export function planVia<P extends { readonly parameters: Report['parameters']; readonly figures: FigureNames }>(
   plan: P,
   via: Via,
@@ -49,12 +49,13 @@ export function planVia<P extends { readonly parameters: Report['parameters']; r
 
 export interface OpenedRequester {
   readonly requester: Requester;
-  /** What the report has more: figures of the calls, and what they would be billed for. */
-  parts(): { readonly metrics: ReportParts['metrics']; readonly derived: ReportParts['derived'] };
+  /** Returns the figures of the calls. */
+  parts(): Figures;
+  /** Returns what the calls would be billed for. */
   lambda(): { readonly lambda?: FunctionUse };
 }
 
-/** The requester that a benchmark works with. `noteIds`: what this process would change, in turn. */
+/** Opens the requester of a benchmark. `noteIds`: notes that writes in this process change in turn. */
 export async function openRequester(
   via: Via,
   deployment: Deployment,
@@ -84,7 +85,7 @@ export async function openRequester(
   };
 }
 
-/** In which containers the calls were, for people; nothing where this process made the requests. */
+/** Tells people about the containers, if the function made the requests. */
 export function functionLines({ parameters, metrics, derived }: Report): string[] {
   if (parameters.via !== 'function') return [];
   const of = (name: string): number => derived[name] ?? 0;

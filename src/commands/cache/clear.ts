@@ -10,7 +10,7 @@ export interface ClearedCache {
 export function registerCacheClear(parent: Command, execute: Execute): void {
   const command = parent
     .command('clear')
-    .description('remove what is cached of this deployment; copies that a running command works on stay')
+    .description('empty the cache of this deployment, except for copies that a running command uses')
     .addHelpText('after', '\nExample:\n  $ javumbo cache clear');
   command.action(() => execute(command, cacheClear, clearView));
 }

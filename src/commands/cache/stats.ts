@@ -15,7 +15,7 @@ interface CacheStatsEntry {
   readonly username: string;
   readonly version: string;
   readonly sizeBytes: number;
-  /** Since the store last confirmed this version. */
+  /** Since the store last confirmed the version. */
   readonly ageSeconds: number;
   readonly unusedSeconds: number;
 }

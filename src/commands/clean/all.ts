@@ -35,19 +35,18 @@ export async function cleanAll(
   const parts: readonly { readonly name: string; readonly clean: () => Promise<CleanResult> }[] = [
     { name: 'objects', clean: () => cleanS3(invocation, { versions: true, minAge, dryRun }) },
     { name: 'accounts', clean: () => cleanUsersWhereThereAreAny(invocation, minAge, dryRun) },
-    // Last: deleting databases takes them out of the cache, too.
+    // Last, because deleting databases also removes them from the cache.
     { name: 'cached files', clean: () => cleanCache(invocation, limits, dryRun) },
   ];
   const plan: PlannedDeletion[] = [];
   const failed: FailedDeletion[] = [];
-  // What cannot be reached does not keep the rest from being cleaned.
+  // One unreachable part must not keep the rest from being cleaned.
   for (const { name, clean } of parts) {
     try {
       const result = await clean();
       plan.push(...result.plan);
       failed.push(...(result.failed ?? []));
     } catch (error) {
-      // A defect, or somebody who wants to stop: neither is an answer.
       if (!(error instanceof JavumboError) || error.kind === 'interrupted') throw error;
       failed.push({ name, reason: error.message });
     }
@@ -55,7 +54,7 @@ export async function cleanAll(
   return cleanResult(plan, dryRun, failed);
 }
 
-/** A deployment without a user table has no accounts to clean: a bucket at an engine, say. */
+/** Cleans accounts, if the deployment has a user table: a bucket at an engine may have none. */
 async function cleanUsersWhereThereAreAny(
   invocation: Invocation,
   minAge: number,
@@ -65,7 +64,7 @@ async function cleanUsersWhereThereAreAny(
     return await cleanUsers(invocation, { minAge, dryRun });
   } catch (error) {
     if (!(error instanceof JavumboError) || (error.kind !== 'usage' && error.kind !== 'not-found')) throw error;
-    invocation.note(`note: accounts were not looked at: ${error.message}`);
+    invocation.note(`note: accounts were not examined: ${error.message}`);
     return cleanResult([], dryRun);
   }
 }

@@ -12,14 +12,17 @@ export function cleanOptions(command: Command): Command {
     .option('--dry-run', 'only show what would be removed');
 }
 
-// More would push the summary off the screen; --json has them all.
+/** Why a planned deletion did not happen. */
+export const CHANGED = 'it was changed or removed after it was listed';
+
+// More would push the summary off the screen. --json has all.
 const FAILURES_SHOWN = 20;
 
 function more(count: number): string[] {
   return count <= FAILURES_SHOWN ? [] : [`failed: ${count - FAILURES_SHOWN} more; --json names them all`];
 }
 
-/** A plan line by line, and what became of it. */
+/** Shows a plan line by line, then its outcome. */
 export const cleanView = {
   table: ({ plan }) => ({
     head: ['kind', 'name', 'size', 'age'],
@@ -38,7 +41,7 @@ export const cleanView = {
       if (plan.length === 0) return failed.length === 0 ? 'nothing to do' : 'nothing was deleted';
       const bytes = plan.reduce((sum, { sizeBytes = 0 }) => sum + sizeBytes, 0);
       return dryRun
-        ? `${plan.length} to delete, ${formatBytes(bytes)}: nothing was deleted, for this is a dry run`
+        ? `${plan.length} to delete, ${formatBytes(bytes)}: nothing was deleted, since this is a dry run`
         : `${deletedCount} deleted, ${formatBytes(deletedBytes)}`;
     }
   },

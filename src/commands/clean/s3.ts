@@ -9,7 +9,7 @@ import type { Deployment } from '../../deployment/deployment.ts';
 import type { ObjectVersion } from '../../history/object-versions.ts';
 import { TOMBSTONE_BYTES } from '../../store/tombstone.ts';
 import type { Execute, Invocation } from '../execute.ts';
-import { cleanOptions, cleanView } from './plan.ts';
+import { CHANGED, cleanOptions, cleanView } from './plan.ts';
 
 interface S3Options {
   readonly prefix?: string;
@@ -26,7 +26,7 @@ export function registerCleanS3(parent: Command, execute: Execute): void {
     .description("remove objects from the bucket: test data, or what is under --prefix; locally the store's databases")
     .option('--prefix <prefix>', `keys that begin with it (default: ${TEST_KEY_PREFIXES.join(' and ')})`)
     .option('--versions', 'also old versions and delete markers')
-    .option('--tombstones', 'instead: what deletes have left on an engine that does not compare, older than a day')
+    .option('--tombstones', 'instead: what deletes left more than a day ago on an engine that ignores their conditions')
     .option('--yes', 'do not ask before removing what is not test data')
     .addHelpText('after', '\nExample:\n  $ javumbo clean s3 --versions --dry-run');
   cleanOptions(command).action((options: S3Options) =>
@@ -67,23 +67,22 @@ export async function cleanS3(
     progress.done();
     let due: readonly ObjectVersion[] = found;
     if (await confirmRealData(invocation, deployment, found, yes)) {
-      // Whoever was asked has seen these, and took time to answer: what was written since is not meant.
+      // The question took time, and meant only the objects from before it.
       due = stillThere(found, await objectsUnder(objects, prefixes, versions, onProgress));
     }
     const changed = found.filter((object) => !due.includes(object));
     forget(deployment, due);
     const failures = await deleteWhatCan(objects, due, { onProgress, signal: context.signal });
-    // And what a read has fetched meanwhile.
+    // Again, since a read may have fetched one meanwhile.
     forget(deployment, due);
-    const reason = 'it was changed or removed after it was listed';
-    const failed = [...changed.map((object) => ({ object, reason })), ...failures].map(failedObject);
+    const failed = [...changed.map((object) => ({ object, reason: CHANGED })), ...failures].map(failedObject);
     return cleanResult(plan, dryRun, failed);
   } finally {
     progress.done();
   }
 }
 
-/** True where something else than test data was found, and its deletion confirmed. */
+/** Asks before it deletes anything but test data. Returns whether it asked; throws unless confirmed. */
 async function confirmRealData(
   { context }: Invocation,
   { description }: Deployment,
@@ -95,18 +94,18 @@ async function confirmRealData(
   const { confirm } = await import('../../cli/prompt.ts');
   const bytes = formatBytes(real.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0));
   const where = description.bucket === undefined ? 'the local deployment' : `bucket "${description.bucket}"`;
-  const what = `This deletes ${real.length} objects (${bytes}) from ${where}, and they are no test data`;
+  const what = `This deletes ${real.length} objects (${bytes}) from ${where}, and they are not test data`;
   await confirm(context, { what, word: description.bucket ?? 'local', yes });
   return true;
 }
 
-/** Of a real user, on an engine that needs them: `--tombstones` removes those, as they must be. */
+/** Whether an object is a real user's tombstone, which only `--tombstones` may remove. */
 function isTombstone({ removeTombstone }: Deployment, { key, kind, sizeBytes }: ObjectVersion): boolean {
   if (removeTombstone === undefined || kind !== 'object' || isTestKey(key)) return false;
   return usernameOf(key) !== undefined && sizeBytes === TOMBSTONE_BYTES;
 }
 
-/** First, since nobody may go on reading from the cache what is deleted. */
+/** Removes databases from the cache before they are deleted, so that nothing goes on reading them there. */
 function forget({ cache }: Deployment, found: readonly ObjectVersion[]): void {
   const usernames = new Set(found.flatMap(({ key }) => usernameOf(key) ?? []));
   for (const username of usernames) cache.invalidate(username);

@@ -10,7 +10,7 @@ import { formatAge } from '../../core/format.ts';
 import type { Execute, Invocation } from '../execute.ts';
 import { cleanView } from './plan.ts';
 
-// A Lambda function's /tmp, as week 1 has it.
+// Week 1's size of a Lambda function's /tmp.
 const TMP_BYTES = 2_048_000_000;
 
 interface TmpOptions {
@@ -52,10 +52,15 @@ export function registerCleanTmp(parent: Command, execute: Execute): void {
   const command = parent
     .command('tmp')
     .description('remove cached files and orphaned working copies of every deployment; never one in use')
-    .option('--max-age <duration>', 'remove what was not used for longer (default: 1h)', parseAge, MAX_AGE_DEFAULT_MS)
+    .option(
+      '--max-age <duration>',
+      'remove what has been unused for longer (default: 1h)',
+      parseAge,
+      MAX_AGE_DEFAULT_MS,
+    )
     .option(
       '--target-size <megabytes>',
-      'then the oldest, until no more is left (default: 1500 MB)',
+      'then remove the oldest, down to this size (default: 1500 MB)',
       parseSize,
       TARGET_SIZE_DEFAULT_BYTES,
     )
@@ -70,7 +75,7 @@ export function registerCleanTmp(parent: Command, execute: Execute): void {
 export async function cleanTmp(invocation: Invocation, options: TmpOptions): Promise<TmpResult> {
   const { stats = false, list = false, dryRun = false, pattern, maxAge, targetSize } = options;
   if ([stats, list, dryRun].filter(Boolean).length > 1) {
-    throw new JavumboError('usage', '--stats, --list and --dry-run show different things', { try: 'one of the three' });
+    throw new JavumboError('usage', '--stats, --list and --dry-run exclude each other', { try: 'one of the three' });
   }
   const { listCacheFiles } = await import('../../cleanup/cache-files.ts');
   const { clock } = invocation.context;
@@ -86,7 +91,7 @@ export async function cleanTmp(invocation: Invocation, options: TmpOptions): Pro
   return { kind: 'cleaned', result };
 }
 
-/** Removes from the cache directory what these limits do not allow. */
+/** Removes what exceeds these limits from the cache directory. */
 export async function cleanCache(
   { config, context }: Invocation,
   limits: CacheLimitsToKeep,

@@ -4,19 +4,20 @@ import { isTestUser } from '../../core/test-data.ts';
 import { USER_DATABASES_PREFIX, usernameOf } from '../../core/username.ts';
 import { TOMBSTONE_AGE_MIN_MS, TOMBSTONE_BYTES } from '../../store/tombstone.ts';
 import type { Invocation } from '../execute.ts';
-
-const CHANGED = 'it was changed or removed after it was listed';
+import { CHANGED } from './plan.ts';
 
 /**
- * Removes what deletes have left on an engine that does not compare on DELETE, once it is older than a day: no request is
- * under way for as long. Of test users they go with the other test data.
+ * Removes the tombstones that deletes leave on an engine that ignores their conditions, once they are a day old: no
+ * request lasts that long. Those of test users are removed with the other test data.
  */
 export async function cleanTombstones(
   invocation: Invocation,
   { prefix, dryRun = false }: { readonly prefix?: string | undefined; readonly dryRun?: boolean | undefined },
 ): Promise<CleanResult> {
   if (prefix !== undefined) {
-    throw new JavumboError('usage', '--tombstones are those of all users', { try: '--tombstones without --prefix' });
+    throw new JavumboError('usage', '--tombstones removes those of all users', {
+      try: '--tombstones without --prefix',
+    });
   }
   const { context } = invocation;
   const deployment = await invocation.deployment();
@@ -35,7 +36,8 @@ export async function cleanTombstones(
       plan.push({ kind: 'tombstone', name: key, sizeBytes, ageSeconds: ageSecondsOf(lastModified, now) });
       if (dryRun) continue;
       const { kind } = await removeTombstone(username, now - TOMBSTONE_AGE_MIN_MS);
-      if (kind !== 'deleted') failed.push({ name: key, reason: kind === 'unknown' ? 'nobody can tell' : CHANGED });
+      if (kind !== 'deleted')
+        failed.push({ name: key, reason: kind === 'unknown' ? 'the outcome is unknown' : CHANGED });
     }
   }
   return cleanResult(plan, dryRun, failed);

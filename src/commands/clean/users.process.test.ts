@@ -151,7 +151,7 @@ describe('clean all', () => {
     const { code, stderr, stdout } = await runCommand(['clean', 'all', '--json'], { env });
     expect({ code, stderr }).toEqual({
       code: 0,
-      stderr: expect.stringContaining('note: accounts were not looked at: '),
+      stderr: expect.stringContaining('note: accounts were not examined: '),
     });
     expect(JSON.parse(stdout)).toMatchObject({ deletedCount: 1 });
     expect(s3.keys(BUCKET)).toEqual([]);

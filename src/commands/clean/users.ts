@@ -16,7 +16,7 @@ interface UsersOptions {
 export function registerCleanUsers(parent: Command, execute: Execute): void {
   const command = parent
     .command('users')
-    .description('remove accounts of test users, or those whose names begin with --prefix; databases stay')
+    .description('remove accounts of test users, or those whose names begin with --prefix; keep databases')
     .option('--prefix <prefix>', `usernames that begin with it (default: ${TEST_USER_PREFIX})`)
     .option('--yes', 'do not ask before removing what is not test data')
     .addHelpText('after', '\nExample:\n  $ javumbo clean users --dry-run');
@@ -41,7 +41,7 @@ export async function cleanUsers(
   try {
     const listed = await accountsUnder(table, prefix, onProgress);
     const now = context.clock.now();
-    // One without a time of its own is as old as anybody can tell.
+    // An account without a time counts as old.
     const found = listed.filter((account) => (plannedAccount(account, now).ageSeconds ?? Infinity) * 1000 >= minAge);
     const plan = found.map((account) => plannedAccount(account, now));
     let failed: readonly FailedDeletion[] = [];
@@ -51,7 +51,7 @@ export async function cleanUsers(
       if (real.length > 0) {
         const local = deployment.description.kind === 'local';
         const where = local ? 'the local deployment' : `table "${config.usersTable.value}"`;
-        const what = `This deletes ${real.length} accounts from ${where}, and they are no test data`;
+        const what = `This deletes ${real.length} accounts from ${where}, and they are not test data`;
         const { confirm } = await import('../../cli/prompt.ts');
         await confirm(context, { what, word: local ? 'local' : config.usersTable.value, yes });
       }

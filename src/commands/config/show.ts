@@ -28,13 +28,13 @@ export const configView: View<Config> = {
     head: ['setting', 'value', 'from'],
     rows: settingsOf(config).map(([name, { value, source, name: from }]) => [
       name,
-      value === undefined ? '' : String(value),
+      String(value ?? ''),
       from === undefined ? source : `${source} ${from}`,
     ]),
   }),
 };
 
-// Named with their units, where the flags let the reader choose one.
+// Named with the units that the values have; flags take others too.
 function settingsOf({ cacheTtl, rtt, timeout, ...others }: Config): [string, Setting<unknown>][] {
   return Object.entries({ ...others, cacheTtlSeconds: cacheTtl, rttMs: rtt, timeoutMs: timeout });
 }

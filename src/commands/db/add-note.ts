@@ -14,9 +14,9 @@ interface AddNoteOptions {
 export function registerDbAddNote(parent: Command, execute: Execute): void {
   const command = parent
     .command('add-note <username>')
-    .description('add a note and its cards, as Anki would make them')
+    .description('add a note and its cards, as Anki does')
     .requiredOption('--field <text>', 'the next field of the note (repeat)', parseTexts)
-    .option('--deck <name>', "a deck, made if it does not exist (default: the user's current one)")
+    .option('--deck <name>', "a deck, created if it does not exist (default: the user's current one)")
     .option('--tag <tag>', 'a tag (repeat)', parseTexts)
     .addHelpText(
       'after',

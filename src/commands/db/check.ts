@@ -9,7 +9,7 @@ export interface CheckReport {
   readonly username: string;
   readonly version: string;
   readonly integrity: 'ok' | 'damaged';
-  /** What SQLite finds damaged, then what Anki's rules find wrong; empty when all is well. */
+  /** Damage that SQLite finds or, without any, what breaks Anki's rules. */
   readonly findings: readonly string[];
 }
 

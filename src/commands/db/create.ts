@@ -8,8 +8,8 @@ import { storeFile } from './store-file.ts';
 export function registerDbCreate(parent: Command, execute: Execute): void {
   const command = parent
     .command('create <username>')
-    .description('make an empty Anki collection for a user, or take one from a file')
-    .option('--from <file>', 'an .anki2 file to begin with; Anki must not have it open')
+    .description('create an empty Anki collection for a user, or store one from a file')
+    .option('--from <file>', 'an .anki2 file to start with, which Anki must not have open')
     .addHelpText('after', '\nExample:\n  $ javumbo db create alice');
   command.action((username: string, { from }: { from?: string }) =>
     execute(command, (invocation) => dbCreate(invocation, parseUsername(username), from), writeView),

@@ -7,7 +7,7 @@ import { operatorDatabases } from './outcome.ts';
 export interface DeletedDatabase {
   readonly username: string;
   readonly outcome: 'deleted';
-  /** What was there; on a versioned bucket it can be brought back. */
+  /** The deleted version, which a versioned bucket can restore. */
   readonly version: string;
 }
 

@@ -9,13 +9,13 @@ import type { Execute, Invocation } from '../execute.ts';
 import { LEASE_WAIT_MAX_MS, type LeaseFlags, leaseOptions } from './lease-options.ts';
 import { reportWrite, type WriteReport, writeView } from './outcome.ts';
 
-/** How often a command that an operator typed is run again after a conflict; each means that somebody else got through. */
+/** How often an operator's write runs again after conflicts, each of which means that another writer committed. */
 export const OPERATOR_RETRIES = 20;
 
 export function registerDbExec(parent: Command, execute: Execute): void {
   const command = parent
     .command('exec <username> [sql] [values...]')
-    .description('change a database in one transaction; run again when somebody else commits first')
+    .description('change a database in one transaction; run again if another writer commits first')
     .option('--file <script>', 'a file of SQL statements instead of <sql>')
     .option('--retries <n>', 'how often to run again after a conflict', parseCount, OPERATOR_RETRIES)
     .addHelpText(
@@ -47,7 +47,7 @@ export async function dbExec(
   const { leasedUpdate } = await import('../../locks/leased-update.ts');
   const { context } = invocation;
   const interruption = interruptionOf(context);
-  // Whoever waits for a lease waits no longer than for the signal.
+  // A signal ends the wait for a lease.
   const clock = interruption === undefined ? context.clock : interruptibleClock(interruption);
   return reportWrite(invocation, username, async (databases, deployment) => {
     const edit = (database: SqliteDatabase): number => runScript(database, script, values);

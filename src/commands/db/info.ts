@@ -10,7 +10,7 @@ export interface DatabaseInfo {
   readonly key: string;
   readonly version: string;
   readonly sizeBytes: number;
-  /** Milliseconds since 1970; ISO 8601 in JSON. */
+  /** In milliseconds since 1970; ISO 8601 in JSON. */
   readonly lastModified: number;
   /** Rows of each table. */
   readonly tables: Readonly<Record<string, number>>;
@@ -27,7 +27,7 @@ export function registerDbInfo(parent: Command, execute: Execute): void {
   );
 }
 
-/** Throws `corrupt` for a damaged database: there is no other value of `integrity`. */
+/** Throws `corrupt` for a damaged database. */
 export async function dbInfo(invocation: Invocation, username: string): Promise<DatabaseInfo> {
   const { quickCheck, tableCounts } = await import('../../sqlite/engine.ts');
   const databases = operatorDatabases(await invocation.deployment(), invocation);

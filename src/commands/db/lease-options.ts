@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { parseLeaseTtl } from '../../cli/arguments.ts';
 
-/** How a command that writes takes its turn; `lease` absent: it races, and the conditional write decides. */
+/** How a write takes turns. Without `lease` it races, and the conditional write decides. */
 export interface LeaseFlags {
   readonly lease?: boolean;
   readonly leaseTtl: number;
@@ -9,7 +9,7 @@ export interface LeaseFlags {
 
 const LEASE_TTL_MS = 5_000;
 
-/** How long a command waits for its turn, in milliseconds: some crashed holders' worth. */
+/** How long a command waits for its turn: longer than several crashed holders keep it. */
 export const LEASE_WAIT_MAX_MS = 60_000;
 
 /** Adds `--lease` and `--lease-ttl`. */

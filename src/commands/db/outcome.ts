@@ -1,48 +1,34 @@
 import type { View } from '../../cli/print.ts';
-import { countsSince } from '../../core/usage.ts';
+import { countsSince, type RequestCounts } from '../../core/usage.ts';
 import type { UserDatabases } from '../../databases/user-databases.ts';
 import type { Deployment } from '../../deployment/deployment.ts';
 import type { Version } from '../../store/database-store.ts';
 import type { Invocation } from '../execute.ts';
 
-/** What every command that writes a database reports. `requests` includes every retry. */
+/** What every write of a database reports. `requests` includes retries. */
 export interface WriteReport {
   readonly username: string;
   readonly outcome: 'committed' | 'unchanged';
   readonly version: Version;
   readonly attempts: number;
-  readonly requests: {
-    readonly get: number;
-    readonly put: number;
-    readonly head: number;
-    readonly delete: number;
-    readonly list: number;
-  };
+  readonly requests: Omit<RequestCounts, 'bytesUp' | 'bytesDown'>;
   readonly changes?: number;
   readonly noteId?: number;
 }
 
-interface Written {
-  readonly outcome: 'committed' | 'unchanged';
-  readonly version: Version;
-  readonly attempts: number;
-  readonly changes?: number;
-  readonly noteId?: number;
-}
-
-// An operator asks about now: every read asks the store whether the cached version is still current.
+// Operators want the current state: every read asks the store whether the cached version is current.
 const OPERATOR_CACHE_TTL = 0;
 
-/** The user databases as an operator works with them: now, and with SQL that may take any time. */
+/** Opens the user databases for an operator: always current, and for SQL that may take any time. */
 export function operatorDatabases(deployment: Deployment, { context }: Invocation): UserDatabases {
   return deployment.databases({ cacheTtlDefault: OPERATOR_CACHE_TTL, runBlocking: context.runBlocking });
 }
 
-/** Runs a write on the deployment's user databases and counts what it cost. */
+/** Runs a write, and counts its requests. */
 export async function reportWrite(
   invocation: Invocation,
   username: string,
-  write: (databases: UserDatabases, deployment: Deployment) => Promise<Written>,
+  write: (databases: UserDatabases, deployment: Deployment) => Promise<Omit<WriteReport, 'username' | 'requests'>>,
 ): Promise<WriteReport> {
   const deployment = await invocation.deployment();
   const before = deployment.usage().store;

@@ -21,7 +21,7 @@ export function registerDbPull(parent: Command, execute: Execute): void {
   const command = parent
     .command('pull <username>')
     .description("copy a user's database into a file and print its version")
-    .option('--out <file>', 'where to; an existing file is replaced (default: ./<username>.anki2, if there is none)')
+    .option('--out <file>', 'the file to write or replace (default: ./<username>.anki2, unless it exists)')
     .addHelpText('after', '\nExample:\n  $ javumbo db pull alice --out alice.anki2');
   command.action((username: string, { out }: { out?: string }) =>
     execute(command, (invocation) => dbPull(invocation, parseUsername(username), out), pullView),
@@ -35,7 +35,7 @@ export async function dbPull(
 ): Promise<PulledDatabase> {
   const file = targetOf(out ?? `${username}.anki2`);
   if (out === undefined && existsSync(file)) {
-    throw new JavumboError('usage', `${file} exists, and may hold changes of yours`, {
+    throw new JavumboError('usage', `${file} exists, and may hold your changes`, {
       try: `javumbo db pull ${username} --out <file>`,
       username,
     });
@@ -44,7 +44,7 @@ export async function dbPull(
   const { context, flags } = invocation;
   const { signal } = context;
   const partial = `${file}.${context.random.hex(8)}.part`;
-  // At once, for whoever presses Ctrl-C twice does not wait for the copy to end.
+  // Synchronous: a second Ctrl-C does not wait for the copy to end.
   const removePartial = (): void => rmSync(partial, { force: true });
   const progress = progressOn(context, flags.quiet);
   progress.show(`fetching database "${username}"`);
@@ -63,7 +63,7 @@ export async function dbPull(
         removePartial();
         throw signal.reason;
       }
-      // What cannot be removed was never made: a path through a file, a directory that nobody may write to.
+      // Where it cannot be removed it was never made, as in a read-only directory.
       await rm(partial, { force: true }).catch(() => {});
       throw new JavumboError('usage', `${file} cannot be written: ${messageOf(error)}`, {
         try: 'another --out',
@@ -76,9 +76,9 @@ export async function dbPull(
   return pulled.finally(() => progress.done());
 }
 
-/** The file to write: what a link points to, and nothing that is no ordinary file, such as a device or a pipe. */
+/** Follows links to the file to write. Throws `usage` for anything but an ordinary file, such as a device or a pipe. */
 function targetOf(path: string): string {
-  // What cannot even be looked at cannot be written either, and says so then.
+  // If it exists but cannot be examined, writing it fails and says why.
   if (!existsSync(path)) return resolve(path);
   const file = realpathSync(path);
   if (statSync(file).isFile()) return file;

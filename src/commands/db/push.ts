@@ -15,7 +15,7 @@ interface PushOptions {
 export function registerDbPush(parent: Command, execute: Execute): void {
   const command = parent
     .command('push <username> <file>')
-    .description("store a file as a user's database; without an option only where there is none")
+    .description("store a file as a user's database; without an option, only a new one")
     .option('--if-version <version>', 'replace exactly this version, as db pull printed it')
     .option('--force', 'replace whatever version is there')
     .addHelpText(
@@ -35,7 +35,7 @@ export async function dbPush(
 ): Promise<WriteReport> {
   refuseTestUser(username);
   if (options.force === true && options.ifVersion !== undefined) {
-    throw new JavumboError('usage', '--force replaces any version, and --if-version names one', {
+    throw new JavumboError('usage', '--force replaces any version, and --if-version only one', {
       try: 'one of the two',
     });
   }

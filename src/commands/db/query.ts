@@ -8,7 +8,7 @@ import { operatorDatabases } from './outcome.ts';
 export function registerDbQuery(parent: Command, execute: Execute): void {
   const command = parent
     .command('query <username> <sql> [values...]')
-    .description('run one statement that reads; values fill its ? marks')
+    .description('run one statement that reads; values fill its question marks')
     .addHelpText('after', "\nExample:\n  $ javumbo db query alice 'SELECT id, flds FROM notes WHERE id > ?' 0");
   command.action((username: string, sql: string, values: string[]) =>
     execute(command, (invocation) => dbQuery(invocation, parseUsername(username), sql, values), queryView),

@@ -4,7 +4,7 @@ import type { ReplaceOver, UpdateResult, UserDatabases } from '../../databases/u
 import type { SqliteDatabase } from '../../sqlite/engine.ts';
 import type { Invocation } from '../execute.ts';
 
-/** Stores a file as a user's database, over what `over` says, and tells what is doubtful about it. */
+/** Stores a file as a user's database over what `over` allows, and warns of what is doubtful about it. */
 export async function storeFile(
   invocation: Invocation,
   databases: UserDatabases,
@@ -15,7 +15,7 @@ export async function storeFile(
   return databases.replace(username, over, (path) => copyDatabase(invocation, username, file, path));
 }
 
-/** Copies a file as `storeFile` would store it, with the same checks and warnings. */
+/** Copies a file with the checks and warnings of `storeFile`. */
 export async function copyDatabase(
   invocation: Invocation,
   username: string,

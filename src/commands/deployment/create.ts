@@ -5,8 +5,8 @@ import { provisionDeployment, provisionView } from './provision.ts';
 export function registerDeploymentCreate(parent: Command, execute: Execute): void {
   const command = parent
     .command('create')
-    .description('make what is missing of the bucket and the tables, on an engine without Terraform; can be run again')
-    .option('--dry-run', 'say what would be made, and make nothing')
+    .description('create what is missing of the bucket and the tables, on an engine without Terraform; can be repeated')
+    .option('--dry-run', 'show what would be created, and create nothing')
     .addHelpText(
       'after',
       '\nExample:\n  $ javumbo deployment create --bucket my-bucket --endpoint-url http://127.0.0.1:7480',

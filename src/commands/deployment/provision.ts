@@ -13,7 +13,7 @@ export interface ProvisionReport {
   readonly dryRun: boolean;
 }
 
-/** Describes or makes the parts of the configured deployment. */
+/** Describes or creates the parts of the configured deployment. */
 export async function provisionDeployment(invocation: Invocation, mode: ProvisionMode): Promise<ProvisionReport> {
   const { openResources } = await import('../../provisioning/resources.ts');
   const { provision } = await import('../../provisioning/provision.ts');
@@ -50,7 +50,7 @@ function resourceLines({ kind, name, state, settings }: ProvisionedResource, pai
     ...settings.flatMap(({ name: setting, state: found, reason }) => [
       `  ${setting}: ${painted(found, paint)}${reason === undefined ? '' : `, ${reason}`}`,
       ...(found === 'unsafe'
-        ? [`  try:   switch it off with the engine's own tools, before anything is written there`]
+        ? [`  try:   switch it off with the engine's own tools before writing anything there`]
         : []),
     ]),
   ];

@@ -13,7 +13,7 @@ import type { Execute, Invocation } from '../execute.ts';
 
 export interface DoctorReport {
   readonly findings: readonly Finding[];
-  /** That nothing is `unsafe`. */
+  /** Whether no finding is `unsafe`. */
   readonly safe: boolean;
 }
 
@@ -25,12 +25,12 @@ export function registerDoctor(parent: Command, execute: Execute): void {
   const command = parent
     .command('doctor')
     .description('look for what endangers data: how the store compares, and how the deployment is set')
-    .option('--strict', 'exit code 7 for a warning too')
+    .option('--strict', 'exit code 7 for warnings too')
     .addHelpText('after', '\nExample:\n  $ javumbo doctor --json');
   command.action(({ strict = false }: DoctorOptions) => execute(command, doctor, doctorView(strict)));
 }
 
-/** Looks at every part of the deployment at once. Switches nothing on, and removes the test data that it makes. */
+/** Examines every part of the deployment at once. Changes no setting, and removes its test data. */
 export async function doctor(invocation: Invocation): Promise<DoctorReport> {
   const [
     { examineStore },
@@ -47,7 +47,7 @@ export async function doctor(invocation: Invocation): Promise<DoctorReport> {
   ]);
   const { openBucketResource, openResources, openTableResources } = await import('../../provisioning/resources.ts');
   const { context, flags } = invocation;
-  // What it recorded earlier must not keep it from looking again.
+  // An earlier verdict must not keep it from looking again.
   const deployment = await invocation.deployment({ allowUnsafeStore: true });
   const { config } = deployment;
   const progress = progressOn(context, flags.quiet);
@@ -85,11 +85,11 @@ export async function doctor(invocation: Invocation): Promise<DoctorReport> {
       examineFunction(deployment),
       examineApi(deployment, context.signal),
     ];
-    // One that throws ends the command; what the others have opened by then, or are about to, must be closed with it.
+    // Even if one throws, wait for what the others open, so that it is closed.
     await Promise.allSettled(looks);
     const findings = await Promise.all(looks);
     if (invocation.config.allowUnsafeStore.value) {
-      findings.push([warning('unsafe-store', '--allow-unsafe-store: writes are let through', 'without it')]);
+      findings.push([warning('unsafe-store', '--allow-unsafe-store lets writes through', 'without it')]);
     }
     const all = findings.flat();
     return { findings: all, safe: all.every(({ severity }) => severity !== 'unsafe') };

@@ -255,7 +255,7 @@ test('a function that is not there is not found', async () => {
 });
 
 test.each([
-  { argv: ['--function', 'local'], error: /the function is local: .* nothing is deployed/ },
+  { argv: ['--function', 'local'], error: /the function is local: .* needs no deployment/ },
   { argv: ['--function', 'javumbo-api:live'], error: /"javumbo-api:live" is a published version/ },
   {
     argv: ['--function', 'arn:aws:lambda:us-east-1:123456789012:function:javumbo-api:7'],

@@ -14,22 +14,22 @@ interface DeployCommandOptions {
   readonly yes?: boolean;
 }
 
-// What Lambda takes in a request; more would have to come from a bucket. (Lambda quotas)
+// Lambda's quota for code in a request. More would have to come from a bucket.
 const ZIP_BYTES_MAX = 50 * 1024 * 1024;
 
 export function registerFunctionDeploy(parent: Command, execute: Execute): void {
   const command = parent
     .command('deploy')
-    .description("replace the function's code in Lambda, and call it to see that it answers")
-    .option('--package <zip>', 'what becomes its code (default: what function package makes)')
-    .option('--yes', 'replace code that does not answer as javumbo, without asking')
+    .description("replace the function's code in Lambda, then call it to see that it answers")
+    .option('--package <zip>', 'the new code (default: what function package makes)')
+    .option('--yes', 'replace code that is not javumbo without asking')
     .addHelpText('after', '\nExample:\n  $ javumbo function deploy --function javumbo-api');
   command.action((options: DeployCommandOptions) =>
     execute(command, (invocation) => functionDeploy(invocation, options), deployView),
   );
 }
 
-/** Throws as `deployFunction`, and `usage` for what cannot be deployed: no package, or nowhere to. */
+/** Throws like `deployFunction`, and `usage` without a package or a function to deploy. */
 export async function functionDeploy(
   invocation: Invocation,
   { package: file, yes = false }: DeployCommandOptions,
@@ -51,7 +51,7 @@ export async function functionDeploy(
       interruption: interruptionOf(context),
       onStep: (step) => progress.show(step),
       confirmForeign: async (reason) => {
-        // The line would be written over the question, and should not count how long somebody thinks.
+        // Progress would overwrite the question and count the time to answer it.
         progress.done();
         await confirm(context, {
           what: `${reason}; this replaces its code`,
@@ -70,7 +70,7 @@ export async function functionDeploy(
 
 function refuseWhatIsNotDeployed(name: string): void {
   if (name === LOCAL_FUNCTION) {
-    throw new JavumboError('usage', 'the function is local: it runs this very program, and nothing is deployed', {
+    throw new JavumboError('usage', 'the function is local: it runs this very program, and needs no deployment', {
       try: '--bucket and --function, for a deployment on AWS',
     });
   }
@@ -98,7 +98,7 @@ function readPackage(file: string): Uint8Array {
   } catch (error) {
     throw error instanceof JavumboError ? error : refused(`cannot be read: ${messageOf(error)}`, error);
   }
-  // Of its first file, as every zip begins that holds one.
+  // The signature of a zip's first file.
   if (Buffer.from(zip.subarray(0, 4)).toString('latin1') === 'PK\u0003\u0004') return zip;
   throw refused('is not a zip');
 }

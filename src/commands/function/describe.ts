@@ -6,7 +6,7 @@ import type { Execute } from '../execute.ts';
 export function registerFunctionDescribe(parent: Command, execute: Execute): void {
   const command = parent
     .command('describe')
-    .description('show what is deployed: runtime, limits, state and code; of its environment only the names')
+    .description('show what is deployed: runtime, limits, state, code, and the names of its environment variables')
     .addHelpText('after', '\nExample:\n  $ javumbo function describe --json');
   command.action(() =>
     execute(command, async (invocation) => (await (await invocation.deployment()).function()).describe(), describeView),

@@ -19,7 +19,7 @@ interface InvokeOptions {
   readonly everything?: boolean;
 }
 
-/** By its name on the command line: what an operation takes beside a username. */
+/** What each operation takes, by its name on the command line. */
 const OPERATIONS: Readonly<
   Record<
     string,
@@ -37,16 +37,16 @@ const OPERATIONS: Readonly<
 export function registerFunctionInvoke(parent: Command, execute: Execute): void {
   const command = parent
     .command('invoke')
-    .description('call an operation of the function, and show what it answers')
+    .description('call an operation of the function, and show its answer')
     .addArgument(new Argument('<operation>', 'what to do').choices(Object.keys(OPERATIONS)))
     .argument('[username]', 'whose database (read, write)')
     .option('--field <text>', 'write: the next field of the note (repeat)', parseTexts)
-    .option('--deck <name>', "write: a deck, made if it does not exist (default: the user's current one)")
+    .option('--deck <name>', "write: a deck, created if it does not exist (default: the user's current one)")
     .option('--tag <tag>', 'write: a tag (repeat)', parseTexts)
-    .option('--note <id>', 'read: the note to show; write: the id that the new one gets', parseNoteId)
-    .option('--guid <guid>', 'read: the note to show, by the name that a write gave it')
-    .option('--retries <n>', 'write: how often to add the note anew after a conflict (default: 20)', parseCount)
-    .option('--everything', 'cleanup: all that is cached, whatever its age')
+    .option('--note <id>', 'read: the note to show; write: the id of the new note', parseNoteId)
+    .option('--guid <guid>', 'read: the note to show, by the GUID that a write printed')
+    .option('--retries <n>', 'write: how often to try again after a conflict (default: 20)', parseCount)
+    .option('--everything', 'cleanup: everything in the cache, whatever its age')
     .addHelpText('after', "\nExample:\n  $ javumbo function invoke write alice --field 'der Hund' --field 'the dog'");
   command.action((operation: string, username: string | undefined, options: InvokeOptions) =>
     execute(command, (invocation) => functionInvoke(invocation, operation, username, options), invokeView),
@@ -80,7 +80,7 @@ export async function functionInvoke(
     case 'selfcheck': {
       const run = invocation.run();
       return client.call({ operation, run: run.id }).catch((error) => {
-        // The function removes its test data at the end, which nobody has seen.
+        // It may have ended before it removed its test data.
         if (mayHaveRun(error)) run.onLeft?.(error);
         throw error;
       });
@@ -113,7 +113,7 @@ export const invokeView: View<FunctionAnswer> = {
   exitCode: (answer) => (isOf('selfcheck', answer) && !answer.result.passed ? EXIT_CODE.violation : EXIT_CODE.ok),
 };
 
-/** The narrowing that TypeScript does not do by a property of a type parameter. */
+/** Narrows an answer to an operation, which TypeScript does not do by a property of a type parameter. */
 function isOf<O extends Operation>(operation: O, answer: FunctionAnswer): answer is FunctionAnswer<O> {
   return answer.operation === operation;
 }

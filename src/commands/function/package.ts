@@ -25,9 +25,9 @@ interface Options {
 export function registerFunctionPackage(parent: Command, execute: Execute): void {
   const command = parent
     .command('package')
-    .description('write the function as a zip that Lambda takes: the same bytes for the same version')
-    .option('--out <file>', 'where to; an older package there is replaced', DEFAULT_FILE)
-    .option('-y, --yes', 'replace any other file, too')
+    .description('write the function as a zip for Lambda: the same bytes for the same version')
+    .option('--out <file>', 'the file to write; replaces an older package', DEFAULT_FILE)
+    .option('-y, --yes', 'replace any other file too')
     .addHelpText('after', '\nExample:\n  $ javumbo function package --out infra/build/javumbo-function.zip');
   command.action((options: Options) =>
     execute(command, (invocation) => functionPackage(invocation, options), packageView),
@@ -51,7 +51,7 @@ export async function functionPackage(
       await access(file, constants.W_OK);
       const isOurs = existing.size <= PACKAGE_BYTES_MAX && isPackage(await readFile(file));
       if (!isOurs && !yes) {
-        throw new JavumboError('usage', `${out} exists, and is no package of this function`, {
+        throw new JavumboError('usage', `${out} exists, and is not a package of this function`, {
           try: 'another --out, or --yes to replace it',
         });
       }

@@ -5,12 +5,12 @@ import type { Execute } from '../execute.ts';
 export function registerReportSchema(parent: Command, execute: Execute): void {
   const command = parent
     .command('schema')
-    .description('print the JSON Schema of the reports that bench and verify make')
+    .description('print the JSON Schema of the reports of bench and verify')
     .addHelpText('after', '\nExample:\n  $ javumbo report schema > report.schema.json');
   command.action(() =>
     execute(command, async () => (await import('../../report/schema.ts')).reportJsonSchema(), schemaView),
   );
 }
 
-/** JSON either way: a schema has no other form. */
+/** Always JSON: a schema has no other form. */
 export const schemaView: View<object> = { text: (schema) => JSON.stringify(schema, null, 2) };

@@ -15,7 +15,7 @@ import { verifyView } from '../verify/view.ts';
 export function registerReportShow(parent: Command, execute: Execute): void {
   const command = parent
     .command('show <report.json>')
-    .description('show a report from its file, as the command that made it did')
+    .description('show a report from its file, like the command that made it')
     .addHelpText('after', '\nExample:\n  $ javumbo report show before.json');
   command.action((file: string) =>
     execute(command, async () => (await import('../../report/read.ts')).readReport(file), showView),
@@ -29,7 +29,7 @@ const BENCH_VIEWS: Readonly<Record<string, View<BenchResult>>> = {
   concurrent: concurrentView,
 };
 
-/** What this javumbo has no view of its own for: a benchmark of a newer one, or one that did not come to its end. */
+/** Shows a benchmark that was cut short, or that only a newer javumbo knows. */
 const plainView = reportView(({ name, metrics, derived }, paint) => [
   paint.strong(`bench ${name}`),
   ...metricLines(
@@ -41,10 +41,10 @@ const plainView = reportView(({ name, metrics, derived }, paint) => [
   ...Object.entries(derived).map(([figure, value]) => `${figure} ${Number(value.toPrecision(6))}`),
 ]);
 
-/** Showing is what was asked, and it worked: the exit code is 0 whatever the report says. */
+/** Exits with 0 whatever the report says: showing it worked. */
 export const showView: View<Report> = {
   text: (read, paint) => {
-    // The file may come from anywhere: its texts must not drive the terminal.
+    // The file may come from anywhere, and its texts must not control the terminal.
     const report: Report = JSON.parse(JSON.stringify(read), (_, value) =>
       typeof value === 'string' ? visible(value) : value,
     );
@@ -52,7 +52,7 @@ export const showView: View<Report> = {
       const days = report.name === 'all' ? summariesOf(report) : [];
       return verifyView.text?.({ report, days, failure: undefined }, paint) ?? '';
     }
-    // What ended early has samples at most, and no figures computed from them.
+    // A run that was cut short has samples at most, and nothing derived from them.
     const complete = Object.keys(report.derived).length > 0;
     const view = complete && Object.hasOwn(BENCH_VIEWS, report.name) ? BENCH_VIEWS[report.name] : plainView;
     return view?.text?.({ report, failure: undefined }, paint) ?? '';

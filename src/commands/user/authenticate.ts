@@ -14,8 +14,8 @@ interface Authentication {
 export function registerUserAuthenticate(parent: Command, execute: Execute): void {
   const command = parent
     .command('authenticate <username>')
-    .description('check a password: exit code 0 for the right one, 7 for a wrong one or an unknown user')
-    .option('--password-stdin', 'the password from standard input; without it from a hidden prompt')
+    .description('check a password: exit code 0 if it is right, 7 if it is wrong or the user unknown')
+    .option('--password-stdin', 'read the password from standard input instead of a hidden prompt')
     .addHelpText('after', '\nExample:\n  $ javumbo user authenticate alice --password-stdin < password.txt');
   command.action((username: string, { passwordStdin = false }: { passwordStdin?: boolean }) =>
     execute(

@@ -23,10 +23,10 @@ interface CreatedUser extends User {
 export function registerUserCreate(parent: Command, execute: Execute): void {
   const command = parent
     .command('create <username>')
-    .description('make an account; the password comes from a hidden prompt')
-    .requiredOption('--name <text>', 'the name that is shown')
-    .option('--password-stdin', 'the password from standard input instead of a prompt')
-    .option('--with-database', "also make the user's database, an empty collection")
+    .description('create an account; asks for the password')
+    .requiredOption('--name <text>', 'the display name')
+    .option('--password-stdin', 'read the password from standard input instead of a hidden prompt')
+    .option('--with-database', "also create the user's database, an empty collection")
     .addHelpText(
       'after',
       "\nExample:\n  $ javumbo user create alice --name 'Alice Smith' --password-stdin < password.txt",
@@ -55,27 +55,27 @@ export async function userCreate(
   }
 }
 
-/** One HEAD, before anything is made: whoever comes by that name must not find somebody else's cards. */
+/** Throws `conflict` if there is a database of that name: a new user must not find the cards of another. */
 async function refuseOldDatabase(invocation: Invocation, username: string): Promise<void> {
   const { store } = await invocation.deployment();
   const found = await store.head(username);
   if (found === undefined) return;
-  throw new JavumboError('conflict', `user "${username}" has a database from before (version ${found.version})`, {
+  throw new JavumboError('conflict', `user "${username}" already has a database (version ${found.version})`, {
     try: `javumbo db info ${username}; then without --with-database, or after javumbo db delete ${username}`,
     username,
     actualVersion: found.version,
   });
 }
 
-/** The account stays: it is what was asked for, and whoever asks again for both would be told that it exists. */
+/** Says that the account was created, and how to create its database: repeating the command would fail. */
 function halfDone(username: string, error: unknown): JavumboError {
   const failure = error instanceof JavumboError ? error : undefined;
   const there = failure?.kind === 'conflict';
   return new JavumboError(
     failure?.kind ?? 'internal',
     there
-      ? `user "${username}" was created, and somebody else made a database of that name meanwhile`
-      : `user "${username}" was created, and its database was not: ${messageOf(error)}`,
+      ? `user "${username}" was created, but another writer created a database of that name meanwhile`
+      : `user "${username}" was created, but its database was not: ${messageOf(error)}`,
     {
       try: there || failure?.kind === 'unknown' ? `javumbo db info ${username}` : `javumbo db create ${username}`,
       username,

@@ -12,7 +12,7 @@ interface Deleted {
 export function registerUserDelete(parent: Command, execute: Execute): void {
   const command = parent
     .command('delete <username>')
-    .description("delete the account of a user; the user's database stays")
+    .description("delete the account of a user, and keep the user's database")
     .addHelpText('after', '\nExample:\n  $ javumbo user delete alice');
   command.action((username: string) =>
     execute(command, (invocation) => userDelete(invocation, parseUsername(username)), deletedView),

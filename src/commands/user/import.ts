@@ -24,18 +24,16 @@ interface Skipped {
 }
 
 interface ImportResult {
-  /** Accounts that were made, or with a dry run would be. */
+  /** Accounts that were created, or would be in a dry run. */
   readonly importedCount: number;
-  /** Accounts that were there already, with the same hash. */
+  /** Accounts that existed with the same hash. */
   readonly unchangedCount: number;
-  /** Accounts that were not imported, and why. */
   readonly skipped: readonly Skipped[];
   /** Absent without --with-databases. */
   readonly databases?: {
     readonly createdCount: number;
     readonly unchangedCount: number;
     readonly noneCount: number;
-    /** Databases of imported accounts that were not made, and why. */
     readonly skipped: readonly Skipped[];
   };
   readonly dryRun: boolean;
@@ -44,9 +42,9 @@ interface ImportResult {
 export function registerUserImport(parent: Command, execute: Execute): void {
   const command = parent
     .command('import <admin.db>')
-    .description("import the monolith's accounts with their bcrypt hashes; can be run again")
+    .description("import the monolith's accounts with their bcrypt hashes; can be repeated")
     .option('--with-databases <dir>', 'also store user_{id}.db or {username}.anki2 from there as their databases')
-    .option('--dry-run', 'say what would be done, and do nothing')
+    .option('--dry-run', 'show what would be done, and do nothing')
     .addHelpText('after', '\nExample:\n  $ javumbo user import admin.db --with-databases ./user_dbs --dry-run');
   command.action((file: string, options: ImportOptions) =>
     execute(command, (invocation) => userImport(invocation, file, options), importView),
@@ -81,7 +79,7 @@ export async function userImport(
         progress.show(progressBar('importing accounts', finished, rows.length));
       },
     }).catch((error: unknown) => {
-      invocation.note(`note: ${done} of ${rows.length} rows were done before that; they are unchanged the next time`);
+      invocation.note(`note: ${done} of ${rows.length} rows were done before that; the next run will not change them`);
       throw error;
     });
     return summaryOf(imported, withDatabases !== undefined, dryRun);
@@ -91,7 +89,7 @@ export async function userImport(
   }
 }
 
-/** `dryRun`: a directory in which copies of the files are looked at, and nothing is stored. */
+/** `dryRun`: a directory in which to check copies of the files, without storing any. */
 async function databaseStorer(invocation: Invocation, dryRun: string | undefined): Promise<StoreDatabase> {
   const deployment = await invocation.deployment();
   if (dryRun !== undefined) {
@@ -153,7 +151,7 @@ const importView: View<ImportResult> = {
             `${dryRun ? 'would create' : 'created'} ${databases.createdCount} databases; ${databases.unchangedCount} were there already; ${databases.noneCount} have no file; skipped ${databases.skipped.length}`,
           ]),
     ].join('\n'),
-  // Green only when everybody is there: a pipeline must not go on without some of its users.
+  // A pipeline must not continue without some of its users.
   exitCode: ({ skipped, databases }) =>
     skipped.length + (databases?.skipped.length ?? 0) === 0 ? EXIT_CODE.ok : EXIT_CODE.violation,
 };

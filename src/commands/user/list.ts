@@ -12,7 +12,7 @@ interface ListOptions {
   readonly after?: string;
 }
 
-/** Users in pages as they come, so that a pipe gets each at once. */
+/** Users in pages, so that a pipe gets each page at once. */
 interface Listing {
   readonly pages: AsyncIterable<UserList>;
 }
@@ -20,9 +20,9 @@ interface Listing {
 export function registerUserList(parent: Command, execute: Execute): void {
   const command = parent
     .command('list')
-    .description("list accounts, in the table's own order")
-    .option('--limit <n>', 'how many at the most', parsePositive, 100)
-    .option('--after <username>', 'go on after that user, as "next" of the last list said')
+    .description("list accounts in the table's order")
+    .option('--limit <n>', 'at most so many', parsePositive, 100)
+    .option('--after <username>', 'continue after that user: "next" of the last list')
     .addHelpText('after', '\nExample:\n  $ javumbo user list --limit 1000');
   command.action((options: ListOptions) => execute(command, (invocation) => userList(invocation, options), listView));
 }
@@ -35,7 +35,7 @@ export async function userList(invocation: Invocation, { limit, after }: ListOpt
   return { pages: telling(repository.list({ limit, after }), invocation.note) };
 }
 
-/** The pages, and at their end what a reader could not see from them. */
+/** Passes pages on, and notes at the end whether there are more users or none at all. */
 async function* telling(pages: AsyncIterable<UserList>, note: (line: string) => void): AsyncGenerator<UserList> {
   let next: string | undefined;
   let count = 0;

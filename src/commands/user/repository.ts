@@ -3,9 +3,8 @@ import type { View } from '../../cli/print.ts';
 import type { User, UserRepository } from '../../users/repository.ts';
 import type { Invocation } from '../execute.ts';
 
-/** The accounts of the deployment that the command works on. */
+/** Opens the accounts of the deployment. */
 export async function openRepository(invocation: Invocation): Promise<UserRepository> {
-  // Both are loaded from disk: the one while the other is.
   const [{ UserRepository }, users] = await Promise.all([import('../../users/repository.ts'), invocation.users()]);
   return new UserRepository(users, invocation.context);
 }

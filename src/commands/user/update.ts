@@ -13,9 +13,9 @@ interface UpdateOptions {
 export function registerUserUpdate(parent: Command, execute: Execute): void {
   const command = parent
     .command('update <username>')
-    .description('set the name, the password, or both')
-    .option('--name <text>', 'the name that is shown')
-    .option('--password-stdin', 'a new password, from standard input or, on a terminal, from a hidden prompt')
+    .description('change the name, the password, or both')
+    .option('--name <text>', 'the display name')
+    .option('--password-stdin', 'a new password from standard input or, on a terminal, from a hidden prompt')
     .addHelpText('after', "\nExample:\n  $ javumbo user update alice --name 'Alice B.'");
   command.action((username: string, options: UpdateOptions) =>
     execute(command, (invocation) => userUpdate(invocation, parseUsername(username), options), userView),

@@ -92,7 +92,7 @@ describe.each(ACCOUNT_DEPLOYMENTS)('on $name', ({ open }) => {
     expect(result.code).toBe(4);
     expect(result.failure()).toMatchObject({
       kind: 'conflict',
-      message: expect.stringMatching(/^user "alice" has a database from before/),
+      message: expect.stringMatching(/^user "alice" already has a database/),
       try: expect.stringMatching(/^javumbo db info alice; then without --with-database/),
       username: 'alice',
     });

@@ -73,7 +73,7 @@ async function verifyDays(
   }
 }
 
-/** A run that says what it keeps and leaves only when told to: between the lines of a checklist that would be lost. */
+/** Delays what a run says about kept and left test data: between the lines of a checklist it would get lost. */
 function telling(run: TestRun): { readonly run: TestRun; readonly tell: () => void } {
   const held: (() => void)[] = [];
   return {

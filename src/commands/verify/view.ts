@@ -21,7 +21,7 @@ export const verifyView: View<VerifyResult> = {
       ...report.warnings.map((warning) => paint.warn(`warning: ${warning}`)),
       '',
       ...(days.length > 1 ? [...summaryLines(days, paint), ''] : []),
-      // What the tests themselves do not say: an interruption, a day of which nothing ran.
+      // Other reasons than tests: an interruption, a day without a test that ran.
       ...report.failureReasons.filter((reason) => !reason.startsWith('test ')).map((reason) => paint.bad(reason)),
       report.passed ? paint.good(summary) : paint.bad(summary),
     ].join('\n');
