@@ -1,7 +1,10 @@
-/** `bench compare` end to end: one loopback server, and the same one slowed. */
+/** `bench compare` on reports of runs on a loopback server, with the samples of one that is sound and of one that is slowed. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { metricOf } from '../../bench/stats.ts';
+import { seededRandom } from '../../core/random.ts';
+import type { Report } from '../../report/document.ts';
 import { type CommandDeployment, openOnS3 } from '../../testing/command-deployments.ts';
 import { type CommandResult, runCommand, temporaryDirectory } from '../../testing/run-command.ts';
 
@@ -9,11 +12,30 @@ let deployment: CommandDeployment;
 let directory: string;
 const fileOf = (name: string): string => join(directory, `${name}.json`);
 
-async function measure(name: string, roundTripMs: number, ...argv: string[]): Promise<void> {
-  if (deployment.server !== undefined) deployment.server.roundTripMs = roundTripMs;
+async function measure(name: string, ...argv: string[]): Promise<void> {
   const bench = ['bench', 'latency', '--requests', '20', ...argv, '--report', `json=${fileOf(name)}`];
   expect((await deployment.run(bench)).code).toBe(0);
 }
+
+/** Writes a measured report with other samples: how long a request takes here depends on what else the machine does. */
+function withSamples(name: string, from: string, samplesOf: (metric: string) => readonly number[]): void {
+  const report: Report = JSON.parse(readFileSync(fileOf(from), 'utf8'));
+  const metrics = Object.fromEntries(
+    Object.keys(report.metrics).map((metric) => [metric, metricOf(samplesOf(metric))]),
+  );
+  writeFileSync(fileOf(name), JSON.stringify({ ...report, metrics }));
+}
+
+const MEANS: Readonly<Record<string, number>> = { downloadMs: 42, queryMs: 3, uploadMs: 44, totalMs: 89 };
+
+/** Twenty samples that vary by a tenth, without a drift; slower by `factor` where the network is used. */
+const samplesOf =
+  (seed: number, factor: number) =>
+  (metric: string): readonly number[] => {
+    const random = seededRandom(seed);
+    const mean = (MEANS[metric] ?? Number.NaN) * (metric === 'queryMs' ? 1 : factor);
+    return Array.from({ length: 20 }, () => mean * (0.95 + random.fraction() / 10));
+  };
 
 const compare = (before: string, after: string, ...argv: string[]): Promise<CommandResult> =>
   runCommand(['bench', 'compare', fileOf(before), fileOf(after), ...argv]);
@@ -21,9 +43,10 @@ const compare = (before: string, after: string, ...argv: string[]): Promise<Comm
 beforeAll(async () => {
   directory = temporaryDirectory();
   deployment = await openOnS3();
-  await measure('before', 40);
-  await measure('slowed', 52);
-  await measure('larger', 0, '--notes', '11');
+  await measure('measured');
+  withSamples('before', 'measured', samplesOf(1, 1));
+  withSamples('slowed', 'measured', samplesOf(2, 1.3));
+  await measure('larger', '--notes', '11');
   deployment.server?.inject({ fault: 'refuse-before', operation: 'PutObject', status: 403, times: 1_000 });
   const refused = await deployment.run([
     'bench',
