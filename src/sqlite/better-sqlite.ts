@@ -2,7 +2,7 @@ import Database from 'better-sqlite3';
 import { JavumboError } from '../core/failure.ts';
 import type { SqliteDatabase, SqliteEngine } from './engine.ts';
 
-/** SQLite as better-sqlite3 carries it, in a native module: what the command works with. */
+/** SQLite in better-sqlite3's native module, which the command uses. */
 export const betterSqlite: SqliteEngine = {
   name: 'better-sqlite3',
   open: (path, mode) =>
@@ -11,8 +11,8 @@ export const betterSqlite: SqliteEngine = {
       : new Database(path, { timeout: 0 }),
 };
 
-/** The handle as better-sqlite3's own, for what only it can do: statements that say whether they read, and exact integers. */
+/** Returns better-sqlite3's own handle: its statements say whether they read, and can return exact integers. */
 export function asBetterSqlite(database: SqliteDatabase): Database.Database {
   if (database instanceof Database) return database;
-  throw new JavumboError('internal', 'a database that better-sqlite3 did not open was given SQL of its own');
+  throw new JavumboError('internal', 'SQL from a user needs a database opened by better-sqlite3');
 }
