@@ -1,7 +1,7 @@
 import type { TableRequestCounter } from '../core/table-requests.ts';
 import type { ChangeOutcome, PutUserOutcome, UserChanges, UserItem, UserPage, UserTable } from './user-table.ts';
 
-/** Counts the requests that reach the table below. Stands under the retries, so that every attempt is counted. */
+/** Counts the requests that reach the table below. Stands below the retries, so that every attempt is counted. */
 export class CountingUserTable implements UserTable {
   readonly #inner: UserTable;
   readonly #counter: TableRequestCounter;

@@ -1,7 +1,7 @@
 import { type InterruptibleOptions, interruptibleRead, interruptibleWrite } from '../core/interruptible.ts';
 import type { ChangeOutcome, PutUserOutcome, UserChanges, UserItem, UserPage, UserTable } from './user-table.ts';
 
-/** Begins no request once the work is interrupted; see interruptible.ts for what is under way then. */
+/** Starts no request after an interruption; interruptible.ts says what happens to requests under way. */
 export class InterruptibleUserTable implements UserTable {
   readonly #inner: UserTable;
   readonly #options: InterruptibleOptions;
