@@ -1,7 +1,7 @@
 import type { TableRequestCounter } from '../core/table-requests.ts';
 import type { AcquireResult, Lease, LockTable } from './lock-table.ts';
 
-/** Counts the requests that reach the table below, all of them writes. Stands under the retries. */
+/** Counts the requests that reach the table below, all of them writes. Stands below the retries. */
 export class CountingLockTable implements LockTable {
   readonly #inner: LockTable;
   readonly #counter: TableRequestCounter;

@@ -2,8 +2,8 @@ import { Retries, type RetriesOptions } from '../core/retry.ts';
 import type { AcquireResult, Lease, LockTable } from './lock-table.ts';
 
 /**
- * Sends failed requests again. That needs no settling: whoever acquires or renews twice under one name holds one lease,
- * and a release that had landed is answered with false.
+ * Retries failed requests. Nothing needs settling: acquiring or renewing twice under one name yields one lease, and a
+ * release that had landed answers false.
  */
 export class RetryingLockTable implements LockTable {
   readonly #inner: LockTable;
