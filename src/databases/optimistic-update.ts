@@ -8,12 +8,29 @@ import { committedIn, mayHaveBeenDeletedSince, seenIn, settle } from '../store/w
 import { type DatabaseLoader, type DatabaseLoaderOptions, isTombstone, noDatabase } from './database-loader.ts';
 import { conflictFailure, madeAnew, unknownOutcome } from './outcome-failures.ts';
 import { type LocalVersion, type SendOutcome, sessionFailure } from './session.ts';
-import type { OpenOptions, UpdateOptions, UpdateResult } from './update-options.ts';
 import { WriteSession, writable } from './write-session.ts';
 
 // Another writer's commit takes a round trip; a similar wait lets it finish before the next attempt reads.
 const BACKOFF_MS = 20;
 const BACKOFF_MAX_MS = 1_000;
+
+export interface OpenOptions {
+  /** Fills an empty database for a user who has none. Called only if the store definitely holds none. */
+  readonly create?: ((database: SqliteDatabase) => void) | undefined;
+}
+
+export interface UpdateOptions extends OpenOptions {
+  /** How often the edit is rerun after a conflict. */
+  readonly retries: number;
+}
+
+/** `attempts` counts the runs of the edit that reached a commit. */
+export interface UpdateResult<T> {
+  readonly outcome: 'committed' | 'unchanged';
+  readonly value: T;
+  readonly version: Version;
+  readonly attempts: number;
+}
 
 /** Opens write sessions, and reruns an edit on whatever version came first. */
 export class OptimisticUpdates {

@@ -49,10 +49,7 @@ function parsed(text: string): object {
   }
 }
 
-/**
- * Returns a call's billed duration and memory from the tail of its log, in either of Lambda's formats; empty without a
- * report.
- */
+/** Returns a call's billed duration and memory from its log's tail, in either of Lambda's formats, if reported. */
 export function lambdaUsage(logResult: string | undefined): Pick<FunctionReply, 'billedMs' | 'memoryMb'> {
   const log = Buffer.from(logResult ?? '', 'base64').toString();
   // The last one: the function may have written similar lines before.

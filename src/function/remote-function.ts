@@ -64,10 +64,7 @@ export interface FunctionReply {
   readonly memoryMb?: number | undefined;
 }
 
-/**
- * `threw`: it threw an exception. `timed-out`: its time limit ended it. `crashed`: its process ended. In each case its
- * work may be done.
- */
+/** `threw`: an exception. `timed-out`: its time limit ended it. `crashed`: its process ended. Its work may be done. */
 export interface FunctionFault {
   readonly kind: 'threw' | 'timed-out' | 'crashed';
   /** In the service's own words. For an exception only its type, since its text may be secret. */

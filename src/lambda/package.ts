@@ -29,10 +29,7 @@ export interface FunctionPackage {
   readonly version: string;
 }
 
-/**
- * Packs the function. One version gives the same bytes on every machine at any time. Throws `internal` if the program
- * was not built.
- */
+/** Packs the function. One version always gives the same bytes. Throws `internal` if the program was not built. */
 export async function buildPackage(): Promise<FunctionPackage> {
   const bytes = packed(await readBundle());
   const hash = createHash('sha256').update(bytes).digest();

@@ -43,9 +43,7 @@ async function writeAll(handle: FileHandle, bytes: Buffer, signal: AbortSignal |
   }
 }
 
-/**
- * Retries while the system answers `code`, which means that no one reads; after an interruption, at most that often.
- */
+/** Retries while the system answers `code`, meaning that no one reads; after an interruption, at most that often. */
 async function whenRead<T>(
   attempt: () => Promise<T>,
   code: string,
