@@ -1,7 +1,7 @@
-import type { SqlDatabase } from '../sqlite/sql-database.ts';
+import type { SqlDatabase } from '../sqlite/engine.ts';
 import { ankiSchemaVersion } from './schema.ts';
 
-// Each query counts what Anki's own "check database" would complain about or repair.
+// Each query counts what Anki's own "check database" would report or repair.
 const RULES: readonly { readonly sql: string; readonly finding: (count: number) => string }[] = [
   { sql: 'SELECT abs(count(*) - 1) AS n FROM col', finding: () => 'the table col does not have exactly one row' },
   {
@@ -22,10 +22,10 @@ const RULES: readonly { readonly sql: string; readonly finding: (count: number) 
   },
 ];
 
-/** What is wrong with a sound database as an Anki collection of schema 11, in words; empty when nothing is. */
+/** Returns what is wrong with a sound database as an Anki collection of schema 11; empty if nothing is. */
 export function collectionFindings(database: SqlDatabase): string[] {
   if (ankiSchemaVersion(database) === undefined)
-    return ['it is no Anki collection: it has no table col with a version'];
+    return ['it is not an Anki collection: it has no table col with a version'];
   const missing = ['notes', 'cards', 'revlog', 'graves'].filter(
     (table) =>
       database.prepare("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?").get(table) === undefined,
@@ -37,8 +37,8 @@ export function collectionFindings(database: SqlDatabase): string[] {
   });
 }
 
-/** A warning where a sound SQLite file is no collection at all: it can be kept as one, and Anki will not open it. */
+/** Warns about a SQLite file that is not a collection: it can be stored, but Anki will not open it. */
 export function foreignDatabaseWarnings(database: SqlDatabase, file: string): string[] {
   const col = database.prepare("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'col'").get();
-  return col === undefined ? [`${file} is no Anki collection (it has no table "col"): Anki will not open it`] : [];
+  return col === undefined ? [`${file} is not an Anki collection (it has no table "col"): Anki will not open it`] : [];
 }

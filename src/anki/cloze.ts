@@ -1,4 +1,4 @@
-/** Deeper openings are taken for text, as in Anki. */
+/** Deeper openings are plain text, as in Anki. */
 const DEPTH_MAX = 10;
 const NUMBER_MAX = 65_535;
 
@@ -11,9 +11,9 @@ function openingNumbers(list: string): number[] {
 }
 
 /**
- * The distinct numbers of the cloze deletions in a field, ascending: `{{c1::…}}`, nested ones, and `{{c1,3::…}}`, which
- * belongs to several. Unclosed deletions and the number 0 make none.
- * Source: rslib/src/cloze.rs (`cloze_numbers_in_string`).
+ * Returns the distinct numbers of a field's cloze deletions in ascending order: `{{c1::…}}`, nested ones, and
+ * `{{c1,3::…}}` with several. Unclosed deletions and the number 0 do not count. Source: rslib/src/cloze.rs
+ * (`cloze_numbers_in_string`).
  */
 export function clozeNumbers(field: string): number[] {
   const closed = new Set<number>();
@@ -26,7 +26,7 @@ export function clozeNumbers(field: string): number[] {
     }
     const numbers = open.pop() ?? [];
     const outer = open.at(-1);
-    // An inner deletion counts only once everything around it is closed as well.
+    // An inner deletion counts only once everything around it is closed.
     if (outer !== undefined) outer.push(...numbers);
     else for (const number of numbers) closed.add(number);
   }

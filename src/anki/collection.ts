@@ -1,11 +1,10 @@
 import type { Clock } from '../core/clock.ts';
 import { JavumboError } from '../core/failure.ts';
 import type { Random } from '../core/random.ts';
-import type { SqlDatabase } from '../sqlite/sql-database.ts';
+import type { SqlDatabase } from '../sqlite/engine.ts';
 import { basicNoteType, defaultConf, defaultDeckOptions, normalDeck } from './defaults.ts';
 import { SCHEMA_SQL, SCHEMA_VERSION } from './schema.ts';
 
-/** The two things that a collection takes from the world. */
 export interface ClockAndRandom {
   readonly clock: Clock;
   readonly random: Random;
@@ -38,18 +37,19 @@ function insertCollectionRow(database: SqlDatabase, { clock, random }: ClockAndR
 }
 
 /**
- * Makes an empty database a new Anki collection of schema 11: its tables and indexes, the note type Basic, the deck
- * Default and its options. All or nothing, in a transaction of its own, so the caller must not have one open.
+ * Turns an empty database into a new Anki collection of schema 11: tables and indexes, the note type Basic, the deck
+ * Default and its options. Atomic, in its own transaction, so the caller must not have one open.
  *
- * The day is counted in UTC (`crt` is four in the morning there, `creationOffset` 0), since a server knows no better.
+ * Days are counted in UTC (`crt` is four in the morning there, `creationOffset` 0), because a server knows no time
+ * zone.
  *
- * @throws JavumboError `conflict` where the database has tables already; SQLite's own errors pass through.
+ * @throws JavumboError `conflict` if the database has tables; SQLite's own errors pass through.
  */
 export function createCollection(database: SqlDatabase, sources: ClockAndRandom): void {
   if (database.prepare('SELECT 1 FROM sqlite_master LIMIT 1').get() !== undefined) {
-    throw new JavumboError('conflict', 'the database is not empty, so no collection can be made in it');
+    throw new JavumboError('conflict', 'the database is not empty, so no collection can be created in it');
   }
-  // SQLite's default can be compiled in otherwise; it is fixed with the first page that is written.
+  // SQLite's default depends on its build, and is fixed with the first page written.
   database.exec('PRAGMA page_size = 4096');
   database.exec('BEGIN IMMEDIATE');
   try {
@@ -60,7 +60,7 @@ export function createCollection(database: SqlDatabase, sources: ClockAndRandom)
     try {
       database.exec('ROLLBACK');
     } catch {
-      // SQLite rolled back by itself (a full disk); the first error is the one that tells.
+      // SQLite already rolled back (a full disk); the first error matters.
     }
     throw cause;
   }

@@ -4,7 +4,7 @@ import { foldCase, normalizedPath } from './text.ts';
 
 export interface ChosenDeck {
   readonly id: number;
-  /** The decks that must be made for it: itself and its parents, outermost first; empty where it exists. */
+  /** The decks to create: itself and its missing parents, outermost first; empty if it exists. */
   readonly missing: readonly { readonly id: number; readonly name: string }[];
 }
 
@@ -16,15 +16,15 @@ function requireNormal(deck: Deck): void {
 }
 
 /**
- * The deck with this name, or what must be made for it. Names are compared without regard to case; `A::B` is a deck B
- * under A, and new decks take over the spelling of a parent that exists. Ids are the given time in milliseconds, or the
- * next after the highest.
+ * Finds the deck with this name, or what must be created for it. Case is ignored; `A::B` is a deck B under A, and new
+ * decks adopt the spelling of existing parents. New ids are the given time in milliseconds, or one above the highest.
  *
  * Source: rslib/src/decks/{name,addupdate}.rs.
- * @throws JavumboError `usage` where the name is empty, or it or its parent is a filtered deck.
+ * @throws JavumboError `usage` if the name is empty, or it or its parent
+ * is a filtered deck.
  */
 export function deckNamed(name: string, decks: ReadonlyMap<number, Deck>, now: number): ChosenDeck {
-  // Anki would make a deck "blank"; on a command line an empty name is a variable that was not set.
+  // Anki would create a deck "blank"; on a command line an empty name is an unset variable.
   if (name.trim() === '') throw new JavumboError('usage', 'the name of a deck must not be empty');
   const known = new Map(Array.from(decks, ([id, deck]) => [foldCase(normalizedPath(deck.name)), { id, deck }]));
   const parts = normalizedPath(name).split('::');
@@ -49,7 +49,7 @@ export function deckNamed(name: string, decks: ReadonlyMap<number, Deck>, now: n
   return { id, missing };
 }
 
-/** The id itself where it is a deck that cards can be added to, else the deck Default. */
+/** Returns the id if cards can be added to its deck, else `fallback`. */
 export function normalDeckOr(
   id: number | null | undefined,
   fallback: number,
@@ -59,9 +59,9 @@ export function normalDeckOr(
 }
 
 /**
- * The deck that a note goes to when nobody names one, as in Anki's own add window: the current deck, unless the
- * preferences say (`addToCur` false) that each note type remembers the deck it was last added to; Default where that is
- * filtered or gone. Source: rslib/src/adding.rs (`defaults_for_adding`).
+ * Returns a note's deck if none was given, as in Anki's add window: the current deck, or, if the preferences say so
+ * (`addToCur` false), the one that its note type was last added to; Default if that is filtered or gone. Source:
+ * rslib/src/adding.rs (`defaults_for_adding`).
  */
 export function defaultDeckFor(noteTypeId: number, collection: StoredCollection): number {
   const { conf, decks } = collection;

@@ -23,7 +23,7 @@ const LATEX_PRE = `\\documentclass[12pt]{article}
 \\begin{document}
 `;
 
-/** The collection's own settings. The offset 0 goes with `crt`, which is a day's start in UTC. */
+/** The collection's settings. The offset 0 matches `crt`, which is a day's start in UTC. */
 export function defaultConf(noteTypeId: number): object {
   return {
     activeDecks: [1],
@@ -47,7 +47,7 @@ export function defaultConf(noteTypeId: number): object {
 
 /** Anki's Basic: two fields, one card. */
 export function basicNoteType(id: number, modifiedSeconds: number, random: Random): object {
-  // Anki knows a field or template by this id when its name changed. 48 bits are exact as a JSON number everywhere.
+  // Anki uses this id to recognise a renamed field or template. 48 bits are exact as a JSON number everywhere.
   const partId = () => Number.parseInt(random.hex(6), 16);
   const field = (name: string, ord: number) => ({
     name,
@@ -72,7 +72,7 @@ export function basicNoteType(id: number, modifiedSeconds: number, random: Rando
     mod: modifiedSeconds,
     usn: -1,
     sortf: 0,
-    // Unused by Anki since 2.1.28, which writes null; older ones add cards to it and fail on null.
+    // Unused since Anki 2.1.28, which writes null; older ones add cards to it and fail on null.
     did: 1,
     tmpls: [
       {

@@ -7,7 +7,7 @@ const LATIN_1 =
   'igrave iacute icirc iuml eth ntilde ograve oacute ocirc otilde ouml divide oslash ugrave uacute ucirc uuml yacute ' +
   'thorn yuml';
 
-/** Names of U+0391 to U+03A9 (U+03A2 is unassigned); in lower case those of U+03B1 to U+03C9, where it is the final sigma. */
+/** Names of U+0391 to U+03A9 (U+03A2 is unassigned); in lower case U+03B1 to U+03C9, with the final sigma there. */
 const GREEK =
   'Alpha Beta Gamma Delta Epsilon Zeta Eta Theta Iota Kappa Lambda Mu Nu Xi Omicron Pi Rho Sigmaf Sigma Tau Upsilon ' +
   'Phi Chi Psi Omega';
@@ -49,12 +49,12 @@ function entityText(body: string): string | undefined {
 }
 
 /**
- * The text with its character references resolved as Anki resolves them, which is not what a browser does: the names are
- * the 252 of HTML 4 (so no `&apos;`), a reference must end in `;`, and a single one that cannot be resolved, or a bare
- * `&`, leaves the whole text as it is. No-break spaces become spaces when everything resolved.
+ * Resolves a text's character references like Anki, not like a browser: only the 252 names of HTML 4 (no `&apos;`),
+ * only with a closing `;`, and one unresolvable reference or bare `&` leaves the whole text unchanged. If all resolve,
+ * no-break spaces become spaces.
  *
- * A more forgiving decoder would be kinder and wrong: `csum` would differ from the one that Anki computes.
- * Source: rslib/src/text.rs (`decode_entities`) over the crate htmlescape's strict `decode_html` and its table.
+ * A more forgiving decoder would make `csum` differ from Anki's. Source: rslib/src/text.rs (`decode_entities`) over the
+ * crate htmlescape's strict `decode_html` and its table.
  */
 export function decodeEntities(text: string): string {
   if (!text.includes('&')) return text;

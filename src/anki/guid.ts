@@ -1,9 +1,9 @@
 import type { Random } from '../core/random.ts';
 
-/** Anki's digits, in the order that gives them their value. Quotes and the backslash are missing on purpose. */
+/** Anki's digits in order of value. Quotes and backslash are missing on purpose. */
 const DIGITS = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&()*+,-./:;<=>?@[]^_`{|}~';
 
-/** A 64-bit number as Anki writes it in base 91: most significant digit first, and nothing at all for zero. */
+/** Formats a 64-bit number like Anki in base 91: most significant digit first, empty for zero. */
 export function base91(value: bigint): string {
   const base = BigInt(DIGITS.length);
   let digits = '';
@@ -11,7 +11,7 @@ export function base91(value: bigint): string {
   return digits;
 }
 
-/** The name by which sync and import know a note: 64 random bits, as Anki makes them. At most 10 characters. */
+/** Creates a note's name for sync and import: 64 random bits, at most 10 characters, as in Anki. */
 export function createGuid(random: Random): string {
   return base91(BigInt(`0x${random.hex(8)}`));
 }

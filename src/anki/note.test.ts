@@ -228,7 +228,7 @@ describe('refused', () => {
       note: { fields: ['a'] },
       sql: 'DROP TABLE col',
       kind: 'usage',
-      message: 'the database holds no Anki collection',
+      message: 'the database is not an Anki collection',
     },
     {
       name: 'decks that are not JSON',

@@ -1,5 +1,5 @@
 import { JavumboError } from '../core/failure.ts';
-import type { SqlDatabase } from '../sqlite/sql-database.ts';
+import type { SqlDatabase } from '../sqlite/engine.ts';
 import { clozeNumbers } from './cloze.ts';
 import type { ClockAndRandom } from './collection.ts';
 import { type ChosenDeck, deckNamed, defaultDeckFor, normalDeckOr } from './decks.ts';
@@ -11,23 +11,23 @@ import { rendersWithFields } from './template.ts';
 import { fieldChecksum, isEmptyField, stripHtml, withoutControls } from './text.ts';
 
 export interface NewNote {
-  /** In the order of the note type; missing ones at the end are empty. */
+  /** In the note type's order; missing trailing ones are empty. */
   readonly fields: readonly string[];
-  /** By name, `Parent::Child`; made where it does not exist. Absent: see `defaultDeckFor`. */
+  /** By name, `Parent::Child`; created if missing. Absent: see `defaultDeckFor`. */
   readonly deck?: string | undefined;
   readonly tags?: readonly string[] | undefined;
-  /** Absent: the time in milliseconds, or the next id after the highest. */
+  /** Absent: the time in milliseconds, or one above the highest id. */
   readonly noteId?: number | undefined;
-  /** The name that sync knows it by, for a caller that must find it again. Absent: an unused random one. */
+  /** Its name for sync, for a caller that must find the note again. Absent: a random unused one. */
   readonly guid?: string | undefined;
 }
 
 export interface AddedNote {
   readonly noteId: number;
   readonly guid: string;
-  /** In the order of their templates or cloze numbers; never empty. */
+  /** In template or cloze order; never empty. */
   readonly cardIds: readonly number[];
-  /** The deck of the note's cards, but for those whose template names a deck of its own. */
+  /** The deck of the note's cards, except those whose template names its own deck. */
   readonly deckId: number;
 }
 
@@ -36,9 +36,9 @@ interface NewCard {
   readonly deckId: number;
 }
 
-/** "Never synced": what a client writes into `usn` of everything it changes. */
+/** What a client writes into `usn` of everything it changes: not synced. */
 const USN_UNSYNCED = -1;
-/** Anki has no cards beyond the 500th; higher clozes share it. */
+/** Anki has at most 500 cards per note; higher clozes share the last. */
 const CARD_ORD_MAX = 499;
 const GUID_ATTEMPTS_MAX = 10;
 
@@ -52,8 +52,9 @@ function currentNoteType({ conf, noteTypes }: StoredCollection): [number, NoteTy
 }
 
 /**
- * The fields as they are stored. Anki removes control characters but newline and tab (so `\x1f` cannot forge a field), and
- * normalises to NFC unless the collection says no. Source: rslib/src/notes/mod.rs (`normalize_field`).
+ * Returns the fields as stored. Anki removes control characters except newline and tab (so `\x1f` cannot forge a
+ * field), and normalises to NFC unless the collection disables that. Source: rslib/src/notes/mod.rs
+ * (`normalize_field`).
  */
 function storedFields(given: readonly string[], noteType: NoteType, normalizes: boolean): string[] {
   const count = noteType.flds.length;
@@ -71,9 +72,9 @@ function storedFields(given: readonly string[], noteType: NoteType, normalizes: 
 }
 
 /**
- * The cards that Anki makes of a note: one per cloze number, or one per template whose question would show something;
- * the first one where that gives none. A template's own deck counts unless it is filtered or gone, and only in the
- * second case. Source: rslib/src/notetype/cardgen.rs (`new_cards_required`, `deck_for_adding`).
+ * Returns the cards that Anki makes of a note: one per cloze number, or one per template whose question shows
+ * something; the first if there is none. A template's own deck applies unless it is filtered or gone, and only without
+ * clozes. Source: rslib/src/notetype/cardgen.rs (`new_cards_required`, `deck_for_adding`).
  */
 function cardsOf(
   noteType: NoteType,
@@ -98,8 +99,8 @@ function cardsOf(
 }
 
 /**
- * Where a new card stands in the queue of new cards: at the end, or anywhere before it where the options of its deck say
- * random. Cards of one note share either position, as siblings do in Anki.
+ * Returns a new card's position in the queue: the end, or a random one before it if the options of its deck say so. All
+ * cards of a note share either position, like siblings in Anki.
  */
 function positionIn(collection: StoredCollection, randomPosition: number): (deckId: number) => number {
   const { conf, decks, deckOptions } = collection;
@@ -167,24 +168,24 @@ function registerTags(database: SqlDatabase, tags: readonly string[]): void {
   database.prepare('UPDATE col SET tags = json_patch(tags, ?)').run(JSON.stringify(patch));
 }
 
-/** The settings that adding leaves behind, and the time of the change, which must move even when the clock did not. */
+/** Stores the settings that adding changes, and the modification time, which must advance even if the clock did not. */
 function updateCollection(database: SqlDatabase, settings: Record<string, number>, modified: number): void {
-  // As JSON text, since a bound number can arrive as 2.0, which is no id.
+  // As JSON text: a bound number can arrive as 2.0, which is not an id.
   const values = Object.entries(settings).flatMap(([key, value]) => [`$."${key}"`, String(value)]);
   const pairs = Object.keys(settings).map(() => ', ?, json(?)');
   database.prepare(`UPDATE col SET mod = ?, conf = json_set(conf${pairs.join('')})`).run(modified, ...values);
 }
 
 /**
- * Adds a note of the collection's current note type, and its cards, as Anki's own `add_note` would: new decks and tags are
- * registered, the new cards go to the end of the queue, and everything is marked for the next sync. Duplicates are added;
- * that they exist is for the caller to find out (`notes.csum`).
+ * Adds a note of the current note type, with its cards, like Anki's `add_note`: registers new decks and tags, appends
+ * the new cards to the queue, and marks everything for the next sync. Adds duplicates; finding them is up to the caller
+ * (`notes.csum`).
  *
- * Runs inside the transaction that the caller opened and neither begins nor ends one: when it throws, roll back.
+ * Runs inside the caller's transaction: if it throws, roll back.
  *
- * @throws JavumboError `usage`: too many fields, an empty first field, an empty deck name, a filtered deck, an id that is
- * none, or a database that is no collection of schema 11; `conflict`: the given note id or guid is taken; `corrupt`: the
- * collection's own JSON is broken. SQLite's own errors pass through.
+ * @throws JavumboError `usage`: too many fields, an empty first field or deck name, a filtered deck, an invalid id, or
+ * not a collection of schema 11; `conflict`: the note id or guid is taken; `corrupt`: the collection's JSON is broken.
+ * SQLite's own errors pass through.
  */
 export function addNote(database: SqlDatabase, note: NewNote, sources: ClockAndRandom): AddedNote {
   const collection = readCollection(database);
@@ -208,7 +209,7 @@ export function addNote(database: SqlDatabase, note: NewNote, sources: ClockAndR
     USN_UNSYNCED,
     joinedTags(tags),
     fields.join('\x1f'),
-    // The column has integer affinity: text that is a whole number sorts as one.
+    // The column has integer affinity: text that is an integer sorts as one.
     stripHtml(fields[noteType.sortf] ?? ''),
     fieldChecksum(fields[0] ?? ''),
   );

@@ -1,8 +1,8 @@
 import { JavumboError } from '../core/failure.ts';
-import type { SqlDatabase } from '../sqlite/sql-database.ts';
+import type { SqlDatabase } from '../sqlite/engine.ts';
 import { isNewerSchema } from './schema.ts';
 
-/** Throws `usage` for a collection that a newer Anki upgraded: SQLite alone can neither check nor change it safely. */
+/** Throws `usage` for a collection that a newer Anki upgraded: plain SQLite can neither check nor safely change it. */
 export function refuseNewerSchema(database: SqlDatabase, username: string): void {
   if (!isNewerSchema(database)) return;
   throw new JavumboError(

@@ -1,6 +1,6 @@
-import type { SqlDatabase } from '../sqlite/sql-database.ts';
+import type { SqlDatabase } from '../sqlite/engine.ts';
 
-/** The schema that every Anki, AnkiDroid and AnkiMobile since 2012 reads, and the last one without own collations. */
+/** The schema that every Anki, AnkiDroid and AnkiMobile since 2012 reads, and the last without custom collations. */
 export const SCHEMA_VERSION = 11;
 
 /** The tables and indexes of schema 11. The names are the file format: Anki addresses them all. */
@@ -79,8 +79,8 @@ CREATE INDEX ix_notes_csum ON notes (csum);
 `;
 
 /**
- * The schema version that the collection says it has (`col.ver`), or undefined where the database holds no Anki
- * collection: no table `col`, no such column, or no row. Reads only; SQLite's own errors pass through.
+ * Returns the collection's schema version (`col.ver`), or undefined if the database is not an Anki collection: no table
+ * `col`, no such column, or no row. SQLite's own errors pass through.
  */
 export function ankiSchemaVersion(database: SqlDatabase): number | undefined {
   const column = database
@@ -94,9 +94,9 @@ export function ankiSchemaVersion(database: SqlDatabase): number | undefined {
 }
 
 /**
- * Whether a newer Anki upgraded this collection, so that plain SQLite can neither check nor write it: the version is
- * above 11, or something in the schema is sorted by Anki's own collation `unicase` (the note types, decks and tags
- * tables of schema 15 and later). Looks at the schema's text only, since a statement that needs the collation fails.
+ * True if a newer Anki upgraded this collection, so that plain SQLite can neither check nor write it: the version is
+ * above 11, or the schema uses Anki's collation `unicase` (as the note type, deck and tag tables of schema 15 and later
+ * do). Only reads the schema's text, because a statement that needs the collation fails.
  */
 export function isNewerSchema(database: SqlDatabase): boolean {
   if ((ankiSchemaVersion(database) ?? 0) > SCHEMA_VERSION) return true;

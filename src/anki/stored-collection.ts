@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { JavumboError } from '../core/failure.ts';
-import type { SqlDatabase } from '../sqlite/sql-database.ts';
+import type { SqlDatabase } from '../sqlite/engine.ts';
 import { ankiSchemaVersion, isNewerSchema, SCHEMA_VERSION } from './schema.ts';
 
 /*
@@ -10,7 +10,7 @@ import { ankiSchemaVersion, isNewerSchema, SCHEMA_VERSION } from './schema.ts';
  * keys and numbers beyond 2^53 (Anki's own field ids) survive.
  */
 
-/** Anki's first deck. It cannot be deleted, so that cards always have somewhere to go. */
+/** Anki's first deck, which cannot be deleted. */
 export const DEFAULT_DECK_ID = 1;
 
 const id = z.union([z.number(), z.string().regex(/^\d+$/).transform(Number)]);
@@ -52,7 +52,7 @@ export interface StoredCollection {
   readonly tags: readonly string[];
 }
 
-/** A setting that holds an id and that Anki keeps under a name of its own per deck or note type. */
+/** Returns a setting that holds an id and that Anki stores per deck or note type. */
 export function idSetting(collection: StoredCollection, key: string): number | undefined {
   return id.safeParse(collection.conf[key]).data;
 }
@@ -76,19 +76,19 @@ function parseColumn<T>(column: string, text: unknown, schema: z.ZodType<T>): T 
 
 function byId<T>(column: string, text: unknown, schema: z.ZodType<T>): Map<number, T> {
   const entries = Object.entries(parseColumn(column, text, z.record(z.string(), schema)));
-  // JSON objects with integer keys come in ascending order, so that "the first" means the oldest.
+  // Integer keys of JSON objects come in ascending order, so "the first" means the oldest.
   return new Map(entries.map(([key, value]) => [Number(key), value]));
 }
 
 /**
- * Reads the one `col` row of an Anki collection.
+ * Reads the `col` row of an Anki collection.
  *
- * @throws JavumboError `usage` where the database holds no collection or one of another schema, `corrupt` where the JSON
- * in it is broken or the deck Default is missing.
+ * @throws JavumboError `usage` if the database is not a collection or has another schema, `corrupt` if its JSON is
+ * broken or the deck Default is missing.
  */
 export function readCollection(database: SqlDatabase): StoredCollection {
   const version = ankiSchemaVersion(database);
-  if (version === undefined) throw new JavumboError('usage', 'the database holds no Anki collection');
+  if (version === undefined) throw new JavumboError('usage', 'the database is not an Anki collection');
   if (isNewerSchema(database)) {
     throw new JavumboError(
       'usage',

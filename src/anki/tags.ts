@@ -1,13 +1,13 @@
 import { foldCase, normalizedPath } from './text.ts';
 
 export interface CanonicalTags {
-  /** In the order and spelling in which the note stores them. */
+  /** In the order and spelling that the note stores. */
   readonly tags: readonly string[];
-  /** Those that the collection did not know. */
+  /** Those that are new to the collection. */
   readonly added: readonly string[];
 }
 
-/** The tag, its beginning spelt like the nearest parent that is registered. */
+/** Spells the tag's beginning like its nearest registered parent. */
 function likeItsParent(tag: string, registered: ReadonlyMap<string, string>): string {
   const parts = tag.split('::');
   for (let length = parts.length - 1; length > 0; length -= 1) {
@@ -18,8 +18,8 @@ function likeItsParent(tag: string, registered: ReadonlyMap<string, string>): st
 }
 
 /**
- * Tags as Anki stores them: split at spaces, normalised, spelt as the collection already spells them, without
- * duplicates, sorted without regard to case. Source: rslib/src/tags/register.rs (`canonify_tags`).
+ * Returns tags as Anki stores them: split at spaces, normalised, spelt as in the collection, unique, sorted without
+ * regard to case. Source: rslib/src/tags/register.rs (`canonify_tags`).
  */
 export function canonicalTags(given: readonly string[], registered: Iterable<string>): CanonicalTags {
   const known = new Map(Array.from(registered, (tag) => [foldCase(tag), tag]));
@@ -39,7 +39,7 @@ export function canonicalTags(given: readonly string[], registered: Iterable<str
   return { tags: sorted.map(([, tag]) => tag), added };
 }
 
-/** The column `notes.tags`: a space on both sides, so that ` tag ` can be searched; nothing where there are none. */
+/** Returns the column `notes.tags`: a space on both sides, so that ` tag ` can be searched; empty without tags. */
 export function joinedTags(tags: readonly string[]): string {
   return tags.length === 0 ? '' : ` ${tags.join(' ')} `;
 }

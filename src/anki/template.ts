@@ -1,6 +1,6 @@
 const LEGACY_DIRECTIVE = '{{=<% %>=}}';
 
-/** What stands between the braces of each tag, in order. Comments are skipped whole, with the tags in them. */
+/** Yields the content of each tag in order. Skips comments, with the tags in them. */
 function* tagBodies(template: string): Generator<string> {
   const isLegacy = template.trimStart().startsWith(LEGACY_DIRECTIVE);
   const text = isLegacy ? template.trimStart().slice(LEGACY_DIRECTIVE.length) : template;
@@ -10,10 +10,9 @@ function* tagBodies(template: string): Generator<string> {
 }
 
 /**
- * Whether a question made from this template would show anything of the note, which is when Anki makes a card of it:
- * some replacement, inside conditionals that all hold, names a field that is not empty. Text and filters do not count;
- * a template whose conditionals do not balance makes no card.
- * Source: rslib/src/template.rs (`renders_with_fields`).
+ * True if a question from this template would show anything of the note, which is when Anki makes a card: a replacement
+ * whose conditionals all hold names a field that is not empty. Text and filters do not count; a template with
+ * unbalanced conditionals makes no card. Source: rslib/src/template.rs (`renders_with_fields`).
  */
 export function rendersWithFields(template: string, nonEmptyFields: ReadonlySet<string>): boolean {
   const open: { field: string; holds: boolean }[] = [];

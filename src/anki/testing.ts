@@ -2,14 +2,14 @@ import Database from 'better-sqlite3';
 import { seededRandom } from '../core/random.ts';
 import { type ClockAndRandom, createCollection } from './collection.ts';
 
-/** Only for tests: they alone may load better-sqlite3 from this folder. */
+/** Only for tests, which alone may load better-sqlite3 from this folder. */
 
 export type Json = Record<string, unknown>;
 
-/** When the collections of the tests are made: 1 hour, 6 minutes and 7.089 seconds into a day of Anki's. */
+/** The creation time of test collections: 1 hour, 6 minutes and 7.089 seconds into an Anki day. */
 export const CREATED_AT = Date.parse('2026-03-04T05:06:07.089Z');
 
-/** A clock that stands still and the same chance for the same seed. */
+/** A stopped clock, and the same random numbers for the same seed. */
 export function sourcesAt(now: number, seed = 1): ClockAndRandom {
   return { clock: { now: () => now, monotonic: () => 0, sleep: async () => undefined }, random: seededRandom(seed) };
 }
@@ -20,7 +20,6 @@ export function newCollection(now = CREATED_AT): Database.Database {
   return database;
 }
 
-/** One of the JSON values of `col`. */
 export function column(database: Database.Database, name: string): Record<string, Json> {
   return JSON.parse(database.prepare(`SELECT ${name} FROM col`).pluck().get() as string);
 }
@@ -29,7 +28,7 @@ export function patch(database: Database.Database, name: string, json: object): 
   database.prepare(`UPDATE col SET ${name} = json_patch(${name}, ?)`).run(JSON.stringify(json));
 }
 
-/** Makes a note type with id 7 the current one: fields by name, templates by question. */
+/** Makes note type 7 the current one: fields by name, templates by question. */
 export function useNoteType(database: Database.Database, flds: string[], qfmts: string[], more: Json = {}): void {
   const parts = { flds: flds.map((name) => ({ name })), tmpls: qfmts.map((qfmt) => ({ qfmt })) };
   patch(database, 'models', { 7: { name: 'Other', type: 0, sortf: 0, ...parts, ...more } });

@@ -2,16 +2,16 @@ import { createHash } from 'node:crypto';
 import { decodeEntities } from './entities.ts';
 
 const MEDIA_TAG = /<\b(?:img|audio|video|object|source)\b/gi;
-/** The attribute that names the file, and the rest of the tag: in double quotes, in single quotes, or bare. */
+/** The attribute that names the file, to the end of the tag: double-quoted, single-quoted, or bare. */
 const MEDIA_ATTRIBUTE = /\b(?:src|data)\b=(?:"([^"]+)"[^>]*>|'([^']+)'[^>]*>|([^ >]+)(?: [^>]*)?>)/iy;
-/** Comments, style sheets and scripts go with their content; of any other tag only the tag goes. */
+/** Comments, style sheets and scripts are removed with their content, other tags without it. */
 const MARKUP = /<!--.*?-->|<(style|script).*?>.*?<\/\1>|<.*?>/gis;
 
-/** The file that a media tag names and where the tag ends, or undefined where it names none. */
+/** Returns the file that a media tag names and the tag's end, or undefined. */
 function mediaSource(html: string, afterName: number): { name: string; end: number } | undefined {
-  // Depth first over the ways to walk through the tag, a character or a whole quoted value at a time, plain characters
-  // first. Anki's pattern says the same with alternatives that overlap, which costs a backtracking engine exponential
-  // time on a tag with many quotes; remembering where we have been makes it linear.
+  // Depth first over the ways through the tag, by a character or a whole quoted value at a time, plain characters
+  // first. Anki's pattern expresses this with overlapping alternatives, which take a backtracking engine exponential
+  // time on a tag with many quotes; remembering visited positions makes it linear.
   const seen = new Set<number>([afterName]);
   const pending: number[] = [];
   const walkFrom = (position: number) => {
@@ -50,47 +50,48 @@ function mediaTagsToNames(html: string): string {
 }
 
 /**
- * A field as Anki compares and sorts it: media tags replaced by their file name between spaces, all other HTML removed,
- * character references resolved. `[sound:…]` is no HTML and stays.
- * Source: rslib/src/text.rs (`strip_html_preserving_media_filenames`).
+ * Returns a field as Anki compares and sorts it: media tags replaced by their file name between spaces, other HTML
+ * removed, character references resolved. `[sound:…]` is not HTML and stays. Source: rslib/src/text.rs
+ * (`strip_html_preserving_media_filenames`).
  */
 export function stripHtml(field: string): string {
   return decodeEntities(mediaTagsToNames(field).replace(MARKUP, ''));
 }
 
 /**
- * What Anki finds duplicates by (`notes.csum`): the first 8 hexadecimal digits of the SHA-1 of the stripped first field,
- * as an integer. Source: rslib/src/notes/mod.rs (`field_checksum`).
+ * Returns Anki's key for duplicates (`notes.csum`): the first 8 hexadecimal digits of the SHA-1 of the stripped first
+ * field, as an integer. Source: rslib/src/notes/mod.rs (`field_checksum`).
  */
 export function fieldChecksum(field: string): number {
   return createHash('sha1').update(stripHtml(field)).digest().readUInt32BE(0);
 }
 
 /**
- * Whether a template treats the field as absent: white space and empty `br` and `div` tags only. Stricter than
+ * True if a template treats the field as absent: only white space and empty `br` and `div` tags. Stricter than
  * stripping: an empty `<b></b>` counts as content. Source: rslib/src/template.rs (`field_is_empty`).
  */
 export function isEmptyField(field: string): boolean {
   return field.replace(/[ \t\n\v\f\r]|<\/?(?:br|div) ?\/?>/gi, '') === '';
 }
 
-/** The text without ASCII control characters, but for those in `keep`. */
+/** Removes ASCII control characters, except those in `keep`. */
 export function withoutControls(text: string, keep = ''): string {
   return [...text].filter((c) => (c >= ' ' && c !== '\x7f') || keep.includes(c)).join('');
 }
 
 /**
- * A key under which names that differ in case only are equal, as in Anki's `unicase` collation. Each character goes up
- * and down again, so that ß meets SS and both small sigmas meet; the dotless ı would meet i, which it must not.
+ * Returns a key that is equal for names that differ only in case, as in Anki's collation `unicase`. Each character is
+ * upper-cased and then lower-cased, so that ß equals SS and both small sigmas are equal; the dotless ı would wrongly
+ * become i.
  */
 export function foldCase(name: string): string {
   return Array.from(name, (c) => (c === 'ı' ? c : c.toUpperCase().toLowerCase())).join('');
 }
 
 /**
- * The name of a deck or tag as Anki stores it: in each part between `::` composed characters, no control characters or
- * double quotes, no space around it, and `blank` where nothing is left.
- * Source: rslib/src/decks/name.rs and rslib/src/tags/register.rs, which agree.
+ * Returns a deck's or tag's name as Anki stores it: in each part between `::` composed characters, no control
+ * characters, double quotes or surrounding spaces, and `blank` if nothing is left. Source: rslib/src/decks/name.rs and
+ * rslib/src/tags/register.rs, which agree.
  */
 export function normalizedPath(name: string): string {
   return name

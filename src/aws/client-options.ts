@@ -1,26 +1,24 @@
 import type { Config } from '../config/config.ts';
 
-// A connection that is not there in three seconds will not be.
+// A connection not made within three seconds will not be made.
 const CONNECTION_TIMEOUT_MS = 3_000;
 
-/** A logger for the SDK that says nothing. */
 export const SILENT = { trace: () => {}, debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
 /**
- * What the clients of all AWS services have in common. `maxAttempts` above 1 only for requests that do the same when they
- * arrive twice: a conditional write can be refused because of its own first attempt, and its retries are ours.
- * (docs/engines.md)
+ * Returns the options that all AWS clients share. Use `maxAttempts` above 1 only for idempotent requests: a conditional
+ * write can be refused because its own first attempt landed, so we retry those ourselves. (docs/engines.md)
  */
 export function clientOptions({ region, profile, timeout }: Config, maxAttempts = 1) {
   return {
     region: region.value,
     ...(profile.value === undefined ? {} : { profile: profile.value }),
     maxAttempts,
-    // Left alone, the SDK warns on the console of requests that it does not retry; what matters is thrown anyway.
+    // By default the SDK prints warnings about requests that it does not retry; errors are thrown anyway.
     logger: SILENT,
     requestHandler: {
       connectionTimeout: Math.min(CONNECTION_TIMEOUT_MS, timeout.value),
-      // Unlike the SDK's requestTimeout, which only warns unless told otherwise, this one ends the request.
+      // Unlike the SDK's requestTimeout, which by default only warns, this one ends the request.
       socketTimeout: timeout.value,
       httpAgent: { keepAlive: true },
       httpsAgent: { keepAlive: true },

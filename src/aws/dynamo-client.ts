@@ -4,8 +4,8 @@ import { JavumboError } from '../core/failure.ts';
 import { clientOptions } from './client-options.ts';
 
 /**
- * DynamoDB as the configuration names it. Makes no request. Throws `usage` where S3 is a custom endpoint and DynamoDB
- * has none: a request to AWS is never what was meant then.
+ * Opens a DynamoDB client without sending a request. Throws `usage` if S3 has a custom endpoint and DynamoDB has none,
+ * since AWS cannot be what was meant.
  */
 export function openDynamo(config: Config, maxAttempts = 1): DynamoDBClient {
   refuseUnnamedDynamo(config);

@@ -1,23 +1,22 @@
 import { JavumboError } from '../core/failure.ts';
 import { asAwsFailure, certainlyRefused, errorNameOf } from './errors.ts';
 
-/** What a request to DynamoDB was about, for its error message. */
+/** The subject of a request to DynamoDB, for its error message. */
 export interface DynamoSubject {
   /** Verb and object: `get user "alice"`. */
   readonly what: string;
   readonly table: string;
-  /** The flag that names another table. */
   readonly flag: '--users-table' | '--locks-table';
   readonly endpoint: string | undefined;
   readonly username: string | undefined;
 }
 
-/** A conditional write whose condition did not hold: it certainly changed nothing. */
+/** True if a write's condition did not hold: it certainly changed nothing. */
 export function isConditionFailed(error: unknown): boolean {
   return errorNameOf(error) === 'ConditionalCheckFailedException';
 }
 
-// Status 400, and still worth another try: somebody else's request was in the way, or there were too many of them.
+// Status 400, yet worth a retry: another request was in the way, or there were too many.
 const PASSING = new Set([
   'TransactionConflictException',
   'TransactionInProgressException',
@@ -25,8 +24,8 @@ const PASSING = new Set([
 ]);
 
 /**
- * What became of a conditional write that failed otherwise: `unknown` when it may have arrived (a 5xx, a broken
- * connection, silence). Throws `unavailable` when it certainly changed nothing.
+ * Classifies any other error of a conditional write: returns `unknown` if it may have arrived (a 5xx, a broken
+ * connection, silence), throws `unavailable` if it certainly changed nothing.
  */
 export function writeOutcomeOf(
   error: unknown,
@@ -36,7 +35,7 @@ export function writeOutcomeOf(
   return { kind: 'unknown', cause: error instanceof Error ? error : new Error(String(error)) };
 }
 
-/** The failure of a request that reads, or that may be sent again without harm. `retryable` where that can help. */
+/** Returns the failure of an idempotent request, `retryable` if sending it again may help. */
 export function asDynamoFailure(error: unknown, subject: DynamoSubject): JavumboError {
   const { what, table, flag, endpoint, username } = subject;
   const where = endpoint ?? 'AWS';
@@ -45,7 +44,7 @@ export function asDynamoFailure(error: unknown, subject: DynamoSubject): Javumbo
       try: hint,
       username,
       retryable,
-      // Only a reply has one of the names below.
+      // Only replies have the names below.
       sent: true,
       cause: error,
     });
@@ -64,7 +63,7 @@ export function asDynamoFailure(error: unknown, subject: DynamoSubject): Javumbo
   return asAwsFailure(error, { what, where, username, rights: `read and write table "${table}"` });
 }
 
-/** The failure of a table that is not the one that was meant: its items have another key. */
+/** Returns the failure of a wrong table: its items have another key. */
 export function otherKey({ what, table, flag, endpoint, username }: DynamoSubject, cause?: unknown): JavumboError {
   const where = endpoint ?? 'AWS';
   return new JavumboError('unavailable', `${what}: table "${table}" at ${where} has another key than "username"`, {

@@ -1,13 +1,13 @@
-/** What the errors of the AWS SDK say about a request, whatever the service. */
+/** Interprets errors of the AWS SDK, whatever the service. */
 import { codeOf, JavumboError, messageOf } from '../core/failure.ts';
 
-/** The HTTP status of a reply that the SDK threw, or undefined when no reply came. */
+/** Returns the HTTP status of a thrown reply, or undefined if there was no reply. */
 export function statusOf(error: unknown): number | undefined {
   return (error as { $metadata?: { httpStatusCode?: number } } | null)?.$metadata?.httpStatusCode;
 }
 
-// No connection was made, so no byte of the request left; but on a connection that exists the same codes can end a
-// request that has arrived, so the system call counts too.
+// No connection was made, so nothing was sent. On an existing connection the same codes can end a request that has
+// arrived, so the system call is checked too.
 const NOT_CONNECTED = new Set([
   'ECONNREFUSED',
   'ENOTFOUND',
@@ -18,10 +18,11 @@ const NOT_CONNECTED = new Set([
   'ETIMEDOUT',
 ]);
 
-// The connection broke, or nobody answered in time: whatever was sent may have arrived.
+// The connection broke or timed out: the request may have arrived.
 const BROKEN_OFF = new Set(['ECONNRESET', 'ECONNABORTED', 'EPIPE', 'ETIMEDOUT', 'ERR_STREAM_PREMATURE_CLOSE']);
 
-// The service says these before it looks at the request. A plain 503 without such a code may come from a proxy that did not.
+// The service answers these before it looks at the request. A plain 503 without such a code may come from a proxy after
+// forwarding it.
 const THROTTLED = new Set([
   'SlowDown',
   'TooManyRequests',
@@ -33,14 +34,14 @@ const THROTTLED = new Set([
 ]);
 
 function neverLeft(error: unknown): boolean {
-  // Node tries several addresses of one host, and then throws all their errors as one.
+  // Node tries several addresses of a host and throws all their errors as one.
   if (error instanceof AggregateError) return error.errors.length > 0 && error.errors.every(neverLeft);
   const syscall = (error as { syscall?: unknown } | null)?.syscall;
   if (NOT_CONNECTED.has(codeOf(error) ?? '') && (syscall === 'connect' || syscall === 'getaddrinfo')) return true;
   return errorNameOf(error) === 'TimeoutError' && messageOf(error).includes('did not establish a connection');
 }
 
-/** The TLS handshake failed: nothing of the request was sent, and nothing will be until somebody mends it. */
+/** The TLS handshake failed: nothing was sent, nor will be until the cause is fixed. */
 function noTls(error: unknown): boolean {
   const code = codeOf(error) ?? '';
   if (code === 'EPROTO' || code.startsWith('ERR_SSL_')) {
@@ -49,10 +50,10 @@ function noTls(error: unknown): boolean {
   return /^(CERT_|ERR_TLS_CERT|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_(GET_ISSUER|VERIFY_LEAF))/.test(code);
 }
 
-// The SDK counts these as passing.
+// Transient according to the SDK.
 const PASSING = new Set(['RequestTimeout', 'RequestTimeoutException']);
 
-// DynamoDB says these with status 400.
+// DynamoDB answers these with status 400.
 const REFUSED = new Set([
   'AccessDeniedException',
   'UnrecognizedClientException',
@@ -62,7 +63,7 @@ const REFUSED = new Set([
   'ExpiredTokenException',
 ]);
 
-/** The clocks are too far apart. The SDK has corrected its own by the reply, so that the same request can succeed. */
+/** The clocks differ too much. The SDK corrects its own by the reply, so the same request can succeed. */
 function clockWasOff(error: unknown): boolean {
   if (errorNameOf(error) === 'RequestTimeTooSkewed') return true;
   return (
@@ -74,16 +75,16 @@ function throttled(error: unknown): boolean {
   return THROTTLED.has(errorNameOf(error)) || statusOf(error) === 429;
 }
 
-/** The error's name, which is the code that the service gave it. */
+/** Returns the error's name: the service's error code. */
 export function errorNameOf(error: unknown): string {
   return error instanceof Error ? error.name : '';
 }
 
-/** Refused by a reply, turned away by a throttle, or never sent: it changed nothing. A 2xx that could not be read is none of them. */
+/** True if a request certainly changed nothing: refused, throttled or never sent. False for an unreadable 2xx. */
 export function certainlyRefused(error: unknown): boolean {
   if (throttled(error)) return true;
   const status = statusOf(error);
-  // 501: it does not know such a request.
+  // 501: the request is not supported.
   if (status !== undefined) return (status >= 300 && status < 500) || status === 501;
   return error instanceof JavumboError || neverLeft(error) || noTls(error) || noCredentials(error);
 }
@@ -92,7 +93,7 @@ function noCredentials(error: unknown): boolean {
   return errorNameOf(error) === 'CredentialsProviderError' || errorNameOf(error) === 'TokenProviderError';
 }
 
-/** What the reply says of itself: its error's name, or for a web page, which has none, its status. */
+/** Describes a reply by its error's name, or for a web page, which has none, by its status. */
 function detailOf(error: unknown): string {
   const name = /^Unknown/.test(errorNameOf(error))
     ? String(statusOf(error) ?? 'nothing that can be read')
@@ -101,21 +102,21 @@ function detailOf(error: unknown): string {
 }
 
 /**
- * The service knows who asks, and does not let them; also of a failure that was made of such an error. Unlike a wrong or an
- * expired key, with which nothing is to be had anywhere.
+ * True if the credentials are valid but not sufficient, also for a failure made from such an error. Unlike a wrong or
+ * expired key, with which nothing works.
  */
 export function isAccessDenied(error: unknown): boolean {
   const cause = error instanceof JavumboError ? error.cause : error;
   if (errorNameOf(cause).startsWith('AccessDenied')) return true;
-  // The reply to a HEAD has no body that could say more than its status.
+  // The reply to a HEAD has no body, so only its status shows.
   return statusOf(cause) === 403 && /^(Forbidden|Unknown|403)/.test(errorNameOf(cause));
 }
 
-/** What a request was about, for its error message. */
+/** The subject of a request, for its error message. */
 export interface AwsRequest {
   /** Verb and object: `get database "alice"`. */
   readonly what: string;
-  /** The endpoint, or AWS. */
+  /** The endpoint, or `AWS`. */
   readonly where: string;
   readonly username: string | undefined;
   /** What the credentials must allow. */
@@ -123,8 +124,8 @@ export interface AwsRequest {
 }
 
 /**
- * The failure of a request that reads, or that may be sent again without harm. `retryable` where that can help.
- * Errors that mean something in one service alone must have been dealt with before.
+ * Returns the failure of an idempotent request, `retryable` if sending it again may help. Errors specific to one
+ * service must have been handled before.
  */
 export function asAwsFailure(error: unknown, { what, where, username, rights }: AwsRequest): JavumboError {
   if (error instanceof JavumboError) return error;

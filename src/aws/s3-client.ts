@@ -2,12 +2,12 @@ import { S3Client } from '@aws-sdk/client-s3';
 import type { Config } from '../config/config.ts';
 import { clientOptions } from './client-options.ts';
 
-/** S3 as the configuration names it. Makes no request. */
+/** Opens an S3 client without sending a request. */
 export function openS3(config: Config, maxAttempts = 1): S3Client {
   const endpoint = config.endpointUrl.value;
   return new S3Client({
     ...clientOptions(config, maxAttempts),
-    // Elsewhere than on AWS bucket names are seldom host names, and the SDK's newer checksums seldom understood.
+    // Custom engines rarely serve bucket names as host names, or understand the SDK's newer checksums.
     ...(endpoint === undefined
       ? {}
       : {
@@ -16,7 +16,8 @@ export function openS3(config: Config, maxAttempts = 1): S3Client {
           requestChecksumCalculation: 'WHEN_REQUIRED' as const,
           responseChecksumValidation: 'WHEN_REQUIRED' as const,
         }),
-    // For bodies from 2 MiB the SDK asks before it sends, on a new connection every time. (docs/engines.md)
+    // For bodies of 2 MiB and more the SDK would ask first (Expect: 100-continue), on a new connection every time.
+    // (docs/engines.md)
     expectContinueHeader: false,
   });
 }

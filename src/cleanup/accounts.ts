@@ -7,11 +7,11 @@ type Account = UserPage['users'][number];
 
 type OnProgress = (text: string) => void;
 
-// Each of these is a request of its own; so many under way at once keep a table busy without throttling it.
+// Each account is its own request; this many keep a table busy without throttling.
 const PARALLEL = 8;
 const PAGE_SIZE = 1_000;
 
-/** The accounts whose usernames begin with `prefix`, in the table's order. The table has to be read whole for that. */
+/** Returns the accounts whose usernames begin with `prefix`, in the table's order. Must read the whole table. */
 export async function accountsUnder(
   table: UserTable,
   prefix: string,
@@ -33,8 +33,8 @@ interface DeleteOptions {
 }
 
 /**
- * Deletes accounts that still are as they were listed; one that cannot be deleted does not keep the rest from going, and is
- * returned with the reason. Throws `interrupted` in the end where it was.
+ * Deletes accounts that are unchanged since they were listed. Continues after failures and returns them with their
+ * reasons. Throws `interrupted` at the end if it was.
  */
 export async function deleteAccountsThatCan(
   table: UserTable,
@@ -55,7 +55,7 @@ export async function deleteAccountsThatCan(
     ),
   );
   if (signal?.aborted) {
-    // One whose deletion was not waited for may be gone, too.
+    // An account whose deletion was not awaited may be gone too.
     const least = failures.length > 0 ? 'at least ' : '';
     throw new JavumboError(
       'interrupted',
@@ -65,7 +65,7 @@ export async function deleteAccountsThatCan(
   return failures;
 }
 
-/** As `deleteAccountsThatCan`, and throws `unavailable` in the end, with the first of what is left and why. */
+/** Like `deleteAccountsThatCan`, but throws `unavailable` at the end, with the first failure. */
 export async function deleteAccounts(
   table: UserTable,
   accounts: readonly Account[],
@@ -81,12 +81,12 @@ export async function deleteAccounts(
   );
 }
 
-/** Undefined, or why it is still there, as far as anybody can tell. */
+/** Returns undefined, or why it may still exist. */
 async function deleteAccount(table: UserTable, listed: Account): Promise<string | undefined> {
   try {
     const account = await table.get(listed.username);
     if (account === undefined) return undefined;
-    // A list has no hashes, and each change moves the time of the last one.
+    // Lists have no hashes, but each change moves `updatedAt`.
     if (account.createdAt !== listed.createdAt || account.updatedAt !== listed.updatedAt) return CHANGED;
     const { kind } = await table.delete(account);
     switch (kind) {
@@ -96,7 +96,7 @@ async function deleteAccount(table: UserTable, listed: Account): Promise<string 
       case 'conflict':
         return CHANGED;
       case 'unknown':
-        return 'nobody can tell whether it was deleted';
+        return 'it is not known whether it was deleted';
     }
   } catch (error) {
     return messageOf(error);
@@ -106,7 +106,7 @@ async function deleteAccount(table: UserTable, listed: Account): Promise<string 
 const CHANGED = 'it was changed after it was listed';
 
 export function plannedAccount({ username, createdAt }: Account, now: number): PlannedDeletion {
-  // The Python repository's times have no zone, and are UTC as Lambda's clock is.
+  // The Python repository's times have no zone and are UTC, like Lambda's clock.
   const created = Date.parse(/[Z+]|-\d\d:\d\d$/.test(createdAt ?? '') ? (createdAt ?? '') : `${createdAt}Z`);
   return { kind: 'user', name: username, ...(Number.isNaN(created) ? {} : { ageSeconds: ageSecondsOf(created, now) }) };
 }

@@ -11,19 +11,19 @@ import type { Random } from '../core/random.ts';
 import { isUsername } from '../core/username.ts';
 import { ageSecondsOf, type PlannedDeletion } from './plan.ts';
 
-/** What the cache directory holds of one database: an entry, or the working copies of one process. */
+/** One item of a cache directory: an entry, or the working copies of one process. */
 export interface CacheFile {
   readonly kind: 'cached-database' | 'working-copy';
-  /** `alice.anki2`, or the name of the work directory. */
+  /** `alice.anki2`, or the work directory's name. */
   readonly name: string;
-  /** The directory that holds it, and that goes with it. */
+  /** The directory that holds it and is removed with it. */
   readonly path: string;
-  /** Names of the files in it. */
+  /** The names of its files. */
   readonly files: readonly string[];
   readonly sizeBytes: number;
   /** Milliseconds since 1970. */
   readonly lastUsedAt: number;
-  /** A working copy whose process lives. Entries are never in use: whoever reads one keeps it open, or takes a copy. */
+  /** True for a working copy whose process is alive. Entries are never in use: readers keep them open or copy them. */
   readonly inUse: boolean;
 }
 
@@ -33,9 +33,8 @@ export interface CacheFilesOptions {
 }
 
 /**
- * What all deployments keep in a cache directory, least recently used first; also what no cache would serve, such as an
- * entry of which something has taken a part. Empty where there is no such directory. Throws `usage` for a directory that
- * is not this user's.
+ * Lists what all deployments keep in a cache directory, least recently used first, including what no cache would serve,
+ * such as a damaged entry. Empty if there is no such directory. Throws `usage` for a directory of another user.
  */
 export function listCacheFiles(root: string, clock: Clock): CacheFile[] {
   if (lstatSync(root, { throwIfNoEntry: false }) === undefined) return [];
@@ -46,17 +45,17 @@ export function listCacheFiles(root: string, clock: Clock): CacheFile[] {
 }
 
 export interface CacheLimitsToKeep {
-  /** A glob of `*` and `?` that the name of a file must match; undefined: all files. */
+  /** A glob of `*` and `?` for the file names; undefined: all files. */
   readonly pattern?: string | undefined;
-  /** Older files go, in milliseconds since their last use. */
+  /** The age since last use, in milliseconds, above which files go. */
   readonly ageMaxMs: number;
-  /** Of what is left the oldest go until all files together take no more than this. */
+  /** The oldest of the rest go until all files together take no more than this. */
   readonly bytesMax: number;
-  /** Go whatever their age. */
+  /** Files that go whatever their age. */
   readonly always?: ((file: CacheFile) => boolean) | undefined;
 }
 
-/** Which of these files a clean-up removes: every orphan, what is too old, then the oldest of what is too much. */
+/** Returns the files that a clean-up removes: every orphan, what is too old, then the oldest above the limit. */
 export function filesToRemove(files: readonly CacheFile[], limits: CacheLimitsToKeep, now: number): CacheFile[] {
   const { pattern, ageMaxMs, bytesMax, always = () => false } = limits;
   const matches = pattern === undefined ? undefined : matcherOf(pattern);
@@ -74,7 +73,7 @@ export function filesToRemove(files: readonly CacheFile[], limits: CacheLimitsTo
   return files.filter((file) => removed.has(file));
 }
 
-/** Removes files that nobody uses. What another process has removed meanwhile is gone, which is what was wanted. */
+/** Removes unused files. Ignores those that another process has removed. */
 export function removeCacheFiles(files: readonly CacheFile[], options: CacheFilesOptions): void {
   for (const { kind, name, path } of files) {
     try {
@@ -84,7 +83,7 @@ export function removeCacheFiles(files: readonly CacheFile[], options: CacheFile
       throw cacheFailure(path, error);
     }
   }
-  // Marks that no request can be older than any more: only where something of a cache was found and removed.
+  // Removes expired marks, only where cache files were found and removed.
   for (const deployment of new Set(files.map(deploymentOf))) {
     new InvalidationMarks(join(deployment, 'invalidations'), options.clock, bootId()).removeOldMarks();
   }
@@ -98,7 +97,7 @@ function deploymentOf({ kind, path }: CacheFile): string {
   return kind === 'working-copy' ? join(path, '..', '..') : join(path, '..', '..', '..');
 }
 
-/** As the cache itself does it: the user is marked first, then the entry goes out of sight in one step. */
+/** Like the cache itself: marks the user first, then moves the entry away in one step. */
 function removeEntry(path: string, name: string, { clock, random }: CacheFilesOptions): void {
   const deployment = join(path, '..', '..', '..');
   new InvalidationMarks(join(deployment, 'invalidations'), clock, bootId()).mark(name.replace(/\.anki2$/, ''));
@@ -112,7 +111,7 @@ function removeEntry(path: string, name: string, { clock, random }: CacheFilesOp
   }
 }
 
-/** The caches of deployments: directories named by a hash. Anything else in a shared directory is somebody else's. */
+/** The caches of deployments are directories named by a hash. Anything else in a shared directory is not ours. */
 function deploymentsIn(root: string): string[] {
   return directoriesIn(root)
     .filter((name) => /^[0-9a-f]{16}$/.test(name))
@@ -127,7 +126,7 @@ function entriesIn(deployment: string): CacheFile[] {
       const found = contentsOf(path);
       const lastUsedAt = found.databaseUsedAt ?? found.modifiedAt;
       const name = `${username}.anki2`;
-      // Only what the cache itself can have put there: whatever else has such a place is somebody's, and stays.
+      // Only what the cache itself can have put there; anything else is not ours and stays.
       const ours = isUsername(username) && isEntryName(hash) && isFlat(path);
       if (!ours || found.files.some((file) => file !== name && file !== 'entry.json')) return [];
       return { kind: 'cached-database', name, path, ...found, lastUsedAt, inUse: false } satisfies CacheFile;
@@ -147,7 +146,6 @@ function workIn(deployment: string, clock: Clock): CacheFile[] {
     });
 }
 
-/** A directory without directories in it. */
 function isFlat(path: string): boolean {
   return directoriesIn(path).length === 0;
 }
@@ -159,7 +157,7 @@ interface Contents {
   readonly databaseUsedAt: number | undefined;
 }
 
-/** Everything below a directory, links not followed. What vanishes meanwhile counts as nothing. */
+/** Sums up everything below a directory, without following links. What vanishes meanwhile does not count. */
 function contentsOf(directory: string): Contents {
   const files: string[] = [];
   let sizeBytes = 0;
@@ -192,7 +190,7 @@ function listed(path: string, recursive: boolean) {
   }
 }
 
-/** A test for names by a glob, in which `*` is anything and `?` is any one character. */
+/** Returns a matcher for a glob, in which `*` is any text and `?` any character. */
 function matcherOf(glob: string): (name: string) => boolean {
   const escaped = glob.replace(/[.+^${}()|[\]\\]/g, '\\$&');
   const expression = new RegExp(`^${escaped.replaceAll('*', '.*').replaceAll('?', '.')}$`, 's');

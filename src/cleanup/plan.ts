@@ -1,34 +1,34 @@
-/** One thing that a clean-up would remove, or has removed. */
+/** Something that a clean-up would remove, or has removed. */
 export interface PlannedDeletion {
   readonly kind: 'cached-database' | 'working-copy' | 'object' | 'old-version' | 'delete-marker' | 'tombstone' | 'user';
   readonly name: string;
   readonly sizeBytes?: number;
-  /** Since it was last used (cached files) or made. */
+  /** Since last use (cached files) or creation. */
   readonly ageSeconds?: number;
 }
 
-/** What could not be deleted, or a part of the deployment that could not be looked at. */
+/** Something that could not be deleted, or a part of the deployment that could not be read. */
 export interface FailedDeletion {
   readonly name: string;
   readonly reason: string;
 }
 
-/** What every clean-up reports. In a dry run nothing is deleted, and the plan is what would be. */
+/** The result of a clean-up. A dry run deletes nothing, and the plan is what would be deleted. */
 export interface CleanResult {
   readonly plan: readonly PlannedDeletion[];
   readonly deletedCount: number;
   readonly deletedBytes: number;
-  /** Absent where everything that was planned is gone. */
+  /** Absent if everything planned is gone. */
   readonly failed?: readonly FailedDeletion[];
   readonly dryRun: boolean;
 }
 
-/** The age of something, in seconds and never negative: clocks differ. */
+/** Returns an age in seconds, never negative: clocks differ. */
 export function ageSecondsOf(moment: number, now: number): number {
   return Math.max(0, Math.round((now - moment) / 1000));
 }
 
-/** The result of a plan that was carried out but for what failed, or of one that was only drawn up. */
+/** Returns the result of a plan, carried out except for failures, or only made. */
 export function cleanResult(
   plan: readonly PlannedDeletion[],
   dryRun: boolean,

@@ -8,10 +8,9 @@ import {
 } from '../history/object-versions.ts';
 import { ageSecondsOf, type FailedDeletion, type PlannedDeletion } from './plan.ts';
 
-/** Told how far it is, for whoever waits. */
 type OnProgress = (text: string) => void;
 
-/** Everything under these prefixes, which must not contain one another. */
+/** Lists everything under these prefixes, which must not contain one another. */
 export async function objectsUnder(
   objects: ObjectVersions,
   prefixes: readonly string[],
@@ -32,8 +31,8 @@ interface DeleteOptions {
 }
 
 /**
- * Deletes what was listed, batch by batch; what cannot be deleted does not keep the rest from going, and is returned with
- * the reason. Throws `interrupted` between two batches.
+ * Deletes what was listed, in batches. Continues after failures and returns them with their reasons. Throws
+ * `interrupted` between batches.
  */
 export async function deleteWhatCan(
   objects: ObjectVersions,
@@ -51,7 +50,7 @@ export async function deleteWhatCan(
   return failures;
 }
 
-/** As `deleteWhatCan`, and throws `unavailable` in the end, with the first of what is left and why. */
+/** Like `deleteWhatCan`, but throws `unavailable` at the end, with the first failure. */
 export async function deleteObjects(
   objects: ObjectVersions,
   listed: readonly ObjectVersion[],
@@ -67,7 +66,7 @@ export async function deleteObjects(
   );
 }
 
-/** Of what was listed, what still is as it was then. The rest is gone, or was changed since, and is nobody's to delete. */
+/** Returns the listed objects that are unchanged. The others are gone, or changed since and must not be deleted. */
 export function stillThere(listed: readonly ObjectVersion[], now: readonly ObjectVersion[]): ObjectVersion[] {
   const identity = ({ key, kind, versionId, etag, lastModified }: ObjectVersion): string =>
     JSON.stringify([key, kind, versionId, etag, lastModified]);
@@ -75,7 +74,7 @@ export function stillThere(listed: readonly ObjectVersion[], now: readonly Objec
   return listed.filter((object) => found.has(identity(object)));
 }
 
-/** Why an object is still there, under the name that it has in a plan. */
+/** Returns a failed deletion under the object's name in a plan. */
 export function failedObject({ object, reason }: DeleteFailure): FailedDeletion {
   return { name: objectNameOf(object), reason };
 }

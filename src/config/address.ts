@@ -1,17 +1,17 @@
 import { JavumboError } from '../core/failure.ts';
 import { fallback, first, given, type Setting } from './setting.ts';
 
-/** The variable that names the endpoint of one service, as the SDK has it. */
+/** The SDK's variable for the endpoint of one service. */
 type EndpointVariable = 'AWS_ENDPOINT_URL_S3' | 'AWS_ENDPOINT_URL_DYNAMODB' | 'AWS_ENDPOINT_URL_LAMBDA';
 
-/** The endpoint of one service; undefined is AWS itself. Throws `usage` for what is no http or https address. */
+/** Resolves a service's endpoint; undefined means AWS. Throws `usage` for anything but an http or https address. */
 export function resolveEndpoint(
   flag: Setting<string> | undefined,
   env: NodeJS.ProcessEnv,
   variable: EndpointVariable,
   ofProfile: string | undefined,
 ): Setting<string | undefined> {
-  // AWS_IGNORE_CONFIGURED_ENDPOINT_URLS is the SDK's own switch; it covers the environment and the profile.
+  // AWS_IGNORE_CONFIGURED_ENDPOINT_URLS is the SDK's switch; it covers the environment and the profile.
   const ignored = env.AWS_IGNORE_CONFIGURED_ENDPOINT_URLS === 'true';
   const configured = <T>(value: T | undefined): T | undefined => (ignored ? undefined : value);
   return httpAddress(
@@ -26,7 +26,7 @@ export function resolveEndpoint(
   );
 }
 
-/** The address without slashes at its end. Throws `usage` for what is no http or https address, with an `example`. */
+/** Returns the address without trailing slashes. Throws `usage`, with the `example`, for anything but http or https. */
 export function httpAddress(address: Setting<string | undefined>, example: string): Setting<string | undefined> {
   const { value, source, name } = address;
   if (value === undefined) return address;

@@ -2,18 +2,18 @@ import { JavumboError } from '../core/failure.ts';
 import { fallback, first, given, type Setting } from './setting.ts';
 import type { TerraformOutputs } from './terraform.ts';
 
-/** The flags that decide which deployment is meant. */
+/** The flags that select the deployment. */
 export interface DeploymentFlags {
   readonly deployment?: string | undefined;
   readonly bucket?: string | undefined;
-  /** A directory, of which Terraform knows what it has made there. */
+  /** A directory whose Terraform outputs name the deployment. */
   readonly terraform?: string | undefined;
 }
 
-// What path style would turn into another path is no bucket's name. AWS also takes the ARN of an access point.
+// Refuses names that path style would turn into another path. AWS also takes an access point's ARN.
 const BUCKET = /^(?!\.+$)[A-Za-z0-9._-]{1,255}$|^arn:[\x21-\x7e]+$/;
 
-/** The bucket, if any. Throws `usage` for an empty name, and for what no bucket can be called. */
+/** Returns the bucket, if any. Throws `usage` for an empty or invalid name. */
 export function resolveBucket(
   flags: DeploymentFlags,
   env: NodeJS.ProcessEnv,
@@ -38,7 +38,7 @@ export function resolveBucket(
   return bucket;
 }
 
-/** Which kind of deployment is meant: AWS, where anything names a bucket. Throws `usage` for a contradiction. */
+/** Returns the kind of deployment: AWS if anything names a bucket. Throws `usage` for a contradiction. */
 export function resolveDeployment(
   flags: DeploymentFlags,
   bucket: Setting<string | undefined>,
@@ -61,7 +61,7 @@ export function resolveDeployment(
   return { value: wanted, source: 'flag', name: '--deployment' };
 }
 
-/** Throws `usage` where the local deployment is asked for together with what names another one. */
+/** Throws `usage` if the local deployment is combined with a flag that selects another. */
 export function refuseLocalWithPartsOfAws({ deployment, bucket, terraform }: DeploymentFlags): void {
   if (deployment !== 'local') return;
   if (bucket !== undefined) {

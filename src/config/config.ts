@@ -8,11 +8,11 @@ import { resolveApiUrl, resolveFunction } from './function.ts';
 import { fallback, first, given, type Setting } from './setting.ts';
 import type { TerraformOutputs } from './terraform.ts';
 
-// A socket on which nothing moves for so long is dead. A large file on a slow line keeps moving, so that no limit is set
-// on a request as a whole.
+// A socket silent for this long is dead. There is no limit on whole requests, since a large file on a slow line keeps
+// moving.
 const TIMEOUT_MS = 15_000;
 
-/** The global options as the command line gave them; undefined where it did not. */
+/** The global options from the command line; undefined if not given. */
 export interface GlobalFlags extends DeploymentFlags {
   readonly region?: string | undefined;
   readonly profile?: string | undefined;
@@ -30,39 +30,39 @@ export interface GlobalFlags extends DeploymentFlags {
   readonly timeout?: string | undefined;
 }
 
-/** Everything that decides which deployment a command works on, and how; each value with its origin. */
+/** The complete configuration of a command, each value with its source. */
 export interface Config {
   readonly deployment: Setting<'local' | 'aws'>;
   readonly bucket: Setting<string | undefined>;
   readonly region: Setting<string>;
   readonly profile: Setting<string | undefined>;
-  /** S3's endpoint; undefined is AWS itself. */
+  /** S3's endpoint; undefined is AWS. */
   readonly endpointUrl: Setting<string | undefined>;
-  /** DynamoDB's endpoint; undefined is AWS itself, and with a custom endpoint for S3 an omission. */
+  /** DynamoDB's endpoint; undefined is AWS, or missing if S3 has a custom endpoint. */
   readonly dynamodbEndpointUrl: Setting<string | undefined>;
-  /** Lambda's endpoint; undefined is AWS itself, and with a custom endpoint for S3 that there is none. */
+  /** Lambda's endpoint; undefined is AWS, or no Lambda if S3 has a custom endpoint. */
   readonly lambdaEndpointUrl: Setting<string | undefined>;
   readonly usersTable: Setting<string>;
   readonly locksTable: Setting<string>;
   /** `local` (child processes on this machine), or the name, name:alias or ARN of a Lambda function. */
   readonly function: Setting<string>;
-  /** The HTTP API in front of the function; undefined where nobody named one. */
+  /** The HTTP API in front of the function; undefined if none is configured. */
   readonly apiUrl: Setting<string | undefined>;
-  /** The directory whose outputs were taken; undefined for none. */
+  /** The directory whose Terraform outputs were read; undefined for none. */
   readonly terraform: Setting<string | undefined>;
   readonly home: Setting<string>;
   readonly cacheDir: Setting<string>;
-  /** Whether to write to a store that `doctor` found to lose updates. */
+  /** True to write to a store that `doctor` found to lose updates. */
   readonly allowUnsafeStore: Setting<boolean>;
-  /** Seconds; undefined where nobody said anything and each command has its own default. */
+  /** In seconds; undefined if not configured, when each command has its own default. */
   readonly cacheTtl: Setting<number | undefined>;
   /** A simulated round trip in milliseconds; undefined for none. */
   readonly rtt: Setting<number | undefined>;
-  /** For how many milliseconds a connection to the store may be silent before it is given up. */
+  /** How long a connection to the store may be silent, in milliseconds. */
   readonly timeout: Setting<number>;
 }
 
-/** What a profile of `~/.aws/config` says, as far as it matters here. */
+/** The relevant settings of a profile in `~/.aws/config`. */
 export interface ProfileSettings {
   readonly region?: string | undefined;
   readonly s3EndpointUrl?: string | undefined;
@@ -71,10 +71,9 @@ export interface ProfileSettings {
 }
 
 /**
- * Flags before environment before Terraform's outputs before the AWS profile before defaults. With its parts in
- * `config/`, the only place that reads the environment.
- * Throws `usage` for values that contradict each other or make no sense; a pipeline must not go green on a deployment
- * that nobody meant.
+ * Resolves the configuration: flags before environment, Terraform's outputs, AWS profile and defaults. Only this folder
+ * reads the environment. Throws `usage` for invalid or contradictory values, so that a pipeline never passes on a
+ * deployment that was not meant.
  */
 export function resolveConfig(
   flags: GlobalFlags,
@@ -170,12 +169,12 @@ export function resolveConfig(
   };
 }
 
-/** Whether requests to AWS or an engine will follow, about which an AWS profile has a say. Throws as `resolveConfig`. */
+/** True if the command will use AWS or an S3 engine, so the AWS profile matters. Throws like `resolveConfig`. */
 export function asksProfile(flags: GlobalFlags, env: NodeJS.ProcessEnv, terraform: TerraformOutputs = {}): boolean {
   return resolveDeployment(flags, resolveBucket(flags, env, terraform)).value === 'aws';
 }
 
-/** The AWS profile, decided before the rest: it may hold a region and an endpoint. */
+/** Returns the AWS profile. It is resolved first, because it may hold a region and an endpoint. */
 export function resolveProfile(flags: GlobalFlags, env: NodeJS.ProcessEnv): Setting<string | undefined> {
   return first<string | undefined>(
     given('flag', '--profile', flags.profile),
@@ -184,7 +183,7 @@ export function resolveProfile(flags: GlobalFlags, env: NodeJS.ProcessEnv): Sett
   );
 }
 
-// Also the ARN of a table. (DynamoDB's naming rules)
+// A name or an ARN. (DynamoDB's naming rules)
 const TABLE = /^[A-Za-z0-9_.-]{3,255}$|^arn:[\x21-\x7e]+$/;
 
 function resolveTable(...candidates: [...(Setting<string> | undefined)[], Setting<string>]): Setting<string> {
@@ -198,7 +197,7 @@ function resolveTable(...candidates: [...(Setting<string> | undefined)[], Settin
 function refuseEmpty(flags: Readonly<Record<string, string | undefined>>): void {
   const empty = Object.keys(flags).find((name) => flags[name] === '');
   if (empty === undefined) return;
-  throw new JavumboError('usage', `${empty} is empty`, { try: `a value for ${empty}, or none of it` });
+  throw new JavumboError('usage', `${empty} is empty`, { try: `a value for ${empty}, or leave it out` });
 }
 
 function absolute(path: string | undefined): string | undefined {

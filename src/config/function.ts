@@ -3,22 +3,21 @@ import { httpAddress } from './address.ts';
 import { fallback, first, given, type Setting } from './setting.ts';
 import type { TerraformOutputs } from './terraform.ts';
 
-/** The function that is child processes on this machine. */
+/** The name of the function that runs as child processes on this machine. */
 export const LOCAL_FUNCTION = 'local';
 
-/** What decides where the function may be. */
 interface Place {
   readonly deployment: Setting<'local' | 'aws'>;
   readonly endpointUrl: Setting<string | undefined>;
   readonly lambdaEndpointUrl: Setting<string | undefined>;
 }
 
-// A name, a name with an alias or a version, or an ARN. (Lambda's naming rules)
+// A name, a name with an alias or version, or an ARN. (Lambda's naming rules)
 const FUNCTION = /^[A-Za-z0-9_-]{1,64}(:[A-Za-z0-9_$-]{1,128})?$|^arn:[\x21-\x7e]+$/;
 
 /**
- * The function: `local`, or one of Lambda. The environment's belongs to the deployment on AWS, and the local deployment
- * passes over it, as over the environment's tables. Throws `usage` for what no function can be called.
+ * Resolves the function: `local`, or a Lambda function. The local deployment ignores the environment's, like its
+ * tables. Throws `usage` for an invalid name.
  */
 export function resolveFunction(
   flag: string | undefined,
@@ -39,7 +38,7 @@ export function resolveFunction(
   });
 }
 
-/** The address of the HTTP API, if any; of the environment, only for AWS. Throws `usage` for what is no address. */
+/** Resolves the address of the HTTP API, from the environment only for AWS. Throws `usage` for an invalid address. */
 export function resolveApiUrl(
   flag: string | undefined,
   env: NodeJS.ProcessEnv,
@@ -59,8 +58,8 @@ export function resolveApiUrl(
 }
 
 /**
- * For commands that need the function: throws `usage` where one of Lambda is named for a deployment that is not on AWS
- * and no endpoint of Lambda is given. A request to AWS is never what was meant then.
+ * Throws `usage` if a Lambda function is named for a deployment outside AWS without Lambda's endpoint, since AWS cannot
+ * be what was meant. For commands that need the function.
  */
 export function refuseUnnamedLambda(config: Place & { readonly function: Setting<string> }): void {
   const where = whereLambdaIs(config);
@@ -71,7 +70,7 @@ export function refuseUnnamedLambda(config: Place & { readonly function: Setting
   });
 }
 
-/** Why Lambda is not the one of AWS; undefined where requests to it are meant. */
+/** Says why AWS's Lambda is not used; undefined if it is. */
 function whereLambdaIs({ deployment, endpointUrl, lambdaEndpointUrl }: Place): string | undefined {
   if (deployment.value === 'local') return 'the local deployment has no Lambda';
   if (endpointUrl.value === undefined || lambdaEndpointUrl.value !== undefined) return undefined;

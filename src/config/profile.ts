@@ -1,7 +1,7 @@
 import { loadSharedConfigFiles } from '@smithy/core/config';
 import type { ProfileSettings } from './config.ts';
 
-/** Reads the region and the endpoints of an AWS profile, as the SDK would. An absent file or profile says nothing. */
+/** Reads region and endpoints of an AWS profile like the SDK. A missing file or profile is empty. */
 export async function loadProfile(profile: string | undefined): Promise<ProfileSettings> {
   const { configFile } = await loadSharedConfigFiles();
   const settings = configFile[profile ?? 'default'] ?? {};

@@ -6,21 +6,21 @@ import { codeOf, JavumboError } from '../core/failure.ts';
 import type { TerraformOutputs } from './terraform.ts';
 
 export interface TerraformOptions {
-  /** The environment of the child process; its PATH is where Terraform is looked for. */
+  /** The child process's environment; Terraform is looked up in its PATH. */
   readonly env: NodeJS.ProcessEnv;
-  /** Ends the child process; its reason is thrown. */
+  /** Kills the child process; its reason is thrown. */
   readonly signal?: AbortSignal | undefined;
-  /** For how many milliseconds it may run. A state may be far away, so the default is half a minute. */
+  /** The time limit in milliseconds. The state may be remote, so the default is half a minute. */
   readonly timeoutMs?: number | undefined;
 }
 
-// OpenTofu answers as Terraform does, and is what some machines have in its place.
+// OpenTofu is compatible, and some machines have only that.
 const PROGRAMS = ['terraform', 'tofu'];
 const ARGUMENTS = ['output', '-json', '-no-color'];
 const TIMEOUT_MS = 30_000;
 const OUTPUT_BYTES_MAX = 10 * 1024 * 1024;
 
-// `aws_region` is the one output of infra/ that week 1's configuration lacks; where it is missing, others say the region.
+// `aws_region` is optional: week 1's configuration lacks it, and other sources name the region.
 const REQUIRED = [
   's3_bucket_name',
   'dynamodb_users_table_name',
@@ -33,11 +33,11 @@ const NAMES = [...REQUIRED, 'aws_region'] as const;
 const outputsSchema = z.record(z.string(), z.object({ sensitive: z.boolean().default(false), value: z.unknown() }));
 
 /**
- * What `terraform output -json` says in a directory, run as a child process. No value of it is ever part of an error.
+ * Runs `terraform output -json` in a directory and returns the outputs. Errors never contain their values.
  *
- * Throws `usage` where the path is no directory, neither Terraform nor OpenTofu is installed, or the outputs are not those
- * of `infra/`; `not-found` where nothing has been applied; `unavailable` where Terraform fails, takes too long or does
- * not answer in its JSON.
+ * Throws `usage` if the path is not a directory, neither Terraform nor OpenTofu is installed, or the outputs are not
+ * those of `infra/`; `not-found` if nothing was applied; `unavailable` if Terraform fails, times out or does not answer
+ * in JSON.
  */
 export async function readTerraformOutputs(directory: string, options: TerraformOptions): Promise<TerraformOutputs> {
   if (!statSync(directory, { throwIfNoEntry: false })?.isDirectory()) {
@@ -66,7 +66,7 @@ export async function readTerraformOutputs(directory: string, options: Terraform
   );
 }
 
-/** The value of an output, which will be shown: so it is no secret. */
+/** Returns an output's value, which will be shown, so it must not be secret. */
 function shown(name: string, { sensitive, value }: { readonly sensitive: boolean; readonly value?: unknown }): string {
   if (sensitive) {
     throw new JavumboError('usage', `Terraform's output ${name} is sensitive, and javumbo would show it`, {
@@ -74,7 +74,9 @@ function shown(name: string, { sensitive, value }: { readonly sensitive: boolean
     });
   }
   if (typeof value !== 'string' || value === '') {
-    throw new JavumboError('usage', `Terraform's output ${name} is not a text`, { try: `a name in output "${name}"` });
+    throw new JavumboError('usage', `Terraform's output ${name} is not a string`, {
+      try: `a name in output "${name}"`,
+    });
   }
   return value;
 }
@@ -83,14 +85,14 @@ function parsedOutputs(program: string, stdout: string): z.infer<typeof outputsS
   try {
     return outputsSchema.parse(JSON.parse(stdout));
   } catch {
-    // Without its cause, which would quote what may be secret.
+    // No cause: it would quote what may be secret.
     throw new JavumboError('unavailable', `${program} output -json did not answer with the JSON of its outputs`, {
       try: `${program} version`,
     });
   }
 }
 
-/** Runs the first of the programs that is installed. */
+/** Runs the first installed program. */
 async function runFirst(
   programs: readonly string[],
   cwd: string,
@@ -103,7 +105,7 @@ async function runFirst(
         env: { ...env, TF_IN_AUTOMATION: '1', TF_INPUT: '0' },
         signal,
         timeout: timeoutMs,
-        // Terraform waits for its plugins at SIGTERM; there is nothing here that it could leave half done.
+        // At SIGTERM Terraform waits for its plugins; here it has nothing to leave half done.
         killSignal: 'SIGKILL',
         maxBuffer: OUTPUT_BYTES_MAX,
       });
@@ -114,7 +116,7 @@ async function runFirst(
       throw programFailure(program, cwd, timeoutMs, error);
     }
   }
-  throw new JavumboError('usage', 'neither terraform nor tofu is on the PATH, and --terraform asks one of them', {
+  throw new JavumboError('usage', 'neither terraform nor tofu is on the PATH, and --terraform needs one of them', {
     try: 'install Terraform or OpenTofu, or name --bucket, --users-table, --locks-table, --function and --api-url',
   });
 }
@@ -126,7 +128,7 @@ function programFailure(program: string, cwd: string, timeoutMs: number, error: 
       try: `${program} -chdir=${cwd} output`,
     });
   }
-  // Its own account, as far as one line holds it: it draws a box of several around that.
+  // The first line of Terraform's message, which it frames with a box.
   const reason = /Error: (.+)/.exec(stderr)?.[1]?.trim() ?? 'it ended without saying why';
   return new JavumboError('unavailable', `${program} output failed in ${cwd}: ${reason}`, {
     try: `${program} -chdir=${cwd} output`,

@@ -1,4 +1,4 @@
-/** The outputs of `infra/` that are settings, by their names in Terraform. An output that is not there says nothing. */
+/** The outputs of `infra/` that are settings, by their names in Terraform; all optional. */
 export interface TerraformOutputs {
   readonly s3_bucket_name?: string | undefined;
   readonly dynamodb_users_table_name?: string | undefined;

@@ -1,24 +1,24 @@
 import { JavumboError } from './failure.ts';
 
-/** A duration such as `171ms`, `0.5s` or `20` (milliseconds), in milliseconds. */
+/** Parses `171ms`, `0.5s` or `20` (milliseconds) to milliseconds. */
 export function milliseconds(text: string): number | undefined {
   const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text.trim());
   if (match === null) return undefined;
   return Number(match[1]) * { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }[(match[2] ?? 'ms') as 'ms' | 's' | 'm' | 'h'];
 }
 
-/** As `milliseconds`, and not zero. */
+/** Like `milliseconds`, but not zero. */
 export function positiveMilliseconds(text: string): number | undefined {
   const value = milliseconds(text);
   return value === 0 ? undefined : value;
 }
 
-/** A number of seconds, such as `300` or `0.5`. */
+/** Parses a number of seconds, such as `300` or `0.5`. */
 export function seconds(text: string): number | undefined {
   return /^\d+(\.\d+)?$/.test(text.trim()) ? Number(text) : undefined;
 }
 
-/** What `parse` makes of a duration that was given; throws `usage`, naming its flag or variable, for what is none. */
+/** Parses a duration if one was given. Throws `usage`, naming its flag or variable, for an invalid one. */
 export function parsedDuration(
   text: string | undefined,
   name: string,

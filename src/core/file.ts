@@ -1,5 +1,16 @@
 import { createHash } from 'node:crypto';
-import { closeSync, createReadStream, fsyncSync, openSync, type ReadStream, readFileSync, statSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  copyFileSync,
+  createReadStream,
+  fsyncSync,
+  openSync,
+  type ReadStream,
+  readFileSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { crc32 } from 'node:zlib';
 
 // Each of Node's default 64 KiB chunks costs a round through the thread pool, which takes longer than their CRC32.
@@ -46,5 +57,17 @@ export function syncToDisk(path: string): void {
     fsyncSync(descriptor);
   } finally {
     closeSync(descriptor);
+  }
+}
+
+/** Copies a file to a path that must not exist, and syncs it. Calls `copied` in between. Leaves nothing on failure. */
+export function copyDurably(source: string, destination: string, copied: () => void): void {
+  try {
+    copyFileSync(source, destination, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+    copied();
+    syncToDisk(destination);
+  } catch (error) {
+    rmSync(destination, { force: true });
+    throw error;
   }
 }

@@ -8,7 +8,6 @@ import { committedIn, seenIn, settle } from '../store/write-ids.ts';
 import { type DatabaseLoader, type DatabaseLoaderOptions, isTombstone, noDatabase } from './database-loader.ts';
 import { conflictFailure, unexplainedRefusal, unknownOutcome } from './outcome-failures.ts';
 import { type LocalVersion, type SendOutcome, sessionFailure } from './session.ts';
-import type { OpenOptions, UpdateOptions, UpdateResult } from './update-options.ts';
 import { WriteSession, writable } from './write-session.ts';
 
 // Another writer's commit takes a round trip; a similar wait lets it finish before the next attempt reads.
@@ -17,6 +16,24 @@ const BACKOFF_MAX_MS = 1_000;
 
 // The default: more than the writers that meet on one user's collection.
 const RETRIES = 10;
+
+export interface OpenOptions {
+  /** Fills an empty database for a user who has none. Called only if the store definitely holds none. */
+  readonly create?: ((database: SqliteDatabase) => void) | undefined;
+}
+
+export interface UpdateOptions extends OpenOptions {
+  /** How often the edit is rerun after a conflict. Default 10. */
+  readonly retries?: number;
+}
+
+/** `attempts` counts the runs of the edit that reached a commit. */
+export interface UpdateResult<T> {
+  readonly outcome: 'committed' | 'unchanged';
+  readonly value: T;
+  readonly version: Version;
+  readonly attempts: number;
+}
 
 /** Opens write sessions, and reruns an edit on whatever version came first. */
 export class OptimisticUpdates {

@@ -7,15 +7,19 @@ import type { SqliteDatabase } from '../sqlite/engine.ts';
 import { type DeleteOutcome, databaseIn, type StoredDatabase, type Version } from '../store/database-store.ts';
 import { writesOver } from '../store/write-ids.ts';
 import { DatabaseLoader, type DatabaseLoaderOptions, noDatabase } from './database-loader.ts';
-import { OptimisticUpdates } from './optimistic-update.ts';
+import { type OpenOptions, OptimisticUpdates, type UpdateOptions, type UpdateResult } from './optimistic-update.ts';
 import { alreadyExists, conflictFailure, traceIfPossible, unknownOutcome } from './outcome-failures.ts';
 import { ReadSession, type SessionStart, sessionFailure, WORKING_COPY } from './session.ts';
-import type { OpenOptions, ReplaceOver, UpdateOptions, UpdateResult } from './update-options.ts';
 import { WriteSession, writable } from './write-session.ts';
 
 export type UserDatabasesOptions = DatabaseLoaderOptions;
 
-export type { OpenOptions, ReplaceOver, UpdateOptions, UpdateResult };
+export type { OpenOptions, UpdateOptions, UpdateResult };
+
+/** What a whole database replaces: nothing, exactly one version, or whatever is stored. */
+export type ReplaceOver =
+  | { readonly kind: 'nothing' | 'anything' }
+  | { readonly kind: 'version'; readonly version: Version };
 
 // Sending the same file again would only undo the other writer's work.
 const PULL_AGAIN = 'javumbo db pull, and make your changes to that version';

@@ -5,7 +5,7 @@ import { type Finding, ok, warning } from './finding.ts';
 
 const ID = 'conditional-deletes';
 
-/** How the engine deletes, tried on test databases that are removed, and recorded for the deletes to come. */
+/** Tests how the engine deletes, on test databases that are then removed, and records it for later deletes. */
 export async function examineDeletion({ tryDeletion }: Pick<Deployment, 'tryDeletion'>): Promise<Finding[]> {
   // The local deployment compares under its own lock.
   if (tryDeletion === undefined) return [];
@@ -23,9 +23,9 @@ export async function examineDeletion({ tryDeletion }: Pick<Deployment, 'tryDele
       ),
     ];
   } catch (error) {
-    // Whether there is a store at all, another look says.
+    // Other examinations report an unreachable store.
     if (!(error instanceof JavumboError) || error.kind !== 'unavailable') throw error;
-    return [warning(ID, `how the engine deletes could not be found out: ${error.message}`, 'javumbo doctor again')];
+    return [warning(ID, `it is not known how the engine deletes: ${error.message}`, 'javumbo doctor again')];
   }
 }
 

@@ -1,4 +1,4 @@
-/** What doctor says of engines that others built: Ceph RGW, which is sound until a bucket is versioned, and DynamoDB Local. */
+/** Tests doctor on engines of others: Ceph RGW, which is sound until a bucket is versioned, and DynamoDB Local. */
 import { PutBucketVersioningCommand, S3Client } from '@aws-sdk/client-s3';
 import { describe, expect, inject, test } from 'vitest';
 import { runScript, SCRIPTS } from '../testing/child-process.ts';
@@ -21,7 +21,7 @@ describe.runIf(s3 !== undefined && dynamo !== undefined)('doctor on Ceph RGW and
     expect((await javumbo('deployment', 'create')).code).toBe(0);
     expect(await findings()).toMatchObject({
       'conditional-writes': 'ok',
-      // Ceph 16 deletes whatever is there.
+      // Ceph 16 deletes whatever is stored.
       'conditional-deletes': 'warning',
       'bucket.lifecycle': 'ok',
       'users-table.on-demand': 'ok',

@@ -1,10 +1,9 @@
 import { isAccessDenied } from '../aws/errors.ts';
 import { JavumboError } from '../core/failure.ts';
 
-/** `unsafe`: data can be lost, or a part of the deployment is not there. `warning`: it works, and not as Day 1 has it. */
+/** `unsafe`: data can be lost, or a part of the deployment is missing. `warning`: it works, but not as in Day 1. */
 export type Severity = 'ok' | 'warning' | 'unsafe';
 
-/** One thing that was looked at. */
 export interface Finding {
   /** Stable, for scripts: `bucket.versioning`. */
   readonly id: string;
@@ -28,9 +27,9 @@ export function unsafe(id: string, message: string, hint: string): Finding {
 const THROWN: ReadonlySet<string> = new Set(['internal', 'interrupted', 'unknown']);
 
 /**
- * What an examination finds, or that it could not be made: a right that is missing is a warning and never silence; a part
- * that is another than was meant cannot be used. Throws again what leaves everything open: who cannot connect, or is not
- * known there, must not read that all is well.
+ * Returns an examination's findings, or that it could not be made: a missing permission is a warning, never silence; a
+ * part of the wrong kind is unsafe. Rethrows what leaves everything open: without a connection or valid credentials
+ * nothing may look sound.
  */
 export async function examined(id: string, examine: () => Promise<Finding[]>): Promise<Finding[]> {
   try {
@@ -40,6 +39,6 @@ export async function examined(id: string, examine: () => Promise<Finding[]>): P
     if (error.kind === 'unavailable' && !isAccessDenied(error)) throw error;
     const { kind, message, try: hint = 'the same command with --verbose' } = error;
     if (kind === 'conflict' || kind === 'corrupt') return [unsafe(id, message, hint)];
-    return [warning(id, `it could not be looked at: ${message}`, hint)];
+    return [warning(id, `it could not be examined: ${message}`, hint)];
   }
 }

@@ -8,14 +8,14 @@ import type { ResultOf } from '../function/protocol.ts';
 import type { FunctionDescription } from '../function/remote-function.ts';
 import { examined, type Finding, ok, unsafe, warning } from './finding.ts';
 
-/** What Day 1 gives the function, at the least. */
+/** The least that Day 1 gives the function. */
 const DAY_1 = { memoryMb: 512, timeoutSeconds: 30, temporaryStorageMb: 2_048 } as const;
-/** What of its environment it cannot do without. */
+/** Variables that the function needs. */
 const NEEDED = ['S3_BUCKET', 'DYNAMODB_USERS_TABLE', 'DYNAMODB_LOCKS_TABLE'];
 const RUNTIME = /^nodejs(2[2-9]|[3-9]\d)\.x$/;
 const MEND = 'terraform -chdir=infra apply';
 
-/** Whether the function is there, has what Day 1 gives it, and answers as this command's does. */
+/** Examines whether the function exists, has what Day 1 gives it, and answers like this version. */
 export function examineFunction(deployment: Deployment): Promise<Finding[]> {
   return examined('function', async () => {
     const client = await deployment.function();
@@ -59,7 +59,7 @@ function limitsOf(description: FunctionDescription): Finding[] {
   ];
 }
 
-/** Until an update has succeeded, calls meet what was there before it. */
+/** Until an update succeeds, calls reach the previous code. */
 function updateFinding(status: string): Finding {
   const message = `last update: ${status}`;
   if (status === 'Successful') return ok('function.update', message);
@@ -78,13 +78,13 @@ async function examineCode(deployment: Deployment): Promise<Finding[]> {
     return [code, ...(result.deployment === undefined ? [] : [placeFinding(result.deployment, deployment.config)])];
   } catch (error) {
     if (!(error instanceof JavumboError) || error.retryable || isAccessDenied(error)) throw error;
-    // It throws, is not ours, does not end in time, or cannot even be started.
+    // It throws, is not ours, times out, or cannot start.
     if (error.kind !== 'violation' && error.kind !== 'unavailable') throw error;
     return [unsafe('function.code', error.message, error.try ?? 'javumbo function deploy')];
   }
 }
 
-/** Whether the function works on what this command works on. */
+/** Examines whether the function uses the same deployment as this command. */
 function placeFinding(
   its: NonNullable<ResultOf<'ping'>['deployment']>,
   { bucket, usersTable, locksTable }: Config,
@@ -100,13 +100,13 @@ function placeFinding(
   return unsafe('function.deployment', `it works on another deployment: ${differences.join('; ')}`, MEND);
 }
 
-/** One may be the name and the other its ARN. */
+/** True if both name the same resource; one may be a name and the other its ARN. */
 function isSame(left: string, right: string): boolean {
   const name = (text: string): string => (text.startsWith('arn:') ? (text.split(/[:/]/).at(-1) ?? '') : text);
   return name(left) === name(right);
 }
 
-/** Whether the HTTP API passes requests on to the function. */
+/** Examines whether the HTTP API passes requests on to the function. */
 export function examineApi({ config }: Deployment, signal: AbortSignal | undefined): Promise<Finding[]> {
   const url = config.apiUrl.value;
   return examined('api', async () => {

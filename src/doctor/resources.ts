@@ -1,16 +1,16 @@
 import type { Resource, ResourceSetting } from '../provisioning/provision.ts';
 import { examined, type Finding, ok, unsafe, warning } from './finding.ts';
 
-/** Where a resource is, and how it is called in findings. */
+/** A resource, and its name in findings. */
 export interface ExaminedResource {
   /** `bucket`, `users-table`, `locks-table`, `home`. */
   readonly id: string;
   readonly resource: Resource;
-  /** On AWS itself every setting of Day 1 can be had. */
+  /** True on AWS, where every setting of Day 1 is available. */
   readonly onAws: boolean;
 }
 
-// As the settings of deployment/ are called, and for what they are missed.
+// The settings of provisioning/ by name, and what their absence means.
 const SETTINGS: Readonly<Record<string, { readonly id: string; readonly missed: string }>> = {
   versioning: { id: 'versioning', missed: 'what is overwritten or deleted by mistake cannot be brought back' },
   'public access blocked': { id: 'public-access', missed: 'a policy by mistake would publish every database' },
@@ -23,7 +23,7 @@ const SETTINGS: Readonly<Record<string, { readonly id: string; readonly missed: 
 
 const MEND = 'terraform -chdir=infra apply, or on another engine: javumbo deployment create';
 
-/** Whether a part of the deployment is there, and set as Day 1 has it. Only reads. */
+/** Examines whether a part of the deployment exists and is set up as in Day 1. Only reads. */
 export async function examineResource({ id, resource, onAws }: ExaminedResource): Promise<Finding[]> {
   return examined(id, async () => {
     const subject = `${resource.kind} "${resource.name}"`;
@@ -40,7 +40,7 @@ function examineSetting(of: string, { name, read }: ResourceSetting, onAws: bool
     const found = await read();
     if (found === 'on') return [ok(id, 'on')];
     if (found === 'off') {
-      // What an engine gets wrong with it, only a scratch bucket shows: `deployment create` tries and leaves it off.
+      // Only a scratch bucket shows what an engine gets wrong with it: `deployment create` tries, and leaves it off.
       if (!onAws && (short === 'versioning' || short === 'public-access')) {
         return [ok(id, 'off, which is right where the engine fails with it: javumbo deployment create tries it out')];
       }

@@ -12,8 +12,8 @@ const ID = 'conditional-writes';
 const OTHER_HOME = 'a directory that you can write to, in JAVUMBO_HOME';
 
 /**
- * Whether the real store compares as it must, tried on two test databases that are removed. The verdict is recorded on
- * this machine: from then on nothing is written to a store that lost updates, until it is found sound.
+ * Tests whether the real store compares as it must, on two test databases that are then removed. Records the verdict on
+ * this machine: a store that lost updates is not written to until it is found sound.
  */
 export async function examineStore(
   deployment: Deployment,
@@ -26,7 +26,7 @@ export async function examineStore(
   try {
     tried = await tryStore(deployment, sources, run);
   } catch (error) {
-    // Nothing was found out, so what was found before still holds, and writes are still refused.
+    // Nothing new was found, so the earlier verdict stands and writes stay refused.
     if (before === undefined || !isAccessDenied(error)) throw error;
     const message = `${messageOf(error)}; it lost updates on ${before.foundAt.slice(0, 10)}: ${before.findings.join('; ')}`;
     return [unsafe(ID, message, 'credentials that may put, get, list and delete objects, and javumbo doctor again')];
@@ -34,7 +34,7 @@ export async function examineStore(
   return [verdictOn(deployment, sources, records, tried.broken), ...leftBehind(run, tried.left)];
 }
 
-/** What the probe showed, and why its test data is still there; undefined where it is gone. */
+/** What the probe showed, and why its test data may remain; undefined if it is gone. */
 interface Tried {
   readonly broken: readonly string[];
   readonly left?: unknown;
@@ -43,8 +43,8 @@ interface Tried {
 async function tryStore(deployment: Deployment, { random }: Pick<Context, 'random'>, run: TestRun): Promise<Tried> {
   const { store, cache } = deployment;
   const [first, second] = PROBE_PURPOSES;
-  // A store that is not there is said before any data is made. One that may not be read is tried: only the reply to a put
-  // says whether the credentials lack a right or are no good at all.
+  // A missing store is reported before any data is created. An unreadable one is tried: only the reply to a put shows
+  // whether the credentials lack a permission or are invalid.
   await store.head(testUser(run, first)).catch((error: unknown) => {
     if (!isAccessDenied(error)) throw error;
   });
@@ -58,7 +58,7 @@ async function tryStore(deployment: Deployment, { random }: Pick<Context, 'rando
       }),
     );
   } catch (error) {
-    // What was seen counts, whatever becomes of the test data.
+    // The result counts, whatever happens to the test data.
     if (seen.result === undefined) throw error;
     left = error;
   } finally {

@@ -18,24 +18,23 @@ import type { FunctionDescription, FunctionFault, FunctionReply, RemoteFunction 
 
 export interface FunctionClientOptions extends RetriesOptions {
   readonly function: RemoteFunction;
-  /** Begins no call once it is interrupted, and waits for none but a write; undefined: nothing interrupts. */
+  /** Prevents calls after an interruption, and waits for none but a write; undefined: nothing interrupts. */
   readonly interruption?: InterruptibleOptions | undefined;
 }
 
-/** Which container answered a call. */
 export interface AnsweredCall {
   readonly operation: Operation;
   readonly container: ContainerIdentity;
 }
 
-/** What a write needs: which note, and where. Its guid is made where none is given. */
+/** The note to write. Its guid is generated if absent. */
 export type WriteRequest = Omit<FunctionRequest<'write'>, 'operation' | 'guid'> & {
   readonly guid?: string | undefined;
 };
 
 /**
- * The function's operations, with their failures as this program has them. A call that certainly did not run is repeated;
- * one that reads, also where nobody can tell.
+ * Calls the function's operations and turns their failures into this program's. Repeats a call that certainly did not
+ * run; one that only reads, also if it may have run.
  */
 export class FunctionClient {
   readonly function: RemoteFunction;
@@ -52,20 +51,19 @@ export class FunctionClient {
     this.#interruption = options.interruption;
   }
 
-  /** Returns the use of all calls so far, repeated ones included, and what the function's answers say that it asked. */
+  /** Returns the use by all calls so far, repeats included, and the function's own requests, as its answers report them. */
   usage(): Usage {
     return this.#meter.usage();
   }
 
-  /** Every answer so far, in the order in which they came: which container gave it. */
+  /** Returns the container of every answer so far, in order of arrival. */
   answers(): readonly AnsweredCall[] {
     return this.#answers;
   }
 
   /**
-   * Calls an operation that changes nothing that anybody would miss. Throws what the operation failed with; `unavailable`
-   * where the function cannot be called, or did not end in time; `not-found`; `violation` where it throws, crashes, or
-   * answers what is no answer of this program.
+   * Calls an operation other than a write. Throws the operation's failure; `unavailable` if the function cannot be
+   * called or timed out; `not-found`; `violation` if it throws, crashes, or gives an answer that is not this program's.
    */
   async call<O extends Exclude<Operation, 'write'>>(request: FunctionRequest<O>): Promise<FunctionAnswer<O>> {
     const interruption = this.#interruption;
@@ -85,8 +83,8 @@ export class FunctionClient {
   }
 
   /**
-   * Adds a note. Of a call whose end nobody knows, the function is asked whether the note is there. Throws as `call`, but
-   * `unknown` where the note may still come.
+   * Adds a note. If the outcome of the call is unknown, asks the function whether the note exists. Throws like `call`,
+   * but `unknown` if the note may still be added.
    */
   async write(given: WriteRequest): Promise<FunctionAnswer<'write'>> {
     const request = { operation: 'write', ...given, guid: given.guid ?? createGuid(this.#random) } as const;
@@ -110,29 +108,29 @@ export class FunctionClient {
     try {
       return this.#answerOf('write', reply.payload);
     } catch (error) {
-      // What the operation failed with is no doubt, unless it does not know itself, or broke where nobody foresaw it.
+      // An operation's own failure leaves no doubt, unless it is itself unknown or a defect.
       if (!(error instanceof JavumboError)) throw error;
       const isDoubt = ['unknown', 'internal'].includes(error.kind) || error.cause instanceof NoAnswer;
       if (isDoubt) return this.#settle(request, error);
-      // Nobody else has this guid: another copy of the call may have made the note.
+      // No one else has this guid: another copy of the call may have added the note.
       if (error.kind === 'conflict' && ownGuid) return this.#settle(request, error, error);
       throw error;
     }
   }
 
-  /** Calls the function once with any document, and returns whatever it returned. Throws as `call`. */
+  /** Calls the function once with any document and returns its reply. Throws like `call`. */
   async raw(payload: string): Promise<string> {
     const reply = await this.invoke(payload);
     if (reply.fault !== undefined) throw this.#asFailure(reply.fault);
     return reply.payload;
   }
 
-  /** Calls the function once with any document: what becomes of it is for the caller to judge. */
+  /** Calls the function once with any document; the caller judges the outcome. */
   async invoke(payload: string): Promise<FunctionReply> {
     return this.#invoke(payload, this.#interruption?.signal);
   }
 
-  /** What the function is. Throws as `call`. */
+  /** Describes the function. Throws like `call`. */
   describe(): Promise<FunctionDescription> {
     const interruption = this.#interruption;
     if (interruption === undefined) return this.function.describe();
@@ -143,7 +141,7 @@ export class FunctionClient {
     this.function.close();
   }
 
-  /** `otherwise`: what is thrown where the note is not there. */
+  /** `otherwise`: thrown if the note does not exist. */
   async #settle(
     request: FunctionRequest<'write'>,
     doubt: Error,
@@ -151,7 +149,7 @@ export class FunctionClient {
   ): Promise<FunctionAnswer<'write'>> {
     const { username, guid } = request;
     try {
-      // Also where the work is interrupted: how the write ended is what whoever waits for it must know.
+      // Even after an interruption, since the caller waits for the write's outcome.
       const { result, ...circumstances } = await this.#call({ operation: 'read', username, guid, stalenessSeconds: 0 });
       if (result.note != null) {
         const { version, fromCache, note } = result;
@@ -166,12 +164,11 @@ export class FunctionClient {
         return { ...circumstances, operation: 'write', result: written };
       }
     } catch {
-      // Asking did not help; the doubt is what there is to say.
+      // Asking did not help; the doubt remains.
     }
     throw otherwise;
   }
 
-  /** Begins nothing once `signal` is aborted. */
   async #invoke(payload: string, signal: AbortSignal | undefined): Promise<FunctionReply> {
     signal?.throwIfAborted();
     this.#meter.countFunction({ invocations: 1 });
@@ -181,7 +178,7 @@ export class FunctionClient {
     return reply;
   }
 
-  /** What the function answered. Throws the failure that it answered with, or `violation` for what is no answer. */
+  /** Parses an answer. Throws the failure in it, or `violation` if it is not an answer of this program. */
   #answerOf<O extends Operation>(operation: O, payload: string): FunctionAnswer<O> {
     const answer = answerSchema.safeParse(jsonOf(payload));
     if (!answer.success || answer.data.operation !== operation) throw this.#notOurs(payload);
@@ -229,10 +226,10 @@ function doubtAbout({ username, guid }: FunctionRequest<'write'>, doubt: Error):
   });
 }
 
-/** Why something was not an answer. */
+/** Marks a reply that is not an answer. */
 class NoAnswer extends Error {}
 
-/** What something is that is no answer, without what it says: that may be anybody's secret. */
+/** Describes a reply that is not an answer without its content, which may be secret. */
 function shapeOf(payload: string): string {
   if (payload.length === 0) return 'nothing';
   const value = jsonOf(payload);
@@ -255,7 +252,7 @@ function jsonOf(text: string): unknown {
   }
 }
 
-/** A call that reads may run twice. */
+/** Makes a doubtful call retryable: one that reads may run twice. */
 function asRepeatable(error: unknown): never {
   if (!(error instanceof JavumboError) || error.kind !== 'unknown') throw error;
   throw new JavumboError('unavailable', error.message, { try: error.try, retryable: true, cause: error });

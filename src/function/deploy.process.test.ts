@@ -53,7 +53,7 @@ test('an update that was accepted and does not end is unknown', async () => {
 test.each([
   { when: /^looking at/, message: 'interrupted', updates: 0 },
   { when: /^sending/, message: 'interrupted', updates: 0 },
-  { when: /^waiting/, message: 'interrupted, and function "javumbo-api" goes on being updated', updates: 1 },
+  { when: /^waiting/, message: 'interrupted; the update of function "javumbo-api" continues', updates: 1 },
 ])('interrupted at $when it says whether anything goes on', async ({ when, message, updates }) => {
   const clock = new SteppedClock();
   const stopping = new AbortController();

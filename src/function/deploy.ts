@@ -10,37 +10,36 @@ export interface DeployOptions {
   readonly client: FunctionClient;
   readonly code: FunctionCode;
   readonly clock: Clock;
-  /** Undefined: nothing interrupts. */
   readonly interruption?: InterruptibleOptions | undefined;
-  /** Told what is waited for. */
+  /** Called with what is being waited for. */
   readonly onStep: (step: string) => void;
-  /** Asked before code is replaced that does not answer as ours, with the reason. Throws where it must stay. */
+  /** Called, with the reason, before code is replaced that does not answer as ours. Throws to keep that code. */
   readonly confirmForeign: (reason: string) => Promise<void>;
 }
 
 export interface DeployedFunction {
   readonly outcome: 'updated' | 'unchanged';
   readonly name: string;
-  /** Base64, as Lambda has it. */
+  /** Base64, like Lambda's. */
   readonly codeSha256: string;
   readonly codeSizeBytes: number;
-  /** What was there; its version where it answered as ours. */
+  /** The code before; its version if it answered as ours. */
   readonly previous: { readonly codeSha256: string | null; readonly version: string | null };
-  /** What the deployed code answered to `ping`. */
+  /** The deployed code's answer to `ping`. */
   readonly answer: FunctionAnswer<'ping'>;
 }
 
 const POLL_MS = 1_000;
-// A function without a VPC is updated within seconds; with one it can take minutes.
+// A function is updated within seconds; with a VPC it can take minutes.
 const SETTLED_MAX_MS = 300_000;
 
 /**
- * Replaces the code of a function, and returns when the new code has answered. Code that does not answer as ours is only
- * replaced when `confirmForeign` returns; code that is the same already is not replaced.
+ * Replaces the code of a function, and returns once the new code has answered. Replaces code that does not answer as
+ * ours only if `confirmForeign` returns, and does not replace identical code.
  *
- * Throws, before anything has changed, as `describe` and `replace` do; `conflict` where somebody else deployed meanwhile;
- * `violation` where Lambda could not update the function, and what the call of the new code fails with; `unknown` where
- * the update was accepted and has not ended in time.
+ * Throws, before any change, like `describe` and `replace`; `conflict` if someone else deployed meanwhile; `violation`
+ * if Lambda could not update the function, and what calling the new code fails with; `unknown` if the update was
+ * accepted but did not finish in time.
  */
 export async function deployFunction(zip: Uint8Array, options: DeployOptions): Promise<DeployedFunction> {
   const { client, onStep, confirmForeign, interruption } = options;
@@ -50,14 +49,14 @@ export async function deployFunction(zip: Uint8Array, options: DeployOptions): P
   onStep(`looking at function "${name}"`);
   const asked = await settled(options, () => true, 'unavailable');
   const asking = await ask(client);
-  // Again: calling a function that was idle for weeks wakes it, which is a change.
+  // Described again: calling a function that was idle for weeks wakes it, which changes it.
   const before = await settled(options, () => true, 'unavailable');
   if (before.codeSha256 !== asked.codeSha256) throw otherDeployer(name);
   const previous = {
     codeSha256: before.codeSha256 ?? null,
     version: asking instanceof JavumboError ? null : asking.version,
   };
-  // What a failed update has left behind is not running, whatever its hash.
+  // Code left by a failed update is not running, whatever its hash.
   if (before.codeSha256 === codeSha256 && before.lastUpdateStatus !== 'Failed') {
     if (asking instanceof JavumboError) throw asking;
     return { ...deployed, outcome: 'unchanged', previous, answer: asking };
@@ -70,7 +69,7 @@ export async function deployFunction(zip: Uint8Array, options: DeployOptions): P
   if (answer?.kind === 'unknown') {
     throw new JavumboError(
       'unknown',
-      `function "${name}": interrupted while its code was being replaced: nobody can tell whether it was`,
+      `function "${name}": interrupted while its code was being replaced: it is not known whether it was`,
       { try: 'javumbo function describe', cause: answer.cause },
     );
   }
@@ -78,14 +77,14 @@ export async function deployFunction(zip: Uint8Array, options: DeployOptions): P
     return { ...deployed, outcome: 'updated', previous, answer: await updated(before, codeSha256, options) };
   } catch (error) {
     if (!(error instanceof JavumboError) || error.kind !== 'interrupted') throw error;
-    throw new JavumboError('interrupted', `interrupted, and function "${name}" goes on being updated`, {
+    throw new JavumboError('interrupted', `interrupted; the update of function "${name}" continues`, {
       try: 'javumbo function describe',
       cause: error,
     });
   }
 }
 
-/** Whose code is there: what it answers, or why it does not. Code that cannot be asked counts as somebody else's. */
+/** Returns the code's answer, or why there is none. Code that does not answer counts as foreign. */
 async function ask(client: FunctionClient): Promise<FunctionAnswer<'ping'> | JavumboError> {
   try {
     return await client.call({ operation: 'ping' });
@@ -95,7 +94,7 @@ async function ask(client: FunctionClient): Promise<FunctionAnswer<'ping'> | Jav
   }
 }
 
-/** Waits for the end of the update, and calls the new code. */
+/** Waits for the update to finish, and calls the new code. */
 async function updated(
   before: FunctionDescription,
   codeSha256: string,
@@ -117,13 +116,13 @@ async function updated(
   return client.call({ operation: 'ping' });
 }
 
-/** Whether a description is from after the update, of whoever it was. */
+/** True if a description is newer than an update, whoever made it. */
 function isReplaced(before: FunctionDescription, now: FunctionDescription, codeSha256: string): boolean {
   if (now.revisionId !== before.revisionId) return true;
   return now.codeSha256 === codeSha256 && before.codeSha256 !== codeSha256;
 }
 
-/** Has the code replaced. A reply that was lost, or that answers a repeated request, is settled by a look. */
+/** Replaces the code. A description settles a lost reply, or one to a repeated request. */
 async function replaced(
   zip: Uint8Array,
   before: FunctionDescription,
@@ -139,7 +138,7 @@ async function replaced(
   }
 }
 
-/** The function when nothing of it is changing, and `isSeen` says that the description is no older than must be. */
+/** Waits until the function is not being changed and `isSeen` accepts its description as recent enough. */
 async function settled(
   { client, clock, interruption, onStep }: DeployOptions,
   isSeen: (description: FunctionDescription) => boolean,

@@ -1,6 +1,5 @@
 import { JavumboError, messageOf } from '../core/failure.ts';
 
-/** What an HTTP API answered to a request for its root. */
 export interface ApiAnswer {
   readonly status: number;
   readonly body: string;
@@ -8,10 +7,10 @@ export interface ApiAnswer {
 
 // API Gateway itself waits 30 s for the function.
 const TIMEOUT_MS = 35_000;
-// More than any health answer; what comes behind is not looked at.
+// More than any health answer; the rest is ignored.
 const BODY_MAX = 1_000_000;
 
-/** Asks an HTTP API for its root, as anybody may. Throws `unavailable` where no answer came. */
+/** Requests an HTTP API's root without credentials. Throws `unavailable` if there is no answer. */
 export async function askApi(url: string, signal?: AbortSignal | undefined): Promise<ApiAnswer> {
   const timeout = AbortSignal.timeout(TIMEOUT_MS);
   try {
@@ -27,7 +26,7 @@ export async function askApi(url: string, signal?: AbortSignal | undefined): Pro
   }
 }
 
-/** The version that an API's health answer names; undefined for any other answer. */
+/** Returns the version in an API's health answer; undefined for any other answer. */
 export function healthyVersion({ status, body }: ApiAnswer): string | undefined {
   try {
     const health = JSON.parse(body) as { service?: unknown; status?: unknown; version?: unknown } | null;

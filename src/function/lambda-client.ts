@@ -4,17 +4,16 @@ import type { Config } from '../config/config.ts';
 import { LambdaFunction } from './lambda-function.ts';
 import type { RemoteFunction } from './remote-function.ts';
 
-// Describing does the same when it arrives twice, and an update carries the revision that it replaces.
+// Describing is idempotent, and an update names the revision that it replaces.
 const CONTROL_ATTEMPTS = 5;
 
-// Lambda says nothing until the function has ended, which is after 900 s at the latest, and the start of a container
-// comes on top. (Lambda quotas)
+// Lambda is silent until the function ends, after 900 s at most, plus the start of a container. (Lambda quotas)
 const CALL_TIMEOUT_MS = 930_000;
 
-// The SDK's 50 would let the 51st caller wait for the first, and call a container that should have been another.
+// With the SDK's 50 the 51st caller would wait for the first, and not get its own container.
 const ANY_NUMBER = { keepAlive: true, maxSockets: Number.POSITIVE_INFINITY };
 
-/** The function in Lambda as the configuration names it. Makes no request. */
+/** Opens the configured Lambda function, without a request. */
 export function openLambdaFunction(config: Config): RemoteFunction {
   const endpoint = config.lambdaEndpointUrl.value;
   const open = (options: ReturnType<typeof clientOptions>): LambdaClient =>
@@ -30,8 +29,8 @@ export function openLambdaFunction(config: Config): RemoteFunction {
 }
 
 /**
- * For how long a call may be silent. The default for all connections would give up calls that only take their time; what
- * --timeout says is meant, and a call that outlasts it has an unknown end.
+ * How long a call may be silent. The default for connections would abort slow calls; an explicit --timeout applies, and
+ * a call that outlasts it has an unknown outcome.
  */
 function callTimeout({ timeout }: Config): Config['timeout'] {
   return timeout.source === 'default' ? { ...timeout, value: CALL_TIMEOUT_MS } : timeout;

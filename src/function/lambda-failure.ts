@@ -1,7 +1,7 @@
 import { asAwsFailure, certainlyRefused, errorNameOf } from '../aws/errors.ts';
 import { JavumboError, messageOf } from '../core/failure.ts';
 
-/** What a request to Lambda was about, for its error message. */
+/** The subject of a request to Lambda, for its error message. */
 export interface LambdaSubject {
   /** Verb and object: `call function "javumbo-api"`. */
   readonly what: string;
@@ -11,7 +11,7 @@ export interface LambdaSubject {
   readonly endpoint: string | undefined;
 }
 
-// With status 5xx, and still said before the function is started. (Lambda API reference, Invoke)
+// Status 5xx, yet raised before the function starts. (Lambda API reference, Invoke)
 const NOT_STARTED = new Set([
   'EC2AccessDeniedException',
   'ENILimitReachedException',
@@ -26,7 +26,7 @@ const NOT_STARTED = new Set([
   'SubnetIPAddressLimitReachedException',
 ]);
 
-// Likewise not started, and over by itself: whatever the function needs is not ready yet.
+// Also before the start, and transient: something that the function needs is not ready yet.
 const NOT_READY = new Set([
   'EC2ThrottledException',
   'EC2UnexpectedException',
@@ -39,12 +39,12 @@ const NOT_READY = new Set([
   'SnapStartTimeoutException',
 ]);
 
-// A refusal by its status, but of a file system that the function may have been using.
+// A refusal by its status, but from a file system that the function may have used.
 const MAY_HAVE_RUN = new Set(['EFSIOException']);
 
 /**
- * The failure of a call: `unknown` when the function may have run (a 5xx, a broken connection, silence), `unavailable`
- * when it certainly did not, `not-found`, `usage` for a payload that Lambda does not take.
+ * Returns the failure of a call: `unknown` if the function may have run (a 5xx, a broken connection, silence),
+ * `unavailable` if it certainly did not, `not-found`, `usage` for a payload that Lambda refuses.
  */
 export function asCallFailure(error: unknown, subject: LambdaSubject): JavumboError {
   const name = errorNameOf(error);
@@ -52,7 +52,7 @@ export function asCallFailure(error: unknown, subject: LambdaSubject): JavumboEr
   return started ? doubt(error, subject) : asLambdaFailure(error, subject);
 }
 
-/** What may have been done, and nobody can tell. */
+/** Returns `unknown` for a request that may have had an effect. */
 export function doubt(error: unknown, { what, endpoint }: LambdaSubject): JavumboError {
   const reason = asAwsFailure(error, { what, where: endpoint ?? 'AWS', username: undefined, rights: '' }).message;
   return new JavumboError('unknown', reason, {
@@ -61,18 +61,21 @@ export function doubt(error: unknown, { what, endpoint }: LambdaSubject): Javumb
   });
 }
 
-/** The failure of a request that changed nothing, or reads. `retryable` where sending it again can help. */
+/** Returns the failure of a request without effect, `retryable` if sending it again may help. */
 export function asLambdaFailure(error: unknown, { what, name, action, endpoint }: LambdaSubject): JavumboError {
   const where = endpoint ?? 'AWS';
   const code = errorNameOf(error);
   if (code === 'ResourceNotFoundException') {
     return new JavumboError('not-found', `there is no function "${name}" at ${where}`, {
-      try: 'another name with --function, another --region, or Terraform, which makes it',
+      try: 'another name with --function, another --region, or Terraform, which creates it',
       cause: error,
     });
   }
   if (code === 'RequestTooLargeException' || code === 'SerializedRequestEntityTooLargeException') {
-    return new JavumboError('usage', `${what}: ${where} takes no request of that size`, { try: 'less', cause: error });
+    return new JavumboError('usage', `${what}: ${where} takes no request of that size`, {
+      try: 'a smaller payload',
+      cause: error,
+    });
   }
   if (code === 'InvalidRequestContentException') {
     return new JavumboError('usage', `${what}: the payload is not JSON`, { try: 'a JSON document', cause: error });

@@ -14,18 +14,16 @@ import type { FunctionCode, FunctionDescription, FunctionReply, RemoteFunction }
 export interface LambdaFunctionOptions {
   /** A name, `name:alias` or an ARN. */
   readonly name: string;
-  /** Undefined: AWS. */
   readonly endpoint: string | undefined;
-  /** Sends each call once, and waits for as long as a function may take. */
+  /** Sends each call once, and waits as long as a function may run. */
   readonly calls: LambdaClient;
-  /** For all else; it may send a request again. */
+  /** For everything else; it may retry. */
   readonly control: LambdaClient;
 }
 
-/** The longest payload of a synchronous call, in bytes. (Lambda quotas) */
+/** The largest payload of a synchronous call, in bytes. (Lambda quotas) */
 export const PAYLOAD_BYTES_MAX = 6_291_456;
 
-/** The function in Lambda. */
 export class LambdaFunction implements RemoteFunction {
   readonly name: string;
   readonly code: FunctionCode;
@@ -40,7 +38,7 @@ export class LambdaFunction implements RemoteFunction {
   async describe(): Promise<FunctionDescription> {
     const { name, control } = this.#options;
     try {
-      // GetFunction would also return a link with which anybody can fetch the code.
+      // GetFunction would also return a link with which anyone can fetch the code.
       const found = await control.send(new GetFunctionConfigurationCommand({ FunctionName: name }));
       return {
         name: found.FunctionName ?? name,
@@ -55,7 +53,7 @@ export class LambdaFunction implements RemoteFunction {
         codeSha256: found.CodeSha256,
         codeSizeBytes: found.CodeSize,
         lastModified: found.LastModified,
-        // Only functions from before there were states have none.
+        // Only functions older than states have none.
         state: found.State ?? 'Active',
         stateReason: found.StateReason,
         lastUpdateStatus: found.LastUpdateStatus,
@@ -71,12 +69,12 @@ export class LambdaFunction implements RemoteFunction {
   async invoke(payload: string): Promise<FunctionReply> {
     const { name, calls } = this.#options;
     const bytes = Buffer.byteLength(payload);
-    // Lambda would refuse it while it is still on its way, which can look like a broken connection.
+    // Lambda would refuse it during the upload, which can look like a broken connection.
     if (bytes > PAYLOAD_BYTES_MAX) {
       throw new JavumboError(
         'usage',
         `call function "${name}": the payload has ${bytes} bytes, and Lambda takes ${PAYLOAD_BYTES_MAX}`,
-        { try: 'less text in one call' },
+        { try: 'less text per call' },
       );
     }
     let output: InvokeCommandOutput;
@@ -85,7 +83,7 @@ export class LambdaFunction implements RemoteFunction {
         new InvokeCommand({
           FunctionName: name,
           InvocationType: 'RequestResponse',
-          // For what the call is billed; nothing else of it is looked at.
+          // Only for the billed duration and memory.
           LogType: 'Tail',
           Payload: Buffer.from(payload),
         }),
@@ -112,7 +110,7 @@ export class LambdaFunction implements RemoteFunction {
         new UpdateFunctionCodeCommand({
           FunctionName: name,
           ZipFile: zip,
-          // Left out, it would be x86_64.
+          // The default would be x86_64.
           Architectures: [architecture === 'arm64' ? 'arm64' : 'x86_64'],
           RevisionId: revisionId,
         }),

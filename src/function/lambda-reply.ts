@@ -1,8 +1,8 @@
 import type { FunctionFault, FunctionReply } from './remote-function.ts';
 
-/** What Lambda itself tells about a call: how the function failed, and what is billed. */
+/** What Lambda itself reports about a call: how the function failed, and what is billed. */
 
-// The service's own words. What else an exception says is the function's, and may be anybody's secret.
+// Lambda's own errors. Any other exception's text is the function's, and may be secret.
 const OF_THE_SERVICE = new Set([
   'Function.ResponseSizeTooLarge',
   'Runtime.ExitError',
@@ -15,11 +15,11 @@ const OF_THE_SERVICE = new Set([
 ]);
 
 const CRASHED = /^(Runtime\.(ExitError|OutOfMemory|NodeJsExit)$|Sandbox\.Failure|Extension\.)/;
-// Both as the type and, without one, as the message have it; the init phase has a limit of its own.
+// As the error type or, without one, in the message; the init phase has its own limit.
 const TIMED_OUT = /\bTask timed out after \d|^Sandbox\.Timedout$/;
 const MESSAGE_LENGTH_MAX = 200;
 
-/** How the function failed, from what came in place of its answer. */
+/** Derives how the function failed from what came instead of its answer. */
 export function lambdaFault(payload: string): FunctionFault {
   const { errorType, errorMessage } = errorOf(payload);
   // `2026-11-25T01:00:00.000Z <request id> Task timed out after 30.03 seconds` from older runtimes.
@@ -49,10 +49,10 @@ function parsed(text: string): object {
   }
 }
 
-/** What a call is billed for, from the tail of its log, in either of Lambda's formats; nothing where the tail has no report. */
+/** Returns a call's billed duration and memory from its log's tail, in either of Lambda's formats, if reported. */
 export function lambdaUsage(logResult: string | undefined): Pick<FunctionReply, 'billedMs' | 'memoryMb'> {
   const log = Buffer.from(logResult ?? '', 'base64').toString();
-  // The last one: the function writes into the same log, and before Lambda does.
+  // The last one: the function may have written similar lines before.
   const report = log.split('\n').findLast((line) => /^REPORT |"platform\.report"/.test(line)) ?? '';
   const billedMs = /\bBilled Duration: (\d+) ms|"billedDurationMs":\s*(\d+)/.exec(report);
   const memoryMb = /\bMemory Size: (\d+) MB|"memorySizeMB":\s*(\d+)/.exec(report);

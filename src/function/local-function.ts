@@ -10,18 +10,18 @@ import type { ContainerMessage, ContainerOrder } from './container-messages.ts';
 import type { FunctionDescription, FunctionFault, FunctionReply, RemoteFunction } from './remote-function.ts';
 
 export interface LocalFunctionOptions {
-  /** The deployment that the containers work on. */
+  /** The deployment that the containers use. */
   readonly config: Config;
   readonly env: NodeJS.ProcessEnv;
   readonly version: string;
   readonly clock: Clock;
-  /** Where each container gets its /tmp. Whoever made it removes it after `close`. */
+  /** Holds each container's /tmp. Its creator removes it after `close`. */
   readonly directory: string;
-  /** For how long a call may take. Default: Day 1's 30 s. */
+  /** The time limit of a call. Default: Day 1's 30 s. */
   readonly timeoutMs?: number | undefined;
-  /** After how long without a call a container is ended. Default: five minutes, about as long as Lambda waits. */
+  /** How long an idle container lives. Default: five minutes, about as long as on Lambda. */
   readonly idleMs?: number | undefined;
-  /** What a container runs; for tests. Default: the handler. */
+  /** The program of a container, for tests. Default: the handler. */
   readonly program?: string | undefined;
 }
 
@@ -29,21 +29,21 @@ export interface LocalFunctionOptions {
 const PROGRAM = fileURLToPath(new URL('../../dist/lambda/local-container.js', import.meta.url));
 const TIMEOUT_MS = 30_000;
 const IDLE_MS = 300_000;
-// Lambda allows ten seconds, on processors that nobody else uses.
+// Lambda allows ten seconds, on dedicated processors.
 const INIT_TIMEOUT_MS = 60_000;
 
-// What Day 1 gives the function. A process on this machine is held to none of it.
+// Day 1's values, which nothing enforces on this machine.
 const MEMORY_MB = 512;
 const TEMPORARY_STORAGE_MB = 2_048;
 
-/** The function in child processes of this one, one for each call at a time. */
+/** Runs the function in child processes, one per concurrent call. */
 export class LocalFunction implements RemoteFunction {
   readonly name = 'local';
   readonly #options: LocalFunctionOptions;
   readonly #timeoutMs: number;
   readonly #idleMs: number;
   readonly #containers = new Set<Container>();
-  /** The one that worked last is called first, so that what is not needed becomes idle. */
+  /** The most recent one is called first, so that surplus ones become idle. */
   readonly #idle: { readonly container: Container; readonly stopWaiting: () => void }[] = [];
   #started = 0;
   #closed = false;
@@ -117,7 +117,7 @@ export class LocalFunction implements RemoteFunction {
     this.#options.clock.sleep(this.#idleMs, waiting.signal).then(
       () => {
         const index = this.#idle.findIndex((idle) => idle.container === container);
-        // A call that came at the same moment has it.
+        // A simultaneous call has taken it.
         if (index === -1) return;
         this.#idle.splice(index, 1);
         this.#end(container);
@@ -134,17 +134,17 @@ export class LocalFunction implements RemoteFunction {
 
 type Ended = Extract<ContainerMessage, { kind: 'returned' }> | FunctionFault;
 
-/** One container, from its start to its end. No promise of it rejects. */
+/** One container, from start to end. None of its promises rejects. */
 class Container {
-  /** Resolves when it takes calls, or with why it never will. */
+  /** Resolves once it takes calls, or with why it never will. */
   readonly ready: Promise<FunctionFault | undefined>;
   readonly #child: ChildProcess;
   readonly #directory: string;
   readonly #clock: Clock;
-  /** Without it a container in a long statement, which learns nothing meanwhile, would outlive this process. */
+  /** Ends a container that is stuck in a long statement when this process ends. */
   readonly #endNoOrphan: () => void;
   #finish: ((ended: Ended) => void) | undefined;
-  /** How its process ended; undefined: it lives. */
+  /** How its process ended; undefined while it lives. */
   #gone: FunctionFault | undefined;
 
   constructor({ config, env, version, clock, program = PROGRAM }: LocalFunctionOptions, directory: string) {
@@ -152,10 +152,10 @@ class Container {
     this.#clock = clock;
     const temporary = join(directory, 'tmp');
     mkdirSync(temporary, { recursive: true, mode: 0o700 });
-    // What a function writes to its log may be anybody's secret, and here nobody keeps it.
+    // A function's log may hold secrets, and no one keeps it here.
     this.#child = fork(program, [], {
       env: { ...env, TMPDIR: temporary },
-      // In a session of its own, which no Ctrl-C reaches: what becomes of a call then is for whoever made it to say.
+      // Its own session, so that Ctrl-C does not reach it: the caller decides what becomes of a call.
       detached: true,
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     });
@@ -195,7 +195,7 @@ class Container {
     return this.#gone === undefined;
   }
 
-  /** Sends one call and waits for its end. Nobody else may be calling. */
+  /** Sends one call and waits for its end. Only one call at a time. */
   async call(payload: string, timeoutMs: number): Promise<Ended> {
     if (this.#gone !== undefined) return this.#gone;
     const waiting = new AbortController();
@@ -219,15 +219,15 @@ class Container {
     this.#child.kill('SIGKILL');
     this.#endNoOrphan();
     try {
-      // What it was writing at that moment may still appear.
+      // Retried, since what it was just writing may still appear.
       rmSync(this.#directory, { recursive: true, force: true, maxRetries: 5 });
     } catch {
-      // It comes after an outcome that stands; whoever made the directory around it removes what is left.
+      // The outcome stands; the creator of the parent directory removes what is left.
     }
   }
 
   #send(order: ContainerOrder): void {
-    // A process that ends meanwhile is told by its exit.
+    // If the process ends meanwhile, its exit event says so.
     this.#child.send(order, () => {});
   }
 }

@@ -13,24 +13,24 @@ export interface LocalGatewayOptions {
 }
 
 export interface LocalGateway {
-  /** On loopback, and free of a path. */
+  /** On loopback, without a path. */
   readonly url: string;
   close(): Promise<void>;
 }
 
-// As API Gateway has it.
+// API Gateway's limit.
 const BODY_MAX = 10_000_000;
 
 /**
- * An HTTP API in front of a function, as API Gateway's is: requests of any method and path arrive as events of payload
- * format 2.0, and what the function returns is the reply.
+ * An HTTP API in front of a function, like API Gateway's: requests of any method and path become events of payload
+ * format 2.0, and the function's result is the reply.
  * (https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html)
  */
 export async function startLocalGateway(options: LocalGatewayOptions): Promise<LocalGateway> {
   const server = createServer((request, response) => {
     replyTo(request, options)
       .then(({ status, headers, body }) => response.writeHead(status, headers).end(body))
-      // A caller that went away, or headers that are none.
+      // The caller disconnected, or the function returned invalid headers.
       .catch(() => response.destroy());
   });
   await new Promise<void>((resolve, reject) => {
@@ -62,7 +62,7 @@ async function replyTo(request: IncomingMessage, options: LocalGatewayOptions): 
     if (fault === undefined) return replyOf(payload);
     return fault.kind === 'timed-out' ? UNAVAILABLE : FAILED;
   } catch (error) {
-    // Throttled, or not to be reached.
+    // Throttled or unreachable.
     return error instanceof JavumboError && error.kind === 'unavailable' ? UNAVAILABLE : FAILED;
   }
 }
@@ -104,7 +104,7 @@ function eventOf(
   };
 }
 
-/** The body of a request; undefined where it is larger than API Gateway takes. */
+/** Reads a request's body; undefined if it exceeds API Gateway's limit. */
 async function bodyOf(request: IncomingMessage): Promise<Buffer | undefined> {
   const chunks: Buffer[] = [];
   let length = 0;
@@ -116,7 +116,7 @@ async function bodyOf(request: IncomingMessage): Promise<Buffer | undefined> {
   return Buffer.concat(chunks);
 }
 
-/** What a function returned, as the reply: a document without `statusCode` is the body itself. */
+/** Turns a function's result into a reply: without `statusCode` the document itself is the body. */
 function replyOf(payload: string): Reply {
   let returned: unknown;
   try {

@@ -1,16 +1,16 @@
-// As a namespace, of which a bundler takes what is used; `{ z }` would put 350 KB of other languages into the function.
+// A namespace import, which a bundler can trim; `{ z }` would add 350 KB of locales to the function.
 import * as z from 'zod';
 import { isUsername } from '../core/username.ts';
 
 /**
- * What the function takes and answers. Operations have names, and none takes SQL: whoever may invoke the function can add
- * a note, and cannot drop a table.
+ * The function's requests and answers. Operations have names, and none takes SQL: whoever may invoke the function can
+ * add a note but not drop a table.
  */
 
 const username = z.string().refine(isUsername, 'it is not a username');
-/** `use` the cache of the container; `bypass` it, reading and leaving nothing; `drop` what it has of the user first. */
+/** `use` the container's cache; `bypass` it, neither reading nor writing it; `drop` the user's entries first. */
 const cache = z.enum(['use', 'bypass', 'drop']).default('use');
-/** The allowed staleness in seconds; absent: the function's own. 0: ask the store. */
+/** The allowed staleness in seconds; absent: the function's default. 0: ask the store. */
 const staleness = z.number().min(0).max(86_400);
 
 const EDITS_MAX = 1_000;
@@ -20,12 +20,12 @@ export const HOLD_MAX_MS = 10_000;
 export const requestSchema = z.discriminatedUnion('operation', [
   z.strictObject({
     operation: z.literal('ping'),
-    /** Milliseconds to stay busy, so that calls at the same time need containers of their own. */
+    /** How long to stay busy, in milliseconds, so that concurrent calls need separate containers. */
     holdMs: z.int().min(0).max(HOLD_MAX_MS).default(0),
   }),
   z.strictObject({
     operation: z.literal('selfcheck'),
-    /** The run whose id the test data carries, so that a clean-up finds what was left. */
+    /** The run id in the test data's names, by which a clean-up finds leftovers. */
     run: z.string().regex(/^[0-9a-f]{6,32}$/),
   }),
   z.strictObject({
@@ -33,7 +33,7 @@ export const requestSchema = z.discriminatedUnion('operation', [
     username,
     cache,
     stalenessSeconds: staleness.optional(),
-    /** Which note to return; absent: only counts. */
+    /** The note to return; absent: only counts. */
     noteId: z.int().min(1).optional(),
     guid: z.string().min(1).max(64).optional(),
   }),
@@ -45,15 +45,15 @@ export const requestSchema = z.discriminatedUnion('operation', [
     deck: z.string().max(1_000).optional(),
     tags: z.array(z.string().max(200)).max(100).optional(),
     noteId: z.int().min(1).optional(),
-    /** Names the note, so that a caller whose answer got lost can ask whether it is there. */
+    /** Identifies the note, so that a caller without an answer can ask whether it exists. */
     guid: z.string().min(1).max(64),
-    /** How often the note is added anew after a conflict. */
+    /** How often adding is retried after a conflict. */
     retries: z.int().min(0).max(EDITS_MAX).default(20),
   }),
   z.strictObject({ operation: z.literal('cacheStats') }),
   z.strictObject({
     operation: z.literal('cleanup'),
-    /** Removes everything that is cached, whatever its age. */
+    /** Removes every cached database, whatever its age. */
     everything: z.boolean().default(false),
   }),
 ]);
@@ -62,18 +62,18 @@ const count = z.int().min(0);
 const duration = z.number().min(0);
 
 const containerSchema = z.object({
-  /** Of this process; no two containers have one. */
+  /** Unique to this process. */
   id: z.string(),
   /** False for the first call of this process. */
   warm: z.boolean(),
-  /** Calls so far, this one included. */
+  /** Calls so far, including this one. */
   invocations: count,
-  /** From the start of the process until it could take its first call. */
+  /** From process start to readiness. */
   initMs: duration,
 });
 
 const timingsSchema = z.object({
-  /** Until the database was open: GET, where one was needed. */
+  /** Until the database was open, including a GET if one was needed. */
   downloadMs: duration.optional(),
   /** The work in SQLite. */
   queryMs: duration.optional(),
@@ -102,10 +102,10 @@ const envelope = {
   operation: z.string(),
   container: containerSchema,
   timings: timingsSchema,
-  /** What the call asked of S3, and of the tables. */
+  /** The call's requests to S3 and to the tables. */
   requests: requestsSchema,
   tableRequests: z.object({ read: count, write: count }),
-  /** What the clean-up hook removed; absent where it failed, which is no reason for the call to fail. */
+  /** What the clean-up hook removed; absent if it failed, which does not fail the call. */
   cleaned: cleanedSchema.optional(),
 };
 
@@ -115,7 +115,7 @@ export const RESULTS = {
     architecture: z.string(),
     memoryMb: count.optional(),
     sqlite: z.string(),
-    /** What it works on, by name; no bucket on the local deployment. */
+    /** The names of what it uses; no bucket on the local deployment. */
     deployment: z.object({ bucket: z.string().nullable(), usersTable: z.string(), locksTable: z.string() }).optional(),
   }),
   selfcheck: z.object({
@@ -140,9 +140,9 @@ export const RESULTS = {
     attempts: count,
     noteId: z.int(),
     guid: z.string(),
-    /** That the container had the database; a stale one it fetched again all the same. */
+    /** True if the container had the database, even a stale copy that it fetched again. */
     fromCache: z.boolean(),
-    /** Of the database before the note; absent where the answer got lost, and the note was found. */
+    /** The database's size before the note; absent if the answer was lost and the note found later. */
     sizeBeforeBytes: count.optional(),
   }),
   cacheStats: z.object({
@@ -155,7 +155,7 @@ export const RESULTS = {
   cleanup: cleanedSchema,
 } as const;
 
-/** What an operation failed with, as `JavumboError` has it. */
+/** An operation's failure, with the fields of `JavumboError`. */
 export const failureSchema = z.object({
   kind: z.enum(['usage', 'not-found', 'conflict', 'unavailable', 'unknown', 'violation', 'corrupt', 'internal']),
   message: z.string(),
@@ -163,26 +163,26 @@ export const failureSchema = z.object({
   username: z.string().optional(),
   expectedVersion: z.string().optional(),
   actualVersion: z.string().optional(),
-  /** How often an edit had run by then. */
+  /** How often the edit had run. */
   attempts: count.optional(),
 });
 
-/** What every direct call is answered with: a result or a failure, and the circumstances. */
+/** The answer to every direct call: a result or a failure, and the circumstances. */
 export const answerSchema = z.union([
   z.object({ ...envelope, result: z.unknown() }),
   z.object({ ...envelope, error: failureSchema }),
 ]);
 
 export type Operation = keyof typeof RESULTS;
-/** A request as it is sent: what has a default may be left out. */
+/** A request as sent: fields with defaults may be absent. */
 export type FunctionRequest<O extends Operation = Operation> = Extract<z.input<typeof requestSchema>, { operation: O }>;
-/** A request as the handler works on it. */
+/** A request as the handler sees it. */
 export type ParsedRequest<O extends Operation = Operation> = Extract<z.infer<typeof requestSchema>, { operation: O }>;
 export type ResultOf<O extends Operation> = z.infer<(typeof RESULTS)[O]>;
 export type FunctionFailure = z.infer<typeof failureSchema>;
 export type ContainerIdentity = z.infer<typeof containerSchema>;
 export type FunctionTimings = z.infer<typeof timingsSchema>;
-/** The circumstances of a call, with what it came to. */
+/** A call's result and circumstances. */
 export type FunctionAnswer<O extends Operation = Operation> = Omit<
   z.infer<z.ZodObject<typeof envelope>>,
   'operation'

@@ -7,23 +7,23 @@ import { sentenceOf } from '../testing/sentence.ts';
 import { SteppedClock } from '../testing/stepped-clock.ts';
 import type { FunctionReply, RemoteFunction } from './remote-function.ts';
 
-/** How the function runs: testing/scripted-function.ts in containers that take their time from that clock. */
+/** The conditions of the function: testing/scripted-function.ts, in containers with this clock. */
 export interface FunctionConditions {
   readonly clock: Clock;
   readonly timeoutMs: number;
   readonly idleMs: number;
 }
 
-/** A function that was not called yet, made for one test. */
+/** A function without calls so far, made for one test. */
 export interface RemoteFunctionUnderTest {
   readonly function: RemoteFunction;
-  /** Where its containers have their directories. */
+  /** The parent of its containers' directories. */
   readonly directory: string;
-  /** Ends the function, containers and all. */
+  /** Ends the function with its containers. */
   cleanup(): Promise<void> | void;
 }
 
-/** Runs the contract of remote-function.ts against one implementation. The names of the functions below are its clauses. */
+/** Runs the contract of remote-function.ts against one implementation. The function names below are its clauses. */
 export function describeRemoteFunction(
   name: string,
   make: (conditions: FunctionConditions) => Promise<RemoteFunctionUnderTest> | RemoteFunctionUnderTest,
@@ -247,13 +247,13 @@ async function endsWhatIsUnderWayWhenItIsClosed(contract: Contract): Promise<voi
     ({ fault }) => fault?.kind,
     ({ kind }) => kind,
   );
-  // So that it has been sent.
+  // Lets the call be sent.
   await sleep(50);
   made.function.close();
   expect(['crashed', 'unknown']).toContain(await ending);
 }
 
-/** Waits until those processes are gone: a signal takes its time. */
+/** Waits until these processes are gone: a signal takes time. */
 async function gone(identities: readonly Identity[]): Promise<void> {
   const isThere = ({ pid }: Identity): boolean => {
     try {

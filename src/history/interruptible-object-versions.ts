@@ -2,7 +2,7 @@ import { JavumboError } from '../core/failure.ts';
 import { type InterruptibleOptions, interruptibleRead, interruptibleWrite } from '../core/interruptible.ts';
 import type { DeleteFailure, ObjectVersion, ObjectVersions } from './object-versions.ts';
 
-/** Begins no request once the work is interrupted; see interruptible.ts for what is under way then. */
+/** Starts no request after an interruption; interruptible.ts says what happens to requests under way. */
 export class InterruptibleObjectVersions implements ObjectVersions {
   readonly #inner: ObjectVersions;
   readonly #options: InterruptibleOptions;
@@ -26,7 +26,7 @@ export class InterruptibleObjectVersions implements ObjectVersions {
     if (!('kind' in answer)) return answer;
     throw new JavumboError(
       'unknown',
-      `interrupted while ${batch.length} objects were being deleted: nobody can tell which of them are gone`,
+      `interrupted while deleting ${batch.length} objects: it is not known which of them are gone`,
       { try: 'the same command again, which deletes what is left', cause: answer.cause },
     );
   }

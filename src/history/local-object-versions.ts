@@ -1,12 +1,49 @@
+import { messageOf } from '../core/failure.ts';
 import { keyOf, usernameOf } from '../core/username.ts';
+import { type DatabaseStore, listPages } from '../store/database-store.ts';
 import type { LocalDatabaseStore } from '../store/local-store.ts';
-import { DatabaseObjectVersions } from './database-object-versions.ts';
 import type { DeleteFailure, ObjectVersion, ObjectVersions } from './object-versions.ts';
 
+/** The databases of a store without old versions, under the keys that they would have on S3. */
+export class DatabaseObjectVersions implements ObjectVersions {
+  readonly #store: DatabaseStore;
+
+  constructor(store: DatabaseStore) {
+    this.#store = store;
+  }
+
+  async *list(prefix: string): AsyncGenerator<readonly ObjectVersion[]> {
+    for await (const { databases } of listPages(this.#store)) {
+      const found = databases
+        .map(({ username, version, sizeBytes, lastModified }): ObjectVersion => {
+          const key = keyOf(username);
+          return { key, kind: 'object', versionId: undefined, etag: version, sizeBytes, lastModified };
+        })
+        .filter(({ key }) => key.startsWith(prefix));
+      if (found.length > 0) yield found;
+    }
+  }
+
+  async delete(batch: readonly ObjectVersion[]): Promise<readonly DeleteFailure[]> {
+    const failures: DeleteFailure[] = [];
+    for (const object of batch) {
+      const username = usernameOf(object.key);
+      if (username === undefined) continue;
+      try {
+        const { kind } = await this.#store.delete(username, { ifVersion: object.etag });
+        if (kind === 'unknown') failures.push({ object, reason: 'it is not known whether it was deleted' });
+        if (kind === 'conflict') failures.push({ object, reason: 'it was changed after it was listed' });
+      } catch (error) {
+        failures.push({ object, reason: messageOf(error) });
+      }
+    }
+    return failures;
+  }
+}
+
 /**
- * The databases of the local deployment under the keys that they would have on S3. What lies beneath them is no history:
- * files that a killed process has left, which no database names. The next put of the same user would remove them, and a
- * test user never has a next one.
+ * The databases of the local deployment under the keys that they would have on S3. Its "old versions" are no history
+ * but orphans of killed processes. The user's next put would remove them, but a test user never has one.
  */
 export class LocalObjectVersions implements ObjectVersions {
   readonly #store: LocalDatabaseStore;

@@ -5,17 +5,16 @@ import { DELETE_BATCH_MAX, listAll, type ObjectVersions } from './object-version
 /** A store with nothing in it, made for one test. */
 export interface ObjectsUnderTest {
   readonly objects: ObjectVersions;
-  /** Stores a small object past the port. */
+  /** Stores a small object without the port. */
   put(key: string, text: string): Promise<void>;
-  /** Deletes past the port, as any program does: where versions are kept, a marker is left. */
+  /** Deletes without the port, as any program does: a versioned store keeps a marker. */
   delete(key: string): Promise<void>;
   cleanup(): Promise<void> | void;
 }
 
 export interface ObjectTraits {
-  /** Old versions and delete markers are kept. */
   readonly versions: boolean;
-  /** False: a plain delete takes whatever is there by now, as on Ceph. */
+  /** False: a plain delete removes whatever is stored by then, as on Ceph. */
   readonly compares: boolean;
 }
 
@@ -108,7 +107,7 @@ export function describeObjectVersions(
       expect(await keys('', false)).toEqual(compares ? [`${keyOf('a')} object`] : []);
     });
 
-    // Where no versions are kept, the one that is there is called `null`, whichever it is.
+    // Without versions the stored one is called `null`, whichever it is.
     if (versions) {
       test('a version that is listed by its id goes, and a newer one stays', async () => {
         await under.put(keyOf('a'), 'one');
@@ -125,7 +124,7 @@ export function describeObjectVersions(
   });
 }
 
-/** Deletes everything that was listed, batch by batch, as clean-up does. */
+/** Lists everything and deletes it in batches, as clean-up does. Returns the count. */
 export async function deleteAll(objects: ObjectVersions, prefix: string): Promise<number> {
   const listed = await listAll(objects, prefix, true);
   for (let from = 0; from < listed.length; from += DELETE_BATCH_MAX) {

@@ -1,4 +1,4 @@
-/** What clean-up sees and removes, on a real distributed S3 engine: Ceph RGW. */
+/** Tests what clean-up lists and removes, on a real distributed S3 engine: Ceph RGW. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -83,7 +83,7 @@ describe.runIf(engine !== undefined)('Ceph RGW', () => {
   test('clean s3 --versions leaves nothing of 3,000 versions and markers, and everything else as it was', async () => {
     const bucket = await newBucket(false);
     const VersioningConfiguration = { Status: 'Enabled' } as const;
-    // One that dates from before versioning has the id `null`.
+    // One from before versioning has the id `null`.
     await put(bucket, 'user_dbs/javumbo-test-old-1.anki2', 'before versioning');
     await client.send(new PutBucketVersioningCommand({ Bucket: bucket, VersioningConfiguration }));
     const others = [

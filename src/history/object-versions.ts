@@ -1,28 +1,24 @@
 import { JavumboError } from '../core/failure.ts';
 
 /**
- * The port to everything that is stored under a prefix of keys, whatever it is: what clean-up looks at and removes. Unlike
- * `DatabaseStore` it knows nothing of users and compares nothing but what it has listed itself; no command that works on a
- * database uses it.
+ * The port to everything stored under a key prefix, which clean-up lists and removes. Unlike `DatabaseStore` it knows
+ * nothing of users and compares only what it has listed; commands that work on a database do not use it.
  *
- * What each implementation swears to, and object-versions-contract.ts checks:
+ * Every implementation promises, and object-versions-contract.ts checks:
  *
- * - `list` names each thing under the prefix once, in the order of keys, and nothing that is not under it. Prefixes are
- *   compared byte by byte; an empty one is everything.
+ * - `list` names each thing under the prefix once, in key order, and nothing else. Prefixes are compared byte by byte;
+ *   an empty one matches everything.
  * - What was listed with `versions` and deleted is gone for good. What was listed without is gone from `list` without
- *   `versions`; on a versioned bucket a delete marker and the versions stay.
- * - Deleting what is gone already is no failure, so `delete` may be repeated.
+ *   `versions`; a versioned bucket keeps a delete marker and the versions.
+ * - Deleting what is already gone succeeds, so `delete` may be repeated.
  *
- * Trouble is thrown as `JavumboError`: `unavailable`, or `not-found` for a bucket that does not exist.
+ * Failures are thrown as `JavumboError`: `unavailable`, or `not-found` for a bucket that does not exist.
  */
 export interface ObjectVersions {
-  /**
-   * Page by page: the current objects whose keys begin with `prefix`; with `versions` also what lies beneath them, old
-   * versions and delete markers. A store without versions has none.
-   */
+  /** Yields the current objects under `prefix` page by page; with `versions` also old versions and delete markers. */
   list(prefix: string, options: { readonly versions: boolean }): AsyncIterable<readonly ObjectVersion[]>;
 
-  /** Deletes what was listed, at most DELETE_BATCH_MAX at once, and returns what could not be deleted, with the reason. */
+  /** Deletes at most DELETE_BATCH_MAX listed objects. Returns those that could not be deleted, with the reason. */
   delete(batch: readonly ObjectVersion[]): Promise<readonly DeleteFailure[]>;
 }
 
@@ -30,11 +26,11 @@ export interface ObjectVersion {
   readonly key: string;
   readonly kind: 'object' | 'old-version' | 'delete-marker';
   /**
-   * Names this version for good, except for "null", which on a bucket without versions is whatever is current. Undefined
-   * where it was listed as the current object, whatever version that is.
+   * Identifies this version for good, except "null", which on a bucket without versions is whatever is current.
+   * Undefined for an object listed as current, whatever its version.
    */
   readonly versionId: string | undefined;
-  /** What was there when it was listed; undefined where nothing can be compared. */
+  /** The ETag when it was listed; undefined if it cannot be compared. */
   readonly etag: string | undefined;
   readonly sizeBytes: number;
   /** Milliseconds since 1970. */
@@ -46,10 +42,10 @@ export interface DeleteFailure {
   readonly reason: string;
 }
 
-/** S3 takes no more in one DeleteObjects. */
+/** The most that S3 accepts in one DeleteObjects. */
 export const DELETE_BATCH_MAX = 1000;
 
-/** Everything under a prefix, in one list. Throws `unavailable` where the store lists anything else. */
+/** Lists everything under a prefix. Throws `unavailable` if the store lists anything else. */
 export async function listAll(
   objects: ObjectVersions,
   prefix: string,
@@ -58,7 +54,7 @@ export async function listAll(
 ): Promise<ObjectVersion[]> {
   const all: ObjectVersion[] = [];
   for await (const page of objects.list(prefix, { versions })) {
-    // What is listed here is deleted next. A server that does not know the parameter lists everything.
+    // What is listed here is deleted next, and a server that ignores the prefix lists everything.
     const stray = page.find(({ key }) => !key.startsWith(prefix));
     if (stray !== undefined) {
       throw new JavumboError(

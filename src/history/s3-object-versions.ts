@@ -16,19 +16,19 @@ import type { DeleteFailure, ObjectVersion, ObjectVersions } from './object-vers
 
 export interface S3ObjectVersionsOptions {
   readonly bucket: string;
-  /** Set for anything that is not AWS itself. */
+  /** Set for any engine but AWS. */
   readonly endpoint?: string | undefined;
   readonly clock: Clock;
 }
 
-// S3 says these of a single key although the request as a whole is answered with 200.
+// S3 reports these for a single key in a reply with status 200.
 const PASSING = new Set(['InternalError', 'SlowDown', 'ServiceUnavailable', 'RequestTimeout']);
 const ATTEMPTS_MAX = 4;
 const PAUSE_MS = 250;
 
 /**
- * The keys of one bucket with their versions. The client may retry: each of these requests does the same when it arrives
- * twice, except that a plain delete on a versioned bucket leaves one more marker.
+ * The objects of one bucket with their versions. The client may retry: every request here is idempotent, except that a
+ * plain delete on a versioned bucket leaves one more marker.
  */
 export class S3ObjectVersions implements ObjectVersions {
   readonly #client: S3Client;
@@ -50,7 +50,7 @@ export class S3ObjectVersions implements ObjectVersions {
           yield* this.#listVersions(prefix);
           return;
         } catch (error) {
-          // An engine that keeps no versions may not know the question either (Cloudflare's R2).
+          // An engine without versions may not know this request (Cloudflare's R2).
           if (statusOf(error) !== 501) throw error;
         }
       }
@@ -82,13 +82,13 @@ export class S3ObjectVersions implements ObjectVersions {
         }),
       );
       return Errors.flatMap(({ Key, VersionId, Code = 'unknown', Message }) => {
-        // Gone already, which is what was asked for.
+        // Already gone.
         if (Code === 'NoSuchKey' || Code === 'NoSuchVersion') return [];
         const object =
           batch.find(({ key, versionId }) => key === Key && (versionId ?? '') === (VersionId ?? '')) ??
           batch.find(({ key }) => key === Key);
         if (object === undefined)
-          throw new JavumboError('unavailable', `an error about "${Key}", which was not asked for`);
+          throw new JavumboError('unavailable', `an error for "${Key}", which was not in the request`);
         const reason =
           Code === 'PreconditionFailed' ? 'it was changed after it was listed' : `${Code} ${Message ?? ''}`;
         return { object, reason: reason.trim(), code: Code };
@@ -100,7 +100,7 @@ export class S3ObjectVersions implements ObjectVersions {
 
   #identifierOf({ key, versionId, etag }: ObjectVersion): ObjectIdentifier {
     if (versionId !== undefined) return { Key: key, VersionId: versionId };
-    // Other engines do not compare here: Ceph deletes whatever is there.
+    // Other engines do not compare here: Ceph deletes whatever is stored.
     return this.#endpoint === undefined && etag !== undefined ? { Key: key, ETag: `"${etag}"` } : { Key: key };
   }
 
@@ -136,7 +136,7 @@ export class S3ObjectVersions implements ObjectVersions {
     }
   }
 
-  /** The next page's name. An engine that names none, or the same one again, would be asked forever. */
+  /** Returns the next page's token. An engine that returns none, or the same again, would be asked for ever. */
   #progressed(before: string | undefined, next: string | undefined): string {
     if (next !== undefined && next !== before && next !== '{}') return next;
     throw new JavumboError('unavailable', `list bucket "${this.#bucket}": ${this.#where} does not say how to go on`);
@@ -174,7 +174,7 @@ function described(
   };
 }
 
-// The SDK gives versions and markers apart. Stable, so each key's versions stay newest first.
+// The SDK returns versions and markers separately. The sort is stable, so each key's versions stay newest first.
 function byKey(a: ObjectVersion, b: ObjectVersion): number {
   return Buffer.compare(Buffer.from(a.key), Buffer.from(b.key));
 }

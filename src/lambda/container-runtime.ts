@@ -5,8 +5,8 @@ import type { Handler } from './handler.ts';
 type StartOrder = Extract<ContainerOrder, { kind: 'start' }>;
 
 /**
- * The runtime of a container, as Lambda's is around a handler: takes one call after the other over the channel and answers
- * each, until whoever started the process is gone. Then the container's directory goes too.
+ * A container's runtime, like Lambda's around a handler: answers calls from the channel one after another until its
+ * parent process is gone, then removes the container's directory.
  */
 export function serveCalls(start: (order: StartOrder) => Promise<Handler> | Handler): void {
   let handler: Handler | undefined;
@@ -24,7 +24,7 @@ export function serveCalls(start: (order: StartOrder) => Promise<Handler> | Hand
       const returned = await handler(JSON.parse(order.payload));
       send({ kind: 'returned', payload: JSON.stringify(returned) ?? 'null' });
     } catch (error) {
-      // What it says may be anybody's secret.
+      // Only the type: the text may be secret.
       send({ kind: 'threw', message: error instanceof Error ? error.name : typeof error });
     }
   };

@@ -15,23 +15,22 @@ import { failureOf, type OperationContext, runOperation } from './operations.ts'
 import { type Cleaned, TemporaryFiles } from './temporary-files.ts';
 
 export interface HandlerOptions {
-  /** Puts the deployment together: at the first call, and at the next one where that failed. */
+  /** Opens the deployment at the first call, and again at the next one if that failed. */
   readonly open: () => Promise<DeploymentData>;
-  /** Of the program. */
   readonly version: string;
   readonly description: ResultOf<'ping'>;
   readonly clock: Clock;
   readonly random: Random;
-  /** When the process started, as `clock.monotonic` has it. */
+  /** The start of the process on `clock.monotonic`. */
   readonly startedAt: number;
 }
 
 export type Handler = (event: unknown) => Promise<unknown>;
 
 /**
- * The function, for one container: takes one call at a time. A direct call names an operation and is answered with its
- * result or its failure; only a defect of the runtime makes the call itself fail. A request that came through the HTTP
- * API gets a health answer, whatever it carries. After every call, also one that failed, the container's /tmp is cleaned.
+ * Creates the function for one container, which takes one call at a time. A direct call names an operation and is
+ * answered with its result or failure; only a defect of the runtime fails the call itself. A request through the HTTP
+ * API always gets a health answer. Cleans the container's /tmp after every call, even a failed one.
  */
 export function createHandler(options: HandlerOptions): Handler {
   const { clock, random, version, description } = options;
@@ -52,7 +51,7 @@ export function createHandler(options: HandlerOptions): Handler {
     try {
       return { cleaned: (await open()).temporaryFiles.cleanAfterCall(bytes) };
     } catch {
-      // The answer stands, and the next call tries again.
+      // The answer stands; the next call tries again.
       return {};
     }
   };
@@ -97,7 +96,7 @@ export function createHandler(options: HandlerOptions): Handler {
   };
 }
 
-/** An event of API Gateway's HTTP API, of either payload format, or of a REST API. */
+/** True for an event of API Gateway: of an HTTP API in either payload format, or of a REST API. */
 function cameThroughApi(event: unknown): boolean {
   return (
     typeof event === 'object' &&
@@ -137,7 +136,7 @@ function operationOf(event: unknown): string {
 function describeFailure(failure: JavumboError, attempts: number): FunctionFailure {
   const { kind, message, try: hint, username, expectedVersion, actualVersion } = failure;
   return {
-    // Nothing interrupts a call of the function.
+    // Calls of the function are never interrupted.
     kind: kind === 'interrupted' ? 'internal' : kind,
     message,
     ...(hint === undefined ? {} : { try: hint }),

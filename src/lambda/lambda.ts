@@ -1,5 +1,5 @@
 /**
- * What Lambda loads: the entry of the bundle that `function package` makes. It works on the bucket and the tables that the
+ * The entry of the bundle that `function package` makes and Lambda loads. Uses the bucket and tables that the
  * environment names, with the rights of the function's role.
  */
 
@@ -11,7 +11,7 @@ import { assembleDeployment } from '../deployment/deployment.ts';
 import { nodeSqlite } from '../sqlite/node-sqlite.ts';
 import { createHandler } from './handler.ts';
 
-/** Set where the bundle is made. */
+/** Defined when the bundle is made. */
 declare const JAVUMBO_VERSION: string;
 
 const context = processContext();

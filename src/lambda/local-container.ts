@@ -1,4 +1,4 @@
-/** A container of the local function: a process of its own, with a /tmp of its own, in which the handler works. */
+/** A container of the local function: a process with its own /tmp that runs the handler. */
 import { join } from 'node:path';
 import { processContext } from '../core/context.ts';
 import { openDeployment } from '../deployment/open.ts';

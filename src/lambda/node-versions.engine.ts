@@ -1,4 +1,4 @@
-/** The function as Lambda runs it: the unpacked package, alone, under Node 22 and 24. */
+/** The function as Lambda runs it: only the unpacked package, under Node 22 and 24. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -24,7 +24,7 @@ const CONTAINER = join(root, 'dist', 'testing', 'bundle-container.js');
 
 type Environment = Readonly<Record<string, string>>;
 
-/** Where the function's data is, as environment variables. */
+/** The function's data sources, as environment variables. */
 const ENGINES: readonly {
   readonly name: string;
   readonly isHere: boolean;
@@ -132,7 +132,7 @@ describe.runIf(nodes !== undefined)('the function', () => {
 
       afterAll(() => close());
 
-      /** Runs a command on another machine than any before it, and returns its JSON. */
+      /** Runs a command on a fresh machine and returns its JSON. */
       async function command(...argv: string[]): Promise<Json> {
         const home = temporaryDirectory();
         const machine = { ...env, HOME: home, JAVUMBO_CACHE_DIR: join(home, 'cache') };
@@ -209,7 +209,9 @@ describe.runIf(nodes !== undefined)('the function', () => {
     });
   }
 
-  /** A container with the variables that Lambda gives and `env`, and no other. Calls it, one call at a time. */
+  /**
+   * Starts a container with only Lambda's variables and `env`. Returns a function that calls it, one call at a time.
+   */
   function startContainer(node: string, env: Environment): (event: object) => Promise<Json> {
     const directory = temporaryDirectory();
     const child = spawn(node, [CONTAINER, join(unpacked, 'index.mjs')], {
@@ -221,7 +223,7 @@ describe.runIf(nodes !== undefined)('the function', () => {
         _HANDLER: 'index.handler',
         LAMBDA_TASK_ROOT: unpacked,
         TMPDIR: directory,
-        // Or Node 22 writes into every log that node:sqlite is young.
+        // Otherwise Node 22 logs that node:sqlite is experimental.
         NODE_OPTIONS: '--disable-warning=ExperimentalWarning',
         ...env,
       },
@@ -243,7 +245,7 @@ describe.runIf(nodes !== undefined)('the function', () => {
     };
     const ready = next().then(async (message) => {
       expect(message).toEqual({ kind: 'loaded' });
-      // The bundle has its configuration from the environment, and asks for none.
+      // The bundle reads its configuration from the environment.
       await told({ kind: 'start', directory } satisfies Partial<ContainerOrder>);
     });
     ready.catch(() => {});

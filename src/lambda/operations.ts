@@ -5,29 +5,27 @@ import type { Random } from '../core/random.ts';
 import type { UserDatabases } from '../databases/user-databases.ts';
 import type { DeploymentData } from '../deployment/deployment.ts';
 import type { FunctionTimings, Operation, ParsedRequest, ResultOf } from '../function/protocol.ts';
-import { type SqliteDatabase, tableCounts } from '../sqlite/engine.ts';
-import type { SqlDatabase } from '../sqlite/sql-database.ts';
+import { type SqlDatabase, type SqliteDatabase, tableCounts } from '../sqlite/engine.ts';
 import { selfcheck } from './selfcheck.ts';
 import { KEPT_FILES, type TemporaryFiles } from './temporary-files.ts';
 
-/** What operations work with. */
 export interface OperationContext {
   readonly deployment: DeploymentData;
   readonly temporaryFiles: TemporaryFiles;
   readonly clock: Clock;
   readonly random: Random;
   readonly description: ResultOf<'ping'>;
-  /** Told how often an edit ran, also where it fails afterwards. */
+  /** Called before each run of an edit, even one that fails. */
   readonly onAttempt: () => void;
 }
 
-/** What an operation came to, and how long its phases took. */
+/** An operation's result and the durations of its phases. */
 export interface Done<O extends Operation> {
   readonly result: ResultOf<O>;
   readonly phases?: Pick<FunctionTimings, 'downloadMs' | 'queryMs' | 'uploadMs'>;
 }
 
-/** The allowed staleness of what the function reads, in seconds, where neither the call nor DB_CACHE_TTL says one. */
+/** The function's default staleness of reads in seconds, if neither the call nor DB_CACHE_TTL sets one. */
 export const CACHE_TTL_SECONDS = 300;
 
 type Operations = {
@@ -36,7 +34,7 @@ type Operations = {
 
 const operations: Operations = { ping, selfcheck: checkItself, read, write, cacheStats, cleanup };
 
-/** Runs one operation. Throws what it fails with, as `JavumboError` where it is no defect. */
+/** Runs one operation. Throws its failure, as `JavumboError` unless it is a defect. */
 export function runOperation<O extends Operation>(
   request: ParsedRequest<O>,
   context: OperationContext,
@@ -110,7 +108,7 @@ async function write(request: ParsedRequest<'write'>, context: OperationContext)
       fromCache,
       sizeBeforeBytes,
     },
-    // With several attempts: until the first began, from there to the end of the last edit, and what came after.
+    // With several attempts: until the first began, from there to the end of the last edit, and the rest.
     phases: {
       downloadMs: (begunAt ?? startedAt) - startedAt,
       queryMs: endedAt - (begunAt ?? startedAt),
@@ -142,7 +140,7 @@ async function cleanup(
   return { result: temporaryFiles.clean({ everything }) };
 }
 
-/** The databases as the call wants them cached. */
+/** Returns the databases with the call's caching. */
 function databasesFor(
   request: ParsedRequest<'read'> | ParsedRequest<'write'>,
   { deployment }: OperationContext,
@@ -175,7 +173,7 @@ function sizeOf(database: SqlDatabase): number {
   return n;
 }
 
-/** The failure of an operation; anything else than a `JavumboError` is a defect, which says no more than its message. */
+/** Returns an operation's failure; anything but a `JavumboError` is a defect, reduced to its message. */
 export function failureOf(error: unknown): JavumboError {
   if (error instanceof JavumboError) return error;
   return new JavumboError('internal', error instanceof Error ? `${error.name}: ${error.message}` : String(error), {

@@ -19,8 +19,8 @@ interface SelfcheckOptions {
 }
 
 /**
- * Test 1.5: what the function must be allowed, tried with its own rights on test data that it removes: put, get and
- * delete an object and an account. What fails is reported and not thrown; of what depends on it nothing is tried.
+ * Test 1.5: checks the function's rights, by putting, getting and deleting an object and an account of a test user.
+ * Reports failures instead of throwing, and skips what depends on them.
  */
 export async function selfcheck(
   run: string,
@@ -48,7 +48,7 @@ export async function selfcheck(
   }
   const users = await check('users table', () => deployment.users());
   if (users !== undefined) {
-    // Opening it makes no request, so it proves nothing by itself.
+    // Opening sends no request, so it proves nothing.
     checks.pop();
     await checkAccounts(check, users, username, { clock, random });
   }
@@ -72,8 +72,8 @@ async function checkObjects(
   const put = await check('S3 put_object', async () => {
     const outcome = await store.put(username, sent, { condition: { kind: 'absent' }, writes: [random.hex(16)] });
     if (outcome.kind === 'committed') return outcome;
-    if (outcome.kind === 'conflict') throw new JavumboError('violation', 'something of that name is there already');
-    // Nobody but this run uses the name, so whatever may have landed there can go.
+    if (outcome.kind === 'conflict') throw new JavumboError('violation', 'something of that name exists already');
+    // Only this run uses the name, so whatever landed there can go.
     await store.delete(username).catch(() => {});
     throw outcome.cause;
   });
@@ -86,7 +86,7 @@ async function checkObjects(
       }
     });
     await check('S3 delete_object', async () => {
-      // Its own test user's: whatever is there can go, on every engine by a DELETE.
+      // Its own test user: whatever is stored can go, on every engine by a DELETE.
       const { kind } = await store.delete(username);
       if (kind !== 'deleted') throw new JavumboError('violation', `the delete ended in ${kind}`);
     });
@@ -100,13 +100,13 @@ async function checkAccounts(
   username: string,
   { clock, random }: { readonly clock: Clock; readonly random: Random },
 ): Promise<void> {
-  // With its write ids, by which it can be deleted also where it may not be read.
+  // With write ids, so that it can be deleted even if it cannot be read.
   const writes = writesOver(undefined, random.hex(16));
   const item = { username, name: 'Selfcheck', createdAt: new Date(clock.now()).toISOString(), writes };
   const put = await check('DynamoDB put_item', async () => {
     const outcome = await users.putIfAbsent(item);
     if (outcome.kind === 'created') return outcome;
-    if (outcome.kind !== 'unknown') throw new JavumboError('violation', 'an account of that name is there already');
+    if (outcome.kind !== 'unknown') throw new JavumboError('violation', 'an account of that name exists already');
     await users.delete(item).catch(() => {});
     throw outcome.cause;
   });

@@ -6,7 +6,7 @@ import {
   removeCacheFiles,
 } from '../cleanup/cache-files.ts';
 
-/** What is left in a container's /tmp after each call: nothing that was not used for an hour, and at most 1,500 MB. */
+/** What stays in a container's /tmp after each call: what was used within the hour, and at most 1,500 MB. */
 export const KEPT_FILES = { ageMaxMs: 3_600_000, bytesMax: 1_500_000_000 } as const;
 
 export interface Cleaned {
@@ -14,13 +14,13 @@ export interface Cleaned {
   readonly deletedBytes: number;
 }
 
-/** The cached databases of one container. Nobody else works in its /tmp, so what was seen there once is known. */
+/** The cached databases of one container. No one else uses its /tmp, so earlier observations stay valid. */
 export class TemporaryFiles {
   readonly #root: string;
   readonly #options: CacheFilesOptions;
-  /** When the first of the files that were there becomes too old; undefined: nobody has looked yet. */
+  /** When the first known file becomes too old; undefined before the first look. */
   #dueAt: number | undefined;
-  /** How much was there, and what can have come since. */
+  /** The size at the last look, plus what may have been added since. */
   #bytesAtMost = 0;
 
   constructor(root: string, options: CacheFilesOptions) {
@@ -34,8 +34,8 @@ export class TemporaryFiles {
   }
 
   /**
-   * Removes what the limits do not allow. Looks only when something can be over them: a look at thousands of files takes as
-   * long as a request. `transferredBytes`: what the call brought or sent, all of which may have stayed.
+   * Removes what exceeds the limits. Looks only if something can: with thousands of files a look takes as long as a
+   * request. `transferredBytes`: what the call sent or received, all of which may have stayed.
    */
   cleanAfterCall(transferredBytes: number): Cleaned {
     this.#bytesAtMost += transferredBytes;
@@ -44,7 +44,7 @@ export class TemporaryFiles {
     return this.clean();
   }
 
-  /** Removes what the limits do not allow, or with `everything` all that nobody works on. */
+  /** Removes what exceeds the limits, or with `everything` all unused files. */
   clean({ everything = false }: { readonly everything?: boolean } = {}): Cleaned {
     const now = this.#options.clock.now();
     const files = this.list();
@@ -52,7 +52,7 @@ export class TemporaryFiles {
     removeCacheFiles(removed, this.#options);
     const kept = files.filter((file) => !removed.includes(file));
     const lastUsed = kept.map(({ lastUsedAt }) => lastUsedAt);
-    // A file that comes later becomes too old later.
+    // A file added later becomes too old later.
     this.#dueAt = Math.min(now, ...lastUsed) + KEPT_FILES.ageMaxMs;
     this.#bytesAtMost = bytesOf(kept);
     return { deletedCount: removed.length, deletedBytes: bytesOf(removed) };

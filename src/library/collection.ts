@@ -2,7 +2,7 @@ import { createCollection as createWith } from '../anki/collection.ts';
 import { type AddedNote, addNote as addWith, type NewNote } from '../anki/note.ts';
 import { systemClock } from '../core/clock.ts';
 import { systemRandom } from '../core/random.ts';
-import type { SqlDatabase } from '../sqlite/sql-database.ts';
+import type { SqlDatabase } from '../sqlite/engine.ts';
 
 const SYSTEM = { clock: systemClock, random: systemRandom };
 

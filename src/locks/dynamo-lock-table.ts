@@ -11,19 +11,18 @@ import type { Clock } from '../core/clock.ts';
 import { JavumboError } from '../core/failure.ts';
 import { type AcquireResult, type Lease, type LockTable, latestExpiry, leaseOf, lockItem } from './lock-table.ts';
 
-/** Which table, and what a lease is measured by. */
 export interface DynamoLockTableOptions {
   readonly table: string;
-  /** Set for anything that is not AWS itself; for messages. */
+  /** Set for any engine but AWS; for messages. */
   readonly endpoint?: string | undefined;
   readonly clock: Clock;
-  /** Told of each read that a call makes beside its own request. */
+  /** Called for each read beyond a call's own request. */
   readonly onExtraRead?: (() => void) | undefined;
 }
 
 /**
  * Leases as items of one DynamoDB table: `owner`, `expiry` in milliseconds, and `ttl` in seconds, by which DynamoDB
- * removes what nobody released. It may take days over that, so a lease ends by its `expiry` and not by being gone.
+ * removes abandoned ones. That may take days, so a lease ends at its `expiry`, not with its item.
  */
 export class DynamoLockTable implements LockTable {
   readonly #client: DynamoDBClient;
@@ -54,7 +53,7 @@ export class DynamoLockTable implements LockTable {
               expiry: { N: String(item.expiry) },
               ttl: { N: String(item.ttl) },
             },
-            // No item, or one whose expiry is no number: that is nobody's lease, for whoever takes part writes one.
+            // No item, or one whose expiry is not a number, which is no one's lease: every participant writes one.
             ConditionExpression:
               'NOT attribute_type(expiry, :number) OR #owner = :owner OR expiry <= :now OR expiry > :latest',
             ExpressionAttributeNames: OWNER,
@@ -72,9 +71,9 @@ export class DynamoLockTable implements LockTable {
         if (!isConditionFailed(error)) throw asDynamoFailure(error, this.#subject('acquire', username));
         const holder = holderOf((error as { Item?: Item }).Item ?? (await this.#read(username)));
         if (holder !== undefined) return { kind: 'held', ...holder };
-        // Released between the refusal and the reading, on an engine that does not send the item with its refusal.
+        // Released between refusal and read, on an engine that does not return the item with its refusal.
         if (attempt < ATTEMPTS_MAX) continue;
-        throw new JavumboError('unavailable', `acquire the lease on "${username}": it is free, and cannot be had`, {
+        throw new JavumboError('unavailable', `acquire the lease on "${username}": it is free but cannot be acquired`, {
           try: `a look at the item "${username}" of table "${this.#table}"`,
           username,
         });
@@ -117,7 +116,7 @@ export class DynamoLockTable implements LockTable {
     );
   }
 
-  /** Sends a request on the condition that the lease is its owner's, and tells whether it was. */
+  /** Sends a request conditional on the owner. Returns whether the lease was the owner's. */
   async #ifOwner(verb: string, username: string, send: () => Promise<unknown>): Promise<boolean> {
     try {
       await send();
@@ -151,12 +150,12 @@ export class DynamoLockTable implements LockTable {
   }
 }
 
-// Each needs a holder that lets go in the moment between two requests.
+// Each attempt needs a holder that releases between two requests.
 const ATTEMPTS_MAX = 5;
 
 type Item = Record<string, AttributeValue>;
 
-// A reserved word of DynamoDB's expressions.
+// `owner` is a reserved word of DynamoDB's expressions.
 const OWNER = { '#owner': 'owner' };
 
 function holderOf(item: Item | undefined): { readonly owner: string; readonly expiresAt: number } | undefined {

@@ -1,11 +1,11 @@
 import { answerOf, type InterruptibleOptions, interruptibleRead, interruptibleWrite } from '../core/interruptible.ts';
 import type { AcquireResult, Lease, LockTable } from './lock-table.ts';
 
-/** Asks for no lease once the work is interrupted. One that is held then is released on the way out, if that can be. */
+/** Acquires no lease after an interruption. One that is held then is released on exit, if possible. */
 export class InterruptibleLockTable implements LockTable {
   readonly #inner: LockTable;
   readonly #options: InterruptibleOptions;
-  /** By owner. */
+  /** Keyed by owner. */
   readonly #releases = new Map<string, () => Promise<boolean>>();
 
   constructor(inner: LockTable, options: InterruptibleOptions) {
@@ -16,7 +16,7 @@ export class InterruptibleLockTable implements LockTable {
   async acquire(username: string, owner: string, ttlMs: number): Promise<AcquireResult> {
     const { signal, cleanUps } = this.#options;
     const answer = await interruptibleWrite(this.#options, username, () => this.#inner.acquire(username, owner, ttlMs));
-    // Should it have been acquired, it ends with its time to live.
+    // If it was acquired, it ends with its time to live.
     if (answer.kind === 'unknown') throw signal.reason;
     if (answer.kind === 'acquired') {
       this.#releases.set(

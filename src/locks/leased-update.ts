@@ -4,9 +4,9 @@ import type { LockTable } from './lock-table.ts';
 import { type LeaseOptions, withLease } from './with-lease.ts';
 
 /**
- * `update` under a lease: writers wait for one another instead of racing, so that each edit runs once and is one PUT. The
- * cached copy is made current first (one GET, conditional where there is a copy): without that the first PUT after
- * somebody else's would be refused, lease or not. Whatever becomes of the lease, the conditional write decides.
+ * Runs `update` under a lease: writers queue instead of racing, so that each edit runs once and is one PUT. First
+ * revalidates the cached copy (one GET, conditional if there is a copy): otherwise the first PUT after another writer's
+ * would be refused, lease or not. Even if the lease is lost, the conditional write decides.
  */
 export function leasedUpdate<T>(
   databases: UserDatabases,

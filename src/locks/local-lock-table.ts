@@ -11,10 +11,7 @@ import {
   lockItem,
 } from './lock-table.ts';
 
-/**
- * Leases in a SQLite file under the local deployment's home. A process that is killed between two calls leaves its lease,
- * which expires.
- */
+/** Leases in a SQLite file in the local deployment's home. A killed process leaves its lease, which expires. */
 export class LocalLockTable implements LockTable {
   readonly #table: LocalTable;
   readonly #clock: Clock;
@@ -35,7 +32,7 @@ export class LocalLockTable implements LockTable {
         )
         .run({ ...item, now, latest: latestExpiry(now) });
       if (changes === 1) return { kind: 'acquired', lease: leaseOf(item) };
-      // The row that refused is there: nobody else can have written since BEGIN.
+      // The row that refused still exists: no one else can have written since BEGIN.
       const { owner: holder, expiry } = locks
         .prepare<[string], LockItem>('SELECT * FROM locks WHERE username = ?')
         .get(username) as LockItem;
@@ -65,7 +62,7 @@ export class LocalLockTable implements LockTable {
   }
 
   #atomically<T>(verb: string, username: string, work: (locks: Database.Database, now: number) => T): T {
-    // The time is read under the lock, since waiting for the lock takes time.
+    // The time is read under the lock, because waiting for it takes time.
     return this.#table.atomically(`${verb} the lease on "${username}"`, username, (locks) =>
       work(locks, this.#clock.now()),
     );
@@ -74,8 +71,8 @@ export class LocalLockTable implements LockTable {
 
 const LOCKS = {
   file: 'locks.sqlite',
-  // A power cut took every holder with it, for they all ran on this machine: a lease that is forgotten had nobody left
-  // to hold it, and one that is back expires.
+  // A power cut ends every holder, since all ran on this machine: a lost lease has no holder left, and a restored one
+  // expires.
   synchronous: 'NORMAL',
   schema: `CREATE TABLE IF NOT EXISTS locks (
     username TEXT PRIMARY KEY,

@@ -4,14 +4,14 @@ import { sentenceOf } from '../testing/sentence.ts';
 import { ManualClock } from '../testing/workbench.ts';
 import { type AcquireResult, CLOCK_SKEW_MAX_MS, LEASE_TTL_MAX_MS, type Lease, type LockTable } from './lock-table.ts';
 
-/** A lock table with nothing in it, made for one test. */
+/** An empty lock table, made for one test. */
 export interface LockTableUnderTest {
-  /** A handle on it, as another process opens one, on a machine with that clock. */
+  /** Opens a handle, as another process would, on a machine with that clock. */
   handle(clock: Clock): LockTable;
   cleanup(): Promise<void> | void;
 }
 
-/** Runs the contract of lock-table.ts against one implementation. The names of the functions below are its clauses. */
+/** Runs the contract of lock-table.ts against one implementation. The function names below are its clauses. */
 export function describeLockTable(
   name: string,
   makeTable: () => Promise<LockTableUnderTest> | LockTableUnderTest,
@@ -96,7 +96,7 @@ async function showsEveryChangeToTheOtherHandleAtOnce(contract: Contract): Promi
   expect(await table.release(lease)).toBe(true);
   const taken = acquired(await other.acquire('alice', 'b', TTL_MS));
   expect(await table.acquire('alice', 'a', TTL_MS)).toMatchObject({ kind: 'held', owner: 'b' });
-  // What one handle acquired, another may renew and release: a lease is a claim of its owner, not of a connection.
+  // Any handle may renew and release: a lease is a claim of its owner, not of a connection.
   expect(await table.renew(taken, TTL_MS)).toMatchObject({ owner: 'b' });
   expect(await table.release(taken)).toBe(true);
 }
@@ -178,7 +178,7 @@ async function doesNotRenewWhatAnotherTookOver(contract: Contract): Promise<void
   const { expiresAt } = await contract.acquire('alice', 'b');
   expect(await contract.table.renew(old, TTL_MS)).toBeUndefined();
   await contract.isHeld('alice', 'b', expiresAt);
-  // Not even when the other's is over, too: it was lost for good.
+  // Not even once the other's has ended too: it was lost for good.
   contract.clock.advance(TTL_MS);
   expect(await contract.table.renew(old, TTL_MS)).toBeUndefined();
 }
@@ -238,7 +238,7 @@ async function takesOverFromOrRenewsForOneNeverBoth(contract: Contract): Promise
     contract.clock.advance(TTL_MS);
     const take = (): Promise<AcquireResult> => contract.other.acquire(username, 'next', TTL_MS);
     const renew = (): Promise<Lease | undefined> => contract.table.renew(late, TTL_MS);
-    // Each order of sending, since nothing says which arrives first.
+    // Both orders of sending, since either may arrive first.
     const [taken, renewed] =
       round % 2 === 0
         ? await Promise.all([take(), renew()])
@@ -254,7 +254,7 @@ async function takesOverEarlyOnAMachineWhoseClockIsAhead(contract: Contract): Pr
   const ahead = contract.machine(TTL_MS);
   const taken = acquired(await ahead.acquire('alice', 'b', TTL_MS));
   expect(taken.expiresAt).toBe(contract.clock.now() + 2 * TTL_MS);
-  // The holder learns of it, and others see the new one: as long as it says, which is longer than it meant.
+  // The holder notices, and others see the new lease until its stated end, which is later than intended.
   expect(await contract.table.renew(lease, TTL_MS)).toBeUndefined();
   expect(await contract.table.release(lease)).toBe(false);
   await contract.isHeld('alice', 'b', taken.expiresAt);
@@ -270,7 +270,7 @@ async function waitsLongerOnAMachineWhoseClockIsBehind(contract: Contract): Prom
 
 async function ignoresAnExpiryThatNoClockCanMean(contract: Contract): Promise<void> {
   const { clock } = contract;
-  // At the limit it is still believed: the longest lease, by the clock that is furthest off.
+  // At the limit it still counts: the longest lease, by the clock that is furthest off.
   await contract.machine(CLOCK_SKEW_MAX_MS).acquire('alice', 'a', LEASE_TTL_MAX_MS);
   await contract.isHeld('alice', 'a', clock.now() + CLOCK_SKEW_MAX_MS + LEASE_TTL_MAX_MS);
   await contract.machine(CLOCK_SKEW_MAX_MS + 1).acquire('bob', 'a', LEASE_TTL_MAX_MS);
@@ -306,7 +306,7 @@ async function takesEveryCharacterOfAUsernameAndAnyOwner(contract: Contract): Pr
   }
 }
 
-/** What the clauses are sworn on: two handles on one table, and a clock that both read. */
+/** What the clauses work on: two handles on one table, and their shared clock. */
 class Contract {
   readonly clock = new ManualClock();
   readonly table: LockTable;
@@ -319,7 +319,7 @@ class Contract {
     this.other = subject.handle(this.clock);
   }
 
-  /** A handle on a machine whose clock is that far ahead of the others', or behind when negative. */
+  /** A handle on a machine whose clock is that far ahead, or behind if negative. */
   machine(aheadMs: number): LockTable {
     const { clock } = this;
     return this.#subject.handle({
@@ -333,7 +333,7 @@ class Contract {
     return acquired(await table.acquire(username, owner, TTL_MS));
   }
 
-  /** Both handles refuse a third, and name the same holder and end. */
+  /** Both handles refuse a third owner, and name the same holder and end. */
   async isHeld(username: string, owner: string, expiresAt: number | undefined): Promise<void> {
     for (const table of [this.table, this.other]) {
       expect(await table.acquire(username, 'somebody else', TTL_MS)).toEqual({ kind: 'held', owner, expiresAt });

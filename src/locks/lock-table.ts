@@ -3,46 +3,43 @@ import { Retries, type RetriesOptions } from '../core/retry.ts';
 import type { UsageMeter } from '../core/usage.ts';
 
 /**
- * The port to wherever leases are kept. A lease is an expiring claim on one user's database, and lets writers queue
- * instead of racing. It saves work and nothing else: what keeps an update from being lost is the store's conditional
- * write, whoever holds a lease. So a holder whose lease has ended may still try to commit, and no implementation needs
- * to be durable.
+ * The port to the store of leases. A lease is an expiring claim on one user's database, and lets writers queue instead
+ * of racing. It only saves work: the store's conditional write prevents lost updates, whoever holds a lease. So a
+ * holder whose lease has ended may still try to commit, and implementations need not be durable.
  *
- * What each implementation swears to, and lock-table-contract.ts checks:
+ * Every implementation promises, and lock-table-contract.ts checks:
  *
- * - Each call compares and writes in one atomic step. Of any number of owners that acquire one free user, one gets it.
- * - Who holds a lease is decided by the owner's name alone. Two claims under one name are one lease, so a name is made
- *   for one piece of work: `newOwner` in with-lease.ts.
- * - A lease is over from `expiresAt` on: whoever asks then gets it. Until somebody does it is still its owner's, to
- *   renew or to release.
- * - What is acquired, renewed or released is so for every handle, in every process, at once.
- * - Every call but `release` may be sent again after a lost reply, and then answers as the first would have. A `release`
- *   that is sent again answers false.
+ * - Each call compares and writes in one atomic step. Of all owners that acquire one free user, one gets it.
+ * - The owner's name alone decides who holds a lease. Two claims under one name are one lease, so each piece of work
+ *   makes its own name: `newOwner` in with-lease.ts.
+ * - A lease ends at `expiresAt`: whoever asks then gets it. Until someone does, its owner may renew or release it.
+ * - What is acquired, renewed or released is so at once for every handle, in every process.
+ * - Every call but `release` may be resent after a lost reply, and then answers like the first. A resent `release`
+ *   answers false.
  *
- * Time is that of the machine that asks, and clocks differ. A machine whose clock is ahead sees other leases end early:
- * it takes over from a holder that still works, and one of the two commits is refused and made again. One whose clock is
- * behind sees them end late: it waits longer for a holder that crashed. A holder's own clock being off has the opposite
- * effect on everybody else. Both cost waiting or a second attempt, and no update. That waiting has an end, too: an expiry
- * that lies further ahead than the longest lease and the largest tolerable difference of clocks says something about a
- * clock and nothing about a holder, and the lease counts as over.
+ * Time is the asking machine's, and clocks differ. A machine whose clock is ahead sees other leases end early: it takes
+ * over from a working holder, and one of the two commits is refused and repeated. One whose clock is behind waits
+ * longer for a crashed holder. A holder's own wrong clock has the opposite effect on others. Both cost waiting or a
+ * second attempt, never an update. The waiting is bounded too: an expiry further ahead than the longest lease plus the
+ * largest tolerable clock difference shows only a wrong clock, and the lease counts as ended.
  *
- * Trouble is thrown as `JavumboError`: `unavailable` when the table cannot be asked, `corrupt` when it is damaged,
- * `usage` for a time to live that no lease may have.
+ * Failures are thrown as `JavumboError`: `unavailable` if the table cannot be reached, `corrupt` if it is damaged,
+ * `usage` for an invalid time to live.
  */
 export interface LockTable {
   /**
-   * Claims the user for `owner`, for `ttlMs` from now: when nobody holds the lease, when it is over, or when it is
-   * `owner`'s already, which renews it.
+   * Claims the user for `owner`, for `ttlMs` from now, if no one holds the lease, if it has ended, or if it is already
+   * `owner`'s, which renews it.
    */
   acquire(username: string, owner: string, ttlMs: number): Promise<AcquireResult>;
 
   /**
-   * Makes the lease end `ttlMs` from now. Undefined, and nothing is changed, when it is not the owner's any more: another
-   * took it over, or it was released. A lease that is over and that nobody took is renewed.
+   * Makes the lease end `ttlMs` from now. Returns undefined, changing nothing, if it is no longer the owner's: taken
+   * over or released. Renews an ended lease that no one took.
    */
   renew(lease: Lease, ttlMs: number): Promise<Lease | undefined>;
 
-  /** Ends the lease at once. False, and nothing is changed, when it was not the owner's any more. */
+  /** Ends the lease. Returns false, changing nothing, if it was no longer the owner's. */
   release(lease: Lease): Promise<boolean>;
 }
 
@@ -79,28 +76,28 @@ export interface Lease {
   readonly expiresAt: number;
 }
 
-/** `held`: by another, until `expiresAt` by that owner's clock, unless it renews or releases. */
+/** `held`: by another owner, until `expiresAt` by its clock, unless it renews or releases. */
 export type AcquireResult =
   | { readonly kind: 'acquired'; readonly lease: Lease }
   | { readonly kind: 'held'; readonly owner: string; readonly expiresAt: number };
 
-/** A lease as it is stored, under the names that the storage contract gives its attributes. */
+/** A stored lease, with the attribute names of the storage contract. */
 export interface LockItem {
   readonly username: string;
   readonly owner: string;
   /** `expiresAt`: milliseconds since 1970. */
   readonly expiry: number;
-  /** Seconds since 1970, never before `expiry`: from then on DynamoDB may remove the item, which only tidies up. */
+  /** Seconds since 1970, never before `expiry`. After it DynamoDB may remove the item, which only tidies up. */
   readonly ttl: number;
 }
 
-// As long as a Lambda function can run: no piece of work needs longer without a chance to renew.
+// As long as a Lambda function can run: no work needs longer without a chance to renew.
 export const LEASE_TTL_MAX_MS = 15 * 60_000;
 
-// Where S3 draws the line too: it answers requests from a clock that is further off with RequestTimeTooSkewed.
+// S3's limit too: it answers a clock that is further off with RequestTimeTooSkewed.
 export const CLOCK_SKEW_MAX_MS = 15 * 60_000;
 
-/** The item of a lease that begins now. Throws `usage` for a time to live that is out of bounds. */
+/** Returns the item of a lease that begins now. Throws `usage` for an invalid time to live. */
 export function lockItem(username: string, owner: string, ttlMs: number, now: number): LockItem {
   if (!Number.isInteger(ttlMs) || ttlMs < 1 || ttlMs > LEASE_TTL_MAX_MS) {
     throw new JavumboError('usage', `a lease cannot last ${ttlMs} ms`, {
@@ -116,7 +113,7 @@ export function leaseOf({ username, owner, expiry }: LockItem): Lease {
   return { username, owner, expiresAt: expiry };
 }
 
-/** From when on an expiry is too far ahead to be anybody's lease. */
+/** Returns the latest expiry that can be a lease. */
 export function latestExpiry(now: number): number {
   return now + LEASE_TTL_MAX_MS + CLOCK_SKEW_MAX_MS;
 }

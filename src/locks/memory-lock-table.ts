@@ -14,13 +14,13 @@ export class MemoryLockTable implements LockTable {
   readonly #items: Map<string, LockItem>;
   readonly #clock: Clock;
 
-  /** `items`: those of another handle, for a machine with a clock of its own. */
+  /** `items`: shared with another handle, on a machine with its own clock. */
   constructor(clock: Clock, items: Map<string, LockItem> = new Map()) {
     this.#clock = clock;
     this.#items = items;
   }
 
-  // None of these awaits, so each is one step.
+  // None of these awaits, so each is atomic.
 
   async acquire(username: string, owner: string, ttlMs: number): Promise<AcquireResult> {
     const now = this.#clock.now();

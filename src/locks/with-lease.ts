@@ -7,37 +7,37 @@ import { parseUsername } from '../core/username.ts';
 import type { Lease, LockTable } from './lock-table.ts';
 
 export interface LeaseOptions {
-  /** For how long others wait for a holder that crashed. Work may last longer: the lease is renewed meanwhile. */
+  /** How long others wait for a crashed holder. Work may last longer: the lease is renewed meanwhile. */
   readonly ttlMs: number;
-  /** For how long to wait for the lease; 0 asks once. */
+  /** How long to wait for the lease; 0 asks once. */
   readonly waitMaxMs: number;
   readonly clock: Clock;
   readonly random: Random;
-  /** Who holds the lease, as others are told. A name that no other work uses at the same time; absent: a new one. */
+  /** The holder's name, which others see. No other concurrent work may use it; absent: a new one. */
   readonly owner?: string | undefined;
 }
 
-// Renewed at a third of its time and at two thirds, so that one renewal may fail and the lease is still held.
+// Renewed after one and two thirds of its time, so that one renewal may fail.
 const RENEWALS_PER_TTL = 3;
 
-// A holder is done after about a tenth of a second, and each look at the table is a request that is paid for. Of two that
-// wait, one looks every eighth of a second on average.
+// A holder takes about a tenth of a second, and each look at the table costs a request. With two waiting, one looks
+// every eighth of a second on average.
 const POLL_MAX_MS = 500;
-// Where leases are so short that this is long, a waiter still looks some times before one that nobody renews is over.
+// For short leases: a waiter still looks a few times before an abandoned one ends.
 const POLLS_PER_TTL = 10;
 
 /**
- * Waits for the lease on a user's database, runs `work` while it holds it, and releases it, however `work` ends. Returns
- * and throws what `work` does.
+ * Waits for the lease on a user's database, runs `work` under it, and releases it in every case. Returns and throws
+ * what `work` does.
  *
- * The lease spares `work` conflicts; it does not protect what `work` writes, and it does not make a cached copy current
- * (`work` that writes on one asks the store first, or is refused once). `work` is therefore never told that the lease
- * was lost: its commit is conditional, and that decides. For the same reason a renewal or a release that fails is no
- * failure: the first lets another begin early, and the second lets others wait for the rest of the time to live.
+ * The lease spares `work` conflicts; it does not protect its writes or make a cached copy current (such `work`
+ * revalidates first, or is refused once). `work` is therefore not told if the lease is lost: its conditional commit
+ * decides. For the same reason a failed renewal or release is ignored: the first lets another begin early, the second
+ * makes others wait for the rest of the time to live.
  *
- * Those who wait are not served in order: the first that looks after a release has the lease, and a caller that comes
- * straight back is usually that. Throws `unavailable`, naming the holder, when `waitMaxMs` is over, and what `acquire`
- * throws; `work` did not run then.
+ * Waiters are not served in order: the first to look after a release gets the lease, usually a caller that comes
+ * straight back. Throws `unavailable`, naming the holder, after `waitMaxMs`, and what `acquire` throws; `work` has not
+ * run then.
  */
 export async function withLease<T>(
   locks: LockTable,
@@ -53,7 +53,7 @@ export async function withLease<T>(
     return await work();
   } finally {
     ended.abort();
-    // A renewal under way is waited for, so that nothing of this call runs on when its caller closes the table.
+    // Awaits a renewal under way, so that nothing of this call outlives it and uses a closed table.
     await renewing;
     try {
       await locks.release(lease);
@@ -61,7 +61,7 @@ export async function withLease<T>(
   }
 }
 
-/** The machine and the process, for whoever has to wait for it, and chance, so that each piece of work has its own. */
+/** Returns a unique name for one piece of work: machine and process, for those who wait for it, and a random part. */
 export function newOwner(random: Random): string {
   return `${hostname()}-${process.pid}-${random.hex(8)}`;
 }
@@ -75,14 +75,14 @@ async function acquired(locks: LockTable, username: string, options: LeaseOption
     if (answer.kind === 'acquired') return answer.lease;
     const patienceMs = startedAt + waitMaxMs - clock.monotonic();
     if (patienceMs <= 0) throw stillHeld(username, answer, waitMaxMs);
-    // Full jitter, so that those who began to wait together do not ask together. No later than the lease can end.
+    // Full jitter spreads those who began to wait together. Never waits beyond the end of the lease.
     const leaseMs = answer.expiresAt - clock.now();
-    // A timer takes whole milliseconds, and none would be a loop that asks without a pause.
+    // A timer takes whole milliseconds; zero would be a busy loop.
     await clock.sleep(Math.max(1, Math.ceil(Math.min(random.fraction() * pollMaxMs, leaseMs, patienceMs))));
   }
 }
 
-/** Renews until the work has ended or the lease is somebody else's. Never rejects. */
+/** Renews until the work has ended or the lease is lost. Never rejects. */
 async function renewUntil(
   ended: AbortSignal,
   locks: LockTable,
@@ -95,13 +95,13 @@ async function renewUntil(
     } catch {
       return;
     }
-    // A clock whose sleep takes no time, as tests have, would otherwise keep the work from ever going on.
+    // Tests have clocks whose sleep takes no time, which would starve the work.
     await setImmediate();
     if (ended.aborted) return;
     try {
       held = await locks.renew(held, ttlMs);
     } catch {
-      // The next one may succeed, and until then the lease may be taken over.
+      // The next one may succeed; until then the lease may be taken over.
     }
   }
 }

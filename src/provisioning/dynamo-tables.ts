@@ -14,7 +14,6 @@ import type { Clock } from '../core/clock.ts';
 import { JavumboError } from '../core/failure.ts';
 import { type IsOn, type Resource, type Service, settingOf } from './provision.ts';
 
-/** Which table, and where. */
 export interface DynamoTableOptions {
   readonly table: string;
   readonly flag: DynamoSubject['flag'];
@@ -22,7 +21,7 @@ export interface DynamoTableOptions {
   readonly clock: Clock;
 }
 
-/** The table of the accounts: on demand, and with point-in-time recovery, for what is lost there is lost for good. */
+/** The users table: on demand, with point-in-time recovery, since lost accounts cannot be restored otherwise. */
 export function usersTableResource(client: DynamoDBClient, options: Omit<DynamoTableOptions, 'flag'>): Resource {
   const TableName = options.table;
   return tableResource(
@@ -36,7 +35,7 @@ export function usersTableResource(client: DynamoDBClient, options: Omit<DynamoT
         );
         return found?.PointInTimeRecoveryDescription?.PointInTimeRecoveryStatus === 'ENABLED';
       },
-      // For some minutes after a table was made DynamoDB answers that its backups are not available yet.
+      // For some minutes after a table was created, DynamoDB says that its backups are not available yet.
       switchOn: () =>
         polling(options.clock, 'ContinuousBackupsUnavailableException', () =>
           client.send(
@@ -50,7 +49,7 @@ export function usersTableResource(client: DynamoDBClient, options: Omit<DynamoT
   );
 }
 
-/** The table of the leases: on demand, and what nobody released is removed by its `ttl`. */
+/** The locks table: on demand; `ttl` removes abandoned leases. */
 export function locksTableResource(client: DynamoDBClient, options: Omit<DynamoTableOptions, 'flag'>): Resource {
   const TableName = options.table;
   return tableResource(
@@ -60,7 +59,7 @@ export function locksTableResource(client: DynamoDBClient, options: Omit<DynamoT
       name: 'time to live on ttl',
       isOn: async () => {
         const { TimeToLiveDescription: found } = await client.send(new DescribeTimeToLiveCommand({ TableName }));
-        // DynamoDB takes up to an hour to switch it on or off, and refuses a second request meanwhile.
+        // DynamoDB takes up to an hour to switch this on or off, and refuses a second request meanwhile.
         const { AttributeName: attribute, TimeToLiveStatus: status = 'DISABLED' } = found ?? {};
         if (/^ENABL/.test(status)) return attribute === 'ttl' ? true : `it is on attribute "${attribute}"`;
         return status === 'DISABLING' ? 'it is being switched off' : false;
@@ -111,7 +110,7 @@ function tableResource(
     },
     ready: () => untilActive(describe, table, clock),
     make: async () => {
-      // Somebody is deleting it: its name is free once it is gone.
+      // It is being deleted: its name is free once it is gone.
       for (let poll = 0; poll < POLLS_MAX && (await describe())?.TableStatus === 'DELETING'; poll++) {
         await clock.sleep(POLL_MS);
       }
@@ -156,7 +155,7 @@ function refuseOtherKey(
 }
 
 const POLL_MS = 500;
-// DynamoDB makes a table in about ten seconds.
+// DynamoDB creates a table in about ten seconds.
 const POLLS_MAX = 240;
 
 async function untilActive(
@@ -175,7 +174,7 @@ async function untilActive(
   });
 }
 
-/** Sends a request again and again while it fails with that error, for two minutes. */
+/** Repeats a request while it fails with that error, for two minutes. */
 async function polling<T>(clock: Clock, error: string, request: () => Promise<T>): Promise<T> {
   for (let poll = 1; ; poll++) {
     try {

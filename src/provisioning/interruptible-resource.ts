@@ -2,7 +2,7 @@ import { JavumboError } from '../core/failure.ts';
 import { type InterruptibleOptions, interruptibleRead, interruptibleWrite } from '../core/interruptible.ts';
 import type { Resource, ResourceSetting } from './provision.ts';
 
-/** Begins no request once the work is interrupted; see interruptible.ts for what is under way then. */
+/** Starts no request after an interruption; interruptible.ts says what happens to requests under way. */
 export function interruptibleResource(resource: Resource, options: InterruptibleOptions): Resource {
   const { kind, name, exists, make, ready, settings } = resource;
   const read = <T>(request: () => Promise<T>) => interruptibleRead(options, request);
@@ -27,7 +27,7 @@ function interruptibleSetting(
     ...setting,
     read: () => interruptibleRead(options, read),
     make: make && (() => madeWith(options, what, make)),
-    // It makes a scratch bucket, which has to go again.
+    // It creates a scratch bucket, which must be removed.
     examine: examine && (() => madeWith(options, what, examine)),
   };
 }
@@ -35,9 +35,9 @@ function interruptibleSetting(
 async function madeWith<T>(options: InterruptibleOptions, what: string, request: () => Promise<T>): Promise<T> {
   const answer = await interruptibleWrite(options, '', async () => ({ value: await request() }));
   if ('value' in answer) return answer.value;
-  // Its scratch bucket may be on its way out.
+  // Its scratch bucket may still be being removed.
   await options.cleanUps.settled();
-  throw new JavumboError('unknown', `${what}: interrupted, and nobody can tell whether it was made`, {
+  throw new JavumboError('unknown', `${what}: interrupted, and it is not known whether it was made`, {
     try: 'javumbo deployment describe',
     cause: answer.cause,
   });

@@ -1,7 +1,7 @@
 /**
- * Making what a deployment lacks, on an engine that no Terraform manages. Each part is looked at before it is made, and
- * making it twice does no harm, so that a run that was cut short is simply run again. Nothing is ever removed or switched
- * off, and a setting that somebody chose otherwise is left as it is.
+ * Creates what a deployment lacks, on an engine that Terraform does not manage. Checks each part first, and every step
+ * is idempotent, so an interrupted run is simply repeated. Never removes anything, switches anything off or overrides a
+ * setting that was chosen otherwise.
  */
 import { errorNameOf } from '../aws/errors.ts';
 import { JavumboError } from '../core/failure.ts';
@@ -11,47 +11,47 @@ export interface Resource {
   readonly kind: 'bucket' | 'table' | 'directory';
   readonly name: string;
   exists(): Promise<boolean>;
-  /** Makes it; returns when it can be used. False where somebody else made it in between. */
+  /** Creates it, and returns once it can be used: true, or false if someone else created it in between. */
   make(): Promise<boolean>;
-  /** Returns when what exists can be used; undefined: at once. */
+  /** Returns once an existing one can be used; undefined: at once. */
   ready?(): Promise<void>;
   readonly settings: readonly ResourceSetting[];
 }
 
-/** Something about a resource that can be switched on. */
+/** A setting of a resource that can be switched on. */
 export interface ResourceSetting {
   readonly name: string;
-  /** More than on or off: the engine does not know it, or somebody chose otherwise, which is left as it is. */
+  /** Returns more than on or off if the engine does not support it, or it was chosen otherwise and is left alone. */
   read(): Promise<'on' | 'off' | SettingResult>;
-  /** Switches it on, or says why not. Undefined: it can only be chosen when the resource is made. */
+  /** Switches it on, or says why not. Undefined: it can only be chosen at creation. */
   readonly make?: (() => Promise<SettingResult>) | undefined;
-  /** Looks at one that is on already, where that may be dangerous; undefined: it never is. */
+  /** Checks one that is already on, if that may be dangerous; undefined: it never is. */
   readonly examine?: (() => Promise<SettingResult>) | undefined;
   /** What a dry run cannot know. */
   readonly condition?: string | undefined;
 }
 
 /**
- * `left-off`: it could be switched on and must not be, or somebody chose otherwise. `unsafe`: it is on and should not be.
- * `unsupported`: the engine does not know it.
+ * `left-off`: it could be switched on but must not be, or was chosen otherwise. `unsafe`: it is on but should not be.
+ * `unsupported`: the engine does not support it.
  */
 export interface SettingResult {
   readonly state: 'found' | 'made' | 'left-off' | 'unsafe' | 'unsupported';
   readonly reason?: string | undefined;
 }
 
-/** How the errors of one service are read. */
+/** Interprets the errors of one service. */
 export interface Service {
-  /** The engine does not know the operation. */
+  /** True if the engine does not support the operation. */
   isUnsupported(error: unknown): boolean;
-  /** The error as a failure; `what`: verb and object. */
+  /** Turns an error into a failure; `what`: verb and object. */
   failure(error: unknown, what: string): Error;
 }
 
-/** Whether a setting is on; a text says what somebody chose instead. */
+/** Says whether a setting is on; a text says what was chosen instead. */
 export type IsOn = () => Promise<boolean | string>;
 
-/** A setting that one request tells and another switches on, at a service that may not know either. */
+/** Makes a setting that one request reads and another switches on, at a service that may support neither. */
 export function settingOf(
   service: Service,
   subject: string,
@@ -77,7 +77,7 @@ export function settingOf(
         return { state: 'made' };
       } catch (error) {
         if (service.isUnsupported(error)) return unsupported(error);
-        // Refused because it is on: somebody else was quicker, or an earlier attempt whose reply was lost.
+        // Refused because it is on: someone else was faster, or an earlier attempt whose reply was lost.
         if ((await isOn().catch(() => false)) === true) return { state: 'made' };
         throw service.failure(error, `set ${name} of ${subject}`);
       }
@@ -85,33 +85,30 @@ export function settingOf(
   };
 }
 
-/** What is said of a setting that the engine answered so. */
 export function unsupported(error: unknown): SettingResult {
   return { state: 'unsupported', reason: `the engine does not know it (${errorNameOf(error)})` };
 }
 
-/** What became of a resource. */
 export interface ProvisionedResource {
   readonly kind: Resource['kind'];
   readonly name: string;
-  /** `planned`: a dry run would make it. `missing`: it is not there, and nobody was to make it. */
+  /** `planned`: a dry run would create it. `missing`: it does not exist, and nothing was to be created. */
   readonly state: 'found' | 'made' | 'planned' | 'missing';
   readonly settings: readonly ProvisionedSetting[];
 }
 
-/** What became of a setting. */
 export interface ProvisionedSetting {
   readonly name: string;
   readonly state: SettingResult['state'] | 'planned' | 'missing';
   readonly reason?: string | undefined;
 }
 
-/** `describe` only looks, `plan` says what `create` would make. */
+/** `describe` only reads, `plan` says what `create` would do. */
 export type ProvisionMode = 'describe' | 'plan' | 'create';
 
 /**
- * Goes through the resources in their order. Throws what a request throws; what was made until then is found by the next
- * run, and named where it is a signal that ends this one.
+ * Processes the resources in order. Throws what a request throws; the next run finds what was created until then, and
+ * an interruption names it.
  */
 export async function provision(
   resources: readonly Resource[],
@@ -155,7 +152,7 @@ async function provisionedState(resource: Resource, mode: ProvisionMode): Promis
   return there ? 'found' : absent(mode);
 }
 
-/** What is there that was not there before, and what may be. */
+/** Says what was created, and what may have been. */
 function interruptedAt(what: string, made: readonly string[], error: unknown): JavumboError {
   const unknown = error instanceof JavumboError && error.kind === 'unknown';
   const until = made.length === 0 ? 'nothing had been made before' : `made before: ${made.join(', ')}`;

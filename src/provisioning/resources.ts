@@ -8,16 +8,16 @@ import { interruptibleResource } from './interruptible-resource.ts';
 import type { Resource } from './provision.ts';
 import type { S3BucketOptions } from './s3-bucket.ts';
 
-/** What a deployment is made of, to be described or made. */
+/** The parts of a deployment, to be described or created. */
 export interface Resources {
   readonly resources: readonly Resource[];
   close(): void;
 }
 
-// All that is asked here does the same when it arrives twice.
+// Every request here is idempotent.
 const ATTEMPTS = 5;
 
-/** The parts of the configured deployment. `scratch` is a directory for the files of the probe. Makes no request. */
+/** Opens the parts of the configured deployment, without a request. `scratch`: a directory for the probe's files. */
 export async function openResources(config: Config, context: Context, scratch: string): Promise<Resources> {
   return config.deployment.value === 'local' ? localResources(config, context) : awsResources(config, context, scratch);
 }
@@ -36,7 +36,7 @@ function localResources({ home }: Config, context: Context): Resources {
     make: async () => {
       const { LocalDatabaseStore } = await import('../store/local-store.ts');
       const store = new LocalDatabaseStore(home.value, context);
-      // The first look at it makes it.
+      // The first request creates it.
       await store.list();
       store.close();
       return true;
@@ -46,7 +46,7 @@ function localResources({ home }: Config, context: Context): Resources {
   return { resources: [directory], close: () => {} };
 }
 
-/** Both parts on AWS. Throws `usage` where S3 is a custom endpoint and nothing says where DynamoDB is. */
+/** Opens the bucket and the tables. Throws `usage` if S3 has a custom endpoint and DynamoDB has none. */
 async function awsResources(config: Config, context: Context, scratch: string): Promise<Resources> {
   const tables = await openTableResources(config, context);
   const bucket = await openBucketResource(config, context, scratch);
@@ -59,7 +59,7 @@ async function awsResources(config: Config, context: Context, scratch: string): 
   };
 }
 
-/** The tables alone. Throws as `awsResources`. Makes no request. */
+/** Opens the tables alone, without a request. Throws like `awsResources`. */
 export async function openTableResources(config: Config, context: Context): Promise<Resources> {
   const interruption = interruptionOf(context);
   const clock = interruption === undefined ? context.clock : interruptibleClock(interruption);
@@ -78,7 +78,7 @@ export async function openTableResources(config: Config, context: Context): Prom
   };
 }
 
-/** The bucket alone. `scratch` is a directory for the files of the probe. Makes no request. */
+/** Opens the bucket alone, without a request. `scratch`: a directory for the probe's files. */
 export async function openBucketResource(config: Config, context: Context, scratch: string): Promise<Resources> {
   const { clock, random, cleanUps } = context;
   const interruption = interruptionOf(context);
@@ -95,7 +95,7 @@ export async function openBucketResource(config: Config, context: Context, scrat
   const { RetryingDatabaseStore } = await import('../store/retrying-store.ts');
   const [endpoint, region] = [config.endpointUrl.value, config.region.value];
   const s3 = openS3(config, ATTEMPTS);
-  // The probe's puts are conditional, and must be sent once.
+  // The probe's conditional puts must be sent once.
   const once = openS3(config);
   const probe: S3BucketOptions['probe'] = (prepare) => {
     const name = `${TEST_USER_PREFIX}${random.hex(8)}`;
@@ -105,7 +105,7 @@ export async function openBucketResource(config: Config, context: Context, scrat
       const retrying = new RetryingDatabaseStore(store, { clock, random });
       const tried = interruption === undefined ? retrying : aroundStore(retrying, interrupting(interruption));
       const probed = await probeConditionalWrites(tried, scratch, random);
-      // On a bucket of one's own, what refuses is what was set there.
+      // On our own scratch bucket, a refusal is caused by what was set there.
       return probed.kind === 'tried' ? probed.broken : [`a create is refused (${probed.failure.message})`];
     });
   };

@@ -19,22 +19,21 @@ import { JavumboError } from '../core/failure.ts';
 import { isRetryable } from '../core/retry.ts';
 import { type IsOn, type Resource, type ResourceSetting, type Service, settingOf, unsupported } from './provision.ts';
 
-/** Which bucket, where, and how its engine is tried. */
 export interface S3BucketOptions {
   readonly bucket: string;
   readonly region: string;
-  /** Set for anything that is not AWS itself. */
+  /** Set for any engine but AWS. */
   readonly endpoint: string | undefined;
-  /** What goes wrong on a bucket for which `prepare` has set something; empty when it can be used as it must. */
+  /** Returns what fails on a scratch bucket on which `prepare` has set something; empty if nothing does. */
   readonly probe: (prepare: (scratchBucket: string) => Promise<unknown>) => Promise<readonly string[]>;
 }
 
-/** Old versions are kept that long, as week 1 has it. */
+/** How long old versions are kept, as in week 1 (the prototype). */
 const EXPIRY_DAYS = 30;
 
 /**
- * The bucket of the user databases: versions, encryption, no public access, and expiry of what is out of date. The client
- * may retry: every request here does the same when it arrives twice.
+ * The bucket of the user databases: versioned, encrypted, not public, and with expiry of old versions. The client may
+ * retry, since every request here is idempotent.
  */
 export function bucketResource(client: S3Client, options: S3BucketOptions): Resource {
   const { bucket, region, endpoint } = options;
@@ -81,8 +80,8 @@ export function bucketResource(client: S3Client, options: S3BucketOptions): Reso
       }
     },
     settings: [
-      // On some engines the first takes the promise of conditional writes away, and the second every right to write:
-      // Ceph 16 does both.
+      // On some engines versioning breaks conditional writes, and blocking public access forbids all writes: Ceph 16
+      // does both.
       probed(
         options,
         setting(
@@ -131,7 +130,7 @@ export function bucketResource(client: S3Client, options: S3BucketOptions): Reso
         `expiry of old versions after ${EXPIRY_DAYS} days`,
         async () => expiryIsOn((await lifecycleOf(client, bucket)).rules),
         async () => {
-          // All rules are replaced at once, so those that are there are sent along.
+          // All rules are replaced at once, so the existing ones are sent along.
           const { rules, ...others } = await lifecycleOf(client, bucket);
           await client.send(
             new PutBucketLifecycleConfigurationCommand({
@@ -146,7 +145,7 @@ export function bucketResource(client: S3Client, options: S3BucketOptions): Reso
   };
 }
 
-// From another engine than AWS: it knows the operation, and not what is asked of it. (Ceph 16 encrypts with KMS alone.)
+// From engines other than AWS: they support the operation but not these arguments. (Ceph 16 encrypts only with KMS.)
 const NOT_UNDERSTOOD = new Set(['InvalidArgument', 'InvalidRequest', 'MalformedXML', 'NotImplemented']);
 
 function s3Service(endpoint: string | undefined): Service {
@@ -160,7 +159,7 @@ function s3Service(endpoint: string | undefined): Service {
   };
 }
 
-/** S3 answers with that error where nothing was ever set. */
+/** S3 answers with that error if nothing was ever set. */
 function unlessAbsent(error: string, isOn: IsOn): IsOn {
   return async () => {
     try {
@@ -172,7 +171,7 @@ function unlessAbsent(error: string, isOn: IsOn): IsOn {
   };
 }
 
-/** Makes a bucket; a region other than the first one has to be named on AWS, and other engines may know none. */
+/** Creates a bucket. AWS needs every region but us-east-1 named; other engines may know none. */
 export async function createBucket(
   client: S3Client,
   bucket: string,
@@ -202,10 +201,7 @@ async function blockPublicAccess(client: S3Client, bucket: string): Promise<void
   await client.send(new PutPublicAccessBlockCommand({ Bucket: bucket, PublicAccessBlockConfiguration: BLOCKED }));
 }
 
-/**
- * A setting that is tried on a scratch bucket before it is switched on, or where it is on already. Not on AWS, which says
- * what it does.
- */
+/** Tries a setting on a scratch bucket before switching it on, or if it is on. Not on AWS, which is known. */
 function probed(
   { endpoint, probe }: S3BucketOptions,
   setting: ResourceSetting & { readonly make: NonNullable<ResourceSetting['make']> },
@@ -223,7 +219,7 @@ function probed(
       } catch (error) {
         if (s3Service(endpoint).isUnsupported(error)) return unsupported(error);
         const failure = s3Service(endpoint).failure(error, `try ${setting.name} on a scratch bucket`);
-        // An engine that is out of reach says nothing; one that refuses a scratch bucket leaves the question open.
+        // An unreachable engine says nothing; one that refuses a scratch bucket leaves the question open.
         if (isRetryable(failure)) throw failure;
         return { state: 'left-off', reason: `it could not be tried: ${failure.message}` };
       }
@@ -253,7 +249,7 @@ const EXPIRY_RULE: LifecycleRule = {
 
 interface Lifecycle {
   readonly rules: LifecycleRule[];
-  /** Set on the whole configuration, and lost unless it is sent back with it. */
+  /** Set on the whole configuration; lost unless sent back with it. */
   readonly TransitionDefaultMinimumObjectSize?: TransitionDefaultMinimumObjectSize;
 }
 
@@ -269,7 +265,7 @@ async function lifecycleOf(client: S3Client, bucket: string): Promise<Lifecycle>
   }
 }
 
-/** Whether old versions expire as they should; a text says what somebody chose instead. */
+/** Says whether old versions expire as they should; a text says what was chosen instead. */
 function expiryIsOn(rules: readonly LifecycleRule[]): boolean | string {
   if (rules.some(({ ID, Status }) => ID === EXPIRY_RULE.ID && Status === 'Disabled')) {
     return `rule "${EXPIRY_RULE.ID}" is disabled`;
@@ -277,7 +273,7 @@ function expiryIsOn(rules: readonly LifecycleRule[]): boolean | string {
   const enabled = rules.filter((rule) => rule.Status === 'Enabled' && isAboutEverything(rule));
   const days = enabled.flatMap(({ NoncurrentVersionExpiration: expiry }) => expiry?.NoncurrentDays ?? []);
   if (days.length > 0 && !days.includes(EXPIRY_DAYS)) return `they expire after ${Math.min(...days)} days`;
-  // Whatever number of days somebody chose, unfinished uploads are removed then.
+  // Unfinished uploads must be removed too, after any number of days.
   return days.length > 0 && enabled.some((rule) => rule.AbortIncompleteMultipartUpload !== undefined);
 }
 

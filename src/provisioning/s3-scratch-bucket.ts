@@ -3,7 +3,6 @@ import { asAwsFailure } from '../aws/errors.ts';
 import type { CleanUps } from '../core/clean-ups.ts';
 import { createBucket } from './s3-bucket.ts';
 
-/** Which bucket, and where. */
 export interface ScratchBucketOptions {
   /** A name that no other bucket has. */
   readonly name: string;
@@ -12,7 +11,7 @@ export interface ScratchBucketOptions {
   readonly cleanUps: CleanUps;
 }
 
-/** Makes a bucket, runs `work` on it, and removes it with all its versions, also when `work` throws. */
+/** Creates a bucket, runs `work` on it, and removes it with all its versions, even if `work` throws. */
 export async function withScratchBucket<T>(
   client: S3Client,
   { name, region, endpoint, cleanUps }: ScratchBucketOptions,
@@ -29,7 +28,7 @@ export async function withScratchBucket<T>(
   try {
     result = await work();
   } catch (error) {
-    // What the work threw matters more than what its clean-up may throw.
+    // The error of `work` matters more than one of its clean-up.
     await remove().catch(() => {});
     throw error;
   }
@@ -43,7 +42,7 @@ async function removeBucket(client: S3Client, bucket: string): Promise<void> {
     for (const { Key, VersionId } of [...(page.Versions ?? []), ...(page.DeleteMarkers ?? [])]) {
       await client.send(new DeleteObjectCommand({ Bucket: bucket, Key, VersionId }));
     }
-    // What was listed is gone, so the next page is the first again.
+    // What was listed is gone, so the next first page follows it.
     truncated = page.IsTruncated;
   }
   await client.send(new DeleteBucketCommand({ Bucket: bucket }));

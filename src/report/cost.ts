@@ -4,13 +4,13 @@ import type { Prices } from './prices.ts';
 const MILLION = 1e6;
 const GB = 1e9;
 
-/** What a million operations would cost, from what `operations` of them asked for. Storage is not in it. */
+/** Returns the cost of a million operations, extrapolated from `operations` of them. Excludes storage. */
 export function costOf(
   { get, put, head, list, delete: deletes, bytesDown, dynamo, lambda }: Report['requests'],
   { operation, operations }: { readonly operation: string; readonly operations: number },
   prices: Prices,
 ): Required<Pick<Report, 'costUsdPerMillion' | 'cost'>> {
-  // Prices are per million requests, so that requests per operation times the price is dollars per million operations.
+  // Prices are per million requests, so requests per operation times price is dollars per million operations.
   const s3 =
     get * prices.usdPerMillionGet +
     put * prices.usdPerMillionPut +

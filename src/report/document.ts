@@ -3,15 +3,14 @@ import type { reportSchema } from './schema.ts';
 
 type DeepReadonly<T> = T extends object ? { readonly [K in keyof T]: DeepReadonly<T[K]> } : T;
 
-/** What every `bench` and `verify` command reports; schema.ts says what each field means. */
+/** The report of every `bench` and `verify` command; schema.ts describes the fields. */
 export type Report = DeepReadonly<z.infer<typeof reportSchema>>;
 
 export type Check = Report['checks'][number];
 
-/** What a test claimed, and whether it held. */
 export type Assertion = Check['assertions'][number];
 
-/** A measured quantity: its samples as they came, and what they amount to. */
+/** A measured quantity: its samples in order, and their statistics. */
 export type Metric = Report['metrics'][string];
 
 /** How one edit of one worker ended. */

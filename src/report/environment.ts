@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import { packageVersion } from '../core/package-information.ts';
 import type { Environment, Report } from './document.ts';
 
-/** What figures depend on beside the program. `engine` is what stands behind the store. */
+/** Describes what figures depend on besides the program. `engine` is what implements the store. */
 export async function environmentOf(env: NodeJS.ProcessEnv, engine: string): Promise<Environment> {
   const processors = cpus();
   const commit = await commitOf(env);
@@ -15,22 +15,22 @@ export async function environmentOf(env: NodeJS.ProcessEnv, engine: string): Pro
     arch: arch(),
     cpuCount: processors.length,
     cpuModel: processors[0]?.model.trim() ?? 'unknown',
-    // Read, not imported: the SDK itself takes time to load, and the local deployment does without it.
+    // Read, not imported: loading the SDK takes time, and the local deployment does not need it.
     sdk: (createRequire(import.meta.url)('@aws-sdk/client-s3/package.json') as { version: string }).version,
     engine,
     ...(commit === undefined ? {} : { commit }),
   };
 }
 
-// How GitHub, GitLab, CircleCI, Jenkins and Buildkite name the commit that a job works on.
+// The variables of GitHub, GitLab, CircleCI, Jenkins and Buildkite for a job's commit.
 const COMMIT_VARIABLES = ['GITHUB_SHA', 'CI_COMMIT_SHA', 'CIRCLE_SHA1', 'GIT_COMMIT', 'BUILDKITE_COMMIT'];
 
-/** The commit that is being tested: what the CI says, else that of the working tree the tool runs in, if it is one. */
+/** Returns the commit under test: the CI's, else that of the current working tree, if any. */
 async function commitOf(env: NodeJS.ProcessEnv): Promise<string | undefined> {
   const named = COMMIT_VARIABLES.map((name) => env[name]).find((value) => value !== undefined && value !== '');
   if (named !== undefined) return named;
   try {
-    // A broken repository or a slow disk must not hold up a benchmark.
+    // A broken repository or slow disk must not delay a benchmark.
     const { stdout } = await promisify(execFile)('git', ['rev-parse', '--verify', 'HEAD'], { timeout: 2_000 });
     return stdout.trim();
   } catch {

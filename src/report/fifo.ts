@@ -5,18 +5,18 @@ import { codeOf } from '../core/failure.ts';
 
 const RETRY_AFTER_MS = 20;
 
-// Someone who reads takes what a pipe holds in far less than this second.
+// A reader takes what a pipe holds well within this second.
 const TRIES_WHEN_INTERRUPTED = 50;
 
-/** A pipe with a name, opened for writing. */
+/** A named pipe, open for writing. */
 export interface Fifo {
-  /** Writes all of it and closes the pipe. Throws where nobody reads. */
+  /** Writes the text and closes the pipe. Throws if no one reads it. */
   write(text: string): Promise<void>;
 }
 
 /**
- * Opens a pipe with a name, waiting for somebody to read it. Interrupted, it waits no longer, and says at the end that
- * nobody reads. Never by a call that blocks: Node cannot take one back, and even its exit waits for it.
+ * Opens a named pipe, waiting for a reader. An interruption ends the wait, and `write` then reports that no one reads.
+ * Never blocks: Node cannot cancel a blocking call, and even its exit waits for it.
  */
 export async function openFifo(path: string, signal: AbortSignal | undefined): Promise<Fifo> {
   const mode = constants.O_WRONLY | constants.O_NONBLOCK;
@@ -43,7 +43,7 @@ async function writeAll(handle: FileHandle, bytes: Buffer, signal: AbortSignal |
   }
 }
 
-/** Tries again while the system answers `code`, which says that nobody reads; once interrupted, that many times. */
+/** Retries while the system answers `code`, meaning that no one reads; after an interruption, at most that often. */
 async function whenRead<T>(
   attempt: () => Promise<T>,
   code: string,

@@ -1,6 +1,6 @@
 /**
- * Reports in files. An ordinary file is replaced whole, by a rename at the end, so that nobody ever reads half a report
- * and a run that is killed leaves the old one; a pipe, a device or a file that is mounted is written where it stands.
+ * Writes reports to files. An ordinary file is replaced by a rename, so that no one reads half a report and a killed
+ * run leaves the old one; a pipe, a device or a mounted file is written in place.
  */
 import { constants } from 'node:fs';
 import { access, type FileHandle, open, rm, stat } from 'node:fs/promises';
@@ -32,15 +32,14 @@ interface Destination {
   write(text: string): Promise<void>;
 }
 
-/** The files that a run reports to. */
 export interface ReportFiles {
-  /** Writes the report to each of them. Returns why some could not be written, now that the work is done. */
+  /** Writes the report to each file. Returns why some could not be written, since the work is done. */
   write(report: Report): Promise<string[]>;
 }
 
 /**
- * Makes sure that each file can be written, before the work starts. Throws `usage` where one cannot, where two are the
- * same, and where stdout would hold a report beside the document of `--json`.
+ * Checks that each file can be written before the work starts. Throws `usage` if one cannot, if two are the same, or if
+ * stdout would hold a report beside the document of `--json`.
  */
 export async function openReportFiles(
   targets: readonly ReportTarget[],
@@ -86,13 +85,13 @@ export async function openReportFiles(
   };
 }
 
-/** By name: opened as files, they would be cut short where the shell sent them into one. */
+/** By name: opening them as files would truncate a file to which the shell redirected them. */
 function standardStream(file: string, { stdout, stderr }: Record<'stdout' | 'stderr', Output>): Output | undefined {
   if (/^\/(dev\/stdout|(dev|proc\/self)\/fd\/1)$/.test(file)) return stdout;
   return /^\/(dev\/stderr|(dev|proc\/self)\/fd\/2)$/.test(file) ? stderr : undefined;
 }
 
-// Node takes the lowest numbers that are free for itself: what is found there may be its own, and not what the shell meant.
+// Node uses the lowest free descriptors itself: one of these may be its own, not the shell's.
 const WITHHELD_MAX = 16;
 
 function isWithheld(file: string): boolean {
@@ -100,7 +99,7 @@ function isWithheld(file: string): boolean {
   return number !== undefined && Number(number) > 2 && Number(number) <= WITHHELD_MAX;
 }
 
-/** The summary of a step in GitHub Actions is added to: what the steps before wrote must stay. */
+/** A step summary in GitHub Actions is appended to: earlier steps' text must stay. */
 function isStepSummary({ format, file }: ReportTarget, env: NodeJS.ProcessEnv): boolean {
   const { GITHUB_ACTIONS, GITHUB_STEP_SUMMARY } = env;
   if (!GITHUB_ACTIONS || !GITHUB_STEP_SUMMARY || format !== 'markdown') return false;
@@ -123,12 +122,12 @@ async function openFile(
   if (appending) return heldOpen(path, await open(path, 'a'), { apart: true });
   if (existing !== undefined) await access(path, constants.W_OK);
   const write = (text: string): Promise<void> => replaceFile(path, text, { mode: existing?.mode, random });
-  // An empty file beside it, made and removed, proves that the directory is there and takes files.
+  // Creating and removing an empty file beside it proves that the directory exists and is writable.
   const probe = partOf(path, random);
   try {
     await (await open(probe, 'wx')).close();
   } catch (error) {
-    // The probe's own path would only puzzle.
+    // The probe's path would only confuse.
     if (codeOf(error) === 'ENOENT') throw new Error(`there is no directory ${dirname(path)}`);
     throw new Error(`${dirname(path)} takes no file: ${codeOf(error) ?? messageOf(error)}`);
   }
@@ -136,7 +135,7 @@ async function openFile(
   return { path, write };
 }
 
-/** `apart`: with a blank line after what is there, without which a heading may be none. */
+/** `apart`: after a blank line, without which a heading may not be one. */
 function heldOpen(path: string, handle: FileHandle, { apart = false } = {}): Destination {
   return {
     path,

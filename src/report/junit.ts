@@ -2,8 +2,8 @@ import type { Check, Report } from './document.ts';
 import { missedReason } from './threshold.ts';
 
 /**
- * A report as JUnit XML, in the form that Jenkins, GitLab and GitHub's actions read. Written here: a library would still
- * leave the characters to us that XML 1.0 cannot hold at all, not even escaped.
+ * Renders a report as JUnit XML for Jenkins, GitLab and GitHub Actions. No library: it would still leave us the
+ * characters that XML 1.0 cannot represent even escaped.
  */
 export function junitOf(report: Report): string {
   const suite = `javumbo ${report.kind} ${report.name}`;
@@ -14,7 +14,7 @@ export function junitOf(report: Report): string {
       return testCase(suite, `threshold ${threshold.expression}`, 0, reason === undefined ? '' : failure(reason));
     }),
   ];
-  // What failed for no check and no threshold failed for the run itself; and a run that has neither is its own test.
+  // A failure of no check or threshold is the run's own, and a run with neither is its own test.
   const own = reasonsOfItsOwn(report);
   if (cases.length === 0 || own.length > 0) {
     const content = own.length === 0 ? '' : failure(own.join('; '), own.join('\n'));
@@ -39,7 +39,7 @@ export function junitOf(report: Report): string {
   ].join('\n');
 }
 
-/** The reasons of a report that neither a check nor a threshold already stands for. */
+/** Returns the failure reasons that no check or threshold already states. */
 export function reasonsOfItsOwn({ checks, thresholds, failureReasons }: Report): string[] {
   const told = new Set([...checks.map(({ id, reason }) => `test ${id}: ${reason}`), ...thresholds.map(missedReason)]);
   return failureReasons.filter((reason) => !told.has(reason));
@@ -82,14 +82,14 @@ const ENTITIES: Readonly<Record<string, string>> = {
   "'": '&apos;',
 };
 
-/** Text for an element or an attribute. What XML 1.0 has no place for (production 2, Char) becomes U+FFFD. */
+/** Escapes text for an element or attribute. Characters outside XML 1.0 (production 2, Char) become U+FFFD. */
 function escaped(text: string): string {
   return (
     text
       // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must go
       .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|\p{Surrogate}/gu, '\ufffd')
       .replace(/[&<>"']/g, (character) => ENTITIES[character] ?? '')
-      // Else an attribute's line break would be read as a blank.
+      // Otherwise a line break in an attribute would be read as a space.
       .replace(/[\t\n\r]/g, (character) => `&#${character.charCodeAt(0)};`)
   );
 }

@@ -2,7 +2,7 @@ import { formatMs, visible } from '../core/format.ts';
 import type { Report } from './document.ts';
 import { reasonsOfItsOwn } from './junit.ts';
 
-/** A report as GitHub's Markdown, for the summary of a job or a comment. */
+/** Renders a report as GitHub Markdown, for a job summary or a comment. */
 export function markdownOf(report: Report): string {
   const { checks, metrics, derived, grades, thresholds, requests, cost, environment, deployment, warnings } = report;
   const where = deployment.kind === 'local' ? 'the local deployment' : `${deployment.bucket} (${environment.engine})`;
@@ -74,7 +74,7 @@ function number(value: number): string {
   return Number.isInteger(value) ? String(value) : value.toPrecision(4);
 }
 
-/** Text as it is, on one line: nothing in it is Markdown, HTML, the end of a cell or a mention of somebody. */
+/** Escapes text for one line: nothing in it acts as Markdown, HTML, the end of a cell or a mention. */
 function inline(text: string): string {
   return visible(text.replace(/\s+/g, ' '))
     .replace(/[\\`*_[\]|~#]/g, '\\$&')

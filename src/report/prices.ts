@@ -20,13 +20,13 @@ const prices = z.strictObject({
   usdPerGbOut: usd,
 });
 
-/** What a provider asks for, in US dollars, and as of when. A GB is 10^9 bytes. */
+/** A provider's prices in US dollars, with their date. A GB is 10^9 bytes. */
 export type Prices = Readonly<z.infer<typeof prices>>;
 
 /**
- * AWS's public list prices in us-east-1, as they stood in June 2025: S3 Standard (https://aws.amazon.com/s3/pricing/),
- * DynamoDB on demand, halved in November 2024 (https://aws.amazon.com/dynamodb/pricing/on-demand/), and Lambda on x86
- * (https://aws.amazon.com/lambda/pricing/). Whoever changes one changes the date.
+ * AWS's public list prices in us-east-1 of June 2025: S3 Standard (https://aws.amazon.com/s3/pricing/), DynamoDB on
+ * demand, halved in November 2024 (https://aws.amazon.com/dynamodb/pricing/on-demand/), and Lambda on x86
+ * (https://aws.amazon.com/lambda/pricing/). Update the date with any price.
  */
 export const AWS_PRICES: Prices = {
   date: '2025-06-01',
@@ -41,14 +41,14 @@ export const AWS_PRICES: Prices = {
   usdPerMillionDynamoWrites: 0.625,
   usdPerMillionLambdaInvocations: 0.2,
   usdPerLambdaGbSecond: 0.0000166667,
-  // From S3 to a function or a machine in its region. Out to the internet it would be 0.09.
+  // From S3 to a machine in its region. To the internet it would be 0.09.
   usdPerGbOut: 0,
 };
 
-// A table of prices is dated, also one's own; what it leaves out is AWS's.
+// Every table of prices has a date; missing prices are AWS's.
 const overrides = prices.partial().required({ date: true });
 
-/** AWS's prices, with those replaced that a file names. Throws `usage` for a file that is no table of prices. */
+/** Returns AWS's prices, overridden by those in a file. Throws `usage` for an invalid file. */
 export async function loadPrices(file: string | undefined): Promise<Prices> {
   if (file === undefined) return AWS_PRICES;
   const refuse = (reason: string): JavumboError =>

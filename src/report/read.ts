@@ -3,7 +3,7 @@ import { JavumboError, messageOf } from '../core/failure.ts';
 import type { Report } from './document.ts';
 import { reportSchema } from './schema.ts';
 
-/** The report in a file. Throws `usage` for a file that cannot be read, is no report, or is one of a newer javumbo. */
+/** Reads a report. Throws `usage` for a file that cannot be read, is not a report, or is from a newer javumbo. */
 export async function readReport(file: string): Promise<Report> {
   const refuse = (reason: string, hint: string, cause?: unknown): JavumboError =>
     new JavumboError('usage', `${file} ${reason}`, { try: hint, cause });

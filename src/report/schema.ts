@@ -3,7 +3,7 @@ import { z } from 'zod';
 const text = z.string();
 const count = z.int().min(0);
 const duration = z.number().min(0);
-/** What a figure is called: `withRetries.successMs`. */
+/** A figure's name: `withRetries.successMs`. */
 const figure = z.string().regex(/^[A-Za-z][\w.-]*$/);
 const value = z.union([z.string(), z.number(), z.boolean()]);
 
@@ -73,8 +73,8 @@ const cost = z.object({
 });
 
 /**
- * The document that every `bench` and `verify` command makes: the source of its type and of its JSON Schema. Fields are
- * added and never given another meaning, so consumers ignore those that they do not know.
+ * The document of every `bench` and `verify` command: the source of its type and its JSON Schema. Fields are added and
+ * never change their meaning, so consumers ignore unknown ones.
  */
 export const reportSchema = z.object({
   schemaVersion: z.literal(1).describe('raised when a field is taken away or changes its meaning'),
@@ -123,9 +123,9 @@ export const reportSchema = z.object({
   failureReasons: z.array(text).describe('why it did not pass; one is "interrupted" after Ctrl-C'),
 });
 
-/** The JSON Schema (2020-12) of a report, as `report schema` prints it. `strict` refuses fields that it does not name. */
+/** Returns a report's JSON Schema (2020-12), which `report schema` prints. `strict` refuses unknown fields. */
 export function reportJsonSchema({ strict = false }: { readonly strict?: boolean } = {}): object {
-  // As an output every object is closed, as an input it is open: zod's own convention.
+  // Zod's convention: an output schema closes every object, an input schema leaves it open.
   const schema = z.toJSONSchema(reportSchema, { io: strict ? 'output' : 'input' });
   return { ...schema, title: 'javumbo report', description: 'what javumbo bench and javumbo verify report' };
 }

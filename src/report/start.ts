@@ -8,7 +8,7 @@ import { environmentOf, toolOf } from './environment.ts';
 import type { Prices } from './prices.ts';
 import { judgeThreshold, missedReason, type Threshold } from './threshold.ts';
 
-/** What a run adds to the fields that every report has; all of it may stay empty. */
+/** A run's part of a report; every field is optional. */
 export type ReportParts = Partial<
   Pick<
     Report,
@@ -24,36 +24,36 @@ export type ReportParts = Partial<
     | 'failureReasons'
   >
 > & {
-  /** How many operations `requests` stands for; without any there is no cost. */
+  /** The number of operations behind `requests`; without it there is no cost. */
   readonly operations?: number;
 };
 
-/** What is known of a run before it begins. */
+/** What is known before a run begins. */
 export interface ReportStart extends Pick<Report, 'kind' | 'name' | 'parameters'> {
-  /** What one operation is, of which a million are priced. */
+  /** Names one operation; the cost is for a million. */
   readonly operation: string;
-  /** Of a run that caches: the seconds of allowed staleness where nothing says any. `cacheTtlSeconds` has them. */
+  /** For a run that caches: the default staleness in seconds, reported as `cacheTtlSeconds`. */
   readonly cacheTtlDefault?: number;
   readonly thresholds: readonly Threshold[];
   readonly prices: Prices;
 }
 
-/** What a run that did not come to its end has measured all the same. */
+/** The measurements of an unfinished run. */
 export type MeasuredSoFar = Pick<ReportParts, 'metrics' | 'hits' | 'requests'>;
 
-/** A report that is being made. Each run ends in exactly one of the two. */
+/** A report in progress. Each run ends with exactly one of `finish` and `fail`. */
 export interface StartedReport {
-  /** Ends it with what was found; missed thresholds are added to the reasons. */
+  /** Completes it with the findings; missed thresholds are added to the failure reasons. */
   finish(parts: ReportParts): Report;
-  /** What it runs on, once that is known. */
+  /** Sets the deployment once it is known. */
   opened(deployment: Pick<Deployment, 'description' | 'engine' | 'config'>): void;
-  /** From now on `fail` reports what this returns, too: samples took their time, and an interruption makes none false. */
+  /** Makes `fail` report these measurements too: an interruption does not invalidate samples. */
   measuring(soFar: () => MeasuredSoFar): void;
-  /** Ends it with what was thrown instead: a signal, a store that cannot be reached, a defect. */
+  /** Completes it with what was thrown: a signal, an unreachable store, a defect. */
   fail(thrown: unknown): Report;
 }
 
-/** Begins a report now, on a deployment of which only the kind is known so far. */
+/** Begins a report, on a deployment of which only the kind is known yet. */
 export async function startReport(
   { kind, name, parameters, operation, cacheTtlDefault, thresholds, prices }: ReportStart,
   deploymentKind: Report['deployment']['kind'],
@@ -71,7 +71,7 @@ export async function startReport(
     return {
       deployment: description,
       simulated: description.rttMs !== undefined,
-      // Asked at the end: at a custom endpoint the first reply told what it is.
+      // Asked at the end, because a custom endpoint's first reply says what it is.
       environment: { ...environment, engine: deployment.engine() },
       parameters: {
         ...parameters,
@@ -133,7 +133,7 @@ export async function startReport(
   };
 }
 
-/** A quotient of nothing is no number, and JSON would make null of it. */
+/** Drops figures that are not finite, which JSON would turn into null. */
 function finite(derived: Report['derived']): Report['derived'] {
   return Object.fromEntries(Object.entries(derived).filter(([, figure]) => Number.isFinite(figure)));
 }

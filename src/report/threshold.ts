@@ -16,13 +16,13 @@ const REQUESTS = ['get', 'put', 'head', 'delete', 'list', 'bytesUp', 'bytesDown'
 /** A claim about one figure of a report, such as `totalMs.p95<400`. */
 export interface Threshold {
   readonly expression: string;
-  /** A metric and a statistic of it, `derived.<name>`, `requests.<name>` or `costUsdPerMillion`. */
+  /** `<metric>.<statistic>`, `derived.<name>`, `requests.<name>` or `costUsdPerMillion`. */
   readonly figure: string;
   readonly operator: keyof typeof OPERATORS;
   readonly limit: number;
 }
 
-/** Reads `<figure><operator><number>`, with a number that is finite: 1e999 is always met. Throws `usage` for anything else. */
+/** Parses `<figure><operator><number>` with a finite number (1e999 would always hold). Throws `usage` otherwise. */
 export function parseThreshold(expression: string): Threshold {
   const match = /^\s*([A-Za-z][\w.-]*)\s*(<=|>=|==|<|>)\s*(-?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)\s*$/i.exec(expression);
   const [, figure, operator, limit] = match ?? [];
@@ -34,13 +34,13 @@ export function parseThreshold(expression: string): Threshold {
   return { expression, figure, operator: operator as Threshold['operator'], limit: Number(limit) };
 }
 
-/** The names of what a scenario measures; not each run measures all of them. */
+/** The figures that a scenario can measure; a run may not measure all. */
 export interface FigureNames {
   readonly metrics: readonly string[];
   readonly derived: readonly string[];
 }
 
-/** Throws `usage` for a threshold on what the scenario never measures, and names what it does. */
+/** Throws `usage`, listing the known figures, for a threshold on a figure that the scenario never measures. */
 export function refuseUnknownFigures(thresholds: readonly Threshold[], { metrics, derived }: FigureNames): void {
   const known = new Set([
     ...metrics.flatMap((name) => STATISTICS.map((statistic) => `${name}.${statistic}`)),
@@ -57,7 +57,7 @@ export function refuseUnknownFigures(thresholds: readonly Threshold[], { metrics
 
 type Measured = Pick<Report, 'metrics' | 'derived' | 'requests' | 'costUsdPerMillion'>;
 
-/** Holds a threshold against what was measured. What was not measured is missed: silence proves nothing. */
+/** Judges a threshold. A figure that was not measured misses it. */
 export function judgeThreshold(threshold: Threshold, measured: Measured): Report['thresholds'][number] {
   const { expression, figure, operator, limit } = threshold;
   const actual = measuredValue(figure, measured);
@@ -77,7 +77,7 @@ function measuredValue(
   return metrics[group]?.[name as (typeof STATISTICS)[number]];
 }
 
-/** As `failureReasons` has it. */
+/** Returns the text for `failureReasons`. */
 export function missedReason({ expression, actual }: Report['thresholds'][number]): string {
   return `threshold ${expression}: ${actual === undefined ? 'not measured' : `it is ${Number(actual.toPrecision(6))}`}`;
 }

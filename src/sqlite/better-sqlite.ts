@@ -1,7 +1,7 @@
 import Database from 'better-sqlite3';
 import type { SqliteEngine } from './engine.ts';
 
-/** SQLite as better-sqlite3 carries it, in a native module: what the command works with. */
+/** SQLite in better-sqlite3's native module, which the command uses. */
 export const betterSqlite: SqliteEngine = {
   name: 'better-sqlite3',
   open: (path, mode) =>

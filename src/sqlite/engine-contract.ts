@@ -23,13 +23,13 @@ import {
 
 interface EngineUnderTest {
   readonly engine: SqliteEngine;
-  /** A file that is not there yet. */
+  /** A file that does not exist yet. */
   readonly path: string;
-  /** Opens it for changes; closed after the test. */
+  /** Opens it for changes. It is closed after the test. */
   open(): SqliteDatabase;
 }
 
-/** Runs the contract of engine.ts against one library. The names of the functions below are its clauses. */
+/** Runs the contract of engine.ts against one library. The function names below are its clauses. */
 export function describeSqliteEngine(engine: SqliteEngine): void {
   describe(engine.name, () => {
     let directory: string;
@@ -57,7 +57,6 @@ export function describeSqliteEngine(engine: SqliteEngine): void {
   });
 }
 
-/** What is tested of every engine. */
 export const CLAUSES = [
   readsBackWhatWasWritten,
   bindsEveryKindOfValue,
@@ -135,7 +134,7 @@ function rollsBack({ open }: EngineUnderTest): void {
 
 function closesTwice({ open }: EngineUnderTest): void {
   const database = open();
-  // A statement that somebody still holds does not keep the file open.
+  // An unfinalised statement does not keep the file open.
   database.prepare('SELECT 1').get();
   database.close();
   expect(() => database.close()).not.toThrow();
@@ -177,7 +176,7 @@ function namesDamageAsSqliteDoes({ engine, path, open }: EngineUnderTest): void 
   const database = open();
   database.exec('CREATE TABLE t (x); INSERT INTO t VALUES (1)');
   database.close();
-  // The page of the table is overwritten, and the header is sound.
+  // Overwrites the table's page and keeps the header sound.
   const bytes = readFileSync(path);
   bytes.fill(0xff, 4096, 8192);
   writeFileSync(path, bytes);

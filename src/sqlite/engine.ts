@@ -1,8 +1,24 @@
 import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
 import { JavumboError, messageOf } from '../core/failure.ts';
-import type { SqlDatabase } from './sql-database.ts';
 
-/** A handle on one SQLite file: as much of it as the core uses, so that a library without a native module can give it. */
+/** What SQLite takes as a bound value. */
+export type SqlValue = string | number | bigint | null | Uint8Array;
+
+/** One prepared statement. Rows are objects with a property per column; integers arrive as numbers. */
+export interface SqlStatement {
+  run(...values: SqlValue[]): { readonly changes: number | bigint };
+  /** The first row, or undefined. */
+  get(...values: SqlValue[]): unknown;
+  all(...values: SqlValue[]): unknown[];
+}
+
+/** What SQL needs of an open database; better-sqlite3's `Database` and node:sqlite's `DatabaseSync` both fit. */
+export interface SqlDatabase {
+  exec(sql: string): unknown;
+  prepare(sql: string): SqlStatement;
+}
+
+/** A handle on one SQLite file, with only what the core uses, so that a library without a native module fits. */
 export interface SqliteDatabase extends SqlDatabase {
   readonly inTransaction: boolean;
   /** Can be called twice. */
@@ -10,26 +26,26 @@ export interface SqliteDatabase extends SqlDatabase {
 }
 
 /**
- * A library that opens SQLite files. What fails in SQLite throws an error whose `code` is SQLite's own name for it, or for
- * the error that it extends (`SQLITE_CORRUPT`; `SQLITE_CONSTRAINT_UNIQUE` or `SQLITE_CONSTRAINT`). Foreign keys are
- * enforced, and text in double quotes is no string.
+ * A library that opens SQLite files. Its errors have a `code`: SQLite's own name for the error, or for the one it
+ * extends (`SQLITE_CORRUPT`; `SQLITE_CONSTRAINT_UNIQUE` or `SQLITE_CONSTRAINT`). It enforces foreign keys and does not
+ * take text in double quotes for a string.
  */
 export interface SqliteEngine {
   readonly name: string;
-  /** `read-only` takes a file that is there; `read-write` makes one that is not. Waits for no lock. */
+  /** `read-only` needs an existing file; `read-write` creates a missing one. Waits for no lock. */
   open(path: string, mode: 'read-only' | 'read-write'): SqliteDatabase;
 }
 
-/** What the first 100 bytes of a database file say. (https://sqlite.org/fileformat2.html, 1.3) */
+/** The facts in a database file's first 100 bytes. (https://sqlite.org/fileformat2.html, 1.3) */
 export interface SqliteHeader {
   readonly journal: 'rollback' | 'wal';
-  /** Grows with every change while the file is in rollback mode; stands still in WAL mode. */
+  /** Grows with every change in rollback mode; does not move in WAL mode. */
   readonly changeCounter: number;
 }
 
 const MAGIC = Buffer.from('SQLite format 3\0', 'latin1');
 
-/** Reads the header, or throws `corrupt` with what is wrong: not SQLite, or shorter than it says. */
+/** Reads the header. Throws `corrupt` for a file that is not SQLite, or is shorter than its header says. */
 export function readHeader(path: string): SqliteHeader {
   const descriptor = openSync(path, 'r');
   try {
@@ -42,7 +58,7 @@ export function readHeader(path: string): SqliteHeader {
     const changeCounter = header.readUInt32BE(24);
     const pages = header.readUInt32BE(28);
     const { size } = fstatSync(descriptor);
-    // The page count holds only where the version-valid-for number equals the change counter.
+    // The page count is valid only if the version-valid-for number equals the change counter.
     const expected = header.readUInt32BE(92) === changeCounter ? pages * pageSize : pageSize;
     if (size < expected) {
       throw new JavumboError('corrupt', `it is truncated: ${size} bytes of ${expected}`);
@@ -54,8 +70,8 @@ export function readHeader(path: string): SqliteHeader {
 }
 
 /**
- * Marks a file as being in rollback mode. Only for a file that no -wal belongs to, as one that came out of a store:
- * then the two bytes are all that tells the modes apart, and opening it writes nothing beside it.
+ * Marks a file as being in rollback mode. Only for a file without a -wal, such as one from a store: then these two
+ * bytes are the only difference, and opening it writes nothing beside it.
  */
 export function setRollbackMode(path: string): void {
   const descriptor = openSync(path, 'r+');
@@ -78,19 +94,19 @@ export function setSchemaCookie(path: string, cookie: number): void {
   }
 }
 
-/** Opens a file that nobody changes. */
+/** Opens a file that no one changes. */
 export function openReadOnly(engine: SqliteEngine, path: string): SqliteDatabase {
   return guarded(engine.open(path, 'read-only'));
 }
 
-/** Opens a private working copy for changes. What is not uploaded is thrown away, so nothing waits for the disk. */
+/** Opens a private working copy for changes. It never waits for the disk: what is not uploaded is discarded. */
 export function openWorkingCopy(engine: SqliteEngine, path: string): SqliteDatabase {
   const database = guarded(engine.open(path, 'read-write'));
   database.exec('PRAGMA synchronous = OFF');
   return database;
 }
 
-/** Makes the file hold everything, in rollback mode, whatever the edit did to the journal mode. */
+/** Moves everything into the file, in rollback mode, whatever the edit did to the journal mode. */
 export function settleJournal(database: SqliteDatabase): void {
   const { journal_mode: mode } = database.prepare('PRAGMA journal_mode').get() as { journal_mode: string };
   if (mode === 'delete') return;
@@ -98,14 +114,14 @@ export function settleJournal(database: SqliteDatabase): void {
   database.exec('PRAGMA journal_mode = DELETE');
 }
 
-/** Throws `corrupt` with SQLite's findings where the database is damaged. */
+/** Throws `corrupt` with SQLite's findings if the database is damaged. */
 export function quickCheck(database: SqliteDatabase): void {
   const findings = database.prepare('PRAGMA quick_check(3)').all() as { quick_check: string }[];
   const bad = findings.map((row) => row.quick_check).filter((finding) => finding !== 'ok');
   if (bad.length > 0) throw new JavumboError('corrupt', `it is damaged: ${bad.join('; ')}`);
 }
 
-/** Everything SQLite finds wrong in the whole file, its indexes and its foreign keys; at most 100 findings. */
+/** Returns up to 100 faults that SQLite finds in the file, its indexes and its foreign keys. */
 export function integrityFindings(database: SqliteDatabase): string[] {
   const rows = database.prepare('PRAGMA integrity_check(100)').all() as { integrity_check: string }[];
   const damage = rows.map((row) => row.integrity_check).filter((finding) => finding !== 'ok');
@@ -122,7 +138,7 @@ export function integrityFindings(database: SqliteDatabase): string[] {
   ].slice(0, 100);
 }
 
-/** How many rows each table has, SQLite's own tables left out. */
+/** Returns the number of rows of each table, except SQLite's own. */
 export function tableCounts(database: SqliteDatabase): Record<string, number> {
   const tables = database
     .prepare(
@@ -139,8 +155,8 @@ export function tableCounts(database: SqliteDatabase): Record<string, number> {
 
 function guarded(database: SqliteDatabase): SqliteDatabase {
   try {
-    // The file may come from anywhere: its views and triggers must not call functions with side effects, and its cells
-    // are checked before they are believed. (https://sqlite.org/security.html)
+    // The file is untrusted: its views and triggers must not call functions with side effects, and its cells are
+    // checked before use. (https://sqlite.org/security.html)
     database.exec('PRAGMA trusted_schema = OFF');
     database.exec('PRAGMA cell_size_check = ON');
     return database;
@@ -150,7 +166,7 @@ function guarded(database: SqliteDatabase): SqliteDatabase {
   }
 }
 
-/** A SQLite error as a failure of the named user's database: `corrupt` for damage, undefined for anything else. */
+/** Turns a SQLite error that means damage into `corrupt` for the user's database; returns undefined for others. */
 export function asCorruption(error: unknown, username: string): JavumboError | undefined {
   const code = (error as { code?: unknown } | null)?.code;
   const damaged = typeof code === 'string' && (code.startsWith('SQLITE_CORRUPT') || code === 'SQLITE_NOTADB');

@@ -16,30 +16,29 @@ import {
 } from './engine.ts';
 
 interface CopyEnvironment {
-  /** Runs the queries over the file. */
   readonly runBlocking?: RunBlocking | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-// As many as better-sqlite3 copies by itself before it lets others work.
+// better-sqlite3's own default before it yields.
 const PAGES_AT_ONCE = 100;
 
 export interface CopiedSource {
-  /** What the user should know although the copy is sound. */
+  /** Reservations about a sound copy, for the user. */
   readonly warnings: readonly string[];
 }
 
 /**
- * Copies a SQLite file that may be in use to `destination`, whole and at one moment: by SQLite's own backup, which
- * includes a live -wal that a plain copy would lose. The copy is checked. Nothing is written beside the source, except
- * for the -shm that SQLite needs to read a -wal whose writer is gone. A program that locks the file for itself, as Anki
- * does, must close it first.
+ * Copies a SQLite file that may be in use to `destination`, consistently, with SQLite's backup, which includes a live
+ * -wal that a plain copy would lose. Checks the copy. Writes nothing beside the source, except the -shm that SQLite
+ * needs to read a -wal whose writer is gone. A program that locks the file exclusively, as Anki does, must close it
+ * first.
  *
- * `inspect` may add warnings, and may refuse the copy by throwing. `environment`: what runs the queries over the
- * file, and what stops the copying.
+ * `inspect` returns warnings, or refuses the copy by throwing. `environment` runs the queries over the file and can
+ * stop the copying.
  *
- * Throws `usage` for a file that cannot be read or has lost its rows to a -wal that is not there, `corrupt` for one that
- * is not SQLite, truncated or damaged.
+ * Throws `usage` for a file that cannot be read or has lost its rows to a missing -wal, `corrupt` for one that is not
+ * SQLite, truncated or damaged.
  */
 export async function copySource(
   source: string,
@@ -53,7 +52,7 @@ export async function copySource(
     throw new JavumboError('usage', `${source} is not a file`, { try: 'the path of an .anki2 file' });
   try {
     const walMode = readHeader(source).journal === 'wal';
-    // Without its -wal the file itself is everything there is, and opening it would make a new one beside it.
+    // Without a -wal the file itself is complete, and opening it would create one beside it.
     const alone = walMode && !existsSync(`${source}-wal`);
     if (alone) await copyFile(source, destination, constants.COPYFILE_FICLONE);
     else await backUp(source, destination, environment);
@@ -68,8 +67,8 @@ export async function copySource(
 async function backUp(source: string, destination: string, environment: CopyEnvironment): Promise<void> {
   const database = new Database(source, { readonly: true, fileMustExist: true, timeout: 5_000 });
   try {
-    // One read transaction around the whole backup: a writer cannot make it begin again and again, and a file that
-    // somebody has locked is reported here (a backup that cannot begin resolves, and has copied nothing).
+    // One read transaction around the whole backup: a writer cannot make it restart again and again, and a locked file
+    // is reported here (a backup that cannot begin resolves without copying anything).
     const cookie = await runBlockingIn(environment)(() => {
       database.exec('BEGIN');
       return database.pragma('schema_version', { simple: true }) as number;
@@ -79,7 +78,8 @@ async function backUp(source: string, destination: string, environment: CopyEnvi
       return PAGES_AT_ONCE;
     };
     await database.backup(destination, { progress });
-    // The backup gives the copy another schema cookie, for whoever has it open. Nobody has, and an equal content is to be equal.
+    // The backup changes the copy's schema cookie, for connections that have it open. There are none, and equal content
+    // must stay equal.
     setSchemaCookie(destination, cookie);
   } finally {
     database.close();

@@ -2,7 +2,7 @@ import Database from 'better-sqlite3';
 import { codeOf } from '../core/failure.ts';
 import { asFileFailure } from './file-failure.ts';
 
-/** What the local deployment's index says about one user's database. */
+/** The index's row for one user's database. */
 export interface IndexRow {
   readonly file: string;
   readonly version: string;
@@ -12,12 +12,12 @@ export interface IndexRow {
   readonly digest: string | null;
 }
 
-/** Opens the index of a local deployment, and makes it where there is none; a new one is called `newId`. */
+/** Opens the index of a local deployment. Creates a missing one with the id `newId`. */
 export function openIndex(path: string, newId: string): Database.Database {
-  // A put holds the lock for as long as a file takes to be written; thirty seconds is a file far over a gigabyte.
+  // A put holds the lock while it writes a file; thirty seconds suffice for far more than a gigabyte.
   const index = new Database(path, { timeout: 30_000 });
   try {
-    // WAL, so that readers go on while a put writes its file; FULL, so that what was acknowledged survives a power cut.
+    // WAL, so that readers continue while a put writes its file; FULL, so that commits survive a power cut.
     useWriteAheadLog(index);
     index.pragma('synchronous = FULL');
     index.exec(
@@ -33,7 +33,7 @@ export function openIndex(path: string, newId: string): Database.Database {
        CREATE TABLE IF NOT EXISTS deployment (only_row INTEGER PRIMARY KEY CHECK (only_row = 1), id TEXT NOT NULL) STRICT`,
     );
     addMissingColumn(index, { table: 'databases', column: 'digest', type: 'TEXT' });
-    // Asked first, so that opening an index that exists never waits for the write lock.
+    // Checked first, so that opening an existing index never waits for the write lock.
     if (index.prepare('SELECT 1 FROM deployment').get() === undefined) {
       index.prepare('INSERT OR IGNORE INTO deployment (only_row, id) VALUES (1, ?)').run(newId);
     }
@@ -44,18 +44,18 @@ export function openIndex(path: string, newId: string): Database.Database {
   }
 }
 
-/** A column that a file which was made by an older version lacks. */
+/** A column that files of older versions lack. */
 export interface AddedColumn {
   readonly table: string;
   readonly column: string;
   readonly type: string;
 }
 
-/** Adds a column where it is missing; several processes may be doing so at once. */
+/** Adds a missing column; several processes may do so at once. */
 export function addMissingColumn(database: Database.Database, { table, column, type }: AddedColumn): void {
   const isThere = (): boolean =>
     database.prepare('SELECT 1 FROM pragma_table_info(?) WHERE name = ?').get(table, column) !== undefined;
-  // Asked first, so that opening a file that has it never waits for the write lock.
+  // Checked first, so that opening an up-to-date file never waits for the write lock.
   if (isThere()) return;
   const add = database.transaction(() => {
     if (!isThere()) database.exec(`ALTER TABLE ${table} ADD COLUMN ${column} ${type}`);
@@ -63,21 +63,21 @@ export function addMissingColumn(database: Database.Database, { table, column, t
   add.immediate();
 }
 
-/** Switches a file that several processes may be making at once to WAL mode. */
+/** Switches a file to WAL mode; several processes may be creating it at once. */
 export function useWriteAheadLog(index: Database.Database): void {
   for (let tries = 1; ; tries++) {
     try {
       index.pragma('journal_mode = WAL');
       return;
     } catch (error) {
-      // Two processes that make the same index meet here, and SQLite's busy timeout does not cover this switch.
+      // Two processes that create the same index meet here, and SQLite's busy timeout does not cover this switch.
       if (!codeOf(error)?.startsWith('SQLITE_BUSY') || tries === 100) throw error;
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
     }
   }
 }
 
-/** Turns an error of the index, or of the files that it names, into a failure that names its subject. */
+/** Turns an error of the index or its files into a failure that names its subject. */
 export function asLocalFailure(error: unknown, verb: string, username?: string): Error {
   const subject = username === undefined ? 'the local deployment' : `database "${username}" of the local deployment`;
   const what = `${verb} ${subject}`;

@@ -1,4 +1,4 @@
-// The types of Node 20, which this project must run on, know nothing of the module that Node 22 brought.
+// Node 20's types, which this project must support, lack this module of Node 22.
 declare module 'node:sqlite' {
   export class DatabaseSync {
     constructor(path: string, options?: { readonly readOnly?: boolean; readonly timeout?: number });

@@ -1,10 +1,9 @@
 import { DatabaseSync } from 'node:sqlite';
-import type { SqliteDatabase, SqliteEngine } from './engine.ts';
-import type { SqlStatement } from './sql-database.ts';
+import type { SqliteDatabase, SqliteEngine, SqlStatement } from './engine.ts';
 
 /**
- * SQLite as Node itself carries it from 22.16 on: what the function on Lambda works with, since one bundle of it runs on
- * every architecture. (https://nodejs.org/api/sqlite.html)
+ * SQLite in Node itself since 22.16, which the function on Lambda uses: one bundle then runs on every architecture.
+ * (https://nodejs.org/api/sqlite.html)
  */
 export const nodeSqlite: SqliteEngine = {
   name: 'node:sqlite',
@@ -34,13 +33,13 @@ function handleOn(database: DatabaseSync): SqliteDatabase {
   };
 }
 
-/** Node gives SQLite's number of an error; what reads errors here goes by SQLite's names, as better-sqlite3 gives them. */
+/** Adds SQLite's name of an error, as better-sqlite3 does and callers expect; Node gives only its number. */
 function named<T>(work: () => T): T {
   try {
     return work();
   } catch (error) {
     const { errcode } = error as { errcode?: unknown };
-    // The low byte of an extended code is the error it extends. (https://sqlite.org/rescode.html)
+    // The low byte of an extended code is the error that it extends. (https://sqlite.org/rescode.html)
     const name = typeof errcode === 'number' ? NAMES[errcode & 0xff] : undefined;
     if (name !== undefined) Object.assign(error as object, { code: `SQLITE_${name}` });
     throw error;

@@ -241,7 +241,7 @@ describe('a script counts the rows that it changed', () => {
     { name: 'attaches', script: "UPDATE t SET b = 1; ATTACH 'x' AS x", message: /ATTACH reaches outside/ },
     { name: 'breaks a constraint', script: 'INSERT INTO t VALUES (1, 1)', message: /^UNIQUE constraint failed: t.a$/i },
     {
-      name: 'cannot run inside of a transaction',
+      name: 'cannot run inside a transaction',
       script: 'UPDATE t SET b = 1; PRAGMA wal_checkpoint',
       message: /^line 1: database table is locked/,
     },

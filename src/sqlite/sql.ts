@@ -3,7 +3,7 @@ import { codeOf, JavumboError, messageOf } from '../core/failure.ts';
 import { asCorruption, type SqliteDatabase } from './engine.ts';
 import { refuseUnsafe, splitStatements } from './statements.ts';
 
-/** What a query returned; integers beyond 2^53 and infinities are strings, blobs `{ base64 }`. */
+/** A query's result. Integers beyond 2^53 and infinities are strings, blobs `{ base64 }`. */
 export interface QueryResult {
   readonly columns: readonly string[];
   readonly rows: readonly Record<string, JsonValue>[];
@@ -14,7 +14,7 @@ export type JsonValue = string | number | null | { readonly base64: string };
 const INTEGER = /^(0|-?[1-9]\d*)$/;
 const INT64_MAX = 2n ** 63n - 1n;
 
-/** A word of the command line as a value: a number where it is written as one would print it, else text. */
+/** Parses a command-line word: a number if it is in canonical form, else text. */
 export function boundValue(text: string): bigint | number | string {
   if (INTEGER.test(text)) {
     const integer = BigInt(text);
@@ -25,8 +25,8 @@ export function boundValue(text: string): bigint | number | string {
 }
 
 /**
- * Runs one statement that reads. Throws `usage` for SQL that does not parse, changes anything, or has two columns of
- * one name.
+ * Runs one statement that only reads. Throws `usage` for SQL that does not parse, changes anything, or returns two
+ * columns of one name.
  */
 export function runQuery(database: SqliteDatabase, sql: string, values: readonly string[]): QueryResult {
   const [statement, ...more] = splitStatements(sql);
@@ -36,7 +36,7 @@ export function runQuery(database: SqliteDatabase, sql: string, values: readonly
     throw new JavumboError('usage', 'db query takes one statement', { try: 'one db query for each' });
   refuseUnsafe([statement]);
   const prepared = asBetterSqlite(database).prepare(statement.sql);
-  // A read-only handle alone is not enough: VACUUM INTO writes on one. (docs/engines.md)
+  // A read-only handle is not enough: VACUUM INTO writes on one. (docs/engines.md)
   if (!prepared.readonly || !prepared.reader) {
     throw new JavumboError('usage', `db query only reads, and ${statement.verb} does not`, { try: 'javumbo db exec' });
   }
@@ -56,8 +56,8 @@ export function runQuery(database: SqliteDatabase, sql: string, values: readonly
 }
 
 /**
- * Runs statements inside the transaction that is open, and returns how many rows they changed (as SQLite counts, so
- * without triggers). Throws `usage` for what does not parse or reaches outside; nothing has run then.
+ * Runs statements in the open transaction. Returns how many rows they changed, as SQLite counts, without triggers.
+ * Throws `usage`, before running anything, for what does not parse or reaches outside the database.
  */
 export function runScript(database: SqliteDatabase, script: string, values: readonly string[]): number {
   const statements = splitStatements(script);
@@ -75,7 +75,7 @@ export function runScript(database: SqliteDatabase, script: string, values: read
       const bound = values.map(boundValue);
       if (!prepared.reader) changes += prepared.run(...bound).changes;
       else {
-        // RETURNING, or a pragma that answers: the rows are not asked for, but they must be stepped through.
+        // RETURNING, or a pragma that returns rows: they are not needed but must be stepped through.
         for (const _ of prepared.iterate(...bound));
         if (changesRows(verb, prepared.readonly))
           changes += (database.prepare('SELECT changes() AS n').get() as { n: number }).n;
@@ -87,7 +87,7 @@ export function runScript(database: SqliteDatabase, script: string, values: read
   return changes;
 }
 
-/** A pragma that answers may count as writing, and changes no row: changes() still tells of the statement before it. */
+/** A pragma may count as writing but changes no row: changes() still refers to the previous statement. */
 function changesRows(verb: string, readonly: boolean): boolean {
   return !readonly && verb !== 'PRAGMA';
 }
@@ -99,11 +99,11 @@ function jsonValue(value: unknown): JsonValue {
   return { base64: Buffer.from(value as Uint8Array).toString('base64') };
 }
 
-/** An error of SQLite over somebody's SQL: their `usage`, unless the file or the machine is to blame. */
+/** Turns SQLite's error over a user's SQL into `usage`, unless the file or the machine is to blame. */
 export function asSqlFailure(error: unknown, where = ''): unknown {
   if (error instanceof JavumboError || asCorruption(error, '') !== undefined) return error;
   const code = codeOf(error) ?? '';
-  // Not LOCKED: nobody else has the copy open, so it is the statement that cannot run inside of a transaction.
+  // Not LOCKED: no one else has the copy open, so the statement itself cannot run inside a transaction.
   const machine = /^SQLITE_(FULL|IOERR|NOMEM|CANTOPEN|BUSY|INTERRUPT)/.test(code);
   if (machine) {
     return new JavumboError('unavailable', `${where}${messageOf(error)}`, {

@@ -1,21 +1,21 @@
 import { JavumboError } from '../core/failure.ts';
 
-/** One statement of a script, with the line it begins on (counted from 1). */
+/** One statement of a script, with its first line (counted from 1). */
 export interface Statement {
   readonly sql: string;
   readonly line: number;
-  /** Its first word in upper case, `EXPLAIN` not counted; comments are passed over. */
+  /** Its first word in upper case, skipping comments and `EXPLAIN`. */
   readonly verb: string;
 }
 
-// A token that matters for finding where a statement ends: a quoted string or name, a comment, a word, a semicolon.
-// An unclosed quote or comment runs to the end, where SQLite reports it.
+// A token that matters for finding a statement's end: a quoted string or name, a comment, a word, a semicolon. An
+// unclosed quote or comment runs to the end, where SQLite reports it.
 const TOKEN =
   /'(?:[^']|'')*(?:'|$)|"(?:[^"]|"")*(?:"|$)|`(?:[^`]|``)*(?:`|$)|\[[^\]]*(?:\]|$)|--[^\n]*|\/\*[\s\S]*?(?:\*\/|$)|[A-Za-z_][A-Za-z0-9_$]*|;/g;
 
 /**
- * Splits a script into statements by the rules of sqlite3_complete(): a statement ends at a semicolon outside of
- * strings and comments, and a CREATE TRIGGER at a semicolon behind `; END`. (https://sqlite.org/c3ref/complete.html)
+ * Splits a script into statements by the rules of sqlite3_complete(): a statement ends at a semicolon outside strings
+ * and comments, a CREATE TRIGGER at a semicolon after `; END`. (https://sqlite.org/c3ref/complete.html)
  */
 export function splitStatements(script: string): Statement[] {
   const statements: Statement[] = [];
@@ -68,14 +68,11 @@ function withoutComments(sql: string): string {
 
 const WITHOUT_TRANSACTION = 'the same statements without BEGIN, COMMIT, END and ROLLBACK: they run in one transaction';
 
-/**
- * Throws `usage` for statements that would reach outside the user's database, or end the transaction that makes an
- * edit all or nothing.
- */
+/** Throws `usage` for statements that reach outside the user's database, or end the transaction of an edit. */
 export function refuseUnsafe(statements: readonly Statement[]): void {
   for (const { verb, sql, line } of statements) {
     if (verb === 'ATTACH' || verb === 'DETACH') {
-      throw new JavumboError('usage', `line ${line}: ${verb} reaches outside of the user's database`, {
+      throw new JavumboError('usage', `line ${line}: ${verb} reaches outside the user's database`, {
         try: 'javumbo db pull, and work on the file',
       });
     }
@@ -87,7 +84,7 @@ export function refuseUnsafe(statements: readonly Statement[]): void {
       });
     }
     if (verb === 'VACUUM') {
-      throw new JavumboError('usage', `line ${line}: VACUUM cannot run inside of a transaction`, {
+      throw new JavumboError('usage', `line ${line}: VACUUM cannot run inside a transaction`, {
         try: 'javumbo db pull, VACUUM the file, javumbo db push --if-version',
       });
     }

@@ -4,29 +4,27 @@ import Database from 'better-sqlite3';
 import { asFileFailure } from './file-failure.ts';
 import { type AddedColumn, addMissingColumn, useWriteAheadLog } from './index-file.ts';
 
-/** What a table is kept in. */
 export interface LocalTableOptions {
   /** The file's name in the home of the local deployment. */
   readonly file: string;
-  /** SQL that makes what is missing. */
+  /** SQL that creates what is missing. */
   readonly schema: string;
   /** A column that older files lack. */
   readonly addedColumn?: AddedColumn | undefined;
-  /** FULL: what was committed survives a power cut. NORMAL: the last transactions may be taken back by one. */
+  /** FULL: commits survive a power cut. NORMAL: a power cut may undo the last ones. */
   readonly synchronous: 'FULL' | 'NORMAL';
-  /** What to do about a damaged file. */
+  /** The `try:` hint for a damaged file. */
   readonly damagedHint: string;
 }
 
-// A transaction takes a few milliseconds; whoever waits this long waits for a process that was stopped inside one.
+// A transaction takes milliseconds; this long a wait means that a process was stopped inside one.
 const BUSY_TIMEOUT_MS = 5_000;
 
 /**
- * A SQLite file under the local deployment's home, shared by all its processes. The directory and the file are made at
- * the first call.
+ * A SQLite file in the local deployment's home, shared by all its processes. The first call creates it.
  *
- * Not in the index of the databases: a put holds that one's write lock for as long as a file takes to be written, and
- * whoever wants something of one user would have to wait for another's upload first.
+ * It is separate from the index of databases, whose write lock a put holds while it writes a file: other users' calls
+ * would have to wait for that upload.
  */
 export class LocalTable {
   readonly #home: string;
@@ -39,15 +37,15 @@ export class LocalTable {
   }
 
   /**
-   * Runs `work` as one transaction that takes SQLite's write lock before it reads (BEGIN IMMEDIATE), so that it cannot
-   * see a state that another is changing. A process that is killed inside leaves nothing of it. Throws `unavailable`
-   * or `corrupt`, beginning with `what`.
+   * Runs `work` in a transaction that takes the write lock before it reads (BEGIN IMMEDIATE), so that it never sees a
+   * state that another is changing. A process killed inside leaves no trace of it. Throws `unavailable` or `corrupt`,
+   * beginning with `what`.
    */
   atomically<T>(what: string, username: string | undefined, work: (table: Database.Database) => T): T {
     return this.#guarded(what, username, (table) => table.transaction(() => work(table)).immediate());
   }
 
-  /** Runs `work`, which only reads, in one statement. Throws as `atomically` does. */
+  /** Runs `work`, which must only read, in one statement. Throws like `atomically`. */
   read<T>(what: string, username: string | undefined, work: (table: Database.Database) => T): T {
     return this.#guarded(what, username, work);
   }
@@ -77,7 +75,8 @@ export class LocalTable {
   #open(): Database.Database {
     mkdirSync(this.#home, { recursive: true, mode: 0o700 });
     const path = join(this.#home, this.#options.file);
-    // Whatever the directory allows: a file that holds password hashes is its owner's alone. Its -wal and -shm follow it.
+    // Whatever the directory's mode: a file with password hashes is private to its owner. Its -wal and -shm inherit the
+    // mode.
     closeSync(openSync(path, 'a', 0o600));
     if ((statSync(path).mode & 0o077) !== 0) chmodSync(path, 0o600);
     const table = new Database(path, { timeout: BUSY_TIMEOUT_MS });

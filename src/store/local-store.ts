@@ -1,11 +1,11 @@
-import { constants, mkdirSync, readdirSync, rmdirSync, rmSync, statSync } from 'node:fs';
+import { constants, existsSync, mkdirSync, readdirSync, rmdirSync, rmSync, statSync } from 'node:fs';
 import { copyFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type Database from 'better-sqlite3';
 import { cacheFailure, isDiskFull } from '../core/cache-directory.ts';
 import type { Clock } from '../core/clock.ts';
 import { codeOf, JavumboError } from '../core/failure.ts';
-import { sha256Of, syncToDisk } from '../core/file.ts';
+import { copyDurably, sha256Of, syncToDisk } from '../core/file.ts';
 import type { Random } from '../core/random.ts';
 import { asLocalFailure, type IndexRow, openIndex } from '../sqlite/index-file.ts';
 import {
@@ -22,7 +22,6 @@ import {
   type StoredDatabase,
   type Trace,
 } from './database-store.ts';
-import { statExists, statOf, writeDurably } from './local-files.ts';
 import type { LocalDatabaseStoreOptions, LocalPutStep, OrphanedFile } from './local-store-options.ts';
 import { decodeWrites, encodeWrites } from './write-ids.ts';
 
@@ -61,7 +60,7 @@ export class LocalDatabaseStore implements DatabaseStore {
         return { kind: 'found', ...described(row) };
       } catch (error) {
         if (isDiskFull(error)) throw cacheFailure(dirname(destination), error);
-        if (codeOf(error) !== 'ENOENT' || !statExists(join(destination, '..')))
+        if (codeOf(error) !== 'ENOENT' || !existsSync(dirname(destination)))
           throw asLocalFailure(error, 'read', username);
         if (this.#row(username)?.file === row.file) {
           throw new JavumboError('corrupt', `the file of database "${username}" is missing from ${this.#root}`, {
@@ -104,7 +103,7 @@ export class LocalDatabaseStore implements DatabaseStore {
         if (made !== undefined) for (const parent of [dirname(folder), this.#root]) syncToDisk(parent);
         this.#removeOrphans(index, username);
         const file = `${this.#random.hex(16)}.anki2`;
-        writeDurably(source, join(folder, file), () => this.#atStep('file-copied'));
+        copyDurably(source, join(folder, file), () => this.#atStep('file-copied'));
         syncToDisk(folder);
         this.#atStep('file-synced');
         const lastModified = this.#clock.now();
@@ -174,11 +173,13 @@ export class LocalDatabaseStore implements DatabaseStore {
   /** Returns files without a row: left by killed processes, or being written right now. */
   orphans(): OrphanedFile[] {
     const databases = join(this.#root, 'databases');
-    if (!statExists(databases)) return [];
+    if (statSync(databases, { throwIfNoEntry: false }) === undefined) return [];
     const known = this.#ask((index) => new Set(index.prepare('SELECT file FROM databases').pluck().all()));
     return readdirSync(databases).flatMap((username) =>
       readdirSync(join(databases, username)).flatMap((file) => {
-        const found = known.has(file) ? undefined : statOf(join(databases, username, file));
+        const found = known.has(file)
+          ? undefined
+          : statSync(join(databases, username, file), { throwIfNoEntry: false });
         return found === undefined ? [] : { username, file, sizeBytes: found.size, lastModified: found.mtimeMs };
       }),
     );

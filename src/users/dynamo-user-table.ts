@@ -17,21 +17,20 @@ import {
 import { decodeWrites, encodeWrites } from '../store/write-ids.ts';
 import type { ChangeOutcome, PutUserOutcome, UserChanges, UserItem, UserPage, UserTable } from './user-table.ts';
 
-/** Which table, and where. */
 export interface DynamoUserTableOptions {
   readonly table: string;
-  /** Set for anything that is not AWS itself; for messages. */
+  /** Set for any engine but AWS; for messages. */
   readonly endpoint?: string | undefined;
-  /** Told of each read that a call makes beside its own request. */
+  /** Called for each read beyond a call's own request. */
   readonly onExtraRead?: (() => void) | undefined;
 }
 
 type Item = Record<string, AttributeValue>;
 
-// A refusal then says what it met, at that very moment.
+// Makes a refusal return the item that caused it, as of that moment.
 const SAY_WHY = { ReturnValuesOnConditionCheckFailure: 'ALL_OLD' } as const;
 
-// `name` is a reserved word of DynamoDB's expressions; the others stand for themselves.
+// `name` is a reserved word of DynamoDB's expressions; the others are not.
 const NAMES = { '#name': 'name' };
 const PLACE = {
   name: '#name',
@@ -43,8 +42,8 @@ const PLACE = {
 const PROPERTIES = Object.keys(PLACE) as (keyof typeof PLACE)[];
 
 /**
- * Accounts as items of one DynamoDB table. The client must not retry (`maxAttempts: 1`): a retry inside the SDK can be
- * refused because of its own first attempt, and nobody could tell.
+ * Accounts as items of one DynamoDB table. The client must not retry (`maxAttempts: 1`): the SDK's retry can be refused
+ * because its own first attempt landed, and no one could tell.
  */
 export class DynamoUserTable implements UserTable {
   readonly #client: DynamoDBClient;
@@ -164,13 +163,13 @@ export class DynamoUserTable implements UserTable {
       const current = refusedBy(error);
       if (current !== undefined) return { kind: 'conflict', current };
     }
-    // Nobody is there, or the engine does not say who is (dynalite).
+    // There is no item, or the engine does not return it (dynalite).
     this.#onExtraRead();
     let current: UserItem | undefined;
     try {
       current = await this.get(username);
     } catch {
-      // It was refused, and that is all that is known: whoever is told so looks again.
+      // All that is known is the refusal: the caller must look again.
       return { kind: 'conflict' };
     }
     return current === undefined ? { kind: 'absent' } : { kind: 'conflict', current };
@@ -187,13 +186,13 @@ export class DynamoUserTable implements UserTable {
   }
 }
 
-/** The item that a condition failed on, as it was at that moment, where the engine says so. */
+/** Returns the item that a condition failed on, as of that moment, if the engine returns it. */
 function refusedBy(error: unknown): UserItem | undefined {
   const { Item } = error as { Item?: Item };
   return Item?.username?.S === undefined ? undefined : fromItem(Item);
 }
 
-/** The condition that an item is there and still what was read. An attribute that is no string was read as absent. */
+/** Returns the condition that an item is still what was read. A non-string attribute was read as absent. */
 function sameAs(base: UserItem): { readonly condition: string; readonly values: Item } {
   const values: Item = {};
   const terms = PROPERTIES.map((property) => {

@@ -1,4 +1,4 @@
-/** The promises of the user and lock tables, and of the commands on them, on Amazon's own engine: DynamoDB Local. */
+/** Tests the user and lock tables, and the commands on them, on Amazon's own engine: DynamoDB Local. */
 import { rmSync } from 'node:fs';
 import { DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, describe, expect, inject, test } from 'vitest';
@@ -61,7 +61,7 @@ describe.runIf(engine !== undefined)('DynamoDB Local', () => {
     });
   }
 
-  /** Runs commands on a deployment of their own: buckets on a loopback S3 server, tables on the engine. */
+  /** Runs commands on their own deployment: a bucket on a loopback S3 server, tables on the engine. */
   async function withDeployment(
     work: (
       javumbo: (argv: string[], input?: string) => Promise<{ code: number | null; stdout: string }>,

@@ -19,33 +19,33 @@ export interface ImportRow {
   readonly passwordHash: string;
 }
 
-/** What became of one row, or with a dry run what would. */
+/** The outcome for one row; in a dry run, the expected one. */
 export interface ImportedRow {
   readonly userId?: number | undefined;
   readonly username: string;
-  /** `unchanged`: the account was there already, with the same hash. */
+  /** `unchanged`: the account already exists with the same hash. */
   readonly outcome: 'imported' | 'unchanged' | 'skipped';
   /** Why it was skipped. */
   readonly reason?: string | undefined;
-  /** `none`: there is no file. Absent where databases were not asked for, or the account was skipped. */
+  /** `none`: there is no file. Absent if databases were not requested, or the account was skipped. */
   readonly database?: 'created' | 'unchanged' | 'none' | 'failed' | undefined;
-  /** Why the database could not be made. */
+  /** Why the database could not be created. */
   readonly databaseReason?: string | undefined;
 }
 
-/** Stores a file as the database of a user who has none. False when the user has one. With a dry run: whether it would. */
+/** Stores a file as a user's database. Returns false if the user already has one; in a dry run, only checks that. */
 export type StoreDatabase = (username: string, file: string) => Promise<boolean>;
 
-// Enough to hide the network's round trips; DynamoDB's on-demand tables take thousands of writes a second.
+// Enough to hide network latency; DynamoDB's on-demand tables take thousands of writes a second.
 const CONCURRENCY = 16;
 
-// 2^16 rounds take about five seconds, and each step twice as long.
+// 2^16 rounds take about five seconds; each step doubles that.
 const COST_MAX = 16;
 
 /**
- * The rows of an `admin.db`, which a running monolith may have open: the table `users`, or the one table that has the
- * columns `username` and `password_hash`. `copy` is where a copy may be made, beside nothing else.
- * Throws `usage` or `corrupt` for a file that holds no such table.
+ * Reads the rows of an `admin.db`, which a running monolith may have open: the table `users`, or the only table with
+ * the columns `username` and `password_hash`. Copies it to `copy` first. Throws `usage` or `corrupt` for a file without
+ * such a table.
  */
 export async function readAdminDatabase(
   file: string,
@@ -56,7 +56,7 @@ export async function readAdminDatabase(
   return runBlockingIn({ runBlocking })(() => importRowsOf(file, copy));
 }
 
-/** `file`: what it is a copy of. */
+/** `file`: the original, for messages. */
 function importRowsOf(file: string, copy: string): ImportRow[] {
   const database = openReadOnly(betterSqlite, copy);
   try {
@@ -93,25 +93,24 @@ function importRowsOf(file: string, copy: string): ImportRow[] {
   }
 }
 
-/** bcrypt of Python and Flask alike leave bytes as well as text behind. */
+/** Python's and Flask's bcrypt store bytes as well as text. */
 function textOf(value: unknown): string {
   return Buffer.isBuffer(value) ? value.toString('utf8') : value === null ? '' : String(value);
 }
 
-/** How rows are imported. */
 export interface ImportOptions {
   readonly repository: UserRepository;
-  /** Says what would become of each row, and changes nothing. */
+  /** Reports what would happen to each row, and changes nothing. */
   readonly dryRun: boolean;
-  /** Also makes the database of each user from `user_{userId}.db` or `{username}.anki2` in that directory. */
+  /** Also creates each user's database from `user_{userId}.db` or `{username}.anki2` in that directory. */
   readonly databases?: { readonly directory: string; readonly store: StoreDatabase } | undefined;
   readonly onProgress?: ((done: number) => void) | undefined;
 }
 
 /**
- * Imports rows, in any order and some at once; the result has theirs. What cannot be imported is skipped and says why.
- * Can be run again: what is there already is `unchanged`. Throws `unavailable` and `unknown` where the deployment cannot
- * go on; what was imported before stays, and is `unchanged` the next time.
+ * Imports rows concurrently and returns their outcomes in the given order. Skips what cannot be imported, with the
+ * reason. Can be repeated: what exists is `unchanged`. Throws `unavailable` or `unknown` if the deployment fails; what
+ * was imported before stays.
  */
 export async function importUsers(rows: readonly ImportRow[], options: ImportOptions): Promise<ImportedRow[]> {
   const limit = pLimit(CONCURRENCY);
@@ -123,7 +122,7 @@ export async function importUsers(rows: readonly ImportRow[], options: ImportOpt
       const again = seen.has(row.username);
       seen.add(row.username);
       return limit(async () => {
-        // Whoever waits behind a deployment that cannot go on would only wait for the same answer.
+        // After a deployment has failed, further rows would only wait for the same failure.
         if (failure !== undefined) throw failure;
         try {
           const { userId, username } = row;
@@ -179,7 +178,7 @@ async function importDatabase(
   try {
     return { database: (await store(username, join(directory, file))) ? 'created' : 'unchanged' };
   } catch (error) {
-    // The file's own fault; anything else will be the next file's as well.
+    // The file's own fault; anything else would hit the next file too.
     if (!(error instanceof JavumboError) || (error.kind !== 'corrupt' && error.kind !== 'usage')) throw error;
     return { database: 'failed', databaseReason: messageOf(error) };
   }

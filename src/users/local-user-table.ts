@@ -11,7 +11,7 @@ import {
   type UserTable,
 } from './user-table.ts';
 
-/** Accounts in a SQLite file under the local deployment's home, in the order of their usernames' bytes. */
+/** Accounts in a SQLite file in the local deployment's home, ordered by the bytes of their usernames. */
 export class LocalUserTable implements UserTable {
   readonly #table: LocalTable;
 
@@ -119,7 +119,7 @@ function fromRow(row: Omit<Row, 'password_hash' | 'javumbo_writes'> & Partial<Ro
   };
 }
 
-// The names of the storage contract, so that the file reads as the table in DynamoDB does.
+// The column names are those of the table in DynamoDB.
 const USERS = {
   file: 'users.sqlite',
   synchronous: 'FULL',
@@ -131,7 +131,7 @@ const USERS = {
     updated_at TEXT,
     javumbo_writes TEXT
   ) STRICT, WITHOUT ROWID`,
-  // Files that were made before accounts had write ids.
+  // For files from before accounts had write ids.
   addedColumn: { table: 'users', column: 'javumbo_writes', type: 'TEXT' },
   damagedHint: 'a backup of the directory in JAVUMBO_HOME',
 } as const;

@@ -12,12 +12,12 @@ import {
 export class MemoryUserTable implements UserTable {
   readonly #items: Map<string, UserItem>;
 
-  /** `items`: those of another handle. */
+  /** `items`: shared with another handle. */
   constructor(items: Map<string, UserItem> = new Map()) {
     this.#items = items;
   }
 
-  // None of these awaits, so each is one step.
+  // None of these awaits, so each is atomic.
 
   async get(username: string): Promise<UserItem | undefined> {
     return this.#items.get(username);

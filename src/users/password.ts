@@ -1,10 +1,10 @@
 import { JavumboError } from '../core/failure.ts';
 
-/** 2^12 rounds: about 0.3 s of CPU here, as the Python repository has it. */
+/** 2^12 rounds, like the Python repository: about 0.3 s of CPU. */
 export const HASH_COST = 12;
 
 const CHARACTERS_MIN = 8;
-// bcrypt reads no further, so what follows would protect nothing.
+// bcrypt ignores further bytes, so they would protect nothing.
 const BYTES_MAX = 72;
 
 /** Throws `usage` for a password that must not be set. Older ones that break these rules still authenticate. */
@@ -12,7 +12,7 @@ export function checkPassword(password: string): void {
   const refuse = (what: string, hint: string): never => {
     throw new JavumboError('usage', `the password ${what}`, { try: hint });
   };
-  // Code points, as people count; what a terminal shows as one character may be several.
+  // Counts code points; what a terminal shows as one character may be several.
   if ([...password].length < CHARACTERS_MIN) {
     refuse(`has fewer than ${CHARACTERS_MIN} characters`, `a password of at least ${CHARACTERS_MIN} characters`);
   }
@@ -23,22 +23,22 @@ export function checkPassword(password: string): void {
       `a password of at most ${BYTES_MAX} bytes; letters with accents have two, emoji four`,
     );
   }
-  // Other implementations of bcrypt end there, or refuse it.
+  // Other implementations of bcrypt stop there, or refuse it.
   if (password.includes('\0')) refuse('holds a NUL character', 'a password without it');
 }
 
-/** bcrypt's hash of a password: 60 characters, `$2b$12$…`, salted anew each time. Yields to the process about every 0.1 s. */
+/** Returns bcrypt's salted hash of a password, 60 characters, `$2b$12$…`. Yields to the event loop every 0.1 s. */
 export async function hashPassword(password: string): Promise<string> {
   const { hash } = await import('bcryptjs');
   return hash(password, HASH_COST);
 }
 
-// Any syntactically valid hash that no password has: salt and digest are all zero bits.
+// A valid hash that no password has: salt and digest are all zero bits.
 const NOBODY = '.'.repeat(53);
 
 /**
- * Whether a password has that hash. Without a hash the answer is no, after the same work: neither the time nor the
- * answer tells an unknown user from a wrong password.
+ * True if the password has that hash. Without a hash it is false after the same work, so neither time nor answer
+ * distinguishes an unknown user from a wrong password.
  */
 export async function verifyPassword(password: string, passwordHash: string | undefined): Promise<boolean> {
   const { compare } = await import('bcryptjs');
@@ -50,8 +50,8 @@ export async function verifyPassword(password: string, passwordHash: string | un
 }
 
 /**
- * The hashes that a verification compares with, so that all take the same work: the account's own, and what is missing to
- * 2^12 rounds. A hash of a lower cost c is followed by 2^c + 2^(c+1) + … + 2^11; one of a higher cost stands alone.
+ * Returns the hashes that a verification compares with, so that all take the same work: the account's own, plus what is
+ * missing to 2^12 rounds. After a hash of a lower cost c come 2^c + 2^(c+1) + … + 2^11; one of a higher cost is alone.
  */
 export function comparisons(passwordHash: string | undefined): string[] {
   const cost = passwordHash === undefined ? undefined : costOf(passwordHash);
@@ -66,7 +66,7 @@ function nobodyAt(cost: number): string {
 
 const HASH = /^\$2[aby]\$(0[4-9]|[12]\d|3[01])\$[./A-Za-z0-9]{53}$/;
 
-/** The cost of a hash that can be verified (`$2a$`, `$2b$`, `$2y$`), or undefined for anything else. */
+/** Returns the cost of a hash that can be verified (`$2a$`, `$2b$`, `$2y$`), or undefined. */
 export function costOf(passwordHash: string): number | undefined {
   const cost = HASH.exec(passwordHash)?.[1];
   return cost === undefined ? undefined : Number(cost);

@@ -4,17 +4,17 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { isItemWrite, type RepeatingProxy, startRepeatingProxy, THROTTLED } from '../testing/repeating-proxy.ts';
 import { freshMachine, type Json, runCommand, temporaryDirectory } from '../testing/run-command.ts';
 
-/** DynamoDB or what stands for it, with a table of accounts of a test's own. */
+/** DynamoDB or a stand-in, with a table of accounts for one test. */
 export interface DynamoPlace {
   readonly endpoint: string;
   readonly table: string;
-  /** What a command that works there must find in its environment. */
+  /** The credentials in a command's environment. */
   readonly keys: Readonly<Record<'AWS_ACCESS_KEY_ID' | 'AWS_SECRET_ACCESS_KEY', string>>;
   close(): Promise<void>;
 }
 
 const OTHER_PASSWORD = 'another horse';
-// A hash that takes milliseconds, from the test vectors of crypt_blowfish.
+// A hash that takes milliseconds to verify, from the test vectors of crypt_blowfish.
 const IMPORTED_PASSWORD = 'U*U';
 const IMPORTED_HASH = '$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW';
 
@@ -30,17 +30,16 @@ const DAVE = imported('Dave');
 
 interface ChangeCase {
   readonly name: string;
-  /** `adminFile`: the accounts of a monolith, carol's and dave's. */
+  /** `adminFile`: a monolith's accounts, carol's and dave's. */
   readonly argv: (adminFile: string) => readonly string[];
   readonly piped?: string;
-  /** How many accounts it writes. */
   readonly writes: number;
   readonly answer: Json;
-  /** All accounts that are there afterwards. */
+  /** All accounts that exist afterwards. */
   readonly left: readonly Account[];
 }
 
-/** Every command that writes accounts. Before each there is alice. */
+/** Every command that writes accounts. Alice exists before each. */
 const CHANGES: readonly ChangeCase[] = [
   {
     name: 'user create',
@@ -81,14 +80,14 @@ const CHANGES: readonly ChangeCase[] = [
   },
 ];
 
-/** What may happen to the second copy of each write. The first has landed in each. */
+/** What may happen to the second copy of each write. The first always lands. */
 const REPEATS = [
   { name: 'arrives twice', rule: { every: 1 } },
   { name: 'lands, and its repeat is throttled', rule: { every: 1, times: 1, answerSecond: THROTTLED } },
   { name: 'lands, and every reply is a throttle', rule: { every: 1, answerSecond: THROTTLED } },
 ] as const;
 
-/** What must hold for every command that writes accounts, where requests are repeated, on any engine of DynamoDB. */
+/** Tests every command that writes accounts while requests are repeated, on any DynamoDB engine. */
 export function describeRepeatedAccountChanges(open: () => Promise<DynamoPlace>): void {
   describe('accounts behind a proxy that repeats', () => {
     let place: DynamoPlace;
@@ -98,7 +97,7 @@ export function describeRepeatedAccountChanges(open: () => Promise<DynamoPlace>)
     beforeEach(async () => {
       place = await open();
       proxy = await startRepeatingProxy(place.endpoint);
-      // No account needs the bucket.
+      // Accounts do not need the bucket.
       machine = { ...freshMachine(), ...place.keys, S3_BUCKET: 'nowhere', DYNAMODB_USERS_TABLE: place.table };
       const created = await user(proxy.endpoint, ['import', adminDatabase(ALICE)]);
       expect(created.code).toBe(0);
@@ -134,7 +133,7 @@ export function describeRepeatedAccountChanges(open: () => Promise<DynamoPlace>)
           change.argv(adminDatabase(CAROL, DAVE)),
           change.piped,
         );
-        // Whatever was told: it must have landed, or nothing was proved.
+        // Without a landed repeat the test would prove nothing.
         expect(counts.landed).toBeGreaterThan(0);
         expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
         expect(json()).toMatchObject(change.answer);
@@ -145,12 +144,12 @@ export function describeRepeatedAccountChanges(open: () => Promise<DynamoPlace>)
   });
 }
 
-/** Somebody who comes from the monolith. */
+/** An account imported from the monolith. */
 function imported(name: string): Account {
   return { username: name.toLowerCase(), name, password: IMPORTED_PASSWORD };
 }
 
-/** The monolith's database with these accounts. */
+/** Creates a monolith's database with these accounts. */
 function adminDatabase(...accounts: readonly Account[]): string {
   const file = join(temporaryDirectory(), 'admin.db');
   const database = new Database(file);

@@ -1,4 +1,4 @@
-/** The commands that write accounts behind a proxy that repeats, on Amazon's own engine: DynamoDB Local. */
+/** Tests the commands that write accounts behind a repeating proxy, on Amazon's own engine: DynamoDB Local. */
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { describe, inject } from 'vitest';
 import { SILENT } from '../aws/client-options.ts';

@@ -4,26 +4,25 @@ import { parseUsername } from '../core/username.ts';
 import { checkPassword, hashPassword, verifyPassword } from './password.ts';
 import type { ChangeOutcome, UserItem, UserTable } from './user-table.ts';
 
-/** An account as anybody may see it. Its password hash never leaves the repository. */
+/** An account without its password hash, which never leaves the repository. */
 export interface User {
   readonly username: string;
   readonly name: string;
-  /** ISO 8601 as stored; absent in items that other programs made without it. */
+  /** ISO 8601 as stored; absent if another program omitted it. */
   readonly createdAt?: string | undefined;
   readonly updatedAt?: string | undefined;
 }
 
-/** Some users, and where the next ones are. */
 export interface UserList {
   readonly users: readonly User[];
-  /** What to list the next ones after; undefined at the end of the table. */
+  /** The user to list the next ones after; undefined at the end of the table. */
   readonly next: string | undefined;
 }
 
-// Each means that somebody else changed the account meanwhile.
+// Each attempt is lost to another writer's change.
 const CHANGE_ATTEMPTS_MAX = 10;
 
-// What DynamoDB sends at once at the most is 1 MB; an account is a few hundred bytes, so pages are a few hundred kB.
+// DynamoDB sends at most 1 MB at once; an account is a few hundred bytes.
 const PAGE_SIZE_MAX = 1_000;
 
 /** Accounts, with their passwords kept as bcrypt hashes. */
@@ -37,8 +36,8 @@ export class UserRepository {
   }
 
   /**
-   * Makes an account. Throws `usage` for a name or password that must not be, `conflict` where the user exists,
-   * `unknown` when nobody can tell whether it was made.
+   * Creates an account. Throws `usage` for an invalid name or password, `conflict` if the user exists, `unknown` if it
+   * may have been created.
    */
   async create(username: string, { name, password }: { name: string; password: string }): Promise<User> {
     parseUsername(username);
@@ -57,13 +56,13 @@ export class UserRepository {
     });
   }
 
-  /** Undefined where there is no such user. */
+  /** Returns a user, or undefined. */
   async get(username: string): Promise<User | undefined> {
     const item = await this.#table.get(parseUsername(username));
     return item === undefined ? undefined : userOf(item);
   }
 
-  /** At most `limit` users in the table's order, after the one called `after`, in pages as they come. */
+  /** Yields at most `limit` users in the table's order, after the user `after`, in pages as they arrive. */
   async *list({
     limit,
     after,
@@ -81,15 +80,15 @@ export class UserRepository {
     }
   }
 
-  /** Whether the user exists and has that password. It takes as long for a user that does not exist. */
+  /** True if the user exists and has that password. Takes equally long for a user that does not exist. */
   async authenticate(username: string, password: string): Promise<boolean> {
     const item = await this.#table.get(parseUsername(username));
     return verifyPassword(password, item?.passwordHash);
   }
 
   /**
-   * Sets the name, the password or both. A change that somebody else makes at once is kept. Throws `usage`, `not-found`,
-   * or `unknown`.
+   * Sets the name, the password or both. Keeps concurrent changes of others. Throws `usage`, `not-found`, `unknown`, or
+   * `conflict` if others keep changing the account.
    */
   async update(
     username: string,
@@ -106,7 +105,7 @@ export class UserRepository {
     if (password !== undefined) checkPassword(password);
     let passwordHash: string | undefined;
     return this.#change('update', username, async (base) => {
-      // Made once it is known that there is somebody to have it, for that takes longer than the requests.
+      // Computed only once the user is known to exist, since it takes longer than the requests.
       if (password !== undefined) passwordHash ??= await hashPassword(password);
       const changes = { name: parsed, passwordHash, updatedAt: this.#laterThan(base) };
       const outcome = await this.#table.replace(base, changes);
@@ -115,7 +114,7 @@ export class UserRepository {
     });
   }
 
-  /** Removes an account. Throws `not-found`, or `unknown`. */
+  /** Deletes an account and returns it. Throws `not-found`, `unknown`, or `conflict` like `update`. */
   async delete(username: string): Promise<User> {
     parseUsername(username);
     return this.#change('delete', username, async (base) => ({
@@ -125,8 +124,8 @@ export class UserRepository {
   }
 
   /**
-   * Makes an account with a hash that another program made. `same`: it is there already, with that hash. `exists`:
-   * somebody of that name is there, with another. Throws `unknown` as `create` does.
+   * Creates an account with a hash from another program. Returns `same` if the user exists with that hash, `exists` if
+   * with another. Throws `unknown` like `create`.
    */
   async adopt(account: {
     username: string;
@@ -137,18 +136,18 @@ export class UserRepository {
     const outcome = await this.#table.putIfAbsent({ ...account, createdAt: this.#now() });
     if (outcome.kind === 'created') return 'created';
     if (outcome.kind === 'unknown') throw unknownChange('create', username, outcome.cause);
-    // Deleted since it was in the way: what was asked for is still not there.
+    // If it was deleted since, the requested account still does not exist.
     return (await this.whatIsThere(account)) ?? 'exists';
   }
 
-  /** What `adopt` would meet: undefined where there is no such user. */
+  /** Returns what `adopt` would find; undefined if there is no such user. */
   async whatIsThere(account: { username: string; passwordHash: string }): Promise<'same' | 'exists' | undefined> {
     const current = await this.#table.get(account.username);
     if (current === undefined) return undefined;
     return current.passwordHash === account.passwordHash ? 'same' : 'exists';
   }
 
-  /** Reads the account and changes what was read, again and again while others change it in between. */
+  /** Reads the account and changes it, repeatedly while others change it in between. */
   async #change<T>(
     verb: string,
     username: string,
@@ -175,12 +174,12 @@ export class UserRepository {
     return hashPassword(password);
   }
 
-  /** Now, as Python's `datetime.fromisoformat` reads it since 3.7; it learned `Z` in 3.11. */
+  /** Returns the time in the form that Python's `datetime.fromisoformat` has read since 3.7; `Z` only since 3.11. */
   #now(ahead = 0): string {
     return new Date(this.#clock.now() + ahead).toISOString().replace('Z', '+00:00');
   }
 
-  /** A time other than that of the account's last change, by which a lost reply is told from one that never came. */
+  /** Returns a time unlike the account's last change, so that a lost reply can be told from a lost request. */
   #laterThan({ updatedAt }: UserItem): string {
     const now = this.#now();
     return now === updatedAt ? this.#now(1) : now;
@@ -198,7 +197,7 @@ function userOf({ username, name = '', createdAt, updatedAt }: Omit<UserItem, 'p
 
 const NAME_LENGTH_MAX = 256;
 
-/** A display name, without blanks around it. Throws `usage` for one that is empty, too long, or would drive a terminal. */
+/** Returns a trimmed display name. Throws `usage` if it is empty, too long, or would control a terminal. */
 function parseName(text: string): string {
   const name = text.trim();
   const refuse = (what: string): JavumboError =>
@@ -209,13 +208,13 @@ function parseName(text: string): string {
   return name;
 }
 
-/** Why a name cannot be stored: it is too long, or would drive a terminal or turn its line around. Undefined: it can. */
+/** Returns why a name cannot be stored (too long, or would control a terminal or reverse its line), or undefined. */
 export function whatIsWrongWithName(name: string): string | undefined {
   if (name.length > NAME_LENGTH_MAX) return `has ${name.length} characters, and ${NAME_LENGTH_MAX} are allowed`;
   return /[\p{Cc}\u202a-\u202e\u2066-\u2069]/u.test(name) ? 'holds control characters' : undefined;
 }
 
-/** The failure of whoever asked for somebody that there is not. */
+/** Returns the failure of a missing user. */
 export function noSuchUser(username: string): JavumboError {
   return new JavumboError('not-found', `there is no user "${username}"`, { try: 'javumbo user list', username });
 }
@@ -223,7 +222,7 @@ export function noSuchUser(username: string): JavumboError {
 function unknownChange(verb: string, username: string, cause: Error): JavumboError {
   return new JavumboError(
     'unknown',
-    `${verb} user "${username}": nobody can tell whether it was stored: ${messageOf(cause)}`,
+    `${verb} user "${username}": it is not known whether it was stored: ${messageOf(cause)}`,
     { try: `javumbo user get ${username}`, username, cause },
   );
 }

@@ -7,29 +7,29 @@ import { DynamoUserTable } from './dynamo-user-table.ts';
 import { RetryingUserTable } from './retrying-user-table.ts';
 import { aroundUserTable, type UserItem, type UserTable } from './user-table.ts';
 
-/** What the tests of the retries on accounts share: two machines, the accounts, and a table of cases. */
+/** What the tests of account retries share: two machines, the accounts, and a table of cases. */
 
 export interface Machines {
-  /** Settles its writes. Its requests are counted. */
+  /** Settles its writes, and counts its requests. */
   readonly users: UserTable;
-  /** Another machine on the same table, which does not. */
+  /** Another machine on the same table, which does neither. */
   readonly other: UserTable;
   readonly counter: UsageMeter;
   readonly table: string;
-  /** From here on, so many writes of `users` arrive twice, and the second answer is the one that comes back. */
+  /** Makes the next writes of `users` arrive twice and return the second answer. */
   repeatWrites(times: number): void;
 }
 
 let tables = 0;
 
-/** Makes a table on the server, and two machines that work on it. No fault is armed then. */
+/** Creates a table on the server, without faults, and two machines that use it. */
 export async function machinesOn(server: DynamoServer): Promise<Machines> {
   server.clearFaults();
   const table = await server.createTable(`users-${tables++}`);
   const counter = new UsageMeter();
   const client = server.client();
   let repeats = 0;
-  // Under everything that this program does, as a proxy repeats what it forwards: the same bytes, signature and all.
+  // Below everything of this program, like a proxy: the same bytes, including the signature.
   client.middlewareStack.add(
     (next, { commandName }) =>
       async (request) => {
@@ -67,11 +67,11 @@ export const ALICE: UserItem = {
   createdAt: '2026-11-24T00:00',
 };
 
-/** What the first write of `users` carries. */
+/** The write id of the first write of `users`. */
 export const OWN = seededRandom(1).hex(16);
 export const MADE: UserItem = { ...ALICE, writes: [OWN, 'new'] };
 
-/** As somebody made it, with ids, before. */
+/** An existing account with write ids. */
 export const BASE: UserItem = { ...ALICE, writes: ['first', 'new'] };
 export const RENAMED = { name: 'Renamed', updatedAt: '2026-11-24T01:00' };
 export const CHANGED: UserItem = { ...BASE, ...RENAMED, writes: [OWN, 'first', 'new'] };
@@ -80,19 +80,17 @@ export const refuse = (code: string, status = 400): DynamoFault['fault'] => ({ k
 
 export interface Case {
   readonly name: string;
-  /** Of the operation that `write` makes. */
+  /** Faults of the operation of `write`. */
   readonly faults: readonly Pick<DynamoFault, 'fault' | 'times' | 'after' | 'meanwhile'>[];
-  /** Faults of the read that settles. */
   readonly reads?: readonly Pick<DynamoFault, 'fault' | 'times' | 'meanwhile'>[];
-  /** So many of its requests arrive twice. */
+  /** How many of its requests arrive twice. */
   readonly repeats?: number;
   readonly ends: string;
   readonly requests: TableRequests;
-  /** What is stored in the end. */
   readonly leaves: UserItem | undefined;
 }
 
-/** Runs each case on machines of its own: how the write ends, with how many requests, and what it leaves. */
+/** Runs each case on fresh machines, and checks the outcome, the number of requests and what is stored. */
 export function describeCases(
   rig: () => Machines & { readonly server: DynamoServer },
   operation: string,

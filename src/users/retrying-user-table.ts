@@ -13,21 +13,21 @@ import {
   writtenOf,
 } from './user-table.ts';
 
-// An item of up to 1 KB is written as one unit; eight ids leave it well below.
+// An item of up to 1 KB costs one write unit; eight ids keep it well below.
 const LISTED_MAX = 8;
 
-/** What was read of an account; `item` undefined: there is none. */
 interface Read {
   readonly item: UserItem | undefined;
 }
 
 /**
- * Sends failed requests again, and settles writes whose fate is in doubt by their write ids, as databases are settled
- * (core/settled-write.ts, store/write-ids.ts). It puts the ids there: each change carries its own before those of the item
- * that it changes, and compares them too, so that no item ever becomes again what it was.
+ * Retries failed requests, and settles writes in doubt by write ids, like databases (core/settled-write.ts,
+ * store/write-ids.ts). It adds the ids itself: each change carries its own before those of the item that it changes,
+ * and compares those too, so that no item ever returns to an earlier state.
  *
- * A create in doubt is never sent again where nobody is: it may have landed and been deleted since, and would bring back
- * whom somebody deleted. A delete leaves nothing that carries its id. `deleted`: whom its caller read is not there any more.
+ * A create in doubt is never resent if there is no account: it may have landed and been deleted since, and resending it
+ * would restore a deleted user. A delete leaves nothing that carries its id, so `deleted` means that the item its
+ * caller read no longer exists.
  */
 export class RetryingUserTable implements UserTable {
   readonly #inner: UserTable;
@@ -49,7 +49,7 @@ export class RetryingUserTable implements UserTable {
   }
 
   async putIfAbsent(item: UserItem): Promise<PutUserOutcome> {
-    // A caller that will have to name the item without reading it brings its own list.
+    // A caller that must name the item without reading it brings its own list.
     const [own, ...before] = item.writes ?? writesOver(undefined, this.#random.hex(16), LISTED_MAX);
     if (own === undefined) throw new JavumboError('internal', `create user "${item.username}" without a write id`);
     const carrying = { ...item, writes: [own, ...before] };
@@ -112,7 +112,7 @@ export class RetryingUserTable implements UserTable {
       reason: Parameters<typeof settle>[3],
     ) => ReturnType<typeof settle> | ReturnType<typeof settleDelete>,
   ): Promise<ChangeOutcome<Done>> {
-    // What the table read to say why it refused need not be read again.
+    // An item that the table returned with its refusal need not be read again.
     let read: Read | undefined;
     return settledWrite<ChangeOutcome<Done>, Read>(
       {

@@ -2,10 +2,10 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { sentenceOf } from '../testing/sentence.ts';
 import { type UserItem, type UserTable, userPages } from './user-table.ts';
 
-/** A user table with nothing in it, made for one test. */
+/** An empty user table, made for one test. */
 export interface UserTableUnderTest {
   readonly table: UserTable;
-  /** The same table as another process opens it. */
+  /** The same table, as another process opens it. */
   readonly other: UserTable;
   cleanup(): Promise<void> | void;
 }
@@ -15,9 +15,9 @@ interface Made extends UserTableUnderTest {
 }
 
 /**
- * Runs the contract of user-table.ts against one implementation. The names of the functions below are its clauses.
- * `settles`: of a stack that settles what it writes. It puts write ids of its own into each account, keeps what is there
- * to itself, and tells a delete `deleted` when whom its caller read is gone, whoever did it.
+ * Runs the contract of user-table.ts against one implementation. The function names below are its clauses. `settles`:
+ * for a stack that settles its writes. It adds its own write ids to each account, does not return the item in its way,
+ * and answers a delete with `deleted` if the item its caller read is gone, whoever removed it.
  */
 export function describeUserTable(
   name: string,
@@ -65,7 +65,7 @@ const PROPERTIES = [
   doesNotTouchAnAccountOfOtherWrites,
 ] as const;
 
-/** Whoever settles writes does not store those that it is given. */
+/** A stack that settles writes replaces the given ids. */
 const OF_GIVEN_IDS = [keepsTheIdsOfItsWrites, addsIdsToAnAccountWithout, leavesIdsThatAreNotGiven] as const;
 
 const ALICE: UserItem = {
@@ -76,7 +76,7 @@ const ALICE: UserItem = {
 };
 const UPDATED = '2026-11-24T12:00:00.000+00:00';
 
-/** Makes an account, and returns it as it reads: with what the stack adds, which is nothing but ids of writes. */
+/** Creates an account and returns it as stored: the stack adds only write ids. */
 async function created(table: UserTable, item: UserItem = ALICE): Promise<UserItem> {
   expect(await table.putIfAbsent(item)).toEqual({ kind: 'created' });
   const stored = await read(table, item.username);
@@ -84,26 +84,26 @@ async function created(table: UserTable, item: UserItem = ALICE): Promise<UserIt
   return stored;
 }
 
-/** The account as it reads, which must be there. */
+/** Reads an account that must exist. */
 async function read(table: UserTable, username = 'alice'): Promise<UserItem> {
   const item = await table.get(username);
   if (item === undefined) throw new Error(`there is no ${username}`);
   return item;
 }
 
-/** What its caller gave an account. */
+/** Returns an account without what the stack adds. */
 function named(item: UserItem | undefined): Omit<UserItem, 'writes'> | undefined {
   if (item === undefined) return undefined;
   const { writes: _, ...rest } = item;
   return rest;
 }
 
-/** That somebody else's account or change is in the way; whoever does not settle it shows it. */
+/** The outcome if another writer's account or change is in the way; only a stack that does not settle returns it. */
 async function conflict({ table, settles }: Made, username = 'alice'): Promise<unknown> {
   return settles ? { kind: 'conflict' } : { kind: 'conflict', current: await read(table, username) };
 }
 
-/** What a delete is told when whom its caller read is not there. */
+/** The outcome of a delete if the item that its caller read is gone. */
 function gone({ settles }: Made): unknown {
   return { kind: settles ? 'deleted' : 'absent' };
 }
@@ -131,7 +131,7 @@ async function doesNotCreateTwice({ table }: Made): Promise<void> {
   const alice = await created(table);
   for (const again of [{ ...ALICE, name: 'Another' }, ALICE]) {
     const outcome = await table.putIfAbsent(again);
-    // Not every engine says who is there; one that does says it of this moment.
+    // Not every engine returns the existing account; if it does, as of this moment.
     const current = outcome.kind === 'exists' ? outcome.current : undefined;
     expect([{ kind: 'exists' }, { kind: 'exists', current: alice }]).toContainEqual({
       kind: outcome.kind,
@@ -180,7 +180,7 @@ async function doesNotReplaceOrDeleteNobody(made: Made): Promise<void> {
   const { table } = made;
   expect(await table.replace(ALICE, { name: 'Nobody', updatedAt: UPDATED })).toEqual({ kind: 'absent' });
   expect(await table.delete(ALICE)).toEqual(gone(made));
-  // Not even where nothing is said about any attribute.
+  // Not even without a condition on any attribute.
   expect(await table.replace({ username: 'alice' }, { updatedAt: UPDATED })).toEqual({ kind: 'absent' });
   expect(await table.delete({ username: 'alice' })).toEqual(gone(made));
   expect(await table.get('alice')).toBeUndefined();
@@ -199,7 +199,7 @@ async function doesNotTouchAnAccountThatWasMadeAnew(made: Made): Promise<void> {
   await other.delete(alice);
   const anew = await created(other, { ...ALICE, createdAt: UPDATED });
   expect(await table.replace(alice, { name: 'Old', updatedAt: UPDATED })).toEqual(await conflict(made));
-  // Whom the caller read is gone, and who is there now stays.
+  // The account that the caller read is gone, and the new one stays.
   expect(await table.delete(alice)).toEqual(made.settles ? { kind: 'deleted' } : await conflict(made));
   expect(await table.get('alice')).toEqual(anew);
 }
@@ -247,7 +247,7 @@ async function replacesForOneOfTwentyInParallel({ table, other }: Made): Promise
 async function deletesForOneOfTwentyInParallel({ table, other, settles }: Made): Promise<void> {
   const alice = await created(table);
   const outcomes = await inParallel((index) => (index % 2 ? table : other).delete(alice));
-  // Where it is settled, all of them have what they wanted: whom they read is gone.
+  // A stack that settles lets all succeed: the account that they read is gone.
   theOnly(outcomes, 'deleted', settles ? 'deleted' : 'absent');
   expect(await table.get('alice')).toBeUndefined();
 }
@@ -268,7 +268,7 @@ async function keepsTheIdsOfItsWrites({ table, other }: Made): Promise<void> {
   expect(await table.replace(alice, { updatedAt: UPDATED, writes })).toEqual({ kind: 'replaced' });
   const updated = { ...alice, updatedAt: UPDATED, writes };
   expect(await other.get('alice')).toEqual(updated);
-  // Nobody else is shown them.
+  // Lists do not show them.
   expect((await table.page({ limit: 1 })).users[0]).not.toHaveProperty('writes');
   expect(await table.delete(updated)).toEqual({ kind: 'deleted' });
 }
@@ -281,7 +281,7 @@ async function addsIdsToAnAccountWithout(made: Made): Promise<void> {
   expect(await table.replace(alice, changes)).toEqual({ kind: 'replaced' });
   const updated = await read(table);
   expect(updated).toEqual({ ...ALICE, ...changes });
-  // Without ids it is not what it was any more, even where nothing else differs.
+  // With its ids it is no longer what was read, even if nothing else differs.
   const before = { ...ALICE, updatedAt: UPDATED };
   expect(await table.replace(before, { name: 'Lost', updatedAt: UPDATED })).toEqual(await conflict(made));
   expect(await table.delete(before)).toEqual(await conflict(made));
@@ -302,7 +302,7 @@ async function anUpdateAndADeleteInParallelNeverLeaveTheUserBehind({ table, othe
       other.delete(item),
     ]);
     const current = await table.get(item.username);
-    // Either came first, and what was answered is what is there.
+    // Whichever came first, the answers match what is stored.
     if (deleted.kind === 'deleted') {
       expect({ replaced: replaced.kind, current }).toEqual({ replaced: 'absent', current: undefined });
     } else {
@@ -374,7 +374,7 @@ function inParallel<T>(call: (index: number) => Promise<T>): Promise<T[]> {
   return Promise.all(Array.from({ length: 20 }, (_, index) => call(index)));
 }
 
-/** The index of the one outcome of that kind; all others must be of the other. */
+/** Returns the index of the only outcome of kind `one`; all others must be of kind `others`. */
 function theOnly(outcomes: readonly { readonly kind: string }[], one: string, others: string): number {
   expect(outcomes.map(({ kind }) => kind).sort()).toEqual([one, ...Array(outcomes.length - 1).fill(others)].sort());
   return outcomes.findIndex(({ kind }) => kind === one);

@@ -218,7 +218,7 @@ describe.each(COMMAND_DEPLOYMENTS)('on $name', ({ open }) => {
     {
       name: 'a database that is no collection',
       make: (path) => withDatabase(path, 'CREATE TABLE t (a)'),
-      warning: /^warning: \S+ is no Anki collection .*: Anki will not open it\n$/,
+      warning: /^warning: \S+ is not an Anki collection .*: Anki will not open it\n$/,
     },
   ])('$name is stored, with a warning', async ({ make, warning }) => {
     make(file);

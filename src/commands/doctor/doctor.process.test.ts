@@ -135,7 +135,7 @@ describe('on S3 with DynamoDB', () => {
     const versioning = findings.find(({ id }) => id === 'bucket.versioning');
     expect(versioning).toMatchObject({
       severity: 'warning',
-      message: expect.stringMatching(/could not be looked at: .*AccessDenied/),
+      message: expect.stringMatching(/could not be examined: .*AccessDenied/),
     });
   });
 

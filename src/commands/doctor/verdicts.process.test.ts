@@ -162,7 +162,7 @@ test('a function that may not be called is a warning', async () => {
     const { findings } = await doctor(...argv);
     expect(findings.find(({ id }) => id === 'function.code')).toMatchObject({
       severity: 'warning',
-      message: expect.stringMatching(/could not be looked at: .*AccessDeniedException/),
+      message: expect.stringMatching(/could not be examined: .*AccessDeniedException/),
     });
   } finally {
     await lambda.close();
