@@ -78,7 +78,7 @@ export class LocalObjectVersions implements ObjectVersions {
   async delete(batch: readonly ObjectVersion[]): Promise<readonly DeleteFailure[]> {
     for (const { key, versionId } of batch) {
       const username = usernameOf(key);
-      if (username !== undefined && versionId !== undefined) this.#store.removeOrphan(username, versionId);
+      if (username !== undefined && versionId !== undefined) await this.#store.removeOrphan(username, versionId);
     }
     return this.#databases.delete(batch.filter(({ versionId }) => versionId === undefined));
   }

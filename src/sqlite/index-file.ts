@@ -12,10 +12,29 @@ export interface IndexRow {
   readonly digest: string | null;
 }
 
+// Readers wait for nothing but another process that recovers the index after a crash.
+const BUSY_TIMEOUT_MS = 30_000;
+
+/**
+ * Begins a transaction that holds the write lock. Returns false at once if another process holds it, so that the caller
+ * waits where signals arrive; `last`: throws instead.
+ */
+export function beginWriting(index: Database.Database, last: boolean): boolean {
+  index.pragma('busy_timeout = 0');
+  try {
+    index.exec('BEGIN IMMEDIATE');
+    return true;
+  } catch (error) {
+    if (last || !codeOf(error)?.startsWith('SQLITE_BUSY')) throw error;
+    return false;
+  } finally {
+    index.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
+  }
+}
+
 /** Opens the index of a local deployment. Creates a missing one with the id `newId`. */
 export function openIndex(path: string, newId: string): Database.Database {
-  // A put holds the lock while it writes a file; thirty seconds suffice for far more than a gigabyte.
-  const index = new Database(path, { timeout: 30_000 });
+  const index = new Database(path, { timeout: BUSY_TIMEOUT_MS });
   try {
     // WAL, so that readers continue while a put writes its file; FULL, so that commits survive a power cut.
     useWriteAheadLog(index);

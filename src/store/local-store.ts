@@ -7,7 +7,7 @@ import type { Clock } from '../core/clock.ts';
 import { codeOf, JavumboError } from '../core/failure.ts';
 import { copyDurably, sha256Of, syncToDisk } from '../core/file.ts';
 import type { Random } from '../core/random.ts';
-import { asLocalFailure, type IndexRow, openIndex } from '../sqlite/index-file.ts';
+import { asLocalFailure, beginWriting, type IndexRow, openIndex } from '../sqlite/index-file.ts';
 import {
   type DatabaseStore,
   type DeleteOptions,
@@ -93,7 +93,7 @@ export class LocalDatabaseStore implements DatabaseStore {
       const sizeBytes = statSync(source).size;
       const folder = this.#folder(username);
       const index = this.#open();
-      return this.#locked(index, () => {
+      return await this.#locked(index, (): PutOutcome => {
         const current = this.#row(username);
         if (condition.kind === 'absent' && current !== undefined) return { kind: 'conflict', reason: 'changed' };
         if (condition.kind === 'version' && current?.version !== condition.version) {
@@ -136,7 +136,7 @@ export class LocalDatabaseStore implements DatabaseStore {
   async delete(username: string, { ifVersion }: DeleteOptions = {}): Promise<DeleteOutcome> {
     const index = this.#open();
     try {
-      const outcome = this.#locked(index, (): DeleteOutcome => {
+      const outcome = await this.#locked(index, (): DeleteOutcome => {
         const current = this.#row(username);
         if (current === undefined) return { kind: 'absent' };
         if (ifVersion !== undefined && current.version !== ifVersion) return { kind: 'conflict' };
@@ -150,7 +150,7 @@ export class LocalDatabaseStore implements DatabaseStore {
         return { kind: 'deleted' };
       });
       this.#atStep('deleted');
-      if (outcome.kind === 'deleted') this.#removeFolder(index, username);
+      if (outcome.kind === 'deleted') await this.#removeFolder(index, username);
       return outcome;
     } catch (error) {
       throw asLocalFailure(error, 'delete', username);
@@ -186,10 +186,10 @@ export class LocalDatabaseStore implements DatabaseStore {
   }
 
   /** Removes a file if it has no row. Holds the lock, so that no one can be writing it. */
-  removeOrphan(username: string, file: string): void {
+  async removeOrphan(username: string, file: string): Promise<void> {
     const index = this.#open();
     try {
-      this.#locked(index, () => {
+      await this.#locked(index, () => {
         const named = index.prepare('SELECT 1 FROM databases WHERE file = ?').get(basename(file)) !== undefined;
         if (named) return;
         this.#removeFile(username, basename(file));
@@ -240,9 +240,14 @@ export class LocalDatabaseStore implements DatabaseStore {
     }
   }
 
-  /** Runs `work` under the index's write lock. `work` commits; an open transaction is rolled back. */
-  #locked<T>(index: Database.Database, work: () => T): T {
-    index.exec('BEGIN IMMEDIATE');
+  /**
+   * Runs `work` under the index's write lock. `work` commits; an open transaction is rolled back. Waits for the lock
+   * between two turns of the event loop, not inside SQLite, where no signal would arrive. No turn passes between taking the
+   * lock and `work`: the next caller shares the connection, and its BEGIN would fail.
+   */
+  async #locked<T>(index: Database.Database, work: () => T): Promise<T> {
+    const deadline = this.#clock.monotonic() + LOCK_WAIT_MAX_MS;
+    while (!beginWriting(index, this.#clock.monotonic() >= deadline)) await this.#clock.sleep(LOCK_POLL_MS);
     try {
       this.#atStep('locked');
       return work();
@@ -259,9 +264,9 @@ export class LocalDatabaseStore implements DatabaseStore {
   }
 
   /** Removes an empty folder, under the lock: another writer may have just made it to write into it. */
-  #removeFolder(index: Database.Database, username: string): void {
+  async #removeFolder(index: Database.Database, username: string): Promise<void> {
     try {
-      this.#locked(index, () => rmdirSync(this.#folder(username)));
+      await this.#locked(index, () => rmdirSync(this.#folder(username)));
     } catch {
       // It holds another writer's file, or the lock failed: an empty folder does no harm.
     }
@@ -279,6 +284,10 @@ export class LocalDatabaseStore implements DatabaseStore {
 
 // As on S3.
 const PAGE_LENGTH = 1000;
+
+// A put holds the lock while it copies its file; thirty seconds copy a file far over a gigabyte.
+const LOCK_WAIT_MAX_MS = 30_000;
+const LOCK_POLL_MS = 5;
 
 function described(row: IndexRow): StoredDatabase {
   return {
