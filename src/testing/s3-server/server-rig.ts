@@ -5,6 +5,7 @@ import {
   PutBucketVersioningCommand,
   PutObjectCommand,
   type PutObjectCommandInput,
+  type PutObjectCommandOutput,
   S3Client,
   type S3ClientConfig,
   S3ServiceException,
@@ -43,7 +44,11 @@ export function etagOf(body: string): string {
   return `"${createHash('md5').update(body).digest('hex')}"`;
 }
 
-export function put(s3: S3Client, body: string, input: Partial<PutObjectCommandInput> = {}) {
+export function put(
+  s3: S3Client,
+  body: string,
+  input: Partial<PutObjectCommandInput> = {},
+): Promise<PutObjectCommandOutput> {
   return s3.send(new PutObjectCommand({ Bucket: BUCKET, Key: 'key', Body: body, ...input }));
 }
 
@@ -65,7 +70,7 @@ export async function refusal(work: Promise<unknown>): Promise<string> {
 }
 
 /** Waits for a state of the server. The limit is there to end a broken test, not to judge a slow machine. */
-export function eventually<T>(state: () => T) {
+export function eventually<T>(state: () => T): ReturnType<typeof expect.poll<T>> {
   return expect.poll(state, { timeout: 100_000, interval: 5 });
 }
 
