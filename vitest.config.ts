@@ -4,6 +4,8 @@ const FOLDERS = '{src,benchmarks,infra}';
 
 /** What the three projects have in common. */
 const shared = {
+  // Loading what they test takes longer than most of the tests.
+  isolate: false,
   setupFiles: ['src/testing/set-up.ts'],
   env: { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true' },
   // Real files on a machine that may be busy: a test ends when its work ends, not when a clock says so.
@@ -24,8 +26,6 @@ export default defineConfig({
           name: 'unit',
           include: [`${FOLDERS}/**/*.test.ts`],
           exclude: ['**/*.process.test.ts'],
-          // Loading what they test takes longer than most of these tests.
-          isolate: false,
         },
       },
       { test: { ...shared, name: 'process', include: [`${FOLDERS}/**/*.process.test.ts`] } },

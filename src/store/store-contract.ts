@@ -1,37 +1,26 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { sentenceOf } from '../testing/sentence.ts';
-import type { DatabaseStore, PutOutcome, Version } from './database-store.ts';
-import { listPages } from './database-store.ts';
+import type { DatabaseStore, Version } from './database-store.ts';
+import {
+  deliversBytesAndWhatIsKnownOfThem,
+  deliversWhatIsNewerThanTheNamedVersion,
+  headSaysWhatGetSays,
+  keepsAnEmptyListOfWriteIds,
+  keepsThirtyTwoWriteIdsInTheirOrder,
+  leavesNoFileWhenNothingChangedOrNothingIsThere,
+  leavesTheDestinationAloneWhenNothingChanged,
+  listsByTheBytesOfTheKeys,
+  listsMoreDatabasesThanOnePageHolds,
+  listsNothingWhenNothingIsStored,
+  listsWhatHeadSays,
+  replacesALongerFileAtTheDestination,
+  saysThatADatabaseIsAbsent,
+} from './store-reads-contract.ts';
+import { Contract, type StoreTraits, type StoreUnderTest, writeId } from './store-under-contract.ts';
 import { writesOver } from './write-ids.ts';
 
-/** A store with nothing in it, made for one test. */
-export interface StoreUnderTest {
-  readonly store: DatabaseStore;
-  /** Another connection to the same databases, as another process would have. */
-  otherHandle(): DatabaseStore;
-  /** Optional: stores a small database for each user by a cheaper way than puts. */
-  fill?(usernames: readonly string[]): Promise<void> | void;
-  cleanup(): Promise<void> | void;
-}
-
-/** Ways in which engines may differ. The defaults describe S3. */
-export interface StoreTraits {
-  /** How a put over a version fails if nothing is stored. Ceph answers `If-Match` there like a mismatch. */
-  readonly overNothing?: 'deleted' | 'either';
-  /** True: without retries above, a loser of a race may end `unknown`. Ceph answers some with 500. */
-  readonly racesMayEndUnknown?: boolean;
-  /** False: a delete may ignore `ifVersion`, as on Ceph. */
-  readonly comparesOnDelete?: boolean;
-  /** True: a put without a write id is a caller's defect, since a lost reply could not be settled. */
-  readonly needsWriteIds?: boolean;
-  /** True: also lists thousands of databases, where storing them is cheap. */
-  readonly longLists?: boolean;
-}
-
-/** Runs the contract of database-store.ts against one implementation. The function names below are its clauses. */
+/** Runs the contract of store.ts against one implementation. The names of the functions below are its clauses. */
 export function describeDatabaseStore(
   name: string,
   makeStore: () => Promise<StoreUnderTest> | StoreUnderTest,
@@ -157,118 +146,6 @@ async function leavesOtherUsersAlone(contract: Contract): Promise<void> {
   await contract.holds('bob', { version: bob, content: 'of bob' });
 }
 
-async function saysThatADatabaseIsAbsent(contract: Contract): Promise<void> {
-  const destination = contract.newPath();
-  expect(await contract.store.get('alice', destination)).toEqual({ kind: 'absent' });
-  expect(await contract.store.get('alice', destination, { ifVersionNot: 'whatever' })).toEqual({ kind: 'absent' });
-  expect(await contract.store.head('alice')).toBeUndefined();
-}
-
-async function deliversBytesAndWhatIsKnownOfThem(contract: Contract): Promise<void> {
-  const content = Buffer.from([0, 255, 10, 13, 0, 26, 128]);
-  const writes = [writeId(2), writeId(1), 'new'];
-  const outcome = await contract.put('alice', content, undefined, contract.store, writes);
-  if (outcome.kind !== 'committed') expect.fail(`the put ended as ${outcome.kind}`);
-  const destination = contract.newPath();
-  const found = await contract.store.get('alice', destination);
-  expect(found).toMatchObject({ kind: 'found', version: outcome.version, writes, sizeBytes: content.length });
-  expect(readFileSync(destination)).toEqual(content);
-  const { lastModified } = found as { lastModified: number };
-  expect(Number.isInteger(lastModified) && lastModified > 0).toBe(true);
-  if (outcome.lastModified !== undefined) expect(lastModified).toBe(outcome.lastModified);
-  expect(found).toMatchObject({ version: expect.stringMatching(/^[!#-~]+$/) });
-}
-
-async function replacesALongerFileAtTheDestination(contract: Contract): Promise<void> {
-  await contract.create('alice', 'one');
-  const destination = contract.file('a much longer file that was there before');
-  expect(await contract.store.get('alice', destination)).toMatchObject({ kind: 'found' });
-  expect(readFileSync(destination, 'utf8')).toBe('one');
-}
-
-async function leavesTheDestinationAloneWhenNothingChanged(contract: Contract): Promise<void> {
-  const version = await contract.create('alice', 'one');
-  const stored = await contract.store.head('alice');
-  const destination = contract.file('what was there');
-  const result = await contract.store.get('alice', destination, { ifVersionNot: version });
-  expect(result.kind).toBe('not-modified');
-  expect([undefined, stored?.lastModified]).toContain((result as { lastModified?: number }).lastModified);
-  expect(readFileSync(destination, 'utf8')).toBe('what was there');
-}
-
-async function leavesNoFileWhenNothingChangedOrNothingIsThere(contract: Contract): Promise<void> {
-  const version = await contract.create('alice', 'one');
-  const destination = contract.newPath();
-  await contract.store.get('alice', destination, { ifVersionNot: version });
-  await contract.store.get('bob', destination);
-  expect(() => readFileSync(destination)).toThrow('ENOENT');
-}
-
-async function deliversWhatIsNewerThanTheNamedVersion(contract: Contract): Promise<void> {
-  const one = await contract.create('alice', 'one');
-  const two = await contract.update('alice', 'two', one);
-  const destination = contract.newPath();
-  const found = await contract.store.get('alice', destination, { ifVersionNot: one });
-  expect(found).toMatchObject({ kind: 'found', version: two });
-  expect(readFileSync(destination, 'utf8')).toBe('two');
-}
-
-async function headSaysWhatGetSays(contract: Contract): Promise<void> {
-  const one = await contract.create('alice', 'one');
-  await contract.update('alice', 'two, which is longer', one);
-  const { kind, ...stored } = (await contract.store.get('alice', contract.newPath())) as { kind: string };
-  expect(kind).toBe('found');
-  expect(await contract.store.head('alice')).toEqual(stored);
-}
-
-async function keepsThirtyTwoWriteIdsInTheirOrder(contract: Contract): Promise<void> {
-  const writes = Array.from({ length: 32 }, (_, index) => writeId(1000 - index));
-  const outcome = await contract.put('alice', 'one', undefined, contract.store, writes);
-  expect(outcome.kind).toBe('committed');
-  expect((await contract.store.head('alice'))?.writes).toEqual(writes);
-  expect(await contract.other.get('alice', contract.newPath())).toMatchObject({ writes });
-}
-
-async function keepsAnEmptyListOfWriteIds(contract: Contract): Promise<void> {
-  const put = contract.put('alice', 'one', undefined, contract.store, []);
-  if (contract.traits.needsWriteIds === true) {
-    await expect(put).rejects.toMatchObject({ name: 'JavumboError', kind: 'internal' });
-    expect(await contract.store.head('alice')).toBeUndefined();
-    return;
-  }
-  expect((await put).kind).toBe('committed');
-  expect((await contract.store.head('alice'))?.writes).toEqual([]);
-  expect(await contract.store.get('alice', contract.newPath())).toMatchObject({ kind: 'found', writes: [] });
-}
-
-async function listsByTheBytesOfTheKeys(contract: Contract): Promise<void> {
-  // Keys end in `.anki2`, which counts: `a.` comes behind `a+` and `a-`, and before `a@`.
-  const inOrder = ['0', 'B', 'a+c', 'a-b', 'a', 'a.anki2', 'a.b', 'a0', 'a@x', 'aB', 'a_b', 'ab', 'b'];
-  for (const username of [...inOrder].reverse()) await contract.create(username, `of ${username}`);
-  expect(await contract.listed()).toEqual(inOrder);
-}
-
-async function listsNothingWhenNothingIsStored(contract: Contract): Promise<void> {
-  expect(await contract.store.list()).toEqual({ databases: [], foreignKeys: 0, next: undefined });
-}
-
-async function listsWhatHeadSays(contract: Contract): Promise<void> {
-  await contract.create('alice', 'one');
-  await contract.update('bob', 'two, which is longer', await contract.create('bob', 'one'));
-  const { databases } = await contract.store.list();
-  const heads = await Promise.all(
-    ['alice', 'bob'].map(async (username) => ({ username, ...(await contract.store.head(username)) })),
-  );
-  expect(databases).toEqual(heads.map(({ writes: _, ...listed }) => listed));
-}
-
-async function listsMoreDatabasesThanOnePageHolds(contract: Contract): Promise<void> {
-  const usernames = Array.from({ length: 2001 }, (_, index) => `user-${String(index).padStart(4, '0')}`);
-  await contract.fill([...usernames].reverse());
-  expect(await contract.listed()).toEqual(usernames);
-  expect(await contract.listed(contract.other)).toEqual(usernames);
-}
-
 async function deletes(contract: Contract): Promise<void> {
   await contract.create('alice', 'one');
   expect(await contract.store.delete('alice')).toEqual({ kind: 'deleted' });
@@ -327,7 +204,7 @@ async function takesTheSameBytesTwice(contract: Contract): Promise<void> {
   if (first.kind !== 'committed') expect.fail(`the create ended as ${first.kind}`);
   const second = await contract.put('alice', 'one', first.version, contract.store, [writeId(2), writeId(1), 'new']);
   if (second.kind !== 'committed') expect.fail(`the put of equal bytes ended as ${second.kind}`);
-  // The two versions may be equal; the write ids must tell them apart.
+  // Whether the two versions are equal is the store's affair; who wrote the current one is not.
   expect(await contract.store.head('alice')).toMatchObject({
     version: second.version,
     writes: [writeId(2), writeId(1), 'new'],
@@ -363,7 +240,7 @@ async function commitsOneOfTwenty(contract: Contract, base: Version | undefined)
   expect(stored?.writes).toEqual(writesOver(before, writeId(winner)));
   await contract.holds('alice', { version: stored?.version ?? '', content: `by writer ${winner}` });
   if (contract.traits.racesMayEndUnknown === true) {
-    // Only the winner may have been told that it won, and the winner was not told that it lost.
+    // Nobody but the winner was told that it won, and nobody at all that it lost though it had won.
     expect(kinds.flatMap((kind, index) => (kind === 'committed' && index !== winner ? index : []))).toEqual([]);
     expect(kinds[winner]).not.toBe('conflict');
   } else {
@@ -419,7 +296,7 @@ async function deliversOneVersionWholeWhileOthersWrite(contract: Contract): Prom
   }
   writing = false;
   await Promise.all(readers);
-  // Prints lengths: 300,000 letters would help no one.
+  // Compared by length and letter: a failure that prints 300,000 letters helps nobody.
   const torn = read.filter(({ version, content }) => contentOf.get(version) !== content);
   expect(torn.map(({ version, content }) => [version, content.length])).toEqual([]);
   await contract.holds('alice', { version, content: contents.at(-1) ?? '' });
@@ -478,101 +355,4 @@ async function takesEveryCharacterOfAUsername(contract: Contract): Promise<void>
   expect((await contract.listed()).sort()).toEqual([...usernames].sort());
   for (const username of usernames) await contract.store.delete(username);
   expect(await contract.listed()).toEqual([]);
-}
-
-/** What the clauses work on: a store, another handle, and files to put and get. */
-class Contract {
-  readonly traits: StoreTraits;
-  readonly store: DatabaseStore;
-  readonly other: DatabaseStore;
-  readonly #subject: StoreUnderTest;
-  readonly #directory: string;
-  #files = 0;
-  #writes = 1_000_000;
-
-  constructor(subject: StoreUnderTest, traits: StoreTraits) {
-    this.#subject = subject;
-    this.traits = traits;
-    this.store = subject.store;
-    this.other = subject.otherHandle();
-    this.#directory = mkdtempSync(join(tmpdir(), 'javumbo-contract-'));
-  }
-
-  get overNothing(): string[] {
-    return this.traits.overNothing === 'either' ? ['deleted', 'changed'] : ['deleted'];
-  }
-
-  newPath(): string {
-    return join(this.#directory, `file-${this.#files++}`);
-  }
-
-  file(content: string | Uint8Array): string {
-    const path = this.newPath();
-    writeFileSync(path, content);
-    return path;
-  }
-
-  newWriteId(): string {
-    return writeId(this.#writes++);
-  }
-
-  /** Over `base`, or as a new database. */
-  put(
-    username: string,
-    content: string | Uint8Array,
-    base: Version | undefined,
-    store = this.store,
-    writes: readonly string[] = [writeId(this.#writes++), base ?? 'new'],
-  ): Promise<PutOutcome> {
-    const condition = base === undefined ? { kind: 'absent' as const } : { kind: 'version' as const, version: base };
-    return store.put(username, this.file(content), { condition, writes });
-  }
-
-  async create(username: string, content: string): Promise<Version> {
-    return committed(await this.put(username, content, undefined));
-  }
-
-  async update(username: string, content: string, base: Version, store = this.store): Promise<Version> {
-    return committed(await this.put(username, content, base, store));
-  }
-
-  /** Both handles agree on what is stored. */
-  async holds(username: string, expected: { readonly version: Version; readonly content: string }): Promise<void> {
-    for (const store of [this.store, this.other]) {
-      const path = this.newPath();
-      const sizeBytes = Buffer.byteLength(expected.content);
-      const found = await store.get(username, path);
-      expect(found).toMatchObject({ kind: 'found', version: expected.version, sizeBytes });
-      expect(readFileSync(path, 'utf8') === expected.content, 'the stored bytes').toBe(true);
-      expect(await store.head(username)).toMatchObject({ version: expected.version, sizeBytes });
-    }
-  }
-
-  async fill(usernames: readonly string[]): Promise<void> {
-    if (this.#subject.fill !== undefined) return this.#subject.fill(usernames);
-    const source = this.file('one of many');
-    for (const username of usernames) {
-      await this.store.put(username, source, { condition: { kind: 'absent' }, writes: [writeId(this.#writes++)] });
-    }
-  }
-
-  async listed(store = this.store): Promise<string[]> {
-    const usernames: string[] = [];
-    for await (const page of listPages(store)) usernames.push(...page.databases.map(({ username }) => username));
-    return usernames;
-  }
-
-  async end(): Promise<void> {
-    rmSync(this.#directory, { recursive: true, force: true });
-    await this.#subject.cleanup();
-  }
-}
-
-function committed(outcome: PutOutcome): Version {
-  if (outcome.kind !== 'committed') expect.fail(`the put ended as ${JSON.stringify(outcome)}`);
-  return outcome.version;
-}
-
-function writeId(number: number): string {
-  return number.toString(16).padStart(32, '0');
 }

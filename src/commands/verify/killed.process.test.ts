@@ -18,7 +18,9 @@ import { DAYS } from '../../verify/days.ts';
 
 const BUCKET = 'bucket';
 const SEED = Number(process.env.JAVUMBO_SEED ?? 20_261_124);
-const KILLS = 4;
+// As the simulation, more in CI: there each day is killed four times in both places, by default twice in one of them.
+const IS_THOROUGH = Number(process.env.JAVUMBO_SEEDS ?? 200) >= 500;
+const KILLS = IS_THOROUGH ? 4 : 2;
 const ROUNDS_MAX = 40;
 
 interface Place {
@@ -114,7 +116,7 @@ function filesLeft({ env }: Place): string[] {
 describe.each([
   { name: 'the local deployment', open: onLocal },
   { name: 'a versioned bucket', open: onVersionedBucket },
-])('on $name', ({ open }) => {
+])('on $name', ({ name: placeName, open }) => {
   let place: Place;
 
   beforeEach(async () => {
@@ -131,7 +133,11 @@ describe.each([
     return JSON.parse(stdout);
   };
 
-  test.each(DAYS.map(({ name }) => name))(`verify %s, killed ${KILLS} times (seed ${SEED})`, async (day) => {
+  const days = DAYS.map(({ name }) => name).filter(
+    (_, index) => IS_THOROUGH || (index % 2 === 0) === (placeName === 'a versioned bucket'),
+  );
+
+  test.each(days)(`verify %s, killed ${KILLS} times (seed ${SEED})`, async (day) => {
     const random = seededRandom(SEED);
     const argv = ['verify', day, '--rtt', '10ms', '--quiet'];
     const whole = await runScript(SCRIPTS.javumbo, argv, place.env);

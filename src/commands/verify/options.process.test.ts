@@ -186,6 +186,12 @@ describe('verify all', () => {
     const { name, passed, failureReasons } = report;
     expect({ code, name, passed, failureReasons }).toEqual({ code: 0, name: 'all', passed: true, failureReasons: [] });
     expect(Object.keys(report.metrics)).toEqual(expect.arrayContaining(['day2.totalMs', 'day4.withRetries.successMs']));
+    const ofDays3And4 = report.checks.filter(({ id }) => /^[34]/.test(id));
+    expect(ofDays3And4.map(({ status, assertions }) => status === 'passed' && assertions.length > 3)).toEqual(
+      ofDays3And4.map(() => true),
+    );
+    const { databases } = (await runCommand(['db', 'list', '--json', '--quiet'], { env })).json();
+    expect(databases).toEqual([]);
     const people = await runCommand(['verify', 'all', '--rtt', '0', '--quiet', '--only', '2.1,4.1'], {
       env,
       tty: true,

@@ -1,29 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Metric } from '../../bench/stats.ts';
 import { BUCKET, COMMAND_DEPLOYMENTS, type CommandDeployment, openOnS3 } from '../../testing/command-deployments.ts';
+import { expectConsistent, garble, REPORT } from '../../testing/expected-report.ts';
 import { asReport } from '../../testing/report-schema.ts';
 import type { Json } from '../../testing/run-command.ts';
-
-const ISO_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
-const FINITE = expect.toSatisfy((value) => Number.isFinite(value), 'a finite number');
-
-/** What every report has, beside what its command puts in. */
-const REPORT = {
-  schemaVersion: 1,
-  tool: { name: 'javumbo', version: expect.stringMatching(/^\d+\.\d+\.\d+/) },
-  startedAt: expect.stringMatching(ISO_TIME),
-  durationMs: FINITE,
-  environment: {
-    node: process.versions.node,
-    platform: process.platform,
-    arch: process.arch,
-    cpuCount: expect.any(Number),
-    cpuModel: expect.any(String),
-  },
-  grades: {},
-  warnings: expect.any(Array),
-  failureReasons: [],
-};
 
 describe.each(COMMAND_DEPLOYMENTS)('on $name', ({ name, open }) => {
   let deployment: CommandDeployment;
@@ -38,82 +18,6 @@ describe.each(COMMAND_DEPLOYMENTS)('on $name', ({ name, open }) => {
     name === 'an S3 server'
       ? { kind: 'aws', bucket: BUCKET, region: 'us-east-1', endpoint: deployment.server?.endpoint }
       : { kind: 'local' };
-
-  test('bench latency reports what ten requests cost, and leaves nothing behind', async () => {
-    const report = asReport(await deployment.json('bench', 'latency', '--requests', '10', '--notes', '10'));
-    const phases = ['downloadMs', 'queryMs', 'uploadMs', 'totalMs'];
-    // Fields may be added, so they may be more.
-    expect(report).toMatchObject({
-      ...REPORT,
-      kind: 'bench',
-      name: 'latency',
-      deployment: here(),
-      simulated: false,
-      parameters: { requests: 10, notes: 10, loop: 'closed', cache: 'off' },
-      checks: [],
-      metrics: Object.fromEntries(phases.map((phase) => [phase, METRIC])),
-      derived: {
-        storeSharePercent: FINITE,
-        uploadToDownloadRatio: FINITE,
-        distinctVersions: 10,
-        sizeBeforeBytes: expect.any(Number),
-        sizeAfterBytes: expect.any(Number),
-        projectedHitRatePercent: 75,
-        projectedDownloadMs: FINITE,
-        projectedTotalMs: FINITE,
-        projectedSavingMs: FINITE,
-        projectedSavingPercent: FINITE,
-        projectedCachedRequestMs: FINITE,
-        getPerRequest: 1,
-        putPerRequest: 1,
-        bytesDownPerRequest: FINITE,
-        bytesUpPerRequest: FINITE,
-      },
-      requests: {
-        get: 10,
-        put: 10,
-        head: 0,
-        delete: 0,
-        list: 0,
-        bytesUp: expect.any(Number),
-        bytesDown: expect.any(Number),
-      },
-      passed: true,
-    });
-    // Each request fetches and stores the whole file, which stays as large as it was.
-    const { sizeBeforeBytes, sizeAfterBytes } = report.derived;
-    expect(sizeAfterBytes).toBe(sizeBeforeBytes);
-    expect(report.requests).toMatchObject({
-      bytesDown: 10 * (sizeBeforeBytes ?? 0),
-      bytesUp: 10 * (sizeBeforeBytes ?? 0),
-    });
-    for (const phase of phases) expectConsistent(report.metrics[phase] as Metric, 10);
-    expect(await deployment.json('db', 'list')).toEqual({ databases: [] });
-  });
-
-  test('bench latency says that a round trip is simulated', async () => {
-    const report = asReport(
-      await deployment.json('bench', 'latency', '--requests', '2', '--notes', '1', '--rtt', '5ms'),
-    );
-    expect(report).toMatchObject({ simulated: true, deployment: { ...here(), rttMs: 5 } });
-    // A timer may be late and never early: what a request takes is at least what it waits. No upper limit is claimed.
-    for (const phase of ['downloadMs', 'uploadMs']) expect(report.metrics[phase]?.min).toBeGreaterThan(4);
-  });
-
-  test('bench latency shows people a line for each request, and the cost of each phase', async () => {
-    const { code, stdout } = await deployment.run(['bench', 'latency', '--requests', '3', '--notes', '1']);
-    expect(code).toBe(0);
-    for (const line of [
-      /^request {2}1 {2}download .* ms {2}query .* ms {2}upload .* ms {2}total .* ms$/m,
-      /^request {2}3 /m,
-      /^phase +average +min +p50 +p95 +p99 +max$/m,
-      /^total( +[\d.]+ ms){6}$/m,
-      /^3 GET, 3 PUT; /m,
-      /^3 distinct versions; /m,
-    ]) {
-      expect(stdout).toMatch(line);
-    }
-  });
 
   test('verify day2 passes every test of the day, and leaves nothing behind', async () => {
     const report = asReport(await deployment.json('verify', 'day2'));
@@ -263,43 +167,14 @@ describe('verify day2 finds out a store that', () => {
     expect(stdout).toMatch(/^0 of 3 tests passed/m);
     expect(deployment.server?.keys(BUCKET)).toEqual([]);
   });
-
-  test('garbles what it stores, and bench latency ends with it and cleans up', async () => {
-    garble(deployment);
-    const result = await deployment.run(['bench', 'latency', '--json']);
-    expect({ code: result.code, stdout: result.stdout }).toEqual({ code: 8, stdout: '' });
-    expect(result.failure()).toMatchObject({ kind: 'corrupt', username: expect.stringMatching(/^javumbo-test-/) });
-    expect(deployment.server?.keys(BUCKET)).toEqual([]);
-  });
 });
 
-/** The first page stays as it was: what is no SQLite file at all would be too easy. */
-function garble({ server }: CommandDeployment): void {
-  if (server === undefined) return;
-  server.beforeReply = ({ operation, bucket, key }) => {
-    const object = server.object(bucket, key);
-    if (operation === 'PutObject' && object !== undefined)
-      server.putObject(bucket, key, Buffer.from(object.body).fill(0xee, 4096));
-  };
-}
-
-const METRIC = {
-  unit: 'ms',
-  count: 10,
-  min: FINITE,
-  mean: FINITE,
-  p50: FINITE,
-  p95: FINITE,
-  p99: FINITE,
-  max: FINITE,
-  stddev: FINITE,
-  samples: expect.any(Array),
-};
-
-function expectConsistent({ samples, count, min, mean, p50, p95, p99, max }: Metric, expected: number): void {
-  expect({ count, length: samples.length }).toEqual({ count: expected, length: expected });
-  const ordered = [0, min, p50, p95, p99, max];
-  expect(ordered).toEqual([...ordered].sort((a, b) => a - b));
-  expect(mean).toBeGreaterThanOrEqual(min);
-  expect(mean).toBeLessThanOrEqual(max);
-}
+// What `verify all` does on the local deployment.
+test.each(['day3', 'day4'])('verify %s passes on S3, and leaves nothing behind', async (day) => {
+  const deployment = await openOnS3();
+  const { passed, failureReasons, checks } = asReport(await deployment.json('verify', day, '--rtt', '20ms'));
+  expect({ passed, failureReasons }).toEqual({ passed: true, failureReasons: [] });
+  expect(checks.every(({ status, assertions }) => status === 'passed' && assertions.length > 3)).toBe(true);
+  expect(deployment.server?.keys(BUCKET)).toEqual([]);
+  await deployment.close();
+});

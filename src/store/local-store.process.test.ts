@@ -1,29 +1,17 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, mkdirSync, mkdtempSync, openSync, readdirSync, rmSync, writeFileSync, writeSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { closeSync, mkdirSync, openSync, readdirSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { S3Client } from '@aws-sdk/client-s3';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../core/clock.ts';
 import { systemRandom } from '../core/random.ts';
-import { delaying } from '../core/round-trip.ts';
-import { keyOf } from '../core/username.ts';
-import { CEPH_16, type S3Server, type S3ServerOptions, startS3Server } from '../testing/s3-server/server.ts';
-import { aroundStore } from './around-store.ts';
-import { CountingDatabaseStore } from './counting-store.ts';
-import type { DatabaseStore } from './database-store.ts';
+import { create, put } from '../testing/stores.ts';
+import { temporaryDirectory } from '../testing/temporary-directory.ts';
 import { LocalDatabaseStore } from './local-store.ts';
-import { MemoryDatabaseStore } from './memory-store.ts';
-import { RetryingDatabaseStore } from './retrying-store.ts';
-import { S3DatabaseStore } from './s3-store.ts';
-import { describeDatabaseStore, type StoreTraits, type StoreUnderTest } from './store-contract.ts';
-
-const BUCKET = 'bucket';
-
-describeDatabaseStore('memory', () => overMemory((store) => store), { longLists: true });
+import { describeDatabaseStore } from './store-contract.ts';
+import type { StoreUnderTest } from './store-under-contract.ts';
 
 const local = (): StoreUnderTest => {
   const root = temporaryDirectory();
@@ -51,138 +39,6 @@ const local = (): StoreUnderTest => {
 };
 
 describeDatabaseStore('local', local, { longLists: true });
-
-interface Engine {
-  readonly server: S3ServerOptions;
-  /** As AWS itself, or as an engine at an endpoint of its own. */
-  readonly as: 'aws' | 'endpoint';
-  readonly ceph?: boolean;
-}
-
-const ENGINES: Readonly<Record<string, Engine>> = {
-  's3, as AWS': { server: { ifMatchForm: 'quoted' }, as: 'aws' },
-  's3 at an engine that takes both forms of If-Match': { server: {}, as: 'endpoint' },
-  's3 at an engine that takes only the quoted form': { server: { ifMatchForm: 'quoted' }, as: 'endpoint' },
-  's3 at an engine that takes only the unquoted form': { server: { ifMatchForm: 'unquoted' }, as: 'endpoint' },
-  's3 at Ceph 16': { server: CEPH_16, as: 'endpoint', ceph: true },
-};
-
-function traitsOf({ ceph }: Engine): StoreTraits {
-  return ceph === true ? { longLists: true, overNothing: 'either', comparesOnDelete: false } : { longLists: true };
-}
-
-for (const [name, engine] of Object.entries(ENGINES)) {
-  describeDatabaseStore(name, () => overS3(engine, (store) => store), traitsOf(engine));
-}
-
-describeDatabaseStore(
-  'retrying(counting(memory))',
-  () => overMemory((store) => retrying(new CountingDatabaseStore(store))),
-  {
-    needsWriteIds: true,
-  },
-);
-
-for (const roundTripMs of [0, 1]) {
-  describeDatabaseStore(`delayed(memory) by ${roundTripMs} ms`, () =>
-    overMemory((store) => aroundStore(store, delaying({ roundTripMs, clock: systemClock }))),
-  );
-}
-
-describeDatabaseStore(
-  'retrying(counting(delayed(memory))), as a deployment stacks them',
-  () =>
-    overMemory((store) =>
-      retrying(new CountingDatabaseStore(aroundStore(store, delaying({ roundTripMs: 1, clock: systemClock })))),
-    ),
-  { needsWriteIds: true },
-);
-
-for (const name of ['s3, as AWS', 's3 at an engine that takes only the quoted form', 's3 at Ceph 16'] as const) {
-  const engine = ENGINES[name] as Engine;
-  describeDatabaseStore(
-    `retrying(counting(${name}))`,
-    () => overS3(engine, (store) => retrying(new CountingDatabaseStore(store))),
-    { ...traitsOf(engine), needsWriteIds: true },
-  );
-}
-
-describe('the S3 store', () => {
-  for (const [name, engine] of Object.entries(ENGINES)) {
-    test(`a handle that never wrote deletes the version that it names: ${name}`, async () => {
-      const subject = await overS3(engine, (store) => store);
-      try {
-        const version = await create(subject.store, 'alice', 'one');
-        expect(await subject.otherHandle().delete('alice', { ifVersion: version })).toEqual({ kind: 'deleted' });
-      } finally {
-        await subject.cleanup();
-      }
-    });
-  }
-
-  test('keys that name no user are counted and not listed', async () => {
-    const subject = await overS3(ENGINES['s3, as AWS'] as Engine, (store) => store);
-    try {
-      const foreign = [
-        '',
-        'alice',
-        'alice.anki21',
-        'alice.sqlite',
-        '.anki2',
-        '.hidden.anki2',
-        'a/b.anki2',
-        'a b.anki2',
-        'ä.anki2',
-      ];
-      for (const name of foreign) subject.server.putObject(BUCKET, `user_dbs/${name}`, 'somebody else’s');
-      subject.server.putObject(BUCKET, 'elsewhere/bob.anki2', 'not even looked at');
-      await create(subject.store, 'alice', 'one');
-      const page = await subject.store.list();
-      expect(page).toMatchObject({ databases: [{ username: 'alice' }], foreignKeys: foreign.length, next: undefined });
-    } finally {
-      await subject.cleanup();
-    }
-  });
-
-  const checksums = [
-    { name: 'as AWS: a CRC32 of the bytes', as: 'aws', checksums: 'all', crc32: 'emyG8Q==' },
-    {
-      name: 'at an engine: none that it would have to know, and no trailer',
-      as: 'endpoint',
-      checksums: 'no-trailers',
-      crc32: null,
-    },
-  ] as const;
-  for (const { name, as, checksums: supported, crc32 } of checksums) {
-    test(`a put carries a checksum in a header, ${name}`, async () => {
-      const subject = await overS3({ server: { checksums: supported }, as }, (store) => store);
-      try {
-        await create(subject.store, 'alice', 'one');
-        const stored = await fetch(`${subject.server.endpoint}/${BUCKET}/${keyOf('alice')}`, {
-          headers: { 'x-amz-checksum-mode': 'ENABLED' },
-        });
-        expect(stored.headers.get('x-amz-checksum-crc32')).toBe(crc32);
-        expect(await stored.text()).toBe('one');
-      } finally {
-        await subject.cleanup();
-      }
-    });
-  }
-
-  test('the object of another program has no write ids, and is replaced like any other', async () => {
-    const subject = await overS3(ENGINES['s3, as AWS'] as Engine, (store) => store);
-    try {
-      subject.server.putObject(BUCKET, keyOf('alice'), 'by another program', { note: 'unrelated' });
-      const found = await subject.store.head('alice');
-      expect(found).toMatchObject({ writes: [], sizeBytes: 18 });
-      const outcome = await put(subject.store, 'alice', 'by us', found?.version);
-      expect(outcome.kind).toBe('committed');
-      expect(subject.server.object(BUCKET, keyOf('alice'))?.body.toString()).toBe('by us');
-    } finally {
-      await subject.cleanup();
-    }
-  });
-});
 
 describe('the local store', () => {
   let root: string;
@@ -404,106 +260,8 @@ describe('the local store', () => {
   }
 });
 
-describe('the delayed store', () => {
-  const absent = { kind: 'absent' } as const;
-  const noFile = join(tmpdir(), 'javumbo-no-such-file');
-  const requests: { name: string; request: (store: DatabaseStore) => Promise<unknown> }[] = [
-    { name: 'get', request: (store) => store.get('alice', noFile) },
-    { name: 'head', request: (store) => store.head('alice') },
-    { name: 'put', request: (store) => put(store, 'alice', 'one', 'no-such-version') },
-    { name: 'delete', request: (store) => store.delete('alice') },
-    { name: 'list', request: (store) => store.list() },
-    {
-      name: 'a failure',
-      request: (store) => store.put('alice', noFile, { condition: absent, writes: [] }).catch(() => {}),
-    },
-  ];
-  for (const { name, request } of requests) {
-    test(`${name} travels half of the round trip before and half after`, async () => {
-      const sleeps: number[] = [];
-      const clock = { ...systemClock, sleep: async (milliseconds: number) => void sleeps.push(milliseconds) };
-      await request(aroundStore(new MemoryDatabaseStore(systemClock), delaying({ roundTripMs: 30, clock })));
-      expect(sleeps).toEqual([15, 15]);
-    });
-  }
-});
-
-/** A store in memory under a stack of wrappers, and another stack on the same memory. */
-function overMemory(wrap: (store: DatabaseStore) => DatabaseStore): StoreUnderTest {
-  const memory = new MemoryDatabaseStore(systemClock);
-  return { store: wrap(memory), otherHandle: () => wrap(memory), cleanup: () => {} };
-}
-
-/** A loopback server, and a store of its bucket with a client of its own for each handle. */
-async function overS3(
-  { server: options, as }: Engine,
-  wrap: (store: DatabaseStore) => DatabaseStore,
-): Promise<StoreUnderTest & { readonly server: S3Server }> {
-  const server = await startS3Server({ buckets: [BUCKET], ...options });
-  const clients: S3Client[] = [];
-  const handle = (): DatabaseStore => {
-    const client = s3Client(server, as);
-    clients.push(client);
-    return wrap(new S3DatabaseStore(client, { bucket: BUCKET, endpoint: as === 'aws' ? undefined : server.endpoint }));
-  };
-  return {
-    server,
-    store: handle(),
-    otherHandle: handle,
-    fill: (usernames) => {
-      for (const username of usernames) server.putObject(BUCKET, keyOf(username), username);
-    },
-    cleanup: async () => {
-      for (const client of clients) client.destroy();
-      await server.close();
-    },
-  };
-}
-
-function s3Client(server: S3Server, as: Engine['as']): S3Client {
-  return new S3Client({
-    endpoint: server.endpoint,
-    forcePathStyle: true,
-    region: 'us-east-1',
-    credentials: { accessKeyId: 'test', secretAccessKey: 'secret' },
-    maxAttempts: 1,
-    expectContinueHeader: false,
-    ...(as === 'aws'
-      ? {}
-      : { requestChecksumCalculation: 'WHEN_REQUIRED', responseChecksumValidation: 'WHEN_REQUIRED' }),
-    // The SDK warns on the console of every put that is refused; these are refused on purpose.
-    logger: { trace() {}, debug() {}, info() {}, warn() {}, error() {} },
-  });
-}
-
-function retrying(store: DatabaseStore): RetryingDatabaseStore {
-  return new RetryingDatabaseStore(store, { clock: systemClock, random: systemRandom });
-}
-
 function localStore(root: string): LocalDatabaseStore {
   return new LocalDatabaseStore(root, { clock: systemClock, random: systemRandom });
-}
-
-function temporaryDirectory(): string {
-  return mkdtempSync(join(tmpdir(), 'javumbo-stores-'));
-}
-
-async function put(store: DatabaseStore, username: string, content: string, base: string | undefined) {
-  const directory = temporaryDirectory();
-  try {
-    const source = join(directory, 'source');
-    writeFileSync(source, content);
-    const condition = base === undefined ? { kind: 'absent' as const } : { kind: 'version' as const, version: base };
-    return await store.put(username, source, { condition, writes: [systemRandom.hex(16)] });
-  } finally {
-    rmSync(directory, { recursive: true });
-  }
-}
-
-async function create(store: DatabaseStore, username: string, content: string): Promise<string> {
-  const outcome = await put(store, username, content, undefined);
-  if (outcome.kind !== 'committed') expect.fail(`the create ended as ${outcome.kind}`);
-  return outcome.version;
 }
 
 /** The next message of a child; rejects when it ends without one. */

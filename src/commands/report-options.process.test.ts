@@ -1,4 +1,4 @@
-/** What `--report`, `--threshold` and `--prices` do on real commands, and what `report` makes of the files. */
+/** What `--report`, `--threshold` and `--prices` do on real commands. */
 import { execFileSync, spawnSync } from 'node:child_process';
 import {
   chmodSync,
@@ -13,19 +13,19 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { JavumboError } from '../../core/failure.ts';
-import type { Report } from '../../report/document.ts';
-import { reportJsonSchema } from '../../report/schema.ts';
-import { runScript, SCRIPTS } from '../../testing/child-process.ts';
-import { type CommandDeployment, openOnS3 } from '../../testing/command-deployments.ts';
-import { asReport } from '../../testing/report-schema.ts';
-import { freshMachine, runCommand, temporaryDirectory } from '../../testing/run-command.ts';
-import { buildProgram } from '../main.ts';
+import { JavumboError } from '../core/failure.ts';
+import type { Report } from '../report/document.ts';
+import { runScript, SCRIPTS } from '../testing/child-process.ts';
+import { type CommandDeployment, openOnS3 } from '../testing/command-deployments.ts';
+import { asReport } from '../testing/report-schema.ts';
+import { freshMachine, runCommand, temporaryDirectory } from '../testing/run-command.ts';
+import { buildProgram } from './main.ts';
 
 /** A mount of one's own takes root, or a kernel that lets anybody be it. */
 const canMount = spawnSync('unshare', ['-rm', 'mount', '--bind', '/dev/null', '/dev/null']).status === 0;
 
 let directory: string;
+
 let env: NodeJS.ProcessEnv;
 
 beforeEach(() => {
@@ -36,6 +36,7 @@ beforeEach(() => {
 const LATENCY = ['bench', 'latency', '--requests', '2', '--notes', '1', '--deployment', 'local', '--quiet'];
 
 const fileOf = (name: string): string => join(directory, name);
+
 const readReportFile = (name: string): Report => asReport(JSON.parse(readFileSync(fileOf(name), 'utf8')));
 
 /** Every verb of `bench` and `verify` that makes a report, whoever adds it. */
@@ -43,6 +44,7 @@ const program = await buildProgram(
   { env: {}, stdout: process.stdout, stderr: process.stderr } as never,
   async () => {},
 );
+
 const verbsOf = (noun: string): string[] =>
   (program.commands.find((command) => command.name() === noun)?.commands ?? [])
     .map((command) => command.name())
@@ -479,75 +481,5 @@ describe('cost', () => {
     expect(report.cost?.operations).toBe(1);
     expect(report.cost?.operation).toBe('one run of verify day2, the clean-up of its objects not counted');
     expect(report.costUsdPerMillion).toBeCloseTo((get + head) * 0.4 + put * 5, 6);
-  });
-});
-
-describe('report show', () => {
-  test.each([
-    LATENCY,
-    ['bench', 'hit-rate', '--requests', '10', '--rtt', '0', '--quiet'],
-    ['verify', 'day2', '--quiet'],
-    ['verify', 'all', '--only', '2.1,2.2', '--quiet'],
-  ])('shows what %s %s showed', async (...argv) => {
-    const made = await runCommand([...argv, '--report', `json=${fileOf('a.json')}`], { env });
-    expect(made.code).toBe(0);
-    const shown = await runCommand(['report', 'show', fileOf('a.json')]);
-    expect(shown).toMatchObject({ code: 0, stdout: made.stdout, stderr: '' });
-    expect((await runCommand(['report', 'show', fileOf('a.json'), '--json'])).json()).toEqual(readReportFile('a.json'));
-  });
-
-  test.each([
-    { name: 'no file', text: undefined, reason: /cannot be read: ENOENT/ },
-    { name: 'an empty file', text: '', reason: /is no report: it is empty/ },
-    { name: 'no JSON', text: '<xml/>', reason: /is no report: .*JSON/ },
-    { name: 'another document', text: '{"databases":[]}', reason: /is no report: schemaVersion: / },
-    { name: 'null', text: 'null', reason: /is no report: the document: / },
-    { name: 'a newer report', text: '{"schemaVersion":2}', reason: /schema version 2, and this javumbo reads 1/ },
-  ])('refuses $name', async ({ text, reason }) => {
-    if (text !== undefined) writeFileSync(fileOf('a.json'), text);
-    const { code, stderr } = await runCommand(['report', 'show', fileOf('a.json')]);
-    expect(code).toBe(2);
-    expect(stderr).toMatch(reason);
-  });
-
-  test.each(['constructor', 'toString', '__proto__'])('shows a report that is named %s', async (name) => {
-    await runCommand([...LATENCY, '--report', `json=${fileOf('a.json')}`], { env });
-    writeFileSync(fileOf('odd.json'), JSON.stringify({ ...readReportFile('a.json'), name }));
-    const { code, stdout } = await runCommand(['report', 'show', fileOf('odd.json')]);
-    expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringContaining(`bench ${name}\nmetric `) });
-  });
-
-  test('shows a report with fields and a benchmark of later, and keeps its texts from the terminal', async () => {
-    await runCommand([...LATENCY, '--report', `json=${fileOf('a.json')}`], { env });
-    const later = { ...readReportFile('a.json'), name: 'later\u001b[2J', someday: true };
-    writeFileSync(fileOf('later.json'), JSON.stringify(later));
-    const { code, stdout } = await runCommand(['report', 'show', fileOf('later.json')], {
-      tty: true,
-      env: { NO_COLOR: '1' },
-    });
-    expect(code).toBe(0);
-    expect(stdout).toMatch(/^bench later␛\[2J\n[\s\S]*totalMs/);
-  });
-});
-
-test('report schema prints the schema that is shipped', async () => {
-  const { code, stdout } = await runCommand(['report', 'schema']);
-  expect(code).toBe(0);
-  expect(JSON.parse(stdout)).toEqual(reportJsonSchema());
-  const shipped = JSON.parse(readFileSync(new URL('../../report/report.schema.json', import.meta.url), 'utf8'));
-  // After a change: npx javumbo report schema > src/report/report.schema.json && npm run fix
-  expect(shipped).toEqual(reportJsonSchema());
-});
-
-test('verify --json in a pipe is one document and nothing else, without colour, with the right exit code', async () => {
-  mkdirSync(fileOf('home'));
-  const places = { HOME: fileOf('home'), JAVUMBO_HOME: fileOf('d'), JAVUMBO_CACHE_DIR: fileOf('c'), FORCE_COLOR: '1' };
-  const script = `set -o pipefail; node "$JAVUMBO" verify day4 --rtt 20ms --json | node -e 'process.exitCode = JSON.parse(require("fs").readFileSync(0)).passed ? 0 : 1'`;
-  const quiet = await runScript(SCRIPTS.javumbo, ['verify', 'day2', '--json'], places);
-  expect(quiet).toMatchObject({ code: 0, stdout: expect.not.stringContaining('\u001b') });
-  expect(asReport(JSON.parse(quiet.stdout)).passed).toBe(true);
-  execFileSync('bash', ['-c', script], {
-    env: { ...places, PATH: process.env.PATH, JAVUMBO: SCRIPTS.javumbo },
-    stdio: 'pipe',
   });
 });

@@ -1,0 +1,69 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { Report } from '../../report/document.ts';
+import { asReport } from '../../testing/report-schema.ts';
+import { freshMachine, runCommand, temporaryDirectory } from '../../testing/run-command.ts';
+
+let directory: string;
+
+let env: NodeJS.ProcessEnv;
+
+beforeEach(() => {
+  directory = temporaryDirectory();
+  env = freshMachine();
+});
+
+const LATENCY = ['bench', 'latency', '--requests', '2', '--notes', '1', '--deployment', 'local', '--quiet'];
+
+const fileOf = (name: string): string => join(directory, name);
+
+const readReportFile = (name: string): Report => asReport(JSON.parse(readFileSync(fileOf(name), 'utf8')));
+
+describe('report show', () => {
+  test.each([
+    LATENCY,
+    ['bench', 'hit-rate', '--requests', '10', '--rtt', '0', '--quiet'],
+    ['verify', 'day2', '--quiet'],
+    ['verify', 'all', '--only', '2.1,2.2', '--quiet'],
+  ])('shows what %s %s showed', async (...argv) => {
+    const made = await runCommand([...argv, '--report', `json=${fileOf('a.json')}`], { env });
+    expect(made.code).toBe(0);
+    const shown = await runCommand(['report', 'show', fileOf('a.json')]);
+    expect(shown).toMatchObject({ code: 0, stdout: made.stdout, stderr: '' });
+    expect((await runCommand(['report', 'show', fileOf('a.json'), '--json'])).json()).toEqual(readReportFile('a.json'));
+  });
+
+  test.each([
+    { name: 'no file', text: undefined, reason: /cannot be read: ENOENT/ },
+    { name: 'an empty file', text: '', reason: /is no report: it is empty/ },
+    { name: 'no JSON', text: '<xml/>', reason: /is no report: .*JSON/ },
+    { name: 'another document', text: '{"databases":[]}', reason: /is no report: schemaVersion: / },
+    { name: 'null', text: 'null', reason: /is no report: the document: / },
+    { name: 'a newer report', text: '{"schemaVersion":2}', reason: /schema version 2, and this javumbo reads 1/ },
+  ])('refuses $name', async ({ text, reason }) => {
+    if (text !== undefined) writeFileSync(fileOf('a.json'), text);
+    const { code, stderr } = await runCommand(['report', 'show', fileOf('a.json')]);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(reason);
+  });
+
+  test.each(['constructor', 'toString', '__proto__'])('shows a report that is named %s', async (name) => {
+    await runCommand([...LATENCY, '--report', `json=${fileOf('a.json')}`], { env });
+    writeFileSync(fileOf('odd.json'), JSON.stringify({ ...readReportFile('a.json'), name }));
+    const { code, stdout } = await runCommand(['report', 'show', fileOf('odd.json')]);
+    expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringContaining(`bench ${name}\nmetric `) });
+  });
+
+  test('shows a report with fields and a benchmark of later, and keeps its texts from the terminal', async () => {
+    await runCommand([...LATENCY, '--report', `json=${fileOf('a.json')}`], { env });
+    const later = { ...readReportFile('a.json'), name: 'later\u001b[2J', someday: true };
+    writeFileSync(fileOf('later.json'), JSON.stringify(later));
+    const { code, stdout } = await runCommand(['report', 'show', fileOf('later.json')], {
+      tty: true,
+      env: { NO_COLOR: '1' },
+    });
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^bench later␛\[2J\n[\s\S]*totalMs/);
+  });
+});
