@@ -1,18 +1,17 @@
 import type { Context } from '../core/context.ts';
 import type { FailureKind } from '../core/failure.ts';
 import { lambdaSince } from '../core/function-use.ts';
-import { addRequests, NO_REQUESTS, requestsSince } from '../core/request-counts.ts';
+import { addRequests, requestsSince } from '../core/request-counts.ts';
 import { tableRequestsSince } from '../core/table-requests.ts';
 import type { Deployment } from '../deployment/deployment.ts';
 import type { Check, Report } from '../report/document.ts';
 import type { StartedReport } from '../report/start.ts';
-import type { TestInputs } from './check.ts';
-import { type CheckResult, type Figures, runTest, skipped, type Test } from './check.ts';
+import { addFigures, type CheckResult, newFigures, runTest, skipped, type Test, type TestInputs } from './check.ts';
 import { type Day, type DaySummary, summaryOf } from './days.ts';
 
 export interface VerifyResult {
   readonly report: Report;
-  /** Of each day that was asked for. */
+  /** Of each requested day. */
   readonly days: readonly DaySummary[];
   /** The gravest kind of failure that ended a test early. */
   readonly failure: FailureKind | undefined;
@@ -21,22 +20,21 @@ export interface VerifyResult {
 export interface VerifyOptions {
   /** Numbers of tests; undefined: all. */
   readonly only?: ReadonlySet<string> | undefined;
-  /** The first test that fails is the last one that runs. */
+  /** Stop at the first test that fails. */
   readonly failFast: boolean;
-  /** A test that cannot run here fails. */
+  /** Fail tests that cannot run here. */
   readonly noSkips: boolean;
 }
 
-/** Told when a test begins and how it ended. */
 export interface TestListener {
   started(test: Test): void;
   ended(check: Check): void;
 }
 
-// Interruption first, then "may have happened", then "could not be reached": whoever reads one code learns the worst.
+// The worst first, since a command has one exit code.
 const GRAVITY: readonly FailureKind[] = ['interrupted', 'unknown', 'unavailable'];
 
-/** Runs the tests of these days one after the other and ends the report. A signal ends the run between two requests. */
+/** Runs the tests of these days one after the other, and finishes the report. A signal ends the run between requests. */
 export async function runDays(
   report: Pick<StartedReport, 'finish'>,
   days: readonly Day[],
@@ -88,7 +86,7 @@ export async function runDays(
   const interrupted = stoppedFor === 'interrupted';
   const checks = results.map(({ check }) => check);
   const failed = checks.filter(({ status }) => status === 'failed');
-  // A day of which nothing ran proved nothing. With --only, what was asked for is what must run.
+  // A requested day without a test that ran proves nothing.
   const idle = summaries
     .filter(({ passed, failed }, index) => passed + failed === 0 && isAskedFor(days[index], options))
     .map(({ name }) => `no test of ${name} ran`);
@@ -97,50 +95,32 @@ export async function runDays(
     ...failed.map(({ id, reason }) => `test ${id}: ${reason}`),
     ...idle,
   ];
+  const { workers, workerRequests, ...figures } = all;
   return {
     failure: interrupted ? 'interrupted' : GRAVITY.find((kind) => results.some(({ failure }) => failure === kind)),
     days: summaries,
     report: report.finish({
+      ...figures,
       checks,
-      metrics: all.metrics,
-      derived: all.derived,
-      grades: all.grades,
-      ...(all.workers.length === 0 ? {} : { workers: all.workers }),
+      ...(workers.length === 0 ? {} : { workers }),
       requests: {
-        ...addRequests(requestsSince(before, deployment.requests()), all.workerRequests),
+        ...addRequests(requestsSince(before, deployment.requests()), workerRequests),
         dynamo: tableRequestsSince(tablesBefore, deployment.tableRequests()),
         ...lambdaSince(functionBefore, deployment.functionUse()),
       },
-      // A part of a run, or a test that broke off, says nothing of what a run costs.
+      // A partial run does not show what a run costs.
       ...(complete ? { operations: 1 } : {}),
-      warnings: all.warnings,
       passed: failureReasons.length === 0,
       failureReasons,
     }),
   };
 }
 
-function newFigures(): Figures {
-  return { metrics: {}, derived: {}, grades: {}, workers: [], workerRequests: NO_REQUESTS, warnings: [] };
-}
-
-/** Days measure things of one name: in a report on several, the day stands before it. */
-function addFigures(all: Figures, figures: Figures, prefix: string): void {
-  const named = <T>(values: Readonly<Record<string, T>>): Record<string, T> =>
-    Object.fromEntries(Object.entries(values).map(([name, value]) => [`${prefix}${name}`, value]));
-  all.metrics = { ...all.metrics, ...named(figures.metrics) };
-  all.derived = { ...all.derived, ...named(figures.derived) };
-  all.grades = { ...all.grades, ...named(figures.grades) };
-  all.workers = [...all.workers, ...figures.workers];
-  all.workerRequests = addRequests(all.workerRequests, figures.workerRequests);
-  all.warnings = [...all.warnings, ...figures.warnings];
-}
-
 function isAskedFor(day: Day | undefined, { only }: VerifyOptions): boolean {
   return day !== undefined && (only === undefined || day.tests.some((id) => only.has(id)));
 }
 
-/** The options as a report has them; what was not given is not there. */
+/** Returns the given options as a report has them. */
 export function parametersOf({ only, failFast, noSkips }: VerifyOptions): Report['parameters'] {
   return {
     ...(only === undefined ? {} : { only: [...only].join(',') }),

@@ -11,14 +11,12 @@ import type { Report } from '../../report/document.ts';
 import type { MeasuredSoFar, ReportParts } from '../../report/start.ts';
 import type { FigureNames } from '../../report/threshold.ts';
 import { costLines } from '../cost-lines.ts';
-import type { DeploymentOptions, Invocation } from '../execute.ts';
+import type { Invocation } from '../execute.ts';
 import { type ReportFlags, withReport } from '../report-options.ts';
+import { planVia, type ViaFlags } from './via.ts';
 
 /** Week 1's round trip to S3, simulated on the local deployment by commands that measure time. */
 export const DEFAULT_RTT_MS = 171;
-
-/** The deployed function's allowed staleness in seconds. */
-export const FUNCTION_CACHE_TTL = 300;
 
 /** What a benchmark works with. */
 export interface Scenario {
@@ -46,19 +44,22 @@ export interface ScenarioPlan {
   readonly cacheTtlDefault?: number;
   /** Everything it may measure. A threshold on anything else is refused beforehand. */
   readonly figures: FigureNames;
+  /** The round trip to simulate on the local deployment if --rtt names none. */
+  readonly rttDefaultMs?: number;
 }
 
 /** Runs one benchmark for a new test user, and reports what it measured, however it ends. */
 export async function runScenario(
   invocation: Invocation,
-  options: DeploymentOptions,
-  flags: ReportFlags,
-  plan: ScenarioPlan,
+  { rttDefaultMs, ...plan }: ScenarioPlan,
+  { via, ...flags }: ReportFlags & ViaFlags,
   measure: (scenario: Scenario) => Promise<ReportParts>,
 ): Promise<BenchResult> {
   const { withTestUser } = await import('../../bench/test-user.ts');
   const { context } = invocation;
-  return withReport(invocation, options, flags, { kind: 'bench', ...plan }, async (started, deployment) => {
+  const opening = rttDefaultMs === undefined ? {} : { rttDefaultMs };
+  const start = { kind: 'bench', ...planVia(plan, via) } as const;
+  return withReport(invocation, opening, flags, start, async (started, deployment) => {
     const progress = progressOn(context, invocation.flags.quiet);
     let parts: ReportParts | undefined;
     try {
