@@ -3,7 +3,7 @@ import { parsePositive } from '../../cli/arguments.ts';
 import { EXIT_CODE } from '../../cli/exit-code.ts';
 import type { Paint } from '../../cli/paint.ts';
 import type { View } from '../../cli/print.ts';
-import { type Progress, progressOn } from '../../cli/progress.ts';
+import { type Progress, withProgress } from '../../cli/progress.ts';
 import { type FailureKind, JavumboError, messageOf } from '../../core/failure.ts';
 import { formatMs } from '../../core/format.ts';
 import type { Deployment } from '../../deployment/deployment.ts';
@@ -60,13 +60,14 @@ export async function runScenario(
   const opening = rttDefaultMs === undefined ? {} : { rttDefaultMs };
   const start = { kind: 'bench', ...planVia(plan, via) } as const;
   return withReport(invocation, opening, flags, start, async (started, deployment) => {
-    const progress = progressOn(context, invocation.flags.quiet);
     let parts: ReportParts | undefined;
     try {
       context.signal?.throwIfAborted();
-      await withTestUser(deployment, invocation.run(), plan.name, async (username) => {
-        parts = await measure({ deployment, username, progress, measuring: started.measuring });
-      });
+      await withProgress(invocation, (progress) =>
+        withTestUser(deployment, invocation.run(), plan.name, async (username) => {
+          parts = await measure({ deployment, username, progress, measuring: started.measuring });
+        }),
+      );
       return { report: started.finish(parts ?? {}), failure: undefined };
     } catch (error) {
       if (parts === undefined || kindOf(error) === 'interrupted') throw error;
@@ -74,8 +75,6 @@ export async function runScenario(
       const reason = `test data may be left, which javumbo clean all removes: ${messageOf(error)}`;
       const failureReasons = [...(parts.failureReasons ?? []), reason];
       return { report: started.finish({ ...parts, passed: false, failureReasons }), failure: kindOf(error) };
-    } finally {
-      progress.done();
     }
   });
 }
