@@ -22,7 +22,7 @@ export function day4(deployment: Deployment, inputs: TestInputs, figures: Figure
     {
       id: '4.2',
       name: 'ten processes change one database at once',
-      try: 'javumbo bench concurrent --retries 0, which prints what became of each change',
+      try: 'javumbo bench concurrent --retries 0, which prints how each change ended',
       run: async (assert) => {
         await concurrentWrites(assert, deployment, inputs, figures, 0);
         await concurrentWrites(assert, deployment, inputs, figures, WORKERS - 1);

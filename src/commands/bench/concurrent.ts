@@ -22,8 +22,8 @@ interface ConcurrentOptions extends LeaseFlags, ReportFlags, ViaFlags {
 export function registerBenchConcurrent(parent: Command, execute: Execute): void {
   const command = parent
     .command('concurrent')
-    .description('Test 4.2: processes that change one database at once, and what became of each change')
-    .option('--workers <n>', 'how many processes, each with a cache of its own', parsePositive, 10)
+    .description('Test 4.2: processes that change one database at once, and how each change ended')
+    .option('--workers <n>', 'how many processes, each with its own cache', parsePositive, 10)
     .option('--requests <n>', 'how many changes each makes, one after the other', parsePositive, 1)
     .option('--retries <n>', 'how often a change runs again (default: workers × requests - 1)', parseCount)
     .addHelpText('after', '\nExample:\n  $ javumbo bench concurrent --workers 10 --retries 0');

@@ -19,7 +19,7 @@ export interface SequenceCommand {
   readonly operation: string;
   readonly cached: boolean;
   readonly load: () => Promise<Sequence>;
-  /** Returns what the report has beside what `load` measures: doubts, and figures of its own. */
+  /** Returns warnings, and figures beside those that `load` measures. */
   readonly judge: (measured: MeasuredSequence) => {
     readonly warnings: readonly string[];
     readonly derived?: Readonly<Record<string, number>>;
