@@ -54,16 +54,16 @@ export function parseSize(text: string): number {
   return Number(match[1]) * (units[(match[2] ?? 'MB').toLowerCase()] ?? 1e6);
 }
 
+const FORMATS = ['json', 'junit', 'markdown'] as const;
+
 /** `json=<file>`, `junit=<file>` or `markdown=<file>`. */
-export function parseReportTarget(text: string): {
-  readonly format: 'json' | 'junit' | 'markdown';
-  readonly file: string;
-} {
-  const [, format, file] = /^(json|junit|markdown)=(.+)$/s.exec(text) ?? [];
-  if (format === undefined || file === undefined) {
+export function parseReportTarget(text: string): { readonly format: (typeof FORMATS)[number]; readonly file: string } {
+  const format = FORMATS.find((each) => text.startsWith(`${each}=`));
+  const file = text.slice(text.indexOf('=') + 1);
+  if (format === undefined || file === '') {
     throw new InvalidArgumentError('It must be json=<file>, junit=<file> or markdown=<file>.');
   }
-  return { format: format as 'json', file };
+  return { format, file };
 }
 
 /** Numbers of tests with commas between them, added to those of earlier options. */

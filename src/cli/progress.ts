@@ -41,6 +41,22 @@ export function progressOn({ stderr, clock }: Pick<Context, 'stderr' | 'clock'>,
   };
 }
 
+/** Runs work that shows its progress, and removes the line when it ends. */
+export async function withProgress<T>(
+  {
+    context,
+    flags,
+  }: { readonly context: Pick<Context, 'stderr' | 'clock'>; readonly flags: Pick<OutputFlags, 'quiet'> },
+  work: (progress: Progress) => Promise<T>,
+): Promise<T> {
+  const progress = progressOn(context, flags.quiet);
+  try {
+    return await work(progress);
+  } finally {
+    progress.done();
+  }
+}
+
 const BAR_WIDTH = 30;
 
 /** `importing accounts [##########····················] 1,667 of 5,000`. */

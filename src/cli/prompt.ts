@@ -1,4 +1,3 @@
-import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import type { Context } from '../core/context.ts';
 import { JavumboError } from '../core/failure.ts';
@@ -33,6 +32,7 @@ export async function confirm(
       try: `${look}, and then --yes`,
     });
   }
+  const { createInterface } = await import('node:readline');
   stderr.write(`${what}.\nType ${word} to go on: `);
   // Without `terminal` the terminal itself edits the line, and Ctrl-C stays a signal.
   const lines = createInterface({ input: stdin, terminal: false, ...(signal === undefined ? {} : { signal }) });

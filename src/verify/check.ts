@@ -3,17 +3,17 @@ import type { Clock } from '../core/clock.ts';
 import { type FailureKind, JavumboError, messageOf } from '../core/failure.ts';
 import type { Random } from '../core/random.ts';
 import type { TestRun } from '../core/test-data.ts';
-import type { Usage } from '../core/usage.ts';
+import { addUsage, NO_USAGE, type Usage } from '../core/usage.ts';
 import type { Assertion, Check, WorkerReport } from '../report/document.ts';
 
-/** What the tests of a day get beside the deployment. */
+/** What tests get beside the deployment. */
 export interface TestInputs {
   readonly clock: Clock;
   readonly random: Random;
   readonly env: NodeJS.ProcessEnv;
   readonly run: TestRun;
   readonly signal?: AbortSignal | undefined;
-  /** What a function that is not javumbo's answers with, of which Tests 1.3 and 1.4 look for this part. */
+  /** What Tests 1.3 and 1.4 look for in the answer of a function that is not javumbo's. */
   readonly expectBody?: string | undefined;
 }
 
@@ -24,16 +24,33 @@ export interface Assert {
   equal<T extends string | number | boolean>(name: string, actual: T, expected: T): void;
 }
 
-/** What the tests of a day leave behind for the report, beside their assertions. */
+/** What tests add to the report beside their assertions. */
 export interface Figures {
   metrics: Readonly<Record<string, Metric>>;
   derived: Readonly<Record<string, number>>;
-  /** Week 1's marks beyond passing, which nothing fails for. */
+  /** Week 1's marks beyond passing. */
   grades: Readonly<Record<string, string>>;
   workers: readonly WorkerReport[];
-  /** What workers in processes of their own asked of the store, which the deployment cannot count. */
+  /** Of worker processes, which the deployment does not count. */
   workerUsage: Usage;
   warnings: readonly string[];
+}
+
+export function newFigures(): Figures {
+  return { metrics: {}, derived: {}, grades: {}, workers: [], workerUsage: NO_USAGE, warnings: [] };
+}
+
+/** Adds to figures. The prefix tells days and rounds apart that measure things of one name. */
+export function addFigures(all: Figures, added: Partial<Figures>, prefix = ''): void {
+  const { metrics = {}, derived = {}, grades = {}, workers = [], workerUsage = NO_USAGE, warnings = [] } = added;
+  const named = <T>(values: Readonly<Record<string, T>>): Record<string, T> =>
+    Object.fromEntries(Object.entries(values).map(([name, value]) => [`${prefix}${name}`, value]));
+  all.metrics = { ...all.metrics, ...named(metrics) };
+  all.derived = { ...all.derived, ...named(derived) };
+  all.grades = { ...all.grades, ...named(grades) };
+  all.workers = [...all.workers, ...workers];
+  all.workerUsage = addUsage(all.workerUsage, workerUsage);
+  all.warnings = [...all.warnings, ...warnings];
 }
 
 /** One of week 1's tests. */
@@ -41,20 +58,20 @@ export interface Test {
   /** Week 1's number, such as `2.1`. */
   readonly id: string;
   readonly name: string;
-  /** What to look at when it fails. */
+  /** What to try when it fails. */
   readonly try: string;
-  /** Why it cannot run on this deployment; undefined: it can. */
+  /** Why it cannot run on this deployment. */
   readonly skipReason?: string | undefined;
   readonly run: (assert: Assert) => Promise<void>;
 }
 
 export interface CheckResult {
   readonly check: Check;
-  /** The kind of failure that ended the test early; undefined where it came to its end. */
+  /** The kind of failure that ended the test early. */
   readonly failure: FailureKind | undefined;
 }
 
-/** Runs one test. An exception fails it with its message; what was asserted before stays listed. */
+/** Runs one test. An exception fails it and keeps its assertions so far. */
 export async function runTest(test: Test, clock: Clock): Promise<CheckResult> {
   const assertions: Assertion[] = [];
   const record = (name: string, passed: boolean, details = {}): unknown =>
@@ -69,12 +86,11 @@ export async function runTest(test: Test, clock: Clock): Promise<CheckResult> {
   } catch (error) {
     thrown = error;
   }
-  // What an interrupted test has claimed by then may be the interruption's doing.
+  // The interruption may have caused what the test asserted.
   if (thrown instanceof JavumboError && thrown.kind === 'interrupted') {
     return { check: skipped(test, 'interrupted', false).check, failure: 'interrupted' };
   }
   const failed = assertions.filter((assertion) => !assertion.passed);
-  // A test that asserted nothing proved nothing.
   const reason =
     thrown !== undefined
       ? messageOf(thrown)
@@ -96,7 +112,7 @@ export async function runTest(test: Test, clock: Clock): Promise<CheckResult> {
   };
 }
 
-/** A test that did not run: skipped, with the reason, or with `failing` failed for it. */
+/** Returns the result of a test that did not run: skipped or, if `failing`, failed. */
 export function skipped(test: Test, reason: string, failing: boolean): CheckResult {
   const { id, name } = test;
   const ended = failing
@@ -105,7 +121,7 @@ export function skipped(test: Test, reason: string, failing: boolean): CheckResu
   return { check: { id, name, durationMs: 0, ...ended, assertions: [] }, failure: undefined };
 }
 
-/** Why tests cannot run where a part of the deployment is not meant to be there; throws any other failure again. */
+/** Returns why tests cannot run without a part of the deployment. Rethrows any failure but `usage`. */
 export function skipReasonOf(error: unknown): string {
   if (error instanceof JavumboError && error.kind === 'usage') return error.message;
   throw error;

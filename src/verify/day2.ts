@@ -8,7 +8,7 @@ import { countsSince } from '../core/usage.ts';
 import type { UserDatabases } from '../databases/user-databases.ts';
 import type { Deployment } from '../deployment/deployment.ts';
 import { integrityFindings, type SqliteDatabase, tableCounts } from '../sqlite/engine.ts';
-import type { Assert, Figures, Test, TestInputs } from './check.ts';
+import { type Assert, addFigures, type Figures, type Test, type TestInputs } from './check.ts';
 import { withTestDatabase } from './test-data.ts';
 
 interface Environment {
@@ -18,7 +18,7 @@ interface Environment {
   readonly inputs: TestInputs;
 }
 
-/** Day 2: the pattern works. Tests 2.1, 2.2 and 2.3 with every sub-check of week 1. */
+/** Day 2: the pattern works. Tests 2.1 to 2.3, with every check of week 1. */
 export function day2(deployment: Deployment, inputs: TestInputs, figures: Figures): Test[] {
   const databases = deployment.databases({ cacheTtlDefault: 0, caching: false });
   const environment = { deployment, databases, inputs };
@@ -156,8 +156,7 @@ async function latency(
       databases,
       requests: () => deployment.usage().store,
     });
-    figures.metrics = metrics;
-    figures.derived = derived;
+    addFigures(figures, { metrics, derived });
     const { get, put, head } = requests;
     const { distinctVersions = 0, sizeBeforeBytes = 0, sizeAfterBytes = 0 } = derived;
     const times = ['downloadMs', 'queryMs', 'uploadMs'].flatMap((phase) => metrics[phase]?.samples ?? []);

@@ -4,10 +4,10 @@ import type { Deployment } from '../deployment/deployment.ts';
 import { hashPassword, verifyPassword } from '../users/password.ts';
 import type { User, UserRepository } from '../users/repository.ts';
 import type { UserTable } from '../users/user-table.ts';
-import type { Assert, Figures, Test, TestInputs } from './check.ts';
+import { type Assert, addFigures, type Figures, type Test, type TestInputs } from './check.ts';
 import { type TestEnvironment, withTestAccounts } from './test-data.ts';
 
-/** Day 5: accounts work. Tests 5.1, 5.2 and 5.3 with the 6, 8 and 8 checks of week 1. */
+/** Day 5: accounts work. Tests 5.1 to 5.3, with the 6, 8 and 8 checks of week 1. */
 export function day5(deployment: Deployment, inputs: TestInputs, figures: Figures): Test[] {
   const environment = { deployment, inputs };
   return [
@@ -69,7 +69,7 @@ async function registration(assert: Assert, environment: TestEnvironment, figure
     const again = repository.create(username, { name: 'Another', password: OTHER_PASSWORD });
     assert.equal('a second user of that name is refused', await failureOf(again), 'conflict');
     assert.equal('a user that does not exist is not found', (await repository.get(nobody)) === undefined, true);
-    figures.metrics = { ...figures.metrics, ...(await times(table, username, hash, environment.inputs.clock)) };
+    addFigures(figures, { metrics: await times(table, username, hash, environment.inputs.clock) });
   });
 }
 

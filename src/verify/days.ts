@@ -5,17 +5,15 @@ import { type Figures, skipReasonOf, type Test, type TestInputs } from './check.
 /** One day of week 1. */
 export interface Day {
   readonly name: string;
-  /** In the help. */
   readonly description: string;
-  /** Week 1's numbers of its tests, in their order: known before anything is opened. */
+  /** Week 1's numbers of its tests, in order. */
   readonly tests: readonly string[];
-  /** Time is measured, so a round trip is simulated on the local deployment. */
+  /** Whether it measures time, so that the local deployment simulates a round trip. */
   readonly timed: boolean;
-  /** Its tests, in that order. Loads what they need, and asks the deployment nothing. */
+  /** Loads its tests, in that order, without a request to the deployment. */
   prepare(deployment: Deployment, inputs: TestInputs, figures: Figures): Promise<readonly Test[]>;
 }
 
-/** Every day that can be verified, in order: `verify dayN` takes one, `verify all` takes them all. */
 export const DAYS = [
   {
     name: 'day1',
@@ -59,13 +57,11 @@ export const DAYS = [
   },
 ] as const satisfies readonly Day[];
 
-/** How the tests of one day ended. */
 export interface DaySummary {
   readonly name: string;
   readonly passed: number;
   readonly failed: number;
   readonly skipped: number;
-  /** Of its tests together. */
   readonly durationMs: number;
 }
 
@@ -75,7 +71,7 @@ export function summaryOf(name: string, checks: readonly Check[]): DaySummary {
   return { name, passed: count('passed'), failed: count('failed'), skipped: count('skipped'), durationMs };
 }
 
-/** The summaries of a report on `verify all`, each of whose tests bears the number of its day. */
+/** Returns the summaries of a report on `verify all`. The numbers of its tests name the days. */
 export function summariesOf({ checks }: Pick<Report, 'checks'>): DaySummary[] {
   return DAYS.map(({ name, tests }) =>
     summaryOf(

@@ -1,23 +1,16 @@
 import type { Command } from 'commander';
 import type { ConcurrentResult, ConcurrentVerdict, Race } from '../../bench/concurrent.ts';
+import type { Figures } from '../../bench/stats.ts';
 import { parseCount, parsePositive } from '../../cli/arguments.ts';
 import { JavumboError } from '../../core/failure.ts';
 import { formatMs } from '../../core/format.ts';
 import { lambdaOf } from '../../core/usage.ts';
 import type { Deployment } from '../../deployment/deployment.ts';
-import type { ReportParts } from '../../report/start.ts';
 import { type LeaseFlags, leaseOptions } from '../db/lease-options.ts';
 import type { Execute, Invocation } from '../execute.ts';
 import { benchOptions, type ReportFlags } from '../report-options.ts';
-import {
-  type BenchResult,
-  DEFAULT_RTT_MS,
-  FUNCTION_CACHE_TTL,
-  notesOption,
-  reportView,
-  runScenario,
-} from './scenario.ts';
-import { functionLines, planVia, type ViaFlags, viaOption } from './via.ts';
+import { type BenchResult, DEFAULT_RTT_MS, notesOption, reportView, runScenario } from './scenario.ts';
+import { FUNCTION_CACHE_TTL, functionLines, type ViaFlags, viaOption } from './via.ts';
 
 interface ConcurrentOptions extends LeaseFlags, ReportFlags, ViaFlags {
   readonly workers: number;
@@ -29,33 +22,19 @@ interface ConcurrentOptions extends LeaseFlags, ReportFlags, ViaFlags {
 export function registerBenchConcurrent(parent: Command, execute: Execute): void {
   const command = parent
     .command('concurrent')
-    .description('Test 4.2: processes that change one database at once, and what became of each change')
-    .option('--workers <n>', 'how many processes, each with a cache of its own', parsePositive, 10)
+    .description('Test 4.2: processes that change one database at once, and how each change ended')
+    .option('--workers <n>', 'how many processes, each with its own cache', parsePositive, 10)
     .option('--requests <n>', 'how many changes each makes, one after the other', parsePositive, 1)
-    .option(
-      '--retries <n>',
-      'how often a change runs again after a conflict (default: workers × requests - 1)',
-      parseCount,
-    )
+    .option('--retries <n>', 'how often a change runs again (default: workers × requests - 1)', parseCount)
     .addHelpText('after', '\nExample:\n  $ javumbo bench concurrent --workers 10 --retries 0');
   benchOptions(viaOption(leaseOptions(notesOption(command, 5)))).action((options: ConcurrentOptions) =>
     execute(command, (invocation) => benchConcurrent(invocation, options), concurrentView),
   );
 }
 
-export async function benchConcurrent(
-  invocation: Invocation,
-  {
-    workers,
-    requests,
-    notes,
-    retries = workers * requests - 1,
-    lease = false,
-    leaseTtl,
-    via,
-    ...output
-  }: ConcurrentOptions,
-): Promise<BenchResult> {
+export async function benchConcurrent(invocation: Invocation, options: ConcurrentOptions): Promise<BenchResult> {
+  const { workers, requests, notes, lease = false, leaseTtl, via } = options;
+  const { retries = workers * requests - 1 } = options;
   const { CONCURRENT_FIGURES, concurrentDoubts, concurrentFigures, judgeConcurrent } = await import(
     '../../bench/concurrent.ts'
   );
@@ -66,75 +45,64 @@ export async function benchConcurrent(
       try: 'one of --lease and --via function',
     });
   }
-  const plan = planVia(
-    {
-      name: 'concurrent',
-      parameters: {
-        workers,
-        requests,
-        notes,
-        retries,
-        lease,
-        ...(lease ? { leaseTtlMs: leaseTtl } : {}),
-        loop: 'closed',
-      },
-      cacheTtlDefault: FUNCTION_CACHE_TTL,
-      operation: 'one committed change, with all that the others of the race cost',
-      figures: CONCURRENT_FIGURES,
+  const leaseTtlMs = lease ? leaseTtl : undefined;
+  const plan = {
+    name: 'concurrent',
+    parameters: {
+      workers,
+      requests,
+      notes,
+      retries,
+      lease,
+      ...(lease ? { leaseTtlMs: leaseTtl } : {}),
+      loop: 'closed',
     },
-    via,
-  );
-  return runScenario(
-    invocation,
-    { rttDefaultMs: DEFAULT_RTT_MS },
-    output,
-    plan,
-    async ({ deployment, username, progress }) => {
-      // Asked before any data is made: nothing may say where the lock table is.
-      if (lease) await deployment.locks();
-      const databases = deployment.databases({ cacheTtlDefault: 0, caching: false });
-      await createWithNotes(databases, username, notes, context);
-      const race = {
-        databases,
-        username,
-        workers,
-        edits: requests,
-        retries,
-        monotonic: () => context.clock.monotonic(),
-        onProgress: (text: string) => progress.show(text),
-      };
-      const { result, more } =
-        via === 'function'
-          ? await inContainers(deployment, race)
-          : await inProcesses(invocation, deployment, race, lease ? leaseTtl : undefined);
-      const verdict = judgeConcurrent(result, notes);
-      const { metrics, derived } = concurrentFigures(result, verdict);
-      const failureReasons = reasons(
-        verdict,
-        result.workers.flatMap(({ error }) => error ?? []),
-      );
-      return {
-        metrics: { ...metrics, ...more.metrics },
-        derived: { ...derived, ...more.derived },
-        workers: result.workers,
-        requests: {
-          ...result.usage.store,
-          ...(lease ? { dynamo: result.usage.tables } : {}),
-          ...lambdaOf(result.usage),
-        },
-        operations: verdict.committed,
-        warnings: lease ? [] : concurrentDoubts(verdict, workers, retries, 'a longer --rtt or more --workers'),
-        passed: failureReasons.length === 0,
-        failureReasons,
-      };
-    },
-  );
+    cacheTtlDefault: FUNCTION_CACHE_TTL,
+    rttDefaultMs: DEFAULT_RTT_MS,
+    operation: 'one committed change, with all that the others of the race cost',
+    figures: CONCURRENT_FIGURES,
+  };
+  return runScenario(invocation, plan, options, async ({ deployment, username, progress }) => {
+    // Before any data is made, since the lock table may not be configured.
+    if (lease) await deployment.locks();
+    const databases = deployment.databases({ cacheTtlDefault: 0, caching: false });
+    await createWithNotes(databases, username, notes, context);
+    const race: Race = {
+      databases,
+      username,
+      workers,
+      edits: requests,
+      retries,
+      monotonic: () => context.clock.monotonic(),
+      onProgress: (text) => progress.show(text),
+    };
+    const { result, more } =
+      via === 'function'
+        ? await inContainers(deployment, race)
+        : await inProcesses(invocation, deployment, race, leaseTtlMs);
+    const verdict = judgeConcurrent(result, notes);
+    const { metrics, derived } = concurrentFigures(result, verdict);
+    const failureReasons = reasons(
+      verdict,
+      result.workers.flatMap(({ error }) => error ?? []),
+    );
+    return {
+      metrics: { ...metrics, ...more.metrics },
+      derived: { ...derived, ...more.derived },
+      workers: result.workers,
+      requests: { ...result.usage.store, ...(lease ? { dynamo: result.usage.tables } : {}), ...lambdaOf(result.usage) },
+      operations: verdict.committed,
+      warnings: lease ? [] : concurrentDoubts(verdict, workers, retries, 'a longer --rtt or more --workers'),
+      passed: failureReasons.length === 0,
+      failureReasons,
+    };
+  });
 }
 
 /** A finished race, with what its report has beside the figures of every race. */
 interface Raced {
   readonly result: ConcurrentResult;
-  readonly more: Required<Pick<ReportParts, 'metrics' | 'derived'>>;
+  readonly more: Figures;
 }
 
 async function inProcesses(

@@ -3,7 +3,7 @@ import { parsePositive } from '../../cli/arguments.ts';
 import { EXIT_CODE } from '../../cli/exit-code.ts';
 import type { Paint } from '../../cli/paint.ts';
 import type { View } from '../../cli/print.ts';
-import { type Progress, progressOn } from '../../cli/progress.ts';
+import { type Progress, withProgress } from '../../cli/progress.ts';
 import { type FailureKind, JavumboError, messageOf } from '../../core/failure.ts';
 import { formatMs } from '../../core/format.ts';
 import type { Deployment } from '../../deployment/deployment.ts';
@@ -11,14 +11,12 @@ import type { Report } from '../../report/document.ts';
 import type { MeasuredSoFar, ReportParts } from '../../report/start.ts';
 import type { FigureNames } from '../../report/threshold.ts';
 import { costLines } from '../cost-lines.ts';
-import type { DeploymentOptions, Invocation } from '../execute.ts';
+import type { Invocation } from '../execute.ts';
 import { type ReportFlags, withReport } from '../report-options.ts';
+import { planVia, type ViaFlags } from './via.ts';
 
 /** Week 1's round trip to S3, simulated on the local deployment by commands that measure time. */
 export const DEFAULT_RTT_MS = 171;
-
-/** The deployed function's allowed staleness in seconds. */
-export const FUNCTION_CACHE_TTL = 300;
 
 /** What a benchmark works with. */
 export interface Scenario {
@@ -46,26 +44,30 @@ export interface ScenarioPlan {
   readonly cacheTtlDefault?: number;
   /** Everything it may measure. A threshold on anything else is refused beforehand. */
   readonly figures: FigureNames;
+  /** The round trip to simulate on the local deployment if --rtt names none. */
+  readonly rttDefaultMs?: number;
 }
 
 /** Runs one benchmark for a new test user, and reports what it measured, however it ends. */
 export async function runScenario(
   invocation: Invocation,
-  options: DeploymentOptions,
-  flags: ReportFlags,
-  plan: ScenarioPlan,
+  { rttDefaultMs, ...plan }: ScenarioPlan,
+  { via, ...flags }: ReportFlags & ViaFlags,
   measure: (scenario: Scenario) => Promise<ReportParts>,
 ): Promise<BenchResult> {
   const { withTestUser } = await import('../../bench/test-user.ts');
   const { context } = invocation;
-  return withReport(invocation, options, flags, { kind: 'bench', ...plan }, async (started, deployment) => {
-    const progress = progressOn(context, invocation.flags.quiet);
+  const opening = rttDefaultMs === undefined ? {} : { rttDefaultMs };
+  const start = { kind: 'bench', ...planVia(plan, via) } as const;
+  return withReport(invocation, opening, flags, start, async (started, deployment) => {
     let parts: ReportParts | undefined;
     try {
       context.signal?.throwIfAborted();
-      await withTestUser(deployment, invocation.run(), plan.name, async (username) => {
-        parts = await measure({ deployment, username, progress, measuring: started.measuring });
-      });
+      await withProgress(invocation, (progress) =>
+        withTestUser(deployment, invocation.run(), plan.name, async (username) => {
+          parts = await measure({ deployment, username, progress, measuring: started.measuring });
+        }),
+      );
       return { report: started.finish(parts ?? {}), failure: undefined };
     } catch (error) {
       if (parts === undefined || kindOf(error) === 'interrupted') throw error;
@@ -73,8 +75,6 @@ export async function runScenario(
       const reason = `test data may be left, which javumbo clean all removes: ${messageOf(error)}`;
       const failureReasons = [...(parts.failureReasons ?? []), reason];
       return { report: started.finish({ ...parts, passed: false, failureReasons }), failure: kindOf(error) };
-    } finally {
-      progress.done();
     }
   });
 }

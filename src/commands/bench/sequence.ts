@@ -4,8 +4,8 @@ import { parsePositive } from '../../cli/arguments.ts';
 import type { View } from '../../cli/print.ts';
 import type { Execute, Invocation } from '../execute.ts';
 import { benchOptions, type ReportFlags } from '../report-options.ts';
-import { type BenchResult, DEFAULT_RTT_MS, FUNCTION_CACHE_TTL, notesOption, runScenario } from './scenario.ts';
-import { openRequester, planVia, type ViaFlags, viaOption } from './via.ts';
+import { type BenchResult, DEFAULT_RTT_MS, notesOption, runScenario } from './scenario.ts';
+import { FUNCTION_CACHE_TTL, openRequester, type ViaFlags, viaOption } from './via.ts';
 
 /** A command that makes one request after the other. */
 export interface SequenceCommand {
@@ -19,7 +19,7 @@ export interface SequenceCommand {
   readonly operation: string;
   readonly cached: boolean;
   readonly load: () => Promise<Sequence>;
-  /** Returns what the report has beside what `load` measures: doubts, and figures of its own. */
+  /** Returns warnings, and figures beside those that `load` measures. */
   readonly judge: (measured: MeasuredSequence) => {
     readonly warnings: readonly string[];
     readonly derived?: Readonly<Record<string, number>>;
@@ -52,28 +52,24 @@ export function registerSequence(
 async function benchSequence(
   invocation: Invocation,
   { name, operation, cached, load, judge }: SequenceCommand,
-  { requests, notes, via, ...output }: SequenceOptions,
+  { requests, notes, ...flags }: SequenceOptions,
 ): Promise<BenchResult> {
   const { measureSequence } = await import('../../bench/sequence.ts');
   const { createWithNotes } = await import('../../bench/test-user.ts');
   const { context } = invocation;
   const sequence = await load();
-  const plan = planVia(
-    {
-      name,
-      parameters: { requests, notes, loop: 'closed', ...(cached ? {} : { cache: 'off' }) },
-      ...(cached ? { cacheTtlDefault: FUNCTION_CACHE_TTL } : {}),
-      operation,
-      figures: sequence.figures,
-    },
-    via,
-  );
-  const opening = cached ? { rttDefaultMs: DEFAULT_RTT_MS } : {};
-  return runScenario(invocation, opening, output, plan, async ({ deployment, username, progress, measuring }) => {
+  const plan = {
+    name,
+    parameters: { requests, notes, loop: 'closed', ...(cached ? {} : { cache: 'off' }) },
+    ...(cached ? { cacheTtlDefault: FUNCTION_CACHE_TTL, rttDefaultMs: DEFAULT_RTT_MS } : {}),
+    operation,
+    figures: sequence.figures,
+  };
+  return runScenario(invocation, plan, flags, async ({ deployment, username, progress, measuring }) => {
     const databases = deployment.databases({ cacheTtlDefault: 0, caching: false });
     progress.show(`creating a database of ${notes} notes`);
     const noteIds = await createWithNotes(databases, username, notes, context);
-    const { requester, parts, lambda } = await openRequester(via, deployment, context.clock, noteIds);
+    const { requester, parts, lambda } = await openRequester(flags.via, deployment, context.clock, noteIds);
     const measured = await measureSequence(
       sequence,
       {

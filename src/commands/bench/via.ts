@@ -7,7 +7,9 @@ import type { FunctionUse } from '../../core/usage.ts';
 import type { Deployment } from '../../deployment/deployment.ts';
 import type { Report } from '../../report/document.ts';
 import type { FigureNames } from '../../report/threshold.ts';
-import { FUNCTION_CACHE_TTL } from './scenario.ts';
+
+/** The deployed function's allowed staleness in seconds. */
+export const FUNCTION_CACHE_TTL = 300;
 
 /** Who makes the requests of a benchmark. */
 export type Via = 'process' | 'function';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { type CleanResult, cleanResult } from '../../cleanup/plan.ts';
-import { progressOn } from '../../cli/progress.ts';
+import { withProgress } from '../../cli/progress.ts';
 import { JavumboError } from '../../core/failure.ts';
 import { formatBytes } from '../../core/format.ts';
 import { isTestKey, TEST_KEY_PREFIXES } from '../../core/test-data.ts';
@@ -52,12 +52,11 @@ export async function cleanS3(
   const { deleteWhatCan, failedObject, objectsUnder, plannedObject, stillThere } = await import(
     '../../cleanup/stored-objects.ts'
   );
-  const { context, flags } = invocation;
+  const { context } = invocation;
   const deployment = await invocation.deployment();
   const objects = await deployment.objects();
-  const progress = progressOn(context, flags.quiet);
-  const onProgress = (text: string): void => progress.show(text);
-  try {
+  return withProgress(invocation, async (progress) => {
+    const onProgress = (text: string): void => progress.show(text);
     const prefixes = prefix === undefined ? TEST_KEY_PREFIXES : [prefix];
     const listed = await objectsUnder(objects, prefixes, versions, onProgress);
     const now = context.clock.now();
@@ -77,9 +76,7 @@ export async function cleanS3(
     forget(deployment, due);
     const failed = [...changed.map((object) => ({ object, reason: CHANGED })), ...failures].map(failedObject);
     return cleanResult(plan, dryRun, failed);
-  } finally {
-    progress.done();
-  }
+  });
 }
 
 /** Asks before it deletes anything but test data. Returns whether it asked; throws unless confirmed. */

@@ -188,7 +188,7 @@ describe('clean tmp', () => {
   });
 
   test.each([
-    { argv: ['--stats', '--list'], err: /different things/ },
+    { argv: ['--stats', '--list'], err: /exclude each other/ },
     { argv: ['--max-age', 'soon'], err: /duration such as 1h/ },
     { argv: ['--target-size', 'small'], err: /size such as 1500MB/ },
   ])('refuses $argv', async ({ argv, err }) => {

@@ -1,9 +1,8 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { CacheFile, CacheLimitsToKeep } from '../../cleanup/cache-files.ts';
 import { ageSecondsOf, type CleanResult, cleanResult } from '../../cleanup/plan.ts';
 import { parseAge, parseSize } from '../../cli/arguments.ts';
 import type { Cell } from '../../cli/cells.ts';
-import { EXIT_CODE } from '../../cli/exit-code.ts';
 import type { View } from '../../cli/print.ts';
 import { JavumboError } from '../../core/failure.ts';
 import { formatAge } from '../../core/format.ts';
@@ -40,11 +39,6 @@ interface TmpStats {
   readonly newest: TmpFile | null;
 }
 
-export type TmpResult =
-  | { readonly kind: 'cleaned'; readonly result: CleanResult }
-  | { readonly kind: 'list'; readonly files: readonly TmpFile[] }
-  | { readonly kind: 'stats'; readonly stats: TmpStats };
-
 export const MAX_AGE_DEFAULT_MS = 3_600_000;
 export const TARGET_SIZE_DEFAULT_BYTES = 1_500_000_000;
 
@@ -52,43 +46,58 @@ export function registerCleanTmp(parent: Command, execute: Execute): void {
   const command = parent
     .command('tmp')
     .description('remove cached files and orphaned working copies of every deployment; never one in use')
-    .option(
-      '--max-age <duration>',
-      'remove what has been unused for longer (default: 1h)',
-      parseAge,
-      MAX_AGE_DEFAULT_MS,
+    .addOption(
+      new Option('--max-age <duration>', 'remove what has been unused for longer')
+        .argParser(parseAge)
+        .default(MAX_AGE_DEFAULT_MS, '1h'),
     )
-    .option(
-      '--target-size <megabytes>',
-      'then remove the oldest, down to this size (default: 1500 MB)',
-      parseSize,
-      TARGET_SIZE_DEFAULT_BYTES,
+    .addOption(
+      new Option('--target-size <megabytes>', 'then remove the oldest, down to this size')
+        .argParser(parseSize)
+        .default(TARGET_SIZE_DEFAULT_BYTES, '1500 MB'),
     )
     .option('--pattern <glob>', "only files whose name matches, such as '*.anki2'")
     .option('--stats', 'only show how much there is')
     .option('--list', 'only show each file with its age and size')
     .option('--dry-run', 'only show what would be removed')
     .addHelpText('after', '\nExample:\n  $ javumbo clean tmp --max-age 30m --dry-run');
-  command.action((options: TmpOptions) => execute(command, (invocation) => cleanTmp(invocation, options), tmpView));
+  command.action((options: TmpOptions) => {
+    const { stats = false, list = false, dryRun = false, pattern, maxAge, targetSize } = options;
+    const limits = { pattern, ageMaxMs: maxAge, bytesMax: targetSize };
+    const checked =
+      <T>(run: (invocation: Invocation) => Promise<T>) =>
+      async (invocation: Invocation): Promise<T> => {
+        if ([stats, list, dryRun].filter(Boolean).length <= 1) return run(invocation);
+        throw new JavumboError('usage', '--stats, --list and --dry-run exclude each other', {
+          try: 'one of the three',
+        });
+      };
+    if (list) return execute(command, checked(listTmp), listView);
+    if (stats) return execute(command, checked(statsOfTmp), statsView);
+    return execute(
+      command,
+      checked((invocation) => cleanCache(invocation, limits, dryRun)),
+      cleanView,
+    );
+  });
 }
 
-export async function cleanTmp(invocation: Invocation, options: TmpOptions): Promise<TmpResult> {
-  const { stats = false, list = false, dryRun = false, pattern, maxAge, targetSize } = options;
-  if ([stats, list, dryRun].filter(Boolean).length > 1) {
-    throw new JavumboError('usage', '--stats, --list and --dry-run exclude each other', { try: 'one of the three' });
-  }
+async function listTmp({ config, context: { clock } }: Invocation): Promise<{ readonly files: readonly TmpFile[] }> {
   const { listCacheFiles } = await import('../../cleanup/cache-files.ts');
-  const { clock } = invocation.context;
-  const root = invocation.config.cacheDir.value;
   const now = clock.now();
-  const files = listCacheFiles(root, clock);
-  const shown = ({ kind, name, sizeBytes, lastUsedAt, inUse }: CacheFile): TmpFile => {
-    return { kind, name, sizeBytes, ageSeconds: ageSecondsOf(lastUsedAt, now), inUse };
+  return {
+    files: listCacheFiles(config.cacheDir.value, clock).map(({ kind, name, sizeBytes, lastUsedAt, inUse }) => {
+      return { kind, name, sizeBytes, ageSeconds: ageSecondsOf(lastUsedAt, now), inUse };
+    }),
   };
-  if (list) return { kind: 'list', files: files.map(shown) };
-  if (stats) return { kind: 'stats', stats: statsOf(root, files.map(shown)) };
-  const result = await cleanCache(invocation, { pattern, ageMaxMs: maxAge, bytesMax: targetSize }, dryRun);
-  return { kind: 'cleaned', result };
+}
+
+async function statsOfTmp(invocation: Invocation): Promise<TmpStats> {
+  const { files } = await listTmp(invocation);
+  const sizeBytes = files.reduce((sum, file) => sum + file.sizeBytes, 0);
+  const [oldest = null, newest = null] = [files[0], files.at(-1)];
+  const sharePercent = Math.round((sizeBytes / TMP_BYTES) * 10_000) / 100;
+  return { directory: invocation.config.cacheDir.value, count: files.length, sizeBytes, sharePercent, oldest, newest };
 }
 
 /** Removes what exceeds these limits from the cache directory. */
@@ -110,63 +119,32 @@ export async function cleanCache(
   );
 }
 
-function statsOf(directory: string, files: readonly TmpFile[]): TmpStats {
-  const sizeBytes = files.reduce((sum, file) => sum + file.sizeBytes, 0);
-  const [oldest = null, newest = null] = [files[0], files.at(-1)];
-  const sharePercent = Math.round((sizeBytes / TMP_BYTES) * 10_000) / 100;
-  return { directory, count: files.length, sizeBytes, sharePercent, oldest, newest };
-}
-
-export const tmpView: View<TmpResult> = {
-  exitCode: (shown) => (shown.kind === 'cleaned' ? cleanView.exitCode(shown.result) : EXIT_CODE.ok),
-  json: (shown) => {
-    switch (shown.kind) {
-      case 'cleaned':
-        return shown.result;
-      case 'list':
-        return { files: shown.files };
-      case 'stats':
-        return shown.stats;
-    }
-  },
-  table: (shown) => {
-    switch (shown.kind) {
-      case 'cleaned':
-        return cleanView.table(shown.result);
-      case 'list':
-        return {
-          head: ['file', 'size', 'age', 'state'],
-          rows: shown.files.map(({ kind, name, sizeBytes, ageSeconds, inUse }) => [
-            name,
-            { bytes: sizeBytes },
-            { seconds: ageSeconds },
-            kind === 'cached-database' ? 'cached' : inUse ? 'in use' : 'orphaned',
-          ]),
-        };
-      case 'stats':
-        return { rows: statsRows(shown.stats) };
-    }
-  },
-  text: (shown) => {
-    if (shown.kind === 'cleaned') return cleanView.text(shown.result);
-    return shown.kind === 'list' && shown.files.length === 0 ? 'no files' : '';
-  },
+const listView: View<{ readonly files: readonly TmpFile[] }> = {
+  table: ({ files }) => ({
+    head: ['file', 'size', 'age', 'state'],
+    rows: files.map(({ kind, name, sizeBytes, ageSeconds, inUse }) => [
+      name,
+      { bytes: sizeBytes },
+      { seconds: ageSeconds },
+      kind === 'cached-database' ? 'cached' : inUse ? 'in use' : 'orphaned',
+    ]),
+  }),
+  text: ({ files }) => (files.length === 0 ? 'no files' : ''),
 };
 
-function statsRows({ directory, count, sizeBytes, sharePercent, oldest, newest }: TmpStats): [string, Cell][] {
-  const aged = (file: TmpFile | null): Cell =>
-    file === null
-      ? { people: '-', machines: '' }
-      : {
-          people: `${file.name}, ${formatAge(file.ageSeconds * 1000)} old`,
-          machines: `${file.name} ${file.ageSeconds}`,
-        };
-  return [
-    ['directory', directory],
-    ['size', { bytes: sizeBytes }],
-    ['share of 2,048 MB', { percent: sharePercent }],
-    ['files', count],
-    ['oldest', aged(oldest)],
-    ['newest', aged(newest)],
-  ];
+const statsView: View<TmpStats> = {
+  fields: ({ directory, count, sizeBytes, sharePercent, oldest, newest }) => ({
+    directory,
+    size: { bytes: sizeBytes },
+    'share of 2,048 MB': { percent: sharePercent },
+    files: count,
+    oldest: aged(oldest),
+    newest: aged(newest),
+  }),
+};
+
+function aged(file: TmpFile | null): Cell {
+  if (file === null) return { people: '-', machines: '' };
+  const { name, ageSeconds } = file;
+  return { people: `${name}, ${formatAge(ageSeconds * 1000)} old`, machines: `${name} ${ageSeconds}` };
 }

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { type CleanResult, cleanResult, type FailedDeletion } from '../../cleanup/plan.ts';
-import { progressOn } from '../../cli/progress.ts';
+import { type CleanResult, cleanResult } from '../../cleanup/plan.ts';
+import { withProgress } from '../../cli/progress.ts';
 import { JavumboError } from '../../core/failure.ts';
 import { TEST_USER_PREFIX } from '../../core/test-data.ts';
 import type { Execute, Invocation } from '../execute.ts';
@@ -33,32 +33,26 @@ export async function cleanUsers(
     throw new JavumboError('usage', '--prefix is empty, and that is every account', { try: '--prefix <letters>' });
   }
   const { accountsUnder, deleteAccountsThatCan, plannedAccount } = await import('../../cleanup/accounts.ts');
-  const { context, config, flags } = invocation;
+  const { context, config } = invocation;
   const deployment = await invocation.deployment();
   const table = await deployment.users();
-  const progress = progressOn(context, flags.quiet);
-  const onProgress = (text: string): void => progress.show(text);
-  try {
+  return withProgress(invocation, async (progress) => {
+    const onProgress = (text: string): void => progress.show(text);
     const listed = await accountsUnder(table, prefix, onProgress);
     const now = context.clock.now();
     // An account without a time counts as old.
     const found = listed.filter((account) => (plannedAccount(account, now).ageSeconds ?? Infinity) * 1000 >= minAge);
     const plan = found.map((account) => plannedAccount(account, now));
-    let failed: readonly FailedDeletion[] = [];
-    if (!dryRun && found.length > 0) {
-      progress.done();
-      const real = found.filter(({ username }) => !username.startsWith(TEST_USER_PREFIX));
-      if (real.length > 0) {
-        const local = deployment.description.kind === 'local';
-        const where = local ? 'the local deployment' : `table "${config.usersTable.value}"`;
-        const what = `This deletes ${real.length} accounts from ${where}, and they are not test data`;
-        const { confirm } = await import('../../cli/prompt.ts');
-        await confirm(context, { what, word: local ? 'local' : config.usersTable.value, yes });
-      }
-      failed = await deleteAccountsThatCan(table, found, { onProgress, signal: context.signal });
-    }
-    return cleanResult(plan, dryRun, failed);
-  } finally {
+    if (dryRun || found.length === 0) return cleanResult(plan, dryRun);
     progress.done();
-  }
+    const real = found.filter(({ username }) => !username.startsWith(TEST_USER_PREFIX));
+    if (real.length > 0) {
+      const local = deployment.description.kind === 'local';
+      const where = local ? 'the local deployment' : `table "${config.usersTable.value}"`;
+      const what = `This deletes ${real.length} accounts from ${where}, and they are not test data`;
+      const { confirm } = await import('../../cli/prompt.ts');
+      await confirm(context, { what, word: local ? 'local' : config.usersTable.value, yes });
+    }
+    return cleanResult(plan, dryRun, await deleteAccountsThatCan(table, found, { onProgress, signal: context.signal }));
+  });
 }

@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { parseLeaseTtl } from '../../cli/arguments.ts';
 
 /** How a write takes turns. Without `lease` it races, and the conditional write decides. */
@@ -7,8 +7,6 @@ export interface LeaseFlags {
   readonly leaseTtl: number;
 }
 
-const LEASE_TTL_MS = 5_000;
-
 /** How long a command waits for its turn: longer than several crashed holders keep it. */
 export const LEASE_WAIT_MAX_MS = 60_000;
 
@@ -16,5 +14,9 @@ export const LEASE_WAIT_MAX_MS = 60_000;
 export function leaseOptions(command: Command): Command {
   return command
     .option('--lease', 'wait for other writers instead of racing them')
-    .option('--lease-ttl <duration>', 'how long others wait for a holder that crashed', parseLeaseTtl, LEASE_TTL_MS);
+    .addOption(
+      new Option('--lease-ttl <duration>', 'how long others wait for a holder that crashed')
+        .argParser(parseLeaseTtl)
+        .default(5_000, '5s'),
+    );
 }

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { View } from '../../cli/print.ts';
-import { progressOn } from '../../cli/progress.ts';
+import { withProgress } from '../../cli/progress.ts';
 import { isoTime } from '../../core/format.ts';
 import { type ListedDatabase, listPages } from '../../store/database-store.ts';
 import type { Execute, Invocation } from '../execute.ts';
@@ -17,17 +17,14 @@ export async function dbList(invocation: Invocation): Promise<{ databases: Liste
   const { store } = await invocation.deployment();
   const databases: ListedDatabase[] = [];
   let foreignKeys = 0;
-  const progress = progressOn(invocation.context, invocation.flags.quiet);
-  try {
+  await withProgress(invocation, async (progress) => {
     progress.show('listing databases');
     for await (const page of listPages(store)) {
       databases.push(...page.databases);
       foreignKeys += page.foreignKeys;
       progress.show(`listing databases: ${databases.length} so far`);
     }
-  } finally {
-    progress.done();
-  }
+  });
   if (foreignKeys > 0) invocation.note(`note: ${foreignKeys} keys under user_dbs/ are not user databases`);
   return { databases };
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { EXIT_CODE } from '../../cli/exit-code.ts';
 import type { Paint } from '../../cli/paint.ts';
 import type { View } from '../../cli/print.ts';
-import { progressOn } from '../../cli/progress.ts';
+import { withProgress } from '../../cli/progress.ts';
 import type { ProvisionedResource, ProvisionedSetting, ProvisionMode } from '../../provisioning/provision.ts';
 import type { Invocation } from '../execute.ts';
 
@@ -17,23 +17,15 @@ export interface ProvisionReport {
 export async function provisionDeployment(invocation: Invocation, mode: ProvisionMode): Promise<ProvisionReport> {
   const { openResources } = await import('../../provisioning/resources.ts');
   const { provision } = await import('../../provisioning/provision.ts');
-  const progress = progressOn(invocation.context, invocation.flags.quiet);
+  const { config, context } = invocation;
   invocation.requireMeantDeployment();
   const scratch = mkdtempSync(join(tmpdir(), 'javumbo-probe-'));
-  try {
-    const { resources, close } = await openResources(invocation.config, invocation.context, scratch);
-    try {
-      return {
-        resources: await provision(resources, mode, (step) => progress.show(step), invocation.context.signal),
-        dryRun: mode === 'plan',
-      };
-    } finally {
-      close();
-    }
-  } finally {
-    progress.done();
-    rmSync(scratch, { recursive: true, force: true });
-  }
+  const provisioning = withProgress(invocation, async (progress) => {
+    const { resources, close } = await openResources(config, context, scratch);
+    const found = provision(resources, mode, (step) => progress.show(step), context.signal);
+    return { resources: await found.finally(close), dryRun: mode === 'plan' };
+  });
+  return provisioning.finally(() => rmSync(scratch, { recursive: true, force: true }));
 }
 
 export const provisionView: View<ProvisionReport> = {

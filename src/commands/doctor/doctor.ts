@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import { EXIT_CODE } from '../../cli/exit-code.ts';
 import type { Paint } from '../../cli/paint.ts';
 import type { View } from '../../cli/print.ts';
-import { progressOn } from '../../cli/progress.ts';
+import { withProgress } from '../../cli/progress.ts';
 import { visible } from '../../core/format.ts';
 import type { Finding, Severity } from '../../doctor/finding.ts';
 import type { Resources } from '../../provisioning/resources.ts';
@@ -46,35 +46,30 @@ export async function doctor(invocation: Invocation): Promise<DoctorReport> {
     import('../../doctor/finding.ts'),
   ]);
   const { openBucketResource, openResources, openTableResources } = await import('../../provisioning/resources.ts');
-  const { context, flags } = invocation;
+  const { context } = invocation;
   // An earlier verdict must not keep it from looking again.
   const deployment = await invocation.deployment({ allowUnsafeStore: true });
   const { config } = deployment;
-  const progress = progressOn(context, flags.quiet);
   const scratch = mkdtempSync(join(tmpdir(), 'javumbo-doctor-'));
   const opened: Resources[] = [];
-  const looking = async (
-    ids: readonly string[],
-    endpoint: string | undefined,
-    open: () => Promise<Resources>,
-  ): Promise<Finding[]> =>
+  const looking = (ids: readonly string[], onAws: boolean, open: () => Promise<Resources>): Promise<Finding[]> =>
     examined(ids.join(', '), async () => {
       const resources = await open();
       opened.push(resources);
-      const onAws = endpoint === undefined;
       const each = resources.resources.map((resource, index) =>
         examineResource({ id: ids[index] ?? resource.kind, resource, onAws }),
       );
       return (await Promise.all(each)).flat();
     });
-  try {
+  const examining = withProgress(invocation, async (progress) => {
     progress.show('looking at the store, the tables and the function');
+    const { endpointUrl, dynamodbEndpointUrl } = config;
     const parts =
       config.deployment.value === 'local'
-        ? [looking(['home'], undefined, () => openResources(config, context, scratch))]
+        ? [looking(['home'], true, () => openResources(config, context, scratch))]
         : [
-            looking(['bucket'], config.endpointUrl.value, () => openBucketResource(config, context, scratch)),
-            looking(['users-table', 'locks-table'], config.dynamodbEndpointUrl.value, () =>
+            looking(['bucket'], endpointUrl.value === undefined, () => openBucketResource(config, context, scratch)),
+            looking(['users-table', 'locks-table'], dynamodbEndpointUrl.value === undefined, () =>
               openTableResources(config, context),
             ),
           ];
@@ -87,17 +82,16 @@ export async function doctor(invocation: Invocation): Promise<DoctorReport> {
     ];
     // Even if one throws, wait for what the others open, so that it is closed.
     await Promise.allSettled(looks);
-    const findings = await Promise.all(looks);
+    const findings = (await Promise.all(looks)).flat();
     if (invocation.config.allowUnsafeStore.value) {
-      findings.push([warning('unsafe-store', '--allow-unsafe-store lets writes through', 'without it')]);
+      findings.push(warning('unsafe-store', '--allow-unsafe-store lets writes through', 'without it'));
     }
-    const all = findings.flat();
-    return { findings: all, safe: all.every(({ severity }) => severity !== 'unsafe') };
-  } finally {
-    progress.done();
+    return { findings, safe: findings.every(({ severity }) => severity !== 'unsafe') };
+  });
+  return examining.finally(() => {
     for (const { close } of opened) close();
     rmSync(scratch, { recursive: true, force: true });
-  }
+  });
 }
 
 const MARKS: Readonly<Record<Severity, string>> = { ok: '✓', warning: '!', unsafe: '✗' };

@@ -113,50 +113,41 @@ export const invokeView: View<FunctionAnswer> = {
   exitCode: (answer) => (isOf('selfcheck', answer) && !answer.result.passed ? EXIT_CODE.violation : EXIT_CODE.ok),
 };
 
-/** Narrows an answer to an operation, which TypeScript does not do by a property of a type parameter. */
+/** Narrows an answer by its operation, as TypeScript does not for a type parameter. */
 function isOf<O extends Operation>(operation: O, answer: FunctionAnswer): answer is FunctionAnswer<O> {
   return answer.operation === operation;
 }
 
-function resultLines(answer: FunctionAnswer, paint: Paint): string[] {
-  if (isOf('ping', answer)) {
-    const { node, architecture, sqlite } = answer.result;
-    return [`javumbo ${answer.version} on Node ${node}, ${architecture}, with ${sqlite}`];
-  }
-  if (isOf('selfcheck', answer)) {
-    return answer.result.checks.map(({ name, passed, reason }) =>
+type Lines<O extends Operation> = (result: FunctionAnswer<O>['result'], paint: Paint, version: string) => string[];
+
+const LINES: { readonly [O in Operation]: Lines<O> } = {
+  ping: ({ node, architecture, sqlite }, _, version) => [
+    `javumbo ${version} on Node ${node}, ${architecture}, with ${sqlite}`,
+  ],
+  selfcheck: ({ checks }, paint) =>
+    checks.map(({ name, passed, reason }) =>
       passed ? `${paint.good('✓')} ${name}` : `${paint.bad('✗')} ${name}: ${visible(reason ?? 'it failed')}`,
-    );
-  }
-  if (isOf('read', answer)) {
-    const { version, sizeBytes, tables, fromCache, note } = answer.result;
-    const counts = Object.entries(tables).map(([table, rows]) => `${rows} ${table}`);
-    return [
-      `version ${visible(version)}, ${formatBytes(sizeBytes)}, ${fromCache ? 'from the cache' : 'fetched'}`,
-      counts.join(', '),
-      ...(note === undefined
-        ? []
-        : note === null
-          ? ['there is no such note']
-          : [`note ${note.noteId}: ${note.fields.map(visible).join(' | ')}`]),
-    ];
-  }
-  if (isOf('write', answer)) {
-    const { outcome, version, noteId, guid, attempts } = answer.result;
-    return [
-      `${outcome}: note ${noteId} (guid ${visible(guid)})`,
-      `version ${visible(version)}, after ${attempts} ${attempts === 1 ? 'attempt' : 'attempts'}`,
-    ];
-  }
-  if (isOf('cacheStats', answer)) {
-    const { entryCount, workingCopyCount, sizeBytes } = answer.result;
-    return [`${entryCount} databases and ${workingCopyCount} working copies, ${formatBytes(sizeBytes)}`];
-  }
-  if (isOf('cleanup', answer)) {
-    const { deletedCount, deletedBytes } = answer.result;
-    return [`${deletedCount} removed, ${formatBytes(deletedBytes)}`];
-  }
-  return [];
+    ),
+  read: ({ version, sizeBytes, tables, fromCache, note }) => [
+    `version ${visible(version)}, ${formatBytes(sizeBytes)}, ${fromCache ? 'from the cache' : 'fetched'}`,
+    Object.entries(tables)
+      .map(([table, rows]) => `${rows} ${table}`)
+      .join(', '),
+    ...(note === null ? ['there is no such note'] : []),
+    ...(note ? [`note ${note.noteId}: ${note.fields.map(visible).join(' | ')}`] : []),
+  ],
+  write: ({ outcome, version, noteId, guid, attempts }) => [
+    `${outcome}: note ${noteId} (guid ${visible(guid)})`,
+    `version ${visible(version)}, after ${attempts} ${attempts === 1 ? 'attempt' : 'attempts'}`,
+  ],
+  cacheStats: ({ entryCount, workingCopyCount, sizeBytes }) => [
+    `${entryCount} databases and ${workingCopyCount} working copies, ${formatBytes(sizeBytes)}`,
+  ],
+  cleanup: ({ deletedCount, deletedBytes }) => [`${deletedCount} removed, ${formatBytes(deletedBytes)}`],
+};
+
+function resultLines<O extends Operation>({ operation, result, version }: FunctionAnswer<O>, paint: Paint): string[] {
+  return (LINES[operation as O] as Lines<O>)(result, paint, version);
 }
 
 function circumstanceLines({ container, timings, requests }: FunctionAnswer): string[] {

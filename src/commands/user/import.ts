@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { EXIT_CODE } from '../../cli/exit-code.ts';
 import type { View } from '../../cli/print.ts';
-import { progressBar, progressOn } from '../../cli/progress.ts';
+import { progressBar, withProgress } from '../../cli/progress.ts';
 import { JavumboError } from '../../core/failure.ts';
 import { visible } from '../../core/format.ts';
 import type { ImportedRow, StoreDatabase } from '../../users/import.ts';
@@ -63,8 +63,7 @@ export async function userImport(
   const repository = await openRepository(invocation);
   const { cache } = await invocation.deployment();
   const copy = cache.workDirectory();
-  const progress = progressOn(invocation.context, invocation.flags.quiet);
-  try {
+  const importing = withProgress(invocation, async (progress) => {
     const rows = await readAdminDatabase(file, join(copy.path, 'admin.db'), invocation.context.runBlocking);
     let done = 0;
     const imported = await importUsers(rows, {
@@ -83,10 +82,8 @@ export async function userImport(
       throw error;
     });
     return summaryOf(imported, withDatabases !== undefined, dryRun);
-  } finally {
-    progress.done();
-    copy.release();
-  }
+  });
+  return importing.finally(() => copy.release());
 }
 
 /** `dryRun`: a directory in which to check copies of the files, without storing any. */
@@ -121,36 +118,33 @@ function summaryOf(rows: readonly ImportedRow[], withDatabases: boolean, dryRun:
       const { userId, username } = row;
       return reason === undefined ? [] : { ...(userId === undefined ? {} : { userId }), username, reason };
     });
+  const databases = {
+    createdCount: count(({ database }) => database === 'created'),
+    unchangedCount: count(({ database }) => database === 'unchanged'),
+    noneCount: count(({ database }) => database === 'none'),
+    skipped: skipped(({ databaseReason }) => databaseReason),
+  };
   return {
     importedCount: count(({ outcome }) => outcome === 'imported'),
     unchangedCount: count(({ outcome }) => outcome === 'unchanged'),
     skipped: skipped(({ reason }) => reason),
-    ...(withDatabases
-      ? {
-          databases: {
-            createdCount: count(({ database }) => database === 'created'),
-            unchangedCount: count(({ database }) => database === 'unchanged'),
-            noneCount: count(({ database }) => database === 'none'),
-            skipped: skipped(({ databaseReason }) => databaseReason),
-          },
-        }
-      : {}),
+    ...(withDatabases ? { databases } : {}),
     dryRun,
   };
 }
 
 const importView: View<ImportResult> = {
-  text: ({ importedCount, unchangedCount, skipped, databases, dryRun }, paint) =>
-    [
+  text: ({ importedCount, unchangedCount, skipped, databases, dryRun }, paint) => {
+    const lines = [
       ...skipped.map((row) => paint.warn(skippedLine('', row))),
       ...(databases?.skipped ?? []).map((row) => paint.warn(skippedLine('the database of ', row))),
       `${dryRun ? 'would import' : 'imported'} ${importedCount} accounts; ${unchangedCount} were there already; skipped ${skipped.length}`,
-      ...(databases === undefined
-        ? []
-        : [
-            `${dryRun ? 'would create' : 'created'} ${databases.createdCount} databases; ${databases.unchangedCount} were there already; ${databases.noneCount} have no file; skipped ${databases.skipped.length}`,
-          ]),
-    ].join('\n'),
+    ];
+    if (databases === undefined) return lines.join('\n');
+    const { createdCount, unchangedCount: thereCount, noneCount, skipped: left } = databases;
+    const created = `${dryRun ? 'would create' : 'created'} ${createdCount} databases; ${thereCount} were there already`;
+    return [...lines, `${created}; ${noneCount} have no file; skipped ${left.length}`].join('\n');
+  },
   // A pipeline must not continue without some of its users.
   exitCode: ({ skipped, databases }) =>
     skipped.length + (databases?.skipped.length ?? 0) === 0 ? EXIT_CODE.ok : EXIT_CODE.violation,

@@ -32,11 +32,11 @@ export async function userList(invocation: Invocation, { limit, after }: ListOpt
     throw new JavumboError('usage', '--after is empty', { try: 'without --after, which lists from the beginning' });
   }
   const repository = await openRepository(invocation);
-  return { pages: telling(repository.list({ limit, after }), invocation.note) };
+  return { pages: noting(repository.list({ limit, after }), invocation.note) };
 }
 
 /** Passes pages on, and notes at the end whether there are more users or none at all. */
-async function* telling(pages: AsyncIterable<UserList>, note: (line: string) => void): AsyncGenerator<UserList> {
+async function* noting(pages: AsyncIterable<UserList>, note: (line: string) => void): AsyncGenerator<UserList> {
   let next: string | undefined;
   let count = 0;
   for await (const page of pages) {

@@ -58,7 +58,7 @@ async function verifyDays(
     operation: `one run of verify ${name}, the clean-up of its objects not counted`,
   } as const;
   const checklist = checklistOn(context, flags);
-  const { run, tell } = telling(invocation.run());
+  const { run, say } = delaying(invocation.run());
   try {
     return await withReport(invocation, opening, output, start, (report, deployment) => {
       return runDays(report, days, deployment, { ...context, run, expectBody }, options, {
@@ -69,12 +69,12 @@ async function verifyDays(
     });
   } finally {
     checklist.done();
-    tell();
+    say();
   }
 }
 
-/** Delays what a run says about kept and left test data: between the lines of a checklist it would get lost. */
-function telling(run: TestRun): { readonly run: TestRun; readonly tell: () => void } {
+/** Delays until `say` what a run says about kept and left test data: in a checklist it would get lost. */
+function delaying(run: TestRun): { readonly run: TestRun; readonly say: () => void } {
   const held: (() => void)[] = [];
   return {
     run: {
@@ -82,8 +82,8 @@ function telling(run: TestRun): { readonly run: TestRun; readonly tell: () => vo
       onKept: (...kept) => held.push(() => run.onKept?.(...kept)),
       onLeft: (error) => held.push(() => run.onLeft?.(error)),
     },
-    tell: () => {
-      for (const say of held) say();
+    say: () => {
+      for (const each of held) each();
     },
   };
 }
