@@ -5,8 +5,8 @@ import { SCRIPTS } from './child-process.ts';
 import { freshMachine, temporaryDirectory } from './run-command.ts';
 
 /**
- * A local function of a test's own, whoever closes it: scripted unless `program` says otherwise, on the local deployment
- * of the machine that `env` describes.
+ * Opens a local function for a test: scripted unless `program` is given, on the local deployment of `env`. The caller
+ * closes it.
  */
 export function openLocalFunction(options: Partial<LocalFunctionOptions> = {}): LocalFunction {
   const env = { ...freshMachine(), PATH: process.env.PATH, ...options.env };
