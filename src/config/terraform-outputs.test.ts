@@ -146,7 +146,7 @@ describe('what goes wrong is told', () => {
       name: 'an output that is no text',
       prints: outputs({ lambda_function_name: { type: 'number', value: 7 } }),
       kind: 'usage',
-      message: /^Terraform's output lambda_function_name is not a text$/,
+      message: /^Terraform's output lambda_function_name is not a string$/,
     },
     {
       name: 'an error of Terraform’s',
