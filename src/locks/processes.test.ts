@@ -1,4 +1,4 @@
-/** Processes of their own on one local lock table, some of which are killed. */
+/** Several processes on one local lock table, some of which are killed. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -10,7 +10,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { LocalLockTable } from './local-lock-table.ts';
 
-// Long enough that no machine is so busy that it ends by itself.
+// Long enough that it never ends by itself, however busy the machine.
 const TTL_MS = 10 * 60_000;
 
 let directory: string;
@@ -99,7 +99,7 @@ test('processes that are killed in the middle of acquiring, renewing and releasi
         `,
       );
       await letGo(busy);
-      // Anywhere in their work: how long this takes decides nothing but where.
+      // Anywhere in their work: the time only decides where.
       await setTimeout(round * 3);
       await Promise.all(busy.map(kill));
       for (const username of ['user-0', 'user-1', 'user-2']) {
@@ -117,12 +117,12 @@ function open(clock: Clock): LocalLockTable {
   return new LocalLockTable(home, { clock });
 }
 
-/** The system's time, so many milliseconds later. */
+/** The system's clock, so many milliseconds ahead. */
 function ahead(milliseconds: number): Clock {
   return { ...systemClock, now: () => systemClock.now() + milliseconds };
 }
 
-/** Starts that many processes which wait to be let go before they run `lines`. */
+/** Starts processes that wait for a signal before they run `lines`. */
 async function start(processes: number, lines: string): Promise<ChildProcess[]> {
   const script = join(directory, 'child.mjs');
   const dist = (path: string) => JSON.stringify(pathToFileURL(join(import.meta.dirname, '../../dist', path)).href);
@@ -149,14 +149,14 @@ async function start(processes: number, lines: string): Promise<ChildProcess[]> 
   return started;
 }
 
-/** Lets them go together, and waits for what each has to say. */
+/** Releases them together, and collects their reports. */
 async function letGo(waiting: readonly ChildProcess[]): Promise<unknown[]> {
   const reports = waiting.map(messageFrom);
   for (const child of waiting) child.send('go');
   return Promise.all(reports);
 }
 
-/** The next message of a child; rejects when it ends without one. */
+/** Returns a child's next message; rejects if it ends without one. */
 async function messageFrom(child: ChildProcess): Promise<unknown> {
   const ended = new AbortController();
   try {

@@ -32,7 +32,7 @@ const local = (): StoreUnderTest => {
     store,
     otherHandle: () => other,
     fill: async (usernames) => {
-      // A put waits for the disk four times, and 2,001 of them would test nothing but its patience.
+      // A put waits for the disk four times, so 2,001 puts would take too long.
       await store.list();
       const index = new Database(join(root, 'index.sqlite'));
       const insert = index.prepare(
@@ -53,7 +53,7 @@ describeDatabaseStore('local', local, { longLists: true });
 
 interface Engine {
   readonly server: S3ServerOptions;
-  /** As AWS itself, or as an engine at an endpoint of its own. */
+  /** AWS, or an engine at a custom endpoint. */
   readonly as: 'aws' | 'endpoint';
   readonly ceph?: boolean;
 }
@@ -363,7 +363,7 @@ describe('the local store', () => {
     return readdirSync(join(root, 'databases', username)).sort();
   }
 
-  /** Runs the same lines in so many processes, let go together when all have loaded the store; their reports. */
+  /** Runs the same lines in several processes at once, after all have loaded the store; returns their reports. */
   async function race(processes: number, home: string, lines: string): Promise<Record<string, unknown>[]> {
     const script = join(root, 'child.mjs');
     const dist = (path: string) => JSON.stringify(pathToFileURL(join(import.meta.dirname, '../../dist', path)).href);
@@ -427,13 +427,13 @@ describe('the delayed store', () => {
   }
 });
 
-/** A store in memory under a stack of wrappers, and another stack on the same memory. */
+/** A memory store under a stack of wrappers, and another stack on the same memory. */
 function overMemory(wrap: (store: DatabaseStore) => DatabaseStore): StoreUnderTest {
   const memory = new MemoryDatabaseStore(systemClock);
   return { store: wrap(memory), otherHandle: () => wrap(memory), cleanup: () => {} };
 }
 
-/** A loopback server, and a store of its bucket with a client of its own for each handle. */
+/** A loopback server, and a store of its bucket with a separate client for each handle. */
 async function overS3(
   { server: options, as }: Engine,
   wrap: (store: DatabaseStore) => DatabaseStore,
@@ -470,7 +470,7 @@ function s3Client(server: S3Server, as: Engine['as']): S3Client {
     ...(as === 'aws'
       ? {}
       : { requestChecksumCalculation: 'WHEN_REQUIRED', responseChecksumValidation: 'WHEN_REQUIRED' }),
-    // The SDK warns on the console of every put that is refused; these are refused on purpose.
+    // The SDK prints a warning for every refused put; these are refused on purpose.
     logger: { trace() {}, debug() {}, info() {}, warn() {}, error() {} },
   });
 }
@@ -505,7 +505,7 @@ async function create(store: DatabaseStore, username: string, content: string): 
   return outcome.version;
 }
 
-/** The next message of a child; rejects when it ends without one. */
+/** Returns a child's next message; rejects if it ends without one. */
 async function messageFrom(child: ChildProcess): Promise<unknown> {
   const ended = new AbortController();
   try {
@@ -521,7 +521,7 @@ async function messageFrom(child: ChildProcess): Promise<unknown> {
   }
 }
 
-/** Overwrites the pages that hold one table, and leaves the schema and all other tables as they are. */
+/** Overwrites the pages of one table, and leaves the schema and other tables alone. */
 function damageTable(path: string, table: string): void {
   const index = new Database(path);
   index.pragma('wal_checkpoint(TRUNCATE)');
