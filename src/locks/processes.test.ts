@@ -8,6 +8,7 @@ import { setTimeout } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type Clock, systemClock } from '../core/clock.ts';
+import { messageFrom } from '../testing/child-process.ts';
 import { LocalLockTable } from './local-lock-table.ts';
 
 // Long enough that it never ends by itself, however busy the machine.
@@ -154,22 +155,6 @@ async function letGo(waiting: readonly ChildProcess[]): Promise<unknown[]> {
   const reports = waiting.map(messageFrom);
   for (const child of waiting) child.send('go');
   return Promise.all(reports);
-}
-
-/** Returns a child's next message; rejects if it ends without one. */
-async function messageFrom(child: ChildProcess): Promise<unknown> {
-  const ended = new AbortController();
-  try {
-    const [message] = await Promise.race([
-      once(child, 'message', { signal: ended.signal }),
-      once(child, 'exit', { signal: ended.signal }).then(([code]) =>
-        Promise.reject(new Error(`a child ended with ${code}`)),
-      ),
-    ]);
-    return message;
-  } finally {
-    ended.abort();
-  }
 }
 
 async function kill(child: ChildProcess): Promise<void> {

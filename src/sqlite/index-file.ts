@@ -1,6 +1,7 @@
 import Database from 'better-sqlite3';
 import { isDiskFull } from '../core/cache-directory.ts';
 import { codeOf, JavumboError, messageOf } from '../core/failure.ts';
+import { isDamage } from './engine.ts';
 
 /** The index's row for one user's database. */
 export interface IndexRow {
@@ -96,7 +97,7 @@ export function asLocalFailure(error: unknown, verb: string, username?: string):
       cause: error,
     });
   }
-  if (code === 'SQLITE_NOTADB' || code?.startsWith('SQLITE_CORRUPT')) {
+  if (isDamage(error)) {
     return new JavumboError('corrupt', `${verb} ${subject}: its index is damaged: ${messageOf(error)}`, {
       username,
       try: 'a backup of the directory in JAVUMBO_HOME',

@@ -2,6 +2,7 @@ import { chmodSync, closeSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { codeOf, JavumboError, messageOf } from '../core/failure.ts';
+import { isDamage } from './engine.ts';
 import { type AddedColumn, addMissingColumn, useWriteAheadLog } from './index-file.ts';
 
 export interface LocalTableOptions {
@@ -102,7 +103,7 @@ function asTableFailure(
       cause: error,
     });
   }
-  if (code === 'SQLITE_NOTADB' || code?.startsWith('SQLITE_CORRUPT')) {
+  if (isDamage(error)) {
     return new JavumboError('corrupt', `${what}: ${path} is damaged: ${messageOf(error)}`, {
       try: damagedHint,
       username,

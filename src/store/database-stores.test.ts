@@ -1,5 +1,4 @@
-import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
+import { fork } from 'node:child_process';
 import { closeSync, mkdirSync, mkdtempSync, openSync, readdirSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,6 +9,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../core/clock.ts';
 import { systemRandom } from '../core/random.ts';
 import { keyOf } from '../core/username.ts';
+import { messageFrom } from '../testing/child-process.ts';
 import { CEPH_16, type S3Server, type S3ServerOptions, startS3Server } from '../testing/s3-server/server.ts';
 import { CountingDatabaseStore } from './counting-store.ts';
 import type { DatabaseStore } from './database-store.ts';
@@ -503,22 +503,6 @@ async function create(store: DatabaseStore, username: string, content: string): 
   const outcome = await put(store, username, content, undefined);
   if (outcome.kind !== 'committed') expect.fail(`the create ended as ${outcome.kind}`);
   return outcome.version;
-}
-
-/** Returns a child's next message; rejects if it ends without one. */
-async function messageFrom(child: ChildProcess): Promise<unknown> {
-  const ended = new AbortController();
-  try {
-    const [message] = await Promise.race([
-      once(child, 'message', { signal: ended.signal }),
-      once(child, 'exit', { signal: ended.signal }).then(([code]) =>
-        Promise.reject(new Error(`a child ended with ${code}`)),
-      ),
-    ]);
-    return message;
-  } finally {
-    ended.abort();
-  }
 }
 
 /** Overwrites the pages of one table, and leaves the schema and other tables alone. */
