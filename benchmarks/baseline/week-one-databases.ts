@@ -84,9 +84,7 @@ export class WeekOneDatabases {
     return [...this.#cache.keys()].reduce((sum, username) => sum + statSync(this.#pathOf(username)).size, 0);
   }
 
-  /**
-   * Removes the least recently opened files until at most that many bytes are left, like week 1's clean-up of `/tmp`.
-   */
+  /** Removes the least recently opened files down to that many bytes, like week 1's clean-up of `/tmp`. */
   cleanUp(bytesMax: number): void {
     let total = this.cachedBytes();
     for (const username of [...this.#cache.keys()].filter((name) => !this.#open.has(name))) {

@@ -7,10 +7,7 @@ export interface ClientCounts {
   stop(): void;
 }
 
-/**
- * Counts this process's HTTP traffic, for a server that does not: whatever leaves Node, by any library. Bodies count by
- * their headers.
- */
+/** Counts this process's HTTP traffic, by any library, for a server that does not. Bodies count by their headers. */
 export function countRequests(): ClientCounts {
   const counts = { requests: 0, bytesUp: 0, bytesDown: 0, connections: 0, operations: { GetObject: 0, PutObject: 0 } };
   const started = (message: unknown): void => {

@@ -540,10 +540,7 @@ async function overtaken(rig: Rig): Promise<void> {
   await rig.elsewhere.update('alice', insert, { retries: 0 });
 }
 
-/**
- * Formats each request as `operation condition status`. Versions are numbered in order of appearance, `bare` without
- * quotes.
- */
+/** Formats requests as `operation condition status`, with numbered versions, `bare` if without quotes. */
 function inWords(log: readonly LoggedRequest[]): string[] {
   const versions: string[] = [];
   const named = (etag: string): string => {

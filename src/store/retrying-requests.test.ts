@@ -15,10 +15,7 @@ import {
 } from '../testing/retrying-rig.ts';
 import type { ScriptedFault } from '../testing/s3-server/server.ts';
 
-/**
- * Which requests are sent, how often, and after which waits: endpoints without a listener, and engines with another
- * `If-Match`.
- */
+/** Which requests are sent, and after which waits: endpoints without a listener, engines with another `If-Match`. */
 
 afterEach(closeRigs);
 

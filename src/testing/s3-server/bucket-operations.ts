@@ -190,10 +190,7 @@ function listObjectVersions({ state, request }: S3Call): S3Reply {
   return xmlReply(document);
 }
 
-/**
- * Returns how a listing writes names: unchanged, or as S3's `encoding-type=url`, which keeps `/` and writes `+` for a
- * space.
- */
+/** Returns how a listing writes names: as they are, or URL-encoded, with `/` kept and `+` for a space. */
 function nameEncoder(encodingType: string | undefined): (name: string | undefined) => string | undefined {
   if (encodingType !== 'url') return (name) => name;
   return (name) =>

@@ -41,9 +41,7 @@ export function checkWriteConditions(
   }
 }
 
-/**
- * Judges the conditions of a GET or HEAD: `not-modified` means 304. All engines accept both spellings of the ETag here.
- */
+/** Judges a GET's or HEAD's conditions: `not-modified` means 304. Every engine accepts both spellings here. */
 export function checkReadConditions(etag: string, { ifMatch, ifNoneMatch }: Conditions): 'send' | 'not-modified' {
   if (ifMatch !== undefined && !matches(ifMatch, etag, 'any')) throw preconditionFailed('If-Match');
   return ifNoneMatch !== undefined && matches(ifNoneMatch, etag, 'any') ? 'not-modified' : 'send';

@@ -41,10 +41,7 @@ export class MultipartUploads {
     this.#find(bucket, key, uploadId).parts.set(partNumber, { body, etag });
   }
 
-  /**
-   * Assembles the object of those parts. The upload stays until `discard`, so that a refused condition leaves it
-   * usable.
-   */
+  /** Assembles the object. The upload stays until `discard`, so that a refused condition leaves it usable. */
   assemble(bucket: string, key: string, uploadId: string, references: readonly PartReference[]): ObjectContent {
     const upload = this.#find(bucket, key, uploadId);
     if (references.length === 0) throw s3Error('MalformedXML', 'A multipart upload needs one part at least');

@@ -42,9 +42,7 @@ export function sequenceOfVersionId(versionId: string): number | undefined {
   return /^[0-9a-f]{28}$/.test(versionId) ? Number.parseInt(versionId.slice(0, 12), 16) : undefined;
 }
 
-/**
- * One bucket: keys, each with its versions, newest first. Every method is synchronous, so check-then-write is atomic.
- */
+/** A bucket: keys with their versions, newest first. Every method is synchronous, so check-then-write is atomic. */
 export class Bucket {
   readonly name: string;
   readonly createdAt: number;

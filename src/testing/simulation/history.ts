@@ -59,10 +59,7 @@ export interface Operation {
   /** The value that it adds, or would. */
   readonly value?: string | undefined;
   readonly outcome: OperationOutcome;
-  /**
-   * What it found before its own change; for an edit that ran several times, in the last run; for a restore, what it
-   * writes back.
-   */
+  /** What it found before its own change, in the last run of its edit; for a restore, what it writes back. */
   readonly saw?: State | undefined;
 }
 
