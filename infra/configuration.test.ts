@@ -1,4 +1,4 @@
-/** Tests every property of Day 1 in the HCL, and that changing it is detected. */
+/** Every property of Day 1, read from the HCL; and each of them is missed when it is changed. */
 import { execFile } from 'node:child_process';
 import { copyFileSync, cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -10,13 +10,12 @@ import { temporaryDirectory } from '../src/testing/run-command.ts';
 // biome-ignore lint/suspicious/noExplicitAny: a parsed document, which the test is there to judge
 type Block = Record<string, any>;
 
-// HashiCorp's own parser and formatter, as WebAssembly. Loaded with `require`: their types would add a browser's to
-// every file.
+// HashiCorp's own parser and formatter, as WebAssembly. Required: their types bring those of a browser into every file.
 const require = createRequire(import.meta.url);
 const { parse }: { parse(name: string, text: string): Promise<Block> } = require('@cdktn/hcl2json');
 const { format }: { format(text: string): Promise<string> } = require('@cdktn/hcl-tools');
 
-/** A configuration as Terraform sees it: the blocks and the text of all files. */
+/** A configuration as Terraform sees it: the blocks of all files, the text of all files. */
 interface Configuration {
   readonly blocks: Block;
   readonly gitignore: string;
@@ -35,7 +34,7 @@ async function read(files: ReadonlyMap<string, string>): Promise<Configuration> 
   return { blocks, gitignore: files.get('.gitignore') ?? '' };
 }
 
-/** Merges into one tree: blocks of one kind may be in several files, each with a list. */
+/** Into one tree: blocks of one kind stand in several files, each of them a list. */
 function merge(into: Block, from: Block): void {
   for (const [key, value] of Object.entries(from)) {
     if (Array.isArray(value)) into[key] = [...(into[key] ?? []), ...value];
@@ -46,7 +45,7 @@ function merge(into: Block, from: Block): void {
   }
 }
 
-/** Resolves a value with its locals and the defaults of its variables. */
+/** A value with the defaults of its variables in their places, and its locals. */
 function resolved(configuration: Configuration, value: unknown): unknown {
   if (Array.isArray(value)) return value.map((each) => resolved(configuration, each));
   if (typeof value !== 'string') return value;
@@ -65,7 +64,7 @@ interface Property {
   readonly is: unknown;
 }
 
-/** Properties of one block, each an attribute (`rule.0.status`) with a required value. */
+/** Properties of one block, each an attribute (`rule.0.status`) that must have this value. */
 function attributes(what: string, path: string, expected: Readonly<Record<string, unknown>>): Property[] {
   return Object.entries(expected).map(([attribute, is]) => ({
     name: `${what}: ${attribute}`,
@@ -85,7 +84,7 @@ const TABLE_ARNS = ['${aws_dynamodb_table.users.arn}', '${aws_dynamodb_table.loc
 const OBJECTS = [`${BUCKET_ARN}/user_dbs/*`, `${BUCKET_ARN}/test/*`];
 const TARGET = 'integrations/${aws_apigatewayv2_integration.lambda.id}';
 
-/** Returns the function's environment: names and expressions. */
+/** What the environment of the function is made of: name and expression. */
 function functionVariables({ blocks }: Configuration): Record<string, string> {
   const text: string = blocks.resource.aws_lambda_function.api[0].environment[0].variables;
   return Object.fromEntries(
@@ -136,7 +135,7 @@ const PROPERTIES: readonly Property[] = [
   ...attributes('the bucket', 'resource.aws_s3_bucket.user_databases', {
     bucket:
       '${var.s3_bucket_name != "" ? var.s3_bucket_name : "javumbo-user-dbs-${data.aws_caller_identity.current.account_id}"}',
-    // A bucket with user databases must not be destroyed.
+    // A bucket with user databases in it is not destroyed.
     force_destroy: undefined,
   }),
   ...attributes('the bucket’s name', 'variable.s3_bucket_name', { default: '' }),
@@ -159,7 +158,7 @@ const PROPERTIES: readonly Property[] = [
     bucket: BUCKET,
     'rule.length': 1,
     'rule.0.status': 'Enabled',
-    // Every object.
+    // Of every object.
     'rule.0.filter': [{}],
     'rule.0.noncurrent_version_expiration.0.noncurrent_days': 30,
     'rule.0.abort_incomplete_multipart_upload.0.days_after_initiation': 30,
@@ -313,7 +312,7 @@ const PROPERTIES: readonly Property[] = [
     'ephemeral_storage.0.size': 2048,
     filename: '${var.lambda_package != "" ? var.lambda_package : "${path.module}/build/javumbo-function.zip"}',
     source_code_hash: '${filebase64sha256(local.lambda_package)}',
-    // A changed package must be deployed.
+    // A change of the package must be put in place.
     'lifecycle.0.ignore_changes': undefined,
     depends_on: ['${aws_cloudwatch_log_group.lambda}', '${aws_iam_role_policy.lambda}'],
   }),
@@ -475,7 +474,7 @@ const PROPERTIES: readonly Property[] = [
   },
 ];
 
-/** A plausible mistake for each property: a file with one place changed. */
+/** What a slip of the pen would be, for each property: the text of a file with one place changed. */
 const MUTATIONS: Readonly<Record<string, readonly [file: string, from: string | RegExp, to: string]>> = {
   'the provider: region': ['main.tf', 'region = var.aws_region', 'region = "eu-west-1"'],
   'the provider: default_tags.0.tags': ['main.tf', 'ManagedBy   = "Terraform"', ''],
@@ -689,7 +688,7 @@ const MUTATIONS: Readonly<Record<string, readonly [file: string, from: string | 
   'what git must not take': ['.gitignore', '*.tfvars\n', ''],
 };
 
-/** Returns the names of the properties that a configuration lacks. */
+/** The names of the properties that a configuration does not have. */
 function missed(configuration: Configuration): string[] {
   return PROPERTIES.filter(({ read, is }) => {
     try {

@@ -29,15 +29,15 @@ interface CacheEntry {
 }
 
 /**
- * A reimplementation of week 1's Python prototype with Day 4's locking (`S3SQLiteConnection`): HEAD and GET on opening
- * unless the cached file is younger than the TTL; work in that file; on every close, even after a read, HEAD, compare,
- * PUT.
+ * A reimplementation of week 1's Python prototype with Day 4's locking (docs/benchmarks-method.md): HEAD and GET on
+ * opening unless the cached file is younger than the TTL; work in that file; on every close, even after a read, HEAD,
+ * compare, PUT.
  *
  * Between that HEAD and PUT another machine can store: its update is then lost, though both were acknowledged. The
  * baseline exists to show this, so it is not fixed.
  *
- * It differs from the prototype's listing, which deletes an entry past its TTL before the HEAD that could have found it
- * current, so the file is always downloaded again. Here, as the prototype's text says, the HEAD saves the GET.
+ * It differs from the prototype's code, which deletes an entry past its TTL before the HEAD that could have found it
+ * current, so the file is always downloaded again. Here, as the prototype's plan says, the HEAD saves the GET.
  */
 export class WeekOneDatabases {
   readonly #options: WeekOneOptions;

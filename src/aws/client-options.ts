@@ -7,7 +7,7 @@ export const SILENT = { trace: () => {}, debug: () => {}, info: () => {}, warn: 
 
 /**
  * Returns the options that all AWS clients share. Use `maxAttempts` above 1 only for idempotent requests: a conditional
- * write can be refused because its own first attempt landed, so we retry those ourselves.
+ * write can be refused because its own first attempt landed, so we retry those ourselves. (docs/engines.md)
  */
 export function clientOptions({ region, profile, timeout }: Config, maxAttempts = 1) {
   return {

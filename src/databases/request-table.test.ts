@@ -29,8 +29,8 @@ import {
 import { UserDatabases } from './user-databases.ts';
 
 /**
- * The request table of the README, row by row: the real SDK with a deployment's settings, against a server that counts.
- * The reported counts must equal the server's.
+ * The request table of the README and the design, row by row: the real SDK with the settings of a deployment, against
+ * a server that counts. What the server saw is the truth, and the counts that are reported must say the same.
  */
 
 const BUCKET = 'bucket';
@@ -63,17 +63,17 @@ const count = ({ database }: { database: SqliteDatabase }): unknown =>
 
 interface Row {
   readonly name: string;
-  /** Prepares store and cache; these requests do not count. Default: stored, and nothing cached. */
+  /** What is stored and cached before; the requests of that are not counted. Default: stored, and nothing cached. */
   readonly before?: (rig: Rig) => Promise<unknown>;
   readonly stalenessMs?: number;
   readonly caching?: boolean;
   readonly run: (rig: Rig) => Promise<unknown>;
   readonly ends: unknown;
-  /** In the server's order. */
+  /** In the order in which the server saw them. */
   readonly requests: readonly string[];
 }
 
-// The log's notation: operation, condition and status.
+// How the log is written below: operation, condition and status.
 const GET = 'GetObject 200';
 const GET_ABSENT = 'GetObject 404';
 const REVALIDATE = 'GetObject If-None-Match: v1 304, no body';
@@ -439,9 +439,9 @@ describe('the client of a deployment', () => {
 interface Rig {
   readonly server: S3Server;
   readonly databases: UserDatabases;
-  /** Another machine, whose requests are not in `counts`. */
+  /** Somebody else's machine, whose requests are not counted in `counts`. */
   readonly elsewhere: UserDatabases;
-  /** The CountingDatabaseStore's counts since `earlier`. */
+  /** As CountingDatabaseStore has them, since `earlier`. */
   counts(earlier?: RequestCounts): RequestCounts;
   /** The number of rows. */
   read(): Promise<unknown>;
@@ -454,7 +454,7 @@ interface Rig {
 interface RigOptions {
   readonly stalenessMs?: number;
   readonly caching?: boolean;
-  /** The client for a custom endpoint; default: with AWS's settings. */
+  /** The client that a deployment makes for an endpoint of its own; default: AWS's settings, for which there is no endpoint. */
   readonly asEndpoint?: boolean;
   readonly engine?: S3ServerOptions;
 }
@@ -501,7 +501,7 @@ function deployed(server: S3Server, onExtraRequest: CountingDatabaseStore['count
   cleanUps.push(() => rmSync(home, { recursive: true, force: true }));
   const place = { bucket: BUCKET, region: 'us-east-1', endpointUrl: server.endpoint };
   const config = resolveConfig(place, { JAVUMBO_HOME: home });
-  // Given: the first delete of a deployment tests how its engine deletes.
+  // Asked before: the first delete of a deployment tries how its engine deletes.
   const known = { condition: 'compares', races: 8, bothAccepted: 0, foundAt: '2026-11-22T00:00:00Z' } as const;
   new DeletionRecords(home).record({ store: `s3 ${server.endpoint} ${BUCKET}`, ...known }, systemRandom);
   const { store, close } = openS3Store(config, { clock: systemClock, random: systemRandom }, onExtraRequest);
@@ -524,23 +524,23 @@ function asAws(server: S3Server): DatabaseStore {
 
 async function nothing(): Promise<void> {}
 
-/** Stored by another machine, so nothing is cached here. */
+/** Stored by somebody else, so that nothing is cached here. */
 async function stored({ elsewhere }: Rig): Promise<void> {
   await elsewhere.create('alice', createTable);
 }
 
-/** Stored, and so cached, by us. */
+/** Stored by us, and so cached. */
 async function cached({ databases }: Rig): Promise<void> {
   await databases.create('alice', createTable);
 }
 
-/** Cached by us, and replaced by another machine since. */
+/** Cached by us, and replaced by somebody else since. */
 async function overtaken(rig: Rig): Promise<void> {
   await cached(rig);
   await rig.elsewhere.update('alice', insert, { retries: 0 });
 }
 
-/** Formats requests as `operation condition status`, with numbered versions, `bare` if without quotes. */
+/** Each request as `operation condition status`. Versions are numbered as they come, `bare` without quotes. */
 function inWords(log: readonly LoggedRequest[]): string[] {
   const versions: string[] = [];
   const named = (etag: string): string => {
@@ -559,7 +559,7 @@ function inWords(log: readonly LoggedRequest[]): string[] {
   );
 }
 
-/** What a deployment should have counted. Answers without a database do not count as database bytes. */
+/** What a deployment should have counted. Answers without a database in them are no bytes of databases. */
 function seenBy(server: S3Server): RequestCounts {
   const { GetObject, PutObject, HeadObject, DeleteObject, ListObjectsV2 } = server.counts.operations;
   const sum = (of: (request: LoggedRequest) => number): number =>

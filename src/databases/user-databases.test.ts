@@ -35,7 +35,7 @@ async function values(databases: UserDatabases, username = 'alice'): Promise<num
   );
 }
 
-/** The requests of `work` by name, without zeros. */
+/** The requests that `work` made, by name, without those that it made none of. */
 async function requestsOf(work: () => Promise<unknown>): Promise<Partial<RequestCounts>> {
   const before = bench.store.counts();
   await work();
@@ -55,7 +55,7 @@ async function failureOf(work: Promise<unknown>): Promise<JavumboError> {
   return thrown as JavumboError;
 }
 
-/** A store that lets a test act before or after a put, or answer it. */
+/** A store that lets a test step in before or after a put, or answer in its place. */
 function interposed(inner: DatabaseStore, put: DatabaseStore['put']): DatabaseStore {
   return {
     get: (...call) => inner.get(...call),
@@ -90,7 +90,7 @@ describe('an edit that throws', () => {
     await one.databases.create('alice', (database) => database.exec('CREATE TABLE u (y)'));
     await values(two.databases).catch(() => {});
     await one.databases.update('alice', createTable, NO_RETRIES);
-    // Two's copy has no table t; the current version does.
+    // On two's copy there is no table t; on the current version there is.
     expect(await two.databases.update('alice', insert(1), NO_RETRIES)).toMatchObject({
       outcome: 'committed',
       attempts: 1,
@@ -397,7 +397,7 @@ describe('what is not a sound database is corrupt and names the user', () => {
       kind: 'corrupt',
       username: 'alice',
     });
-    // The working copy is gone too.
+    // The working copy is gone as well.
     expect(readdirSync(root, { recursive: true }).filter((name) => String(name).includes('working-copy'))).toEqual([]);
   });
 

@@ -80,7 +80,7 @@ describe.runIf(nodes !== undefined)('the function', () => {
     test('has an engine that keeps the whole contract', async () => {
       const { stdout } = await promisify(execFile)(
         node,
-        ['node_modules/vitest/vitest.mjs', 'run', 'src/sqlite/node-sqlite.test.ts', '--reporter=json'],
+        ['node_modules/vitest/vitest.mjs', 'run', 'src/databases/node-sqlite.test.ts', '--reporter=json'],
         { cwd: root, env: { PATH: process.env.PATH, HOME: temporaryDirectory() } },
       );
       const { success, numTotalTests, numPassedTests } = JSON.parse(stdout) as Json;

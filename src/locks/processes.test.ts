@@ -1,4 +1,4 @@
-/** Several processes on one local lock table, some of which are killed. */
+/** Processes of their own on one local lock table, some of which are killed. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -8,10 +8,9 @@ import { setTimeout } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type Clock, systemClock } from '../core/clock.ts';
-import { messageFrom } from '../testing/child-process.ts';
 import { LocalLockTable } from './local-lock-table.ts';
 
-// Long enough that it never ends by itself, however busy the machine.
+// Long enough that no machine is so busy that it ends by itself.
 const TTL_MS = 10 * 60_000;
 
 let directory: string;
@@ -100,7 +99,7 @@ test('processes that are killed in the middle of acquiring, renewing and releasi
         `,
       );
       await letGo(busy);
-      // Anywhere in their work: the time only decides where.
+      // Anywhere in their work: how long this takes decides nothing but where.
       await setTimeout(round * 3);
       await Promise.all(busy.map(kill));
       for (const username of ['user-0', 'user-1', 'user-2']) {
@@ -118,12 +117,12 @@ function open(clock: Clock): LocalLockTable {
   return new LocalLockTable(home, { clock });
 }
 
-/** The system's clock, so many milliseconds ahead. */
+/** The system's time, so many milliseconds later. */
 function ahead(milliseconds: number): Clock {
   return { ...systemClock, now: () => systemClock.now() + milliseconds };
 }
 
-/** Starts processes that wait for a signal before they run `lines`. */
+/** Starts that many processes which wait to be let go before they run `lines`. */
 async function start(processes: number, lines: string): Promise<ChildProcess[]> {
   const script = join(directory, 'child.mjs');
   const dist = (path: string) => JSON.stringify(pathToFileURL(join(import.meta.dirname, '../../dist', path)).href);
@@ -150,11 +149,27 @@ async function start(processes: number, lines: string): Promise<ChildProcess[]> 
   return started;
 }
 
-/** Releases them together, and collects their reports. */
+/** Lets them go together, and waits for what each has to say. */
 async function letGo(waiting: readonly ChildProcess[]): Promise<unknown[]> {
   const reports = waiting.map(messageFrom);
   for (const child of waiting) child.send('go');
   return Promise.all(reports);
+}
+
+/** The next message of a child; rejects when it ends without one. */
+async function messageFrom(child: ChildProcess): Promise<unknown> {
+  const ended = new AbortController();
+  try {
+    const [message] = await Promise.race([
+      once(child, 'message', { signal: ended.signal }),
+      once(child, 'exit', { signal: ended.signal }).then(([code]) =>
+        Promise.reject(new Error(`a child ended with ${code}`)),
+      ),
+    ]);
+    return message;
+  } finally {
+    ended.abort();
+  }
 }
 
 async function kill(child: ChildProcess): Promise<void> {

@@ -2,7 +2,7 @@ import { getBuiltinModule } from 'node:process';
 import { describe, test } from 'vitest';
 import { describeSqliteEngine } from './engine-contract.ts';
 
-// Node 22 and 24 also run this file: src/lambda/node-versions.engine.ts.
+// This file is also run by Node 22 and 24 themselves: src/function/node-versions.engine.ts.
 if (getBuiltinModule?.('node:sqlite') === undefined) {
   describe('node:sqlite', () => {
     test.skip(`is not in Node ${process.version}`, () => {});

@@ -36,7 +36,7 @@ export function runQuery(database: SqliteDatabase, sql: string, values: readonly
     throw new JavumboError('usage', 'db query takes one statement', { try: 'one db query for each' });
   refuseUnsafe([statement]);
   const prepared = asBetterSqlite(database).prepare(statement.sql);
-  // A read-only handle is not enough: VACUUM INTO writes on one.
+  // A read-only handle is not enough: VACUUM INTO writes on one. (docs/engines.md)
   if (!prepared.readonly || !prepared.reader) {
     throw new JavumboError('usage', `db query only reads, and ${statement.verb} does not`, { try: 'javumbo db exec' });
   }

@@ -1,4 +1,5 @@
-import { fork } from 'node:child_process';
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
 import { closeSync, mkdirSync, mkdtempSync, openSync, readdirSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,7 +10,6 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../core/clock.ts';
 import { systemRandom } from '../core/random.ts';
 import { keyOf } from '../core/username.ts';
-import { messageFrom } from '../testing/child-process.ts';
 import { CEPH_16, type S3Server, type S3ServerOptions, startS3Server } from '../testing/s3-server/server.ts';
 import { CountingDatabaseStore } from './counting-store.ts';
 import type { DatabaseStore } from './database-store.ts';
@@ -32,7 +32,7 @@ const local = (): StoreUnderTest => {
     store,
     otherHandle: () => other,
     fill: async (usernames) => {
-      // A put waits for the disk four times, so 2,001 puts would take too long.
+      // A put waits for the disk four times, and 2,001 of them would test nothing but its patience.
       await store.list();
       const index = new Database(join(root, 'index.sqlite'));
       const insert = index.prepare(
@@ -53,7 +53,7 @@ describeDatabaseStore('local', local, { longLists: true });
 
 interface Engine {
   readonly server: S3ServerOptions;
-  /** AWS, or an engine at a custom endpoint. */
+  /** As AWS itself, or as an engine at an endpoint of its own. */
   readonly as: 'aws' | 'endpoint';
   readonly ceph?: boolean;
 }
@@ -363,7 +363,7 @@ describe('the local store', () => {
     return readdirSync(join(root, 'databases', username)).sort();
   }
 
-  /** Runs the same lines in several processes at once, after all have loaded the store; returns their reports. */
+  /** Runs the same lines in so many processes, let go together when all have loaded the store; their reports. */
   async function race(processes: number, home: string, lines: string): Promise<Record<string, unknown>[]> {
     const script = join(root, 'child.mjs');
     const dist = (path: string) => JSON.stringify(pathToFileURL(join(import.meta.dirname, '../../dist', path)).href);
@@ -427,13 +427,13 @@ describe('the delayed store', () => {
   }
 });
 
-/** A memory store under a stack of wrappers, and another stack on the same memory. */
+/** A store in memory under a stack of wrappers, and another stack on the same memory. */
 function overMemory(wrap: (store: DatabaseStore) => DatabaseStore): StoreUnderTest {
   const memory = new MemoryDatabaseStore(systemClock);
   return { store: wrap(memory), otherHandle: () => wrap(memory), cleanup: () => {} };
 }
 
-/** A loopback server, and a store of its bucket with a separate client for each handle. */
+/** A loopback server, and a store of its bucket with a client of its own for each handle. */
 async function overS3(
   { server: options, as }: Engine,
   wrap: (store: DatabaseStore) => DatabaseStore,
@@ -470,7 +470,7 @@ function s3Client(server: S3Server, as: Engine['as']): S3Client {
     ...(as === 'aws'
       ? {}
       : { requestChecksumCalculation: 'WHEN_REQUIRED', responseChecksumValidation: 'WHEN_REQUIRED' }),
-    // The SDK prints a warning for every refused put; these are refused on purpose.
+    // The SDK warns on the console of every put that is refused; these are refused on purpose.
     logger: { trace() {}, debug() {}, info() {}, warn() {}, error() {} },
   });
 }
@@ -505,7 +505,23 @@ async function create(store: DatabaseStore, username: string, content: string): 
   return outcome.version;
 }
 
-/** Overwrites the pages of one table, and leaves the schema and other tables alone. */
+/** The next message of a child; rejects when it ends without one. */
+async function messageFrom(child: ChildProcess): Promise<unknown> {
+  const ended = new AbortController();
+  try {
+    const [message] = await Promise.race([
+      once(child, 'message', { signal: ended.signal }),
+      once(child, 'exit', { signal: ended.signal }).then(([code]) =>
+        Promise.reject(new Error(`a child ended with ${code}`)),
+      ),
+    ]);
+    return message;
+  } finally {
+    ended.abort();
+  }
+}
+
+/** Overwrites the pages that hold one table, and leaves the schema and all other tables as they are. */
 function damageTable(path: string, table: string): void {
   const index = new Database(path);
   index.pragma('wal_checkpoint(TRUNCATE)');

@@ -28,7 +28,7 @@ export function s3Subject(
  * - 412: the condition did not hold. 404 on `If-Match`: S3's answer for "deleted"; Ceph says 412.
  * - 409 ConditionalRequestConflict: another write was under way, nothing was compared or written; send it again.
  * - any other reply from 300 to 499: refused.
- * - 5xx, a broken connection, silence: unknown. (Iceberg treats 502 to 504 the same way.)
+ * - 5xx, a broken connection, silence: unknown. (docs/engines.md)
  */
 export function putOutcomeOf(error: unknown, ifMatch: boolean, subject: S3Subject): PutOutcome {
   const status = statusOf(error);

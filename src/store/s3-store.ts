@@ -62,8 +62,8 @@ export interface S3DatabaseStoreOptions {
 /**
  * User databases as objects of one bucket. A version is the object's ETag without its quotes.
  *
- * The client must not retry (`maxAttempts: 1`): the SDK's retry can be refused because its own first attempt landed,
- * and could not be counted.
+ * The client must not retry (`maxAttempts: 1`): the SDK's retry can be refused because its own first attempt landed
+ * (docs/engines.md), and could not be counted.
  */
 export class S3DatabaseStore implements DatabaseStore {
   readonly #client: S3Client;

@@ -10,28 +10,28 @@ import { writesOver } from './write-ids.ts';
 /** A store with nothing in it, made for one test. */
 export interface StoreUnderTest {
   readonly store: DatabaseStore;
-  /** Another connection to the same databases, as another process would have. */
+  /** Another connection to the same databases, as another process would open it. */
   otherHandle(): DatabaseStore;
-  /** Optional: stores a small database for each user by a cheaper way than puts. */
+  /** Stores a small database for each user by a way that is cheaper than puts, where there is one. */
   fill?(usernames: readonly string[]): Promise<void> | void;
   cleanup(): Promise<void> | void;
 }
 
-/** Ways in which engines may differ. The defaults describe S3. */
+/** Where engines may differ. The defaults are what S3 does. */
 export interface StoreTraits {
-  /** How a put over a version fails if nothing is stored. Ceph answers `If-Match` there like a mismatch. */
+  /** How a put over a version fails where nothing is stored. Ceph answers `If-Match` there as it does a mismatch. */
   readonly overNothing?: 'deleted' | 'either';
-  /** True: without retries above, a loser of a race may end `unknown`. Ceph answers some with 500. */
+  /** True: the loser of a race may be told nothing, without retries above that settle it. Ceph answers some with 500. */
   readonly racesMayEndUnknown?: boolean;
-  /** False: a delete may ignore `ifVersion`, as on Ceph. */
+  /** False: a delete may take no notice of `ifVersion`, as on Ceph. */
   readonly comparesOnDelete?: boolean;
-  /** True: a put without a write id is a caller's defect, since a lost reply could not be settled. */
+  /** True: a put without a write id is a defect of the caller, since a lost reply could not be settled. */
   readonly needsWriteIds?: boolean;
-  /** True: also lists thousands of databases, where storing them is cheap. */
+  /** True: lists some thousands of databases too, where it is cheap to have them. */
   readonly longLists?: boolean;
 }
 
-/** Runs the contract of database-store.ts against one implementation. The function names below are its clauses. */
+/** Runs the contract of store.ts against one implementation. The names of the functions below are its clauses. */
 export function describeDatabaseStore(
   name: string,
   makeStore: () => Promise<StoreUnderTest> | StoreUnderTest,
@@ -327,7 +327,7 @@ async function takesTheSameBytesTwice(contract: Contract): Promise<void> {
   if (first.kind !== 'committed') expect.fail(`the create ended as ${first.kind}`);
   const second = await contract.put('alice', 'one', first.version, contract.store, [writeId(2), writeId(1), 'new']);
   if (second.kind !== 'committed') expect.fail(`the put of equal bytes ended as ${second.kind}`);
-  // The two versions may be equal; the write ids must tell them apart.
+  // Whether the two versions are equal is the store's affair; who wrote the current one is not.
   expect(await contract.store.head('alice')).toMatchObject({
     version: second.version,
     writes: [writeId(2), writeId(1), 'new'],
@@ -363,7 +363,7 @@ async function commitsOneOfTwenty(contract: Contract, base: Version | undefined)
   expect(stored?.writes).toEqual(writesOver(before, writeId(winner)));
   await contract.holds('alice', { version: stored?.version ?? '', content: `by writer ${winner}` });
   if (contract.traits.racesMayEndUnknown === true) {
-    // Only the winner may have been told that it won, and the winner was not told that it lost.
+    // Nobody but the winner was told that it won, and nobody at all that it lost though it had won.
     expect(kinds.flatMap((kind, index) => (kind === 'committed' && index !== winner ? index : []))).toEqual([]);
     expect(kinds[winner]).not.toBe('conflict');
   } else {
@@ -419,7 +419,7 @@ async function deliversOneVersionWholeWhileOthersWrite(contract: Contract): Prom
   }
   writing = false;
   await Promise.all(readers);
-  // Prints lengths: 300,000 letters would help no one.
+  // Compared by length and letter: a failure that prints 300,000 letters helps nobody.
   const torn = read.filter(({ version, content }) => contentOf.get(version) !== content);
   expect(torn.map(({ version, content }) => [version, content.length])).toEqual([]);
   await contract.holds('alice', { version, content: contents.at(-1) ?? '' });
@@ -480,7 +480,7 @@ async function takesEveryCharacterOfAUsername(contract: Contract): Promise<void>
   expect(await contract.listed()).toEqual([]);
 }
 
-/** What the clauses work on: a store, another handle, and files to put and get. */
+/** What the clauses are sworn on: the store, another handle, and files to put and to get. */
 class Contract {
   readonly traits: StoreTraits;
   readonly store: DatabaseStore;

@@ -2,17 +2,18 @@ import { runScript, SCRIPTS } from './child-process.ts';
 import type { CommandDeployment } from './command-deployments.ts';
 import type { FailureDocument, Json } from './run-command.ts';
 
+/** How a built command ended. */
 export interface BuiltResult {
   readonly code: number | null;
   readonly stdout: string;
   readonly stderr: string;
-  /** Parses the single document on stdout. */
+  /** The one document on stdout; throws for anything else. */
   json<T = Json>(): T;
-  /** Parses the error document on the last line of stderr. */
+  /** What the error document on the last line of stderr holds; throws where there is none. */
   failure(): FailureDocument;
 }
 
-/** Runs the built command in a child process, on a test's deployment. */
+/** Runs the command that `npm test` has built, with the processes that it starts, on a deployment of a test. */
 export async function runBuilt(
   { flags, env }: Pick<CommandDeployment, 'flags' | 'env'>,
   argv: readonly string[],

@@ -1,5 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
 /** How a child ended. `signal` is null unless one ended it. */
@@ -92,21 +91,5 @@ export function killGroup({ pid }: Pick<RunningScript, 'pid'>): void {
     process.kill(-pid, 'SIGKILL');
   } catch {
     // All have ended.
-  }
-}
-
-/** Returns a child's next message; rejects if it ends without one. */
-export async function messageFrom(child: ChildProcess): Promise<unknown> {
-  const ended = new AbortController();
-  try {
-    const [message] = await Promise.race([
-      once(child, 'message', { signal: ended.signal }),
-      once(child, 'exit', { signal: ended.signal }).then(([code]) =>
-        Promise.reject(new Error(`a child ended with ${code}`)),
-      ),
-    ]);
-    return message;
-  } finally {
-    ended.abort();
   }
 }

@@ -10,14 +10,14 @@ import { systemClock } from '../core/clock.ts';
 import type { Context, Input, Output } from '../core/context.ts';
 import { systemRandom } from '../core/random.ts';
 
-/** How a command ended, and its output. */
+/** How one command ended, and what it printed. */
 export interface CommandResult {
   readonly code: ExitCode;
   readonly stdout: string;
   readonly stderr: string;
-  /** Parses the single document on stdout. */
+  /** The one document on stdout; throws for anything else. */
   json<T = Json>(): T;
-  /** Parses the error document on the last line of stderr. */
+  /** What the error document on the last line of stderr holds; throws where there is none. */
   failure(): FailureDocument;
 }
 
@@ -38,34 +38,34 @@ export interface RunOptions {
   readonly atStep?: Context['atStep'];
   /** Both streams are terminals of 80 columns. */
   readonly tty?: boolean;
-  /** Input at a terminal; undefined: no one is there. */
+  /** What somebody types at a terminal; undefined: nobody is there. */
   readonly typed?: string;
   readonly signal?: AbortSignal;
-  /** Input through a pipe; undefined: no one is there. */
+  /** What comes through a pipe on standard input; undefined: nobody is there. */
   readonly piped?: string | Buffer;
 }
 
 const directories: string[] = [];
 
-// Importing this file requests it: a test file leaves nothing behind.
+// Importing this file is asking for it: a test file leaves nothing behind.
 afterAll(() => {
   for (const directory of directories.splice(0)) rmSync(directory, { recursive: true, force: true });
 });
 
-/** Creates a directory, which is removed after the test file's last test. */
+/** A directory of the test file's own, removed after its last test. */
 export function temporaryDirectory(): string {
   const directory = mkdtempSync(join(tmpdir(), 'javumbo-test-'));
   directories.push(directory);
   return directory;
 }
 
-/** Returns a fresh machine: an empty deployment, an empty cache, a home without AWS files. */
+/** A machine on which nothing has run yet: an empty deployment, an empty cache, a home without AWS files. */
 export function freshMachine(): { HOME: string; JAVUMBO_HOME: string; JAVUMBO_CACHE_DIR: string } {
   const HOME = temporaryDirectory();
   return { HOME, JAVUMBO_HOME: join(HOME, 'deployment'), JAVUMBO_CACHE_DIR: join(HOME, 'cache') };
 }
 
-/** Runs a command line in this process, on a fresh machine except for `env`. */
+/** Runs one command line in this process, on a machine of its own except for what `env` says. */
 export async function runCommand(
   argv: readonly string[],
   { env = {}, atStep, tty = false, typed, piped, signal }: RunOptions = {},
@@ -101,15 +101,15 @@ export async function runCommand(
 }
 
 /**
- * The SDK reads credentials and AWS files from the process, not the context. So the test's variables are set there, and
- * those of the developer's shell removed.
+ * The SDK looks for credentials and AWS files in the process, whatever the context says. So what the test gives is put
+ * there, and what the developer's own shell has is taken away.
  */
 function giveToSdk(env: NodeJS.ProcessEnv): void {
   for (const name of Object.keys(process.env)) if (name.startsWith('AWS_')) delete process.env[name];
   for (const [name, value] of Object.entries(env)) {
     if (value !== undefined && (name.startsWith('AWS_') || name === 'HOME')) process.env[name] = value;
   }
-  // Like bin, and for the same reason.
+  // As bin does, and for its reason.
   process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true';
 }
 

@@ -1,4 +1,4 @@
-/** The commands that write accounts behind a repeating proxy, on dynalite. */
+/** The commands that write accounts behind a proxy that repeats, on dynalite. */
 import { startDynamoServer } from '../testing/dynamo-server.ts';
 import { describeRepeatedAccountChanges } from './repeated-accounts-contract.ts';
 

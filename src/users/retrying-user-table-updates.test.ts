@@ -1,4 +1,4 @@
-/** Updates whose request or reply was lost, refused or repeated; see retrying-user-table.test.ts. */
+/** What an update is told whose request or reply was lost, refused or repeated; see retrying-user-table.test.ts. */
 import { afterAll, beforeAll, beforeEach, describe } from 'vitest';
 import { DEFAULT_RETRY_POLICY } from '../core/retry.ts';
 import { type DynamoServer, startDynamoServer } from '../testing/dynamo-server.ts';
@@ -42,7 +42,7 @@ function table(
 
 const ATTEMPTS = DEFAULT_RETRY_POLICY.attemptsMax;
 const FOREVER = ATTEMPTS;
-/** Another client's earlier change. */
+/** What somebody else did first. */
 const FIRST = { name: 'First', updatedAt: 'u', writes: ['second', 'first', 'new'] };
 
 describe('an update', () => {
@@ -100,7 +100,7 @@ describe('an update', () => {
       leaves: { ...BASE, ...FIRST },
     },
     {
-      // That list does not show whether ours was below.
+      // That list says nothing of whether ours was below.
       name: 'whose request was lost, and whom eight others changed before anybody looked',
       faults: [{ fault: { kind: 'lost-request' } }],
       reads: [
@@ -168,7 +168,7 @@ describe('an update', () => {
     },
   ]);
 
-  // The old client neither writes nor overwrites ids.
+  // The old client writes neither ids nor over them.
   table('UpdateItem', { ...BASE, ...RENAMED }, (users) => users.replace(BASE, RENAMED), [
     {
       name: 'that lost to another program, which made the same change and left the ids alone',
