@@ -1,4 +1,4 @@
-/** The whole benchmark, small and without a link: what it counts must be true, and what it takes is nobody's promise here. */
+/** Runs the whole benchmark, small and without a link: its counts must be true, its times do not matter. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,11 +12,11 @@ import { visitsOf } from './scenarios/many-users.ts';
 import { atLeast, atMost } from './scenarios/scenario.ts';
 import { BUCKET } from './wire/bucket.ts';
 
-/** Compiled, as `npm test` builds it before it runs. */
+/** Compiled by `npm test`. */
 const BENCHMARK = fileURLToPath(new URL('../dist-benchmarks/benchmarks/main.js', import.meta.url));
 
 const directory = temporaryDirectory();
-// Without a PATH there is no Ceph: what wants an engine is skipped.
+// Without a PATH there is no Ceph, so scenarios on an engine are skipped.
 const environment = { HOME: directory, PATH: '' };
 const NAMES = ['operations', 'review-session', 'contention', 'many-users', 'database-size', 'memory', 'start-up'];
 const ENGINE_NAMES = ['operations-on-engine', 'review-session-on-engine', 'contention-on-engine'];
@@ -27,7 +27,7 @@ describe('a quick run without a link', () => {
   beforeAll(async () => {
     const argv = ['--quick', '--link', 'none', '--out', directory];
     const { code, stdout, stderr } = await runScript(BENCHMARK, argv, environment);
-    // Start-up is held against its limits, and a machine that runs tests is busy: missed or not, it has measured.
+    // Start-up has limits that a machine busy with tests may miss; it was measured all the same.
     expect([0, 7], stderr).toContain(code);
     expect(stdout).toBe(`${join(directory, 'README.md')}\n`);
     const [file = ''] = readdirSync(directory).filter((name) => name.endsWith('.json'));

@@ -17,27 +17,27 @@ import { WeekOneConflict, WeekOneDatabases } from './baseline/week-one-databases
 import { BUCKET } from './wire/bucket.ts';
 import type { Credentials } from './wire/remote-server.ts';
 
-/** A design as one machine runs it: with a cache of its own. */
+/** A design on one machine, with its own cache. */
 export interface Machine {
   /** Opens the user's database, counts the notes and closes it. */
   read(username: string): Promise<number>;
-  /** Changes the database and stores it; after a conflict again, at most `retries` times. */
+  /** Changes the database and stores it, retrying up to `retries` times after conflicts. */
   write(username: string, edit: (database: SqliteDatabase) => void, retries?: number): Promise<void>;
   /** Stores an empty Anki collection for a user who has none. */
   create(username: string): Promise<void>;
-  /** What takes place between requests, where the design leaves that to its operator. */
+  /** The work between requests, if the design leaves that to its operator. */
   keepHouse(): void;
   remove(): void;
 }
 
 export interface MachineOptions {
-  /** How old a cached file may be and still be read without asking, in milliseconds. Default: 300 s, both designs' own. */
+  /** The age up to which a cached file is read without asking, in milliseconds. Default: 300 s, as in both designs. */
   readonly ttlMs?: number;
-  /** What the cache may hold, in bytes. Default: 1,500 MB, both designs' own. */
+  /** The cache's limit in bytes. Default: 1,500 MB, as in both designs. */
   readonly cacheBytesMax?: number;
 }
 
-/** A design under test. Its machines share one SDK client, so its connections are open once the first has made a request. */
+/** A design under test. Its machines share one SDK client, so connections are open after the first request. */
 export interface Design {
   machine(options?: MachineOptions): Machine;
   close(): void;
@@ -48,27 +48,27 @@ export type DesignName = (typeof DESIGN_NAMES)[number];
 
 const TTL_MS = 300_000;
 const SOURCES = { clock: systemClock, random: systemRandom };
-// As UserDatabases waits between two attempts, for the baseline leaves that to its caller.
+// Like UserDatabases between two attempts; the baseline leaves this to its caller.
 const BACKOFF_MS = 20;
 const BACKOFF_MAX_MS = 1_000;
 
-/** Opens a design on the server behind an endpoint. `directory`: for its machines. The caller closes it. */
+/** Opens a design on the server at an endpoint. `directory`: for its machines. The caller closes it. */
 export function openDesign(name: DesignName, endpoint: string, directory: string): Promise<Design> {
   const config = configOf(endpoint, directory);
   const machineDirectory = (): string => mkdtempSync(join(directory, `${name}-`));
   return name === 'javumbo' ? openJavumbo(config, machineDirectory) : openWeekOne(config, machineDirectory);
 }
 
-/** What clients opened from now on show to the server, those of child processes too. */
+/** Sets the credentials of clients opened from now on, including child processes. */
 export function useCredentials({ accessKeyId, secretAccessKey }: Credentials): void {
-  // The SDK takes them from the process.
+  // The SDK reads them from the process.
   process.env.AWS_ACCESS_KEY_ID = accessKeyId;
   process.env.AWS_SECRET_ACCESS_KEY = secretAccessKey;
   delete process.env.AWS_SESSION_TOKEN;
   delete process.env.AWS_PROFILE;
 }
 
-/** The configuration of either: a bucket at that endpoint, and nothing from the environment. */
+/** Returns both designs' configuration: a bucket at that endpoint, and nothing from the environment. */
 export function configOf(endpoint: string, directory: string): Config {
   process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true';
   return resolveConfig({ bucket: BUCKET, endpointUrl: endpoint, cacheDir: directory }, {});

@@ -50,7 +50,7 @@ const SCENARIOS: readonly Scenario[] = [
   databaseSize,
   memory,
   startUp,
-  // Last, for an engine goes on working when nobody asks it anything.
+  // Last, because an engine keeps working after its last request.
   ...[operations, reviewSession, contention].map(onEngine),
 ];
 
@@ -111,7 +111,7 @@ function engineAt(endpoint: string, env: NodeJS.ProcessEnv): Engine {
   return { title: `the S3 engine at ${endpoint}`, endpoint, credentials: { accessKeyId, secretAccessKey } };
 }
 
-/** Runs the scenarios one after the other; the record is written anew after each. */
+/** Runs the scenarios in turn, and rewrites the record after each. */
 async function run({ quick, scenarios, links, out }: Options, engine: RunEngine): Promise<RunRecord> {
   mkdirSync(out, { recursive: true });
   const startedAt = new Date();
@@ -128,7 +128,7 @@ async function run({ quick, scenarios, links, out }: Options, engine: RunEngine)
     writeRecord(join(out, file), concludedRun);
     return concludedRun;
   };
-  // Before the work: a directory that cannot be written to is found out now.
+  // Before the work, to find a directory that cannot be written to.
   record();
   for (const scenario of scenarios) {
     done.push(await runOne(scenario, quick, links, environment.commit, engine));
@@ -139,7 +139,7 @@ async function run({ quick, scenarios, links, out }: Options, engine: RunEngine)
   return record();
 }
 
-/** The scenarios of the latest record that are not measured now, where it measured as this run does. */
+/** Returns the latest record's scenarios that this run does not measure, if measured with the same options. */
 function keptOf(out: string, now: Pick<Options, 'quick' | 'scenarios' | 'links'>): ScenarioRecord[] {
   const latest = readdirSync(out)
     .filter((name) => /^\d{4}-\d\d-\d\d\.json$/.test(name))
@@ -204,7 +204,7 @@ try {
   const options = parse(process.argv.slice(2));
   const engine = new RunEngine(options.engine);
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    // What was started is no child of this process, and would live on.
+    // The engine is not a child of this process, and would outlive it.
     process.once(signal, () => void engine.stop().finally(() => process.exit(EXIT_CODE.interrupted)));
   }
   const record = await run(options, engine).finally(() => engine.stop());

@@ -5,22 +5,22 @@ import { environmentOf } from '../src/report/environment.ts';
 import type { Findings, MustHold } from './scenarios/scenario.ts';
 import type { NamedLink } from './wire/links.ts';
 
-/** One run of the benchmarks, as `results/<date>.json` holds it. Fields are added and never given another meaning. */
+/** One benchmark run, stored in `results/<date>.json`. Fields are added and never change their meaning. */
 export interface RunRecord {
   readonly schemaVersion: 1;
   readonly kind: 'benchmarks';
-  /** Of the last run that added to it, as is `durationMs`. */
+  /** The start of the last run that added to it; so is `durationMs`. */
   readonly startedAt: string;
   readonly durationMs: number;
   readonly quick: boolean;
   readonly environment: RunEnvironment;
   readonly links: readonly NamedLink[];
-  /** Those that have ended; a run that was broken off has fewer. */
+  /** The finished scenarios; an interrupted run has fewer. */
   readonly scenarios: readonly ScenarioRecord[];
-  /** Whether every scenario ended and every promise held. */
+  /** True if every scenario ended and every promise held. */
   readonly pass: boolean;
   readonly failureReasons: readonly string[];
-  /** What to know before believing the figures. */
+  /** Reasons to doubt the figures. */
   readonly doubts: readonly string[];
 }
 
@@ -30,17 +30,16 @@ export interface ScenarioRecord extends Findings {
   readonly method: string;
   readonly startedAt: string;
   readonly durationMs: number;
-  /** Of the minute before it, in which the scenario before was running. */
+  /** In the minute before it, during the previous scenario. */
   readonly loadAverage: number;
-  /** Of the processors, what others used in the second before it: 0 to 1. */
+  /** The share of the processors that others used in the second before it: 0 to 1. */
   readonly busyShare?: number;
-  /** The working tree's; absent where there is none. */
+  /** The working tree's commit, if any. */
   readonly commit?: string;
-  /** What it ran on. */
   readonly engine?: string;
-  /** Why it was not measured: what it needs is not here. Absent where it was. */
+  /** Why it was not measured, such as a missing engine. Absent if it was. */
   readonly skipped?: string;
-  /** Why it did not end; absent where it did. */
+  /** Why it did not end; absent if it did. */
   readonly error?: string;
 }
 
@@ -53,14 +52,13 @@ export async function runEnvironment(): Promise<RunEnvironment> {
   return { ...environment, memoryBytes: totalmem() };
 }
 
-/** Of the last minute. */
 export function loadAverage(): number {
   return loadavg()[0] ?? Number.NaN;
 }
 
 const WATCH_MS = 1_000;
 
-/** How much of the processors is used while this process waits: 0 to 1. */
+/** Returns the share of the processors in use while this process waits: 0 to 1. */
 export async function busyShare(): Promise<number> {
   const before = processorTimes();
   await systemClock.sleep(WATCH_MS);
@@ -77,10 +75,10 @@ function processorTimes(): { readonly idle: number; readonly all: number } {
   return { idle: sum('idle'), all: sum('all') };
 }
 
-// Of two processors, one is the client's and one the server's: a tenth of both is a fifth of either.
+// With two processors, client and server use one each: a tenth of both is a fifth of either.
 const BUSY_MAX = 0.1;
 
-/** What the record says of the run as a whole. `expected`: the names of the scenarios that were to run. */
+/** Returns the record's conclusions on the whole run. `expected`: the names of the scenarios to run. */
 export function concluded(
   run: Omit<RunRecord, 'pass' | 'failureReasons' | 'doubts' | 'schemaVersion' | 'kind'>,
   expected: readonly string[],
@@ -128,7 +126,7 @@ function doubtsOf({ quick, scenarios }: Pick<RunRecord, 'quick' | 'scenarios'>):
   ];
 }
 
-/** Replaces the file whole, so that whoever reads it meanwhile reads a record. */
+/** Replaces the file atomically, so that a concurrent reader finds a complete record. */
 export function writeRecord(path: string, record: RunRecord): void {
   writeFileSync(`${path}.new`, `${JSON.stringify(record, rounded, 1)}\n`);
   renameSync(`${path}.new`, path);

@@ -9,16 +9,16 @@ import { BUCKET } from './wire/bucket.ts';
 export const WEEK_ONE_BYTES = 24_576;
 
 const PAGE_BYTES = 4_096;
-// A row with its header and key: four to a page.
+// With header and key, four rows fit on a page.
 const NOTE_TEXT_BYTES = 900;
 const NOTES_PER_PAGE = 4;
-// sqlite_master, col, cards, revlog and graves have a page each.
+// sqlite_master, col, cards, revlog and graves take a page each.
 const OTHER_PAGES = 5;
 export const CARDS = 20;
 
 /**
- * Writes a database of about that size, at most: Anki's tables without their indexes, as week 1 had them, with
- * twenty cards and as many notes as it takes. A page more where SQLite needs one to find its pages.
+ * Writes a database of at most about that size: Anki's tables without their indexes, as in week 1, with twenty cards
+ * and the notes that fit. A page more if SQLite needs one for its page index.
  */
 export function writeSeed(path: string, sizeBytes: number): void {
   const database = new Database(path);
@@ -34,7 +34,7 @@ export function writeSeed(path: string, sizeBytes: number): void {
         time INTEGER NOT NULL);
       CREATE TABLE graves (usn INTEGER NOT NULL, oid INTEGER NOT NULL, type INTEGER NOT NULL);
       INSERT INTO col VALUES (1, 0, 0, 11, '{}', '{}');`);
-    // One page in four hundred holds only the numbers of others.
+    // One page in four hundred holds only page numbers.
     const pages = Math.floor((sizeBytes / PAGE_BYTES - OTHER_PAGES) * 0.995);
     const notes = Math.max(NOTES_PER_PAGE, (pages - 1) * NOTES_PER_PAGE);
     const count = 'WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)';
@@ -47,12 +47,12 @@ export function writeSeed(path: string, sizeBytes: number): void {
   }
 }
 
-/** Changes one row, as a user does who edits a note. */
+/** Changes one row, like editing a note. */
 export function changeOneNote(database: SqliteDatabase): void {
   database.prepare('UPDATE notes SET mod = mod + 1 WHERE id = 1').run();
 }
 
-/** What Anki does when a card is answered: it is due later, and the review is logged. */
+/** Answers a card like Anki: it is due later, and the review is logged. */
 export function answerCard(card: number): (database: SqliteDatabase) => void {
   return (database) => {
     database
@@ -64,18 +64,18 @@ export function answerCard(card: number): (database: SqliteDatabase) => void {
   };
 }
 
-/** Adds a note that only this writer adds. */
+/** Adds this writer's own note. */
 export function addNoteOf(writer: number): (database: SqliteDatabase) => void {
   return (database) =>
     void database.prepare('INSERT INTO notes VALUES (?, 0, ?)').run(noteIdOf(writer), `writer ${writer}`);
 }
 
-/** The id of the note that a writer adds; larger than any that a seed has. */
+/** Returns the id of a writer's note, above all in a seed. */
 export function noteIdOf(writer: number): number {
   return 1_000_000_000 + writer;
 }
 
-/** Stores a file for a user, past either design. */
+/** Stores a file for a user without either design. */
 export async function storeFile(client: S3Client, username: string, path: string): Promise<void> {
   const { size } = statSync(path);
   const Body = createReadStream(path, { end: size - 1 });

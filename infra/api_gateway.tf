@@ -2,7 +2,7 @@ resource "aws_apigatewayv2_api" "api" {
   name          = var.lambda_function_name
   protocol_type = "HTTP"
 
-  # Restrict it in production, to where the pages that call it come from.
+  # In production, restrict this to the origins of the pages that call the API.
   cors_configuration {
     allow_origins = ["*"]
     allow_methods = ["*"]

@@ -22,7 +22,7 @@ resource "aws_dynamodb_table" "users" {
   }
 }
 
-# What it holds expires by itself, so nothing protects or restores it.
+# Its items expire, so nothing protects or restores it.
 resource "aws_dynamodb_table" "locks" {
   name         = var.dynamodb_locks_table_name
   billing_mode = "PAY_PER_REQUEST"

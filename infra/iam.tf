@@ -3,7 +3,7 @@ locals {
   lambda_role_arn    = local.create_lambda_role ? aws_iam_role.lambda[0].arn : data.aws_iam_role.existing[0].arn
 }
 
-# AWS Academy's credentials cannot create roles; LabRole is there and has the rights.
+# AWS Academy's credentials cannot create roles; LabRole exists and has the rights.
 data "aws_iam_role" "existing" {
   count = local.create_lambda_role ? 0 : 1
 
@@ -21,7 +21,7 @@ data "aws_iam_policy_document" "assume_lambda_role" {
   }
 }
 
-# What the function does, and no more.
+# Exactly what the function does.
 data "aws_iam_policy_document" "lambda" {
   statement {
     sid       = "UserDatabases"
@@ -29,7 +29,7 @@ data "aws_iam_policy_document" "lambda" {
     resources = ["${aws_s3_bucket.user_databases.arn}/user_dbs/*"]
   }
 
-  # Without it S3 answers 403 for a database that is not there, where it is a 404 that says so.
+  # Without this S3 answers 403 instead of 404 for a missing database.
   statement {
     sid       = "MissingUserDatabases"
     actions   = ["s3:ListBucket"]
@@ -64,7 +64,7 @@ resource "aws_iam_role_policy" "lambda" {
   policy = data.aws_iam_policy_document.lambda.json
 }
 
-# What the javumbo command asks for, for the user or role of an operator or a CI: nothing here attaches it.
+# The rights of the javumbo command, for the user or role of an operator or CI; nothing here attaches it.
 data "aws_iam_policy_document" "operator" {
   statement {
     sid = "UserDatabases"

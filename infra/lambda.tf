@@ -11,8 +11,8 @@ resource "aws_lambda_function" "api" {
   memory_size   = var.lambda_memory_mb
   timeout       = var.lambda_timeout_seconds
 
-  # The package is put in place when its bytes change. Code that `javumbo function deploy` has put there since is no
-  # change of the package, so that it stays.
+  # Terraform deploys the package when its bytes change. Code from `javumbo function deploy` is no such change, so it
+  # stays.
   filename         = local.lambda_package
   source_code_hash = filebase64sha256(local.lambda_package)
 
@@ -20,7 +20,7 @@ resource "aws_lambda_function" "api" {
     size = var.lambda_ephemeral_storage_mb
   }
 
-  # AWS_LAMBDA_FUNCTION_NAME is reserved: Lambda sets it, and refuses whoever does.
+  # AWS_LAMBDA_FUNCTION_NAME is reserved: Lambda sets it and refuses it here.
   environment {
     variables = merge(
       {
@@ -28,7 +28,7 @@ resource "aws_lambda_function" "api" {
         DYNAMODB_USERS_TABLE = aws_dynamodb_table.users.name
         DYNAMODB_LOCKS_TABLE = aws_dynamodb_table.locks.name
         SECRET_KEY           = var.secret_key
-        # Node 22 warns in the log of node:sqlite, which the function works with.
+        # Node 22 logs a warning about node:sqlite, which the function uses.
         NODE_OPTIONS = "--disable-warning=ExperimentalWarning"
       },
       var.db_cache_ttl_seconds == null ? {} : { DB_CACHE_TTL = tostring(var.db_cache_ttl_seconds) },
@@ -41,14 +41,14 @@ resource "aws_lambda_function" "api" {
       error_message = "The function's code is not there. Make it: javumbo function package --out infra/build/javumbo-function.zip"
     }
 
-    # Here, for the validation of a variable would print the value that it refuses.
+    # Not a variable validation, which would print the refused value.
     precondition {
       condition     = length(var.secret_key) >= 32
       error_message = "The secret key has at least 32 characters: openssl rand -hex 32."
     }
   }
 
-  # A function that runs before them logs where nothing expires, or nowhere.
+  # Before these exist, a running function would log without expiry, or not at all.
   depends_on = [aws_cloudwatch_log_group.lambda, aws_iam_role_policy.lambda]
 }
 

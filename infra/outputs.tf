@@ -1,4 +1,4 @@
-# `javumbo --terraform infra` takes its settings from these, by their names.
+# `javumbo --terraform infra` reads its settings from these, by name.
 
 output "aws_region" {
   description = "Region of everything here."

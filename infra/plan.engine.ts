@@ -1,6 +1,6 @@
 /**
- * What Terraform and the AWS provider themselves make of the configuration: a plan, with a loopback server in the place of
- * STS and IAM. `TERRAFORM_PLUGINS` is a directory that holds the provider; without it `terraform init` fetches it.
+ * Tests the plan that Terraform and the AWS provider make of the configuration, with a loopback server for STS and IAM.
+ * `TERRAFORM_PLUGINS` is a directory with the provider; without it `terraform init` downloads it.
  */
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -47,7 +47,7 @@ async function terraform(...argv: string[]): Promise<Run> {
   );
 }
 
-/** Whom the credentials belong to, and the one role that there is. */
+/** Starts a server that answers whose the credentials are, and has one role. */
 async function startIdentityServer(): Promise<Server> {
   const answers: Record<string, string> = {
     GetCallerIdentity: `<Arn>arn:aws:iam::${ACCOUNT}:user/t</Arn><UserId>AIDA</UserId><Account>${ACCOUNT}</Account>`,
@@ -70,7 +70,7 @@ async function startIdentityServer(): Promise<Server> {
   return started;
 }
 
-/** Lays the configuration out in a directory of its own. Returns why there is no Terraform to run it; undefined: it runs. */
+/** Prepares the configuration in a separate directory. Returns why Terraform cannot run, or undefined. */
 async function missingTerraform(): Promise<string | undefined> {
   for (const name of readdirSync(HERE)) if (name.endsWith('.tf')) copyFileSync(join(HERE, name), join(directory, name));
   mkdirSync(join(directory, 'build'));
@@ -99,9 +99,9 @@ async function missingTerraform(): Promise<string | undefined> {
   );
   if (code === 0) return undefined;
   if (String(code) === 'ENOENT') return 'terraform is not installed';
-  // Somebody has said that the provider is there.
+  // The provider was said to be there.
   if (plugins !== undefined) throw new Error(`terraform init with the provider in ${plugins} failed: ${stderr}`);
-  return 'the AWS provider cannot be had';
+  return 'the AWS provider is not available';
 }
 
 const missing = await missingTerraform();
@@ -110,7 +110,7 @@ if (missing !== undefined) process.stderr.write(`the plan of infra/ is skipped: 
 // biome-ignore lint/suspicious/noExplicitAny: a plan as Terraform prints it, which the test is there to judge
 type Values = Record<string, any>;
 
-/** A plan's resources by their addresses, with the values that are known before it is applied. */
+/** Returns a plan's resources by address, with the values known before apply. */
 async function plan(...argv: string[]): Promise<ReadonlyMap<string, Values>> {
   const planned = await terraform('plan', '-no-color', '-out=plan', ...argv);
   expect(planned).toMatchObject({ code: 0, stderr: expect.not.stringContaining('Error') });
@@ -120,7 +120,7 @@ async function plan(...argv: string[]): Promise<ReadonlyMap<string, Values>> {
   return new Map(managed.map(({ address, values }: Values) => [address, values]));
 }
 
-/** A plan with these variables: its errors, each on one line, and all that was printed. */
+/** Plans with these variables. Returns its errors, one per line, and all output. */
 async function refused(variables: Readonly<Record<string, string>>) {
   const options = Object.entries(variables).map(([name, value]) => `-var=${name}=${value}`);
   const { code, stdout, stderr } = await terraform('plan', '-no-color', ...options);
@@ -247,7 +247,7 @@ describe.skipIf(missing !== undefined)('Terraform', () => {
       api_gateway_url: 'https://api',
       aws_region: 'eu-west-1',
     };
-    // Outputs without resources: there is no AWS here to make any.
+    // Outputs without resources: there is no AWS here to create any.
     const outputs = Object.entries(values).map(([name, value]) => `output "${name}" {\n  value = "${value}"\n}\n`);
     outputs.push(`output "secret" {\n  value     = "${SECRET}"\n  sensitive = true\n}\n`);
     writeFileSync(join(applied, 'outputs.tf'), outputs.join(''));

@@ -2,7 +2,7 @@ locals {
   s3_bucket_name = var.s3_bucket_name != "" ? var.s3_bucket_name : "javumbo-user-dbs-${data.aws_caller_identity.current.account_id}"
 }
 
-# Without force_destroy: S3 refuses to delete a bucket that holds anything.
+# Without force_destroy: S3 refuses to delete a bucket that is not empty.
 resource "aws_s3_bucket" "user_databases" {
   bucket = local.s3_bucket_name
 }
@@ -52,12 +52,12 @@ resource "aws_s3_bucket_lifecycle_configuration" "user_databases" {
     }
   }
 
-  # Old versions expire only where there are versions.
+  # Old versions expire only if there are versions.
   depends_on = [aws_s3_bucket_versioning.user_databases]
 }
 
-# A write under user_dbs/ without If-Match and without If-None-Match is refused, whoever sends it. The parts of a multipart
-# upload can carry neither (they create no object); its completion can, and must.
+# Refuses every write under user_dbs/ without If-Match or If-None-Match. Parts of a multipart upload cannot carry either
+# (they create no object); its completion can, and must.
 data "aws_iam_policy_document" "conditional_writes" {
   statement {
     sid       = "DenyUnconditionalWrites"
@@ -96,6 +96,6 @@ resource "aws_s3_bucket_policy" "conditional_writes" {
   bucket = aws_s3_bucket.user_databases.id
   policy = data.aws_iam_policy_document.conditional_writes.json
 
-  # S3 refuses two changes of one bucket's access at the same time.
+  # S3 refuses two concurrent changes of one bucket's access.
   depends_on = [aws_s3_bucket_public_access_block.user_databases]
 }

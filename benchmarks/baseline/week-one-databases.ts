@@ -7,19 +7,19 @@ import type { Clock } from '../../src/core/clock.ts';
 import { keyOf } from '../../src/core/username.ts';
 import type { SqliteDatabase } from '../../src/sqlite/engine.ts';
 
-/** Somebody else changed the object between opening and closing; nothing of this connection was stored. */
+/** The object changed between opening and closing; nothing of this connection was stored. */
 export class WeekOneConflict extends Error {}
 
 export interface WeekOneOptions {
-  /** Made by src/aws/s3-client.ts, so that it differs from the one measured beside it in nothing. */
+  /** Made by src/aws/s3-client.ts, like the one it is compared with. */
   readonly client: S3Client;
   readonly bucket: string;
   /** The machine's `/tmp`. */
   readonly directory: string;
-  /** How old a cached file may be and still be opened without asking, in milliseconds; week 1: 300 s. */
+  /** The age up to which a cached file is opened without asking, in milliseconds; week 1: 300 s. */
   readonly ttlMs: number;
   readonly clock: Clock;
-  /** Makes the content of a database that does not exist yet. */
+  /** Fills a database that does not exist yet. */
   readonly createDatabase: (database: SqliteDatabase) => void;
 }
 
@@ -29,14 +29,15 @@ interface CacheEntry {
 }
 
 /**
- * The Python prototype with the locking of its fourth day, written anew (docs/benchmarks-method.md): HEAD and GET on opening
- * unless the cached file is younger than the TTL; work in that file; on every close, a read's too, HEAD, compare, PUT.
+ * A reimplementation of week 1's Python prototype with Day 4's locking (docs/benchmarks-method.md): HEAD and GET on
+ * opening unless the cached file is younger than the TTL; work in that file; on every close, even after a read, HEAD,
+ * compare, PUT.
  *
- * Between that HEAD and that PUT another machine can store: its update is then lost, and both were acknowledged. That is
- * what the baseline is here to show, so it is not mended.
+ * Between that HEAD and PUT another machine can store: its update is then lost, though both were acknowledged. The
+ * baseline exists to show this, so it is not fixed.
  *
- * One thing is done as its plan says and not as its code did: that deleted an entry past its TTL before the HEAD that could
- * have found it current, and so always downloaded the file again. Here the HEAD saves the GET.
+ * It differs from the prototype's code, which deletes an entry past its TTL before the HEAD that could have found it
+ * current, so the file is always downloaded again. Here, as the prototype's plan says, the HEAD saves the GET.
  */
 export class WeekOneDatabases {
   readonly #options: WeekOneOptions;
@@ -50,9 +51,9 @@ export class WeekOneDatabases {
   }
 
   /**
-   * Runs `work` in a transaction on the user's database, which is made where there is none, and uploads the file.
-   * Throws `WeekOneConflict` where another machine has stored since, what `work` throws (nothing is uploaded then), and
-   * the SDK's errors. One connection to a user at a time.
+   * Runs `work` in a transaction on the user's database, which is created if missing, and uploads the file. Throws
+   * `WeekOneConflict` if another machine has stored since, what `work` throws (nothing is uploaded then), and the SDK's
+   * errors. Only one connection per user at a time.
    */
   async withConnection<T>(username: string, work: (database: SqliteDatabase) => T): Promise<T> {
     this.#open.add(username);
@@ -78,12 +79,12 @@ export class WeekOneDatabases {
     return value;
   }
 
-  /** The bytes of all cached files. */
+  /** Returns the size of all cached files. */
   cachedBytes(): number {
     return [...this.#cache.keys()].reduce((sum, username) => sum + statSync(this.#pathOf(username)).size, 0);
   }
 
-  /** Removes the files that were opened longest ago until at most that many bytes are left: week 1's clean-up of `/tmp`. */
+  /** Removes the least recently opened files down to that many bytes, like week 1's clean-up of `/tmp`. */
   cleanUp(bytesMax: number): void {
     let total = this.cachedBytes();
     for (const username of [...this.#cache.keys()].filter((name) => !this.#open.has(name))) {
@@ -93,7 +94,7 @@ export class WeekOneDatabases {
     }
   }
 
-  /** Leaves the current file at `path` and returns its ETag; undefined where the store has none. */
+  /** Downloads the current file to `path` and returns its ETag, or undefined. */
   async #download(username: string, path: string): Promise<string | undefined> {
     const { client, bucket, ttlMs, clock } = this.#options;
     const cached = existsSync(path) ? this.#cache.get(username) : undefined;
@@ -119,7 +120,7 @@ export class WeekOneDatabases {
   async #upload(username: string, path: string, base: string | undefined): Promise<void> {
     const { client, bucket } = this.#options;
     if (base !== undefined && (await this.#head(username)) !== base) {
-      // The file holds changes that were refused: nobody may read it again.
+      // The file holds refused changes: no one may read it again.
       this.#forget(username);
       throw new WeekOneConflict(`"${username}" was modified by another process`);
     }

@@ -1,4 +1,4 @@
-/** Numbers as tables have them. */
+/** Formats numbers for tables. */
 
 export function milliseconds(value: number): string {
   if (value < 10) return `${value.toFixed(2)} ms`;

@@ -2,7 +2,7 @@ import { mustHoldsOf, type RunRecord, type ScenarioRecord } from '../record.ts';
 import { type Figure, type Measured, type Measurement, type Start, sizeTitle } from '../scenarios/scenario.ts';
 import { bytes, count, milliseconds, times } from './figures.ts';
 
-/** The results as a page. `plots`: file names and titles of the plots of each scenario; `data`: the record's file name. */
+/** Renders the results as a page. `plots`: files and titles by scenario; `data`: the record's file name. */
 export function markdownOf(record: RunRecord, data: string, plots: readonly PlotFile[]): string {
   const { environment: e } = record;
   return `${[

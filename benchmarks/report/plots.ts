@@ -1,20 +1,20 @@
-/** Plots as SVG files, without a library: what is drawn here is bars and lines. */
+/** Draws bars and lines as SVG, without a library. */
 
 export interface Series {
   readonly name: string;
   readonly colour: string;
 }
 
-// Blue and orange are told apart by everybody, and grey is neither.
+// Everyone can tell blue from orange, and grey is neither.
 export const JAVUMBO: Series = { name: 'javumbo', colour: '#0072b2' };
 export const WEEK_ONE: Series = { name: 'week 1', colour: '#e69f00' };
 export const FLOOR: Series = { name: 'floor', colour: '#666666' };
 
 export interface BarGroup {
   readonly label: string;
-  /** One for each series; the text is what stands behind the bar. */
+  /** One per series; the text follows the bar. */
   readonly bars: readonly { readonly value: number; readonly text: string }[];
-  /** Where a mark is drawn across each bar: the floor. */
+  /** The positions of marks across the bars: the floor. */
   readonly marks?: readonly number[];
 }
 
@@ -23,7 +23,7 @@ const LEFT = 215;
 const RIGHT = 110;
 const BAR = 14;
 
-/** Horizontal bars, in groups. `axis`: what the bars measure, in which unit. */
+/** Draws grouped horizontal bars. `axis`: quantity and unit. */
 export function barChart(
   title: string,
   axis: string,
@@ -69,13 +69,13 @@ export interface LinePlot extends Series {
   readonly dashed?: boolean;
 }
 
-/** An axis: what it measures, and its values as people write them, with their unit. */
+/** An axis: its quantity, and its values with units. */
 export interface Axis {
   readonly name: string;
   readonly tick: (value: number) => string;
 }
 
-/** Lines over logarithmic axes. */
+/** Draws lines over logarithmic axes. */
 export function logLogChart(
   title: string,
   lines: readonly LinePlot[],
@@ -112,7 +112,7 @@ export function logLogChart(
 }
 
 function svg(height: number, parts: readonly string[]): string {
-  // A ground of its own: pages may be dark.
+  // An explicit background: pages may be dark.
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" font-family="sans-serif" font-size="12">
 <rect width="${WIDTH}" height="${height}" fill="#ffffff"/>
 ${parts.join('\n')}

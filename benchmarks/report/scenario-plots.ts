@@ -5,7 +5,7 @@ import { count, milliseconds } from './figures.ts';
 import type { PlotFile } from './markdown.ts';
 import { type BarGroup, barChart, FLOOR, JAVUMBO, type LinePlot, logLogChart, WEEK_ONE } from './plots.ts';
 
-/** The plots of what a run has measured. */
+/** Returns the plots of a run. */
 export function plotsOf({ scenarios }: Pick<RunRecord, 'scenarios'>): PlotFile[] {
   return scenarios.flatMap(({ name, measurements = [], figures = [] }): PlotFile[] => {
     switch (name) {
@@ -47,7 +47,7 @@ export function plotsOf({ scenarios }: Pick<RunRecord, 'scenarios'>): PlotFile[]
   });
 }
 
-// Apart, for what is lost is what matters, and beside the uploads it would not be seen.
+// Separate: lost updates are the point, and would be invisible beside the uploads.
 const CONTENTION_PLOTS = [
   {
     figure: 'lost',

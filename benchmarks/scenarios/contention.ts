@@ -11,7 +11,7 @@ import type { NamedLink } from '../wire/links.ts';
 import { atMost, type Bench, endpointOver, type Figure, type Scenario, sample, trafficBetween } from './scenario.ts';
 import { seedUsers } from './users.ts';
 
-/** Writers that change one database at once. */
+/** Measures writers that change one database at once. */
 export const contention: Scenario = {
   name: 'contention',
   question: 'What becomes of the changes of 10 and of 50 writers of one database?',
@@ -63,7 +63,7 @@ export const contention: Scenario = {
 interface Race {
   readonly acknowledged: number;
   readonly lost: number;
-  /** Of all writers' notes, those that are in the database at the end. */
+  /** The number of all writers' notes that are in the database at the end. */
   readonly stored: number;
   readonly uploads: number;
   readonly requests: number;
@@ -83,7 +83,7 @@ async function race(bench: Bench, link: NamedLink, name: DesignName, writers: nu
       designs.push(design);
       machines.push(design.machine());
     }
-    // With their own first: our client learns from its first write how the engine wants If-Match spelled.
+    // On their own databases first: our client learns from its first write which form of If-Match the engine takes.
     await Promise.all(machines.map((machine, writer) => machine.write(own(writer), changeOneNote)));
     await Promise.all(machines.map((machine) => machine.read(username)));
     let acknowledged: number[] = [];
@@ -110,7 +110,7 @@ async function race(bench: Bench, link: NamedLink, name: DesignName, writers: nu
   }
 }
 
-/** The ids of the notes that the store holds, read past both designs. */
+/** Returns the ids of the stored notes, read without either design. */
 async function storedNotes(bench: Bench, username: string): Promise<Set<number>> {
   const client = openS3(configOf(bench.server.endpoint, bench.directory));
   try {

@@ -17,7 +17,7 @@ import { seedUsers } from './users.ts';
 
 const MEGABYTE = 1_000_000;
 
-/** How many samples of each size, by link. */
+/** The number of samples of each size, by link. */
 const SIZES: Readonly<Record<LinkName, ReadonlyMap<number, number>>> = {
   far: new Map([
     [WEEK_ONE_BYTES, 5],
@@ -38,7 +38,7 @@ const SIZES: Readonly<Record<LinkName, ReadonlyMap<number, number>>> = {
   ]),
 };
 
-/** One row changed in ever larger databases. */
+/** Measures one changed row in ever larger databases. */
 export const databaseSize: Scenario = {
   name: 'database-size',
   question: 'How does the cost of changing one row grow with the database?',

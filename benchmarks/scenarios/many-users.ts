@@ -6,7 +6,7 @@ import { type Bench, type Figure, type Scenario, trafficBetween, withBothDesigns
 import { seedUsers } from './users.ts';
 
 const USERS = 1_000;
-// A machine serves one user at a time; so many machines' worth of requests are under way.
+// A machine serves one user at a time; this many machines have requests under way.
 const LANES = 4;
 const READ_SHARE = 0.7;
 const SEED = 7;
@@ -16,7 +16,7 @@ interface Visit {
   readonly reads: boolean;
 }
 
-/** Many users behind a cache that cannot hold them all. */
+/** Measures many users with a cache that is too small for them. */
 export const manyUsers: Scenario = {
   name: 'many-users',
   question: 'What do 1,000 users cost, of whom the cache holds a quarter?',
@@ -28,7 +28,7 @@ export const manyUsers: Scenario = {
     const users = bench.quick ? 100 : USERS;
     const visits = visitsOf(bench.quick ? 60 : 2_000, users, seededRandom(SEED));
     const figures: Figure[] = [];
-    // Far away it would take ten minutes to say the same.
+    // On the far link it would take ten minutes for the same result.
     for (const link of bench.links.filter(({ name }) => name !== 'far')) {
       const costs = {} as Record<DesignName, Cost>;
       for (const name of DESIGN_NAMES) {
@@ -61,7 +61,7 @@ interface Cost {
   readonly ms: number;
 }
 
-/** Which users come, in what order, and what for. */
+/** Returns which users come, in what order and for what. */
 export function visitsOf(count: number, users: number, random: Random): Visit[] {
   const cumulative: number[] = [];
   let total = 0;

@@ -1,6 +1,6 @@
 /**
- * One operation of one design in a process of its own, which prints the peak of its resident memory in bytes:
- * `node measured-operation.js <design> <read|write> <endpoint> <username> <directory>`.
+ * Runs one operation of one design and prints the peak of its resident memory in bytes: `node measured-operation.js
+ * <design> <read|write> <endpoint> <username> <directory>`.
  */
 import { peakMemoryBytes } from '../../src/testing/peak-memory.ts';
 import { type DesignName, openDesign } from '../designs.ts';

@@ -8,7 +8,7 @@ import { seedUsers } from './users.ts';
 
 const PROCESS = fileURLToPath(new URL('./measured-operation.js', import.meta.url));
 
-/** What a large database costs beside time. */
+/** Measures what a large database costs besides time. */
 export const memory: Scenario = {
   name: 'memory',
   question: 'How much memory does an operation on a database of 200 MB take?',

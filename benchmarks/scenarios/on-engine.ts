@@ -1,8 +1,6 @@
 import type { Scenario } from './scenario.ts';
 
-/**
- * A scenario once more, on a real engine. Not far away: there the link is what is measured, and it is the same.
- */
+/** Repeats a scenario on a real engine, but not on the far link, whose share is known. */
 export function onEngine(scenario: Scenario): Scenario {
   return {
     name: `${scenario.name}-on-engine`,

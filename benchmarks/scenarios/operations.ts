@@ -20,11 +20,11 @@ import { seedUsers } from './users.ts';
 const MEGABYTE = 1_000_000;
 
 interface Machines {
-  /** With an empty cache. */
+  /** Has an empty cache. */
   readonly cold: Machine;
-  /** That has its users' databases, and may use them as they are. */
+  /** Has its users' databases cached, and may use them without asking. */
   readonly warm: Machine;
-  /** That must ask whether they are current. */
+  /** Has them cached, but must revalidate. */
   readonly asking: Machine;
 }
 
@@ -33,7 +33,7 @@ interface Operation {
   run(machines: Machines, users: Users, index: number): Promise<unknown>;
 }
 
-/** Of one design and size. Each operation has its own, so that none changes what another has cached. */
+/** The users of one design and size. Each operation has its own, so that none changes another's cache. */
 interface Users {
   readonly reader: string;
   readonly writer: string;
@@ -49,7 +49,7 @@ const OPERATIONS: readonly Operation[] = [
   { name: 'create', run: ({ warm }, { newcomer }, index) => warm.create(`${newcomer}-${index}`) },
 ];
 
-/** The same six operations on databases of two sizes, over each link. */
+/** Measures the same six operations on databases of two sizes, over each link. */
 export const operations: Scenario = {
   name: 'operations',
   question: 'What does one operation cost, in requests, bytes and time?',
@@ -114,7 +114,7 @@ function mustHolds(measurements: readonly Measurement[]): MustHold[] {
   const far = measurements.filter(({ link }) => link === 'far');
   const faster = far.flatMap(({ operation, sizeBytes, timesFaster }) => {
     const limit = FASTER_AT_LEAST[operation as keyof typeof FASTER_AT_LEAST];
-    // Of a large file the bytes are what takes time, and both designs move them.
+    // A large file's time is its bytes, which both designs move.
     if (limit === undefined || sizeBytes !== WEEK_ONE_BYTES) return [];
     return [atLeast(`${operation} of ${sizeTitle(sizeBytes)} at 171 ms, times faster than week 1`, limit, timesFaster)];
   });
@@ -126,7 +126,7 @@ function mustHolds(measurements: readonly Measurement[]): MustHold[] {
   return [...faster, ...free, ...withinFloor(far)];
 }
 
-/** Every measurement with a floor, held against it. */
+/** Checks every measurement with a floor against it. */
 export function withinFloor(measurements: readonly Measurement[]): MustHold[] {
   return measurements
     .filter(({ javumbo }) => javumbo.floorMs > 0)

@@ -11,7 +11,7 @@ import {
 } from './scenario.ts';
 import { seedUsers } from './users.ts';
 
-/** A user who sits down, answers twenty cards and leaves. */
+/** Measures a user who answers twenty cards in a row. */
 export const reviewSession: Scenario = {
   name: 'review-session',
   question: 'What does a user wait for who answers 20 cards?',

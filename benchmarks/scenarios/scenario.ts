@@ -7,26 +7,25 @@ import { floorMs } from '../wire/lane.ts';
 import type { LinkName, NamedLink } from '../wire/links.ts';
 import type { Counts, RemoteServer } from '../wire/remote-server.ts';
 
-/** What a scenario works with. */
 export interface Bench {
   readonly server: RemoteServer;
-  /** Its own, and empty. */
+  /** The scenario's own empty directory. */
   readonly directory: string;
-  /** A fraction of the samples and sizes, to see that everything runs. */
+  /** Takes a fraction of the samples and sizes, to check that everything runs. */
   readonly quick: boolean;
   readonly links: readonly NamedLink[];
-  /** Half of the samples: for a server that takes its time, in a run of ten minutes. */
+  /** Takes half of the samples, for a slow server in a run of ten minutes. */
   readonly half: boolean;
   readonly progress: (text: string) => void;
 }
 
-/** A question about the design, and how it is answered. */
+/** A question about the design, and the way to answer it. */
 export interface Scenario {
   readonly name: string;
   readonly question: string;
-  /** What is done, and what to know before believing it. */
+  /** The method, and what to know before believing the result. */
   readonly method: string;
-  /** True where it wants a real S3 engine, which is not everywhere. Default: the loopback server. */
+  /** True if it needs a real S3 engine, which may be missing. Default: the loopback server. */
   readonly engine?: boolean;
   run(bench: Bench): Promise<Findings>;
 }
@@ -38,20 +37,20 @@ export interface Findings {
   readonly mustHolds?: readonly MustHold[];
 }
 
-/** One operation over one link, by both designs. */
+/** One operation over one link, in both designs. */
 export interface Measurement {
   readonly operation: string;
   readonly link: LinkName;
   readonly sizeBytes: number;
   readonly javumbo: Measured;
   readonly weekOne: Measured;
-  /** Week 1's median by ours: how many times faster we are, with the bootstrap's 95 % interval. */
+  /** Week 1's median divided by ours: how many times faster we are, with the bootstrap's 95 % interval. */
   readonly timesFaster: number;
   readonly timesFasterLow: number;
   readonly timesFasterHigh: number;
 }
 
-/** Requests, bytes and connections are what the server counted, per operation; on a real engine, the client. */
+/** Requests, bytes and connections per operation, as counted by the server; on a real engine, by the client. */
 export interface Measured {
   readonly samplesMs: readonly number[];
   readonly p50Ms: number;
@@ -59,7 +58,7 @@ export interface Measured {
   readonly bytesUp: number;
   readonly bytesDown: number;
   readonly connections: number;
-  /** Round trips × rtt + bytes ÷ bandwidth, for what was counted. */
+  /** Round trips × rtt + bytes ÷ bandwidth, for the counted traffic. */
   readonly floorMs: number;
 }
 
@@ -72,7 +71,7 @@ export interface Figure {
   readonly weekOne: number;
 }
 
-/** The start of a command beside that of Node. */
+/** The start of a command compared with Node's. */
 export interface Start {
   readonly command: string;
   readonly samplesMs: readonly number[];
@@ -84,7 +83,7 @@ export interface Start {
   readonly ratioHigh: number;
 }
 
-/** A promise of the design, held against what was measured. */
+/** A promise of the design, and whether the measurement keeps it. */
 export interface MustHold {
   readonly name: string;
   readonly expected: string;
@@ -105,7 +104,7 @@ export interface Sample extends Omit<Measured, 'samplesMs' | 'p50Ms' | 'floorMs'
   readonly ms: number;
 }
 
-/** Runs an operation, and asks the server what it saw of it. Nobody else may be talking to the server. */
+/** Runs an operation, and asks the server what it counted. No one else may use the server meanwhile. */
 export async function sample(server: RemoteServer, operation: () => Promise<unknown>): Promise<Sample> {
   const before = await server.counts();
   const startedAt = performance.now();
@@ -134,7 +133,7 @@ export function noSamples(): BothSamples {
   return { javumbo: [], 'week-one': [] };
 }
 
-/** Samples of both designs, in turn, and now the one first and now the other: what drifts drifts for both. */
+/** Samples both designs in turn, with alternating order, so that drift affects both. */
 export async function inTurn(times: number, take: (design: DesignName, index: number) => Promise<void>): Promise<void> {
   for (let index = 0; index < times; index++) {
     const order = index % 2 === 0 ? DESIGN_NAMES : DESIGN_NAMES.toReversed();
@@ -155,7 +154,7 @@ export function measurementOf(
   return { operation, link: link.name, sizeBytes, javumbo, weekOne, ...faster };
 }
 
-/** The ratio of the medians, `after` by `before`, with its interval. */
+/** Returns the ratio of the medians, `after` to `before`, with its interval. */
 export function ratioOf(
   before: readonly number[],
   after: readonly number[],
@@ -179,12 +178,12 @@ function measured(samples: readonly Sample[], link: NamedLink): Measured {
   };
 }
 
-/** A link's endpoint; a new link for each call, so that whoever has it has its bandwidth. */
+/** Opens a new link and returns its endpoint, so that each caller has the link's full bandwidth. */
 export function endpointOver(bench: Bench, link: NamedLink): Promise<string> {
   return link.name === 'none' ? Promise.resolve(bench.server.endpoint) : bench.server.openLink(link);
 }
 
-/** Both designs over a link each; closed when `work` ends. */
+/** Opens both designs, each over its own link; closes them when `work` ends. */
 export async function withBothDesigns<T>(
   bench: Bench,
   link: NamedLink,
@@ -200,12 +199,12 @@ export async function withBothDesigns<T>(
   }
 }
 
-/** The path of the seed of a size, in the scenario's directory. */
+/** Returns the path of the seed of a size, in the scenario's directory. */
 export function seedPath(bench: Bench, sizeBytes: number): string {
   return join(bench.directory, `seed-${sizeBytes}.anki2`);
 }
 
-/** As people write it: 24 KB, 1 MB. */
+/** Formats a size: 24 KB, 1 MB. */
 export function sizeTitle(bytes: number): string {
   return bytes < 1_000_000 ? `${Math.round(bytes / 1024)} KB` : `${Math.round(bytes / 1_000_000)} MB`;
 }

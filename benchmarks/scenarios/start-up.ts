@@ -13,7 +13,7 @@ const COMMANDS = [
   { argv: ['db', 'info', 'alice'], limit: undefined },
 ] as const;
 
-/** Whole processes. */
+/** Measures whole processes. */
 export const startUp: Scenario = {
   name: 'start-up',
   question: 'What does starting `javumbo` cost beside starting Node at all?',

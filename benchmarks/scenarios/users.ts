@@ -4,7 +4,7 @@ import { configOf } from '../designs.ts';
 import { storeFile, writeSeed } from '../seed.ts';
 import { type Bench, seedPath } from './scenario.ts';
 
-/** Stores a database of a size for each of these users, past links and designs. */
+/** Stores a database of that size for each of these users, without links or designs. */
 export async function seedUsers(bench: Bench, sizeBytes: number, usernames: readonly string[]): Promise<void> {
   const path = seedPath(bench, sizeBytes);
   if (!existsSync(path)) writeSeed(path, sizeBytes);

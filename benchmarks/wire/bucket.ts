@@ -1,2 +1,2 @@
-/** What every server has for the benchmarks, and the only bucket that they touch. */
+/** The only bucket that the benchmarks use, on every server. */
 export const BUCKET = 'javumbo-benchmarks';

@@ -4,14 +4,10 @@ import type { Counts } from './remote-server.ts';
 
 export interface ClientCounts {
   readonly counts: Counts;
-  /** Ends the counting. */
   stop(): void;
 }
 
-/**
- * Counts what this process sends over HTTP and gets back, for a server that does not tell: what leaves Node, whichever
- * library sent it. Bodies count as their headers announce them.
- */
+/** Counts this process's HTTP traffic, by any library, for a server that does not. Bodies count by their headers. */
 export function countRequests(): ClientCounts {
   const counts = { requests: 0, bytesUp: 0, bytesDown: 0, connections: 0, operations: { GetObject: 0, PutObject: 0 } };
   const started = (message: unknown): void => {
@@ -26,7 +22,7 @@ export function countRequests(): ClientCounts {
   const answered = (message: unknown): void => {
     const { request, response } = message as { request: ClientRequest; response: IncomingMessage };
     if (!request.reusedSocket) counts.connections += 1;
-    // The reply to a HEAD announces a body that does not come.
+    // A reply to HEAD announces a body that is not sent.
     if (request.method !== 'HEAD') counts.bytesDown += Number(response.headers['content-length'] ?? 0);
   };
   subscribe('http.client.request.start', started);
@@ -40,7 +36,7 @@ export function countRequests(): ClientCounts {
   };
 }
 
-/** `/bucket/key`, and no bucket's own path. */
+/** True for `/bucket/key`, not for a bucket. */
 function namesAnObject({ path }: ClientRequest): boolean {
   return /^\/[^/?]+\/[^?]/.test(path);
 }

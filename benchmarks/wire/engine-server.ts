@@ -13,9 +13,8 @@ import type { Engine } from './engine.ts';
 import { type RemoteServer, startServerProcess } from './remote-server.ts';
 
 /**
- * An engine as scenarios see it: with a bucket of its own, which `close` removes, and links in a process of their own. It
- * tells nobody what it has seen, so this process counts what it sends. Throws where the bucket holds anything: it is not
- * ours then.
+ * Connects to an engine, with a bucket that `close` removes, and links in a separate process. It reports no counts, so
+ * this process counts what it sends. Throws if the bucket is not empty, since it is not ours then.
  */
 export async function connectEngine(
   { title, endpoint, credentials }: Engine,
@@ -42,7 +41,7 @@ export async function connectEngine(
           await emptyBucket(client);
           await client.send(new DeleteBucketCommand({ Bucket: BUCKET }));
         } catch (error) {
-          // What was measured stands, and the next run says that the bucket is not empty.
+          // The measurements stand, and the next run reports that the bucket is not empty.
           process.stderr.write(
             `warning: bucket ${BUCKET} at ${endpoint} was not removed: ${(error as Error).message}\n`,
           );

@@ -2,21 +2,21 @@ import { fileURLToPath } from 'node:url';
 import { cephRgwVersion, type EngineEnvironment, startEngine, stopEngine } from '../../src/testing/engines/engine.ts';
 import type { Credentials } from './remote-server.ts';
 
-/** A real S3 engine that runs. */
+/** A running S3 engine. */
 export interface Engine {
   readonly title: string;
-  /** `http`, for a link cannot stand before a certificate. */
+  /** `http`, since a link cannot precede a certificate. */
   readonly endpoint: string;
   readonly credentials: Credentials;
 }
 
-// From the sources: the compiler copies no scripts.
+// In the sources: the compiler copies no scripts.
 const CEPH_RGW = fileURLToPath(new URL('../../../src/testing/engines/ceph-rgw.sh', import.meta.url));
-// Not the port of the engine tests, which may run meanwhile.
+// Not the port of the engine tests, which may be running.
 const PORT = '7495';
 const CEPH_DIRECTORY = `/tmp/javumbo-ceph-rgw-${PORT}`;
 
-/** The engine of a run: the one that was named, else a Ceph RGW that is started when a scenario first wants it. */
+/** The engine of a run: the named one, else a Ceph RGW that starts when a scenario first needs it. */
 export class RunEngine {
   readonly #named: Engine | undefined;
   #ceph: Promise<Engine> | undefined;
@@ -25,7 +25,7 @@ export class RunEngine {
     this.#named = named;
   }
 
-  /** The engine, or why there is none. Rejects where Ceph RGW is installed and does not start. */
+  /** Returns the engine, or why there is none. Rejects if Ceph RGW is installed but does not start. */
   async get(): Promise<Engine | { readonly absent: string }> {
     if (this.#named !== undefined) return this.#named;
     const version = cephRgwVersion();
@@ -36,7 +36,7 @@ export class RunEngine {
     return this.#ceph;
   }
 
-  /** Stops what was started. */
+  /** Stops the engine if it was started here. */
   async stop(): Promise<void> {
     if (this.#ceph !== undefined) await stopEngine(CEPH_RGW, [CEPH_DIRECTORY], PORT);
   }

@@ -1,14 +1,14 @@
 /** A link between a client and the store. */
 export interface LinkSettings {
-  /** Until the first byte of a reply could be back, in milliseconds. */
+  /** The time until the first byte of a reply could arrive, in milliseconds. */
   readonly rttMs: number;
   /** In each direction, in megabits per second; undefined: no limit. */
   readonly megabitsPerSecond?: number | undefined;
 }
 
 /**
- * One direction of a link: bytes leave one after another at its bandwidth, whichever connection they belong to, and
- * arrive half a round trip after they have left. Pure: times come in and go out, in milliseconds.
+ * One direction of a link: bytes leave in order at its bandwidth, whatever their connection, and arrive half a round
+ * trip later. Pure: takes and returns times in milliseconds.
  */
 export class Lane {
   readonly #msPerByte: number;
@@ -20,7 +20,7 @@ export class Lane {
     this.#travelMs = rttMs / 2;
   }
 
-  /** When the last of these bytes arrives, if they are handed over at `now`. Times handed in never go backwards. */
+  /** Returns when the last of these bytes arrives if sent at `now`, which never goes backwards. */
   arrival(bytes: number, now: number): number {
     this.#freeAt = Math.max(now, this.#freeAt) + bytes * this.#msPerByte;
     return this.#freeAt + this.#travelMs;
@@ -28,14 +28,14 @@ export class Lane {
 }
 
 /**
- * The least that requests one after another can take over a link on an open connection, in milliseconds: a round trip
- * for each, and the bytes of the bodies.
+ * Returns the minimum time of sequential requests over a link on an open connection, in milliseconds: a round trip
+ * each, plus the bytes of the bodies.
  */
 export function floorMs(link: LinkSettings, traffic: { readonly requests: number; readonly bytes: number }): number {
   return traffic.requests * link.rttMs + traffic.bytes * msPerByte(link.megabitsPerSecond);
 }
 
 function msPerByte(megabitsPerSecond: number | undefined): number {
-  // A megabit per second is 125 bytes in a millisecond.
+  // A megabit per second is 125 bytes per millisecond.
   return megabitsPerSecond === undefined ? 0 : 1 / (megabitsPerSecond * 125);
 }

@@ -12,7 +12,7 @@ afterEach(async () => {
   for (const each of closing.splice(0)) await each.close();
 });
 
-/** A server that does something with each connection. */
+/** Starts a server that handles each connection. */
 async function listen(onConnection: (socket: Socket) => void): Promise<number> {
   const server: Server = createServer({ allowHalfOpen: true }, onConnection);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -22,7 +22,7 @@ async function listen(onConnection: (socket: Socket) => void): Promise<number> {
 
 async function linkTo(port: number, rttMs = 2): Promise<Link> {
   const link = await openLink(port, { rttMs, megabitsPerSecond: 10_000 });
-  // Before the server, which waits for its connections.
+  // Closed before the server, which waits for its connections.
   closing.unshift(link);
   return link;
 }

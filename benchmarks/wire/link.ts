@@ -1,6 +1,6 @@
 /**
- * A TCP link with a round-trip time and a bandwidth: a proxy on loopback that hands each byte on when it would have
- * arrived. Connections stay open, as long as both sides want them.
+ * A TCP link with a round-trip time and a bandwidth: a loopback proxy that passes each byte on when it would have
+ * arrived. Connections stay open as long as both sides want.
  */
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { Lane, type LinkSettings } from './lane.ts';
@@ -8,12 +8,11 @@ import { Lane, type LinkSettings } from './lane.ts';
 export interface Link {
   /** On 127.0.0.1. */
   readonly port: number;
-  /** Ends every connection. */
   close(): Promise<void>;
 }
 
-// More than is under way on the fastest link here at any moment (1 Gbit/s for 10 ms is 1.25 MB), so it is no limit of the
-// link's own; less than would fill the memory.
+// More than is ever under way on the fastest link here (1 Gbit/s for 10 ms is 1.25 MB), so it does not limit the link,
+// but small enough for the memory.
 const UNDERWAY_MAX_BYTES = 8 * 1024 * 1024;
 
 /** Opens a link to a port. The caller closes it. */
@@ -27,13 +26,13 @@ export async function openLink(targetPort: number, settings: LinkSettings, host 
     for (const socket of [near, far]) {
       sockets.add(socket);
       socket.on('close', () => sockets.delete(socket));
-      // Told by `close`, which follows.
+      // `close` follows and handles it.
       socket.on('error', () => {});
     }
     near.on('close', () => up.inOrder(() => far.destroySoon()));
     far.on('close', () => down.inOrder(() => near.destroySoon()));
     down.carry(far, near);
-    // SYN and SYN-ACK cross before the client may send: on loopback it was let in at once, and is held here.
+    // SYN and SYN-ACK cross before a client may send: loopback accepted it at once, so it is held here.
     opening.add(performance.now() + settings.rttMs, () => {
       up.carry(near, far);
       near.resume();
@@ -59,7 +58,6 @@ function listening(server: Server): Promise<void> {
   });
 }
 
-/** One direction of a link, shared by its connections. */
 class Direction {
   readonly #lane: Lane;
   readonly #schedule = new Schedule();
@@ -68,7 +66,7 @@ class Direction {
     this.#lane = new Lane(settings);
   }
 
-  /** Hands on what `from` sends to `to`, in order, and then its end. */
+  /** Passes on what `from` sends to `to`, in order, and then its end. */
   carry(from: Socket, to: Socket): void {
     let underway = 0;
     let draining = false;
@@ -82,7 +80,7 @@ class Direction {
         underway -= chunk.length;
         if (to.destroyed) return;
         if (!to.write(chunk) && !draining) {
-          // Whoever reads slowly slows the sender, as on any connection.
+          // A slow reader slows the sender, as on any connection.
           draining = true;
           from.pause();
           to.once('drain', () => {
@@ -96,13 +94,13 @@ class Direction {
     from.on('end', () => this.inOrder(() => to.end()));
   }
 
-  /** Runs something when all that was handed over before has arrived. */
+  /** Runs `run` once everything sent before has arrived. */
   inOrder(run: () => void): void {
     this.#schedule.add(this.#lane.arrival(0, performance.now()), run);
   }
 }
 
-/** Runs things at their times, which never go backwards. A timer alone would be up to a millisecond late. */
+/** Runs callbacks at their times, which never go backwards. A timer alone would be up to a millisecond late. */
 class Schedule {
   readonly #due: { readonly at: number; readonly run: () => void }[] = [];
   #waiting = false;
@@ -128,5 +126,5 @@ class Schedule {
   }
 }
 
-// Node's timers count whole milliseconds, and fire in the one that follows.
+// Node's timers count whole milliseconds, and fire in the next one.
 const TIMER_ERROR_MS = 2;

@@ -14,12 +14,12 @@ export interface ServerReply {
   readonly value: unknown;
 }
 
-/** What has gone to and fro since counting began. */
+/** The traffic since counting began. */
 export interface Counts {
   readonly requests: number;
-  /** Of the requests' bodies. */
+  /** Bytes of request bodies. */
   readonly bytesUp: number;
-  /** Of the replies' bodies. */
+  /** Bytes of reply bodies. */
   readonly bytesDown: number;
   readonly connections: number;
   readonly operations: { readonly GetObject: number; readonly PutObject: number };
@@ -30,16 +30,16 @@ export interface Credentials {
   readonly secretAccessKey: string;
 }
 
-/** An S3 server in another process, with a bucket for the benchmarks alone. */
+/** An S3 server in another process, with a bucket only for the benchmarks. */
 export interface RemoteServer {
-  /** What it is, as a table has it. */
+  /** Its name in tables. */
   readonly engine: string;
   readonly credentials: Credentials;
-  /** Without a link before it. */
+  /** Without a link. */
   readonly endpoint: string;
-  /** Opens a new link to it, which lives as long as the server, and returns its endpoint. */
+  /** Opens a new link to it, which lives as long as the server, and returns the link's endpoint. */
   openLink(settings: LinkSettings): Promise<string>;
-  /** A request counts before its reply is there. */
+  /** A request counts before its reply arrives. */
   counts(): Promise<Counts>;
   /** Removes every object. */
   clear(): Promise<void>;
@@ -48,14 +48,14 @@ export interface RemoteServer {
 
 type Unnumbered<T> = T extends unknown ? Omit<T, 'id'> : never;
 
-/** Starts the loopback S3 server, whose own counts are what is counted. The caller closes it. */
+/** Starts the loopback S3 server, which counts the requests. The caller closes it. */
 export async function startRemoteServer(): Promise<RemoteServer> {
   const server = await startServerProcess([]);
-  // It takes whatever keys it is shown.
+  // It accepts any keys.
   return { ...server, engine: 'loopback S3 server', credentials: { accessKeyId: BUCKET, secretAccessKey: BUCKET } };
 }
 
-/** Starts the compiled server process. The caller closes it. Rejects every call once the process has ended. */
+/** Starts the compiled server process. The caller closes it. Every call rejects once the process has ended. */
 export async function startServerProcess(
   argv: readonly string[],
 ): Promise<Omit<RemoteServer, 'engine' | 'credentials'>> {

@@ -1,8 +1,7 @@
 /**
- * The S3 server and the links to it, in a process of their own: what they compute must not be taken for the client's
- * latency. Driven over the channel that `fork` opens; ends with whoever started it.
- *
- * `node server-process.js [<host> <port>]`: with an address, only the links, to the server that is there.
+ * The S3 server and its links in a separate process, so that their processor time does not count as client latency.
+ * Driven over the channel of `fork`; ends with its parent. `node server-process.js [<host> <port>]`: with an address,
+ * only links to that server.
  */
 import { startS3Server } from '../../src/testing/s3-server/server.ts';
 import { BUCKET } from './bucket.ts';
@@ -29,6 +28,6 @@ process.on('message', async (call: ServerCall) => {
   const reply: ServerReply = { id: call.id, value: await answer(call) };
   process.send?.(reply);
 });
-// The links' ports are never closed by themselves: nothing is under way that anybody would miss.
+// Does not close the links' ports: nothing under way matters.
 process.on('disconnect', () => process.exit());
 process.send?.({ id: 0, value: port } satisfies ServerReply);

@@ -1,4 +1,4 @@
-import { JavumboError } from '../core/failure.ts';
+import { asError, JavumboError } from '../core/failure.ts';
 import { asAwsFailure, certainlyRefused, errorNameOf } from './errors.ts';
 
 /** The subject of a request to DynamoDB, for its error message. */
@@ -32,7 +32,7 @@ export function writeOutcomeOf(
   subject: DynamoSubject,
 ): { readonly kind: 'unknown'; readonly cause: Error } {
   if (certainlyRefused(error)) throw asDynamoFailure(error, subject);
-  return { kind: 'unknown', cause: error instanceof Error ? error : new Error(String(error)) };
+  return { kind: 'unknown', cause: asError(error) };
 }
 
 /** Returns the failure of an idempotent request, `retryable` if sending it again may help. */

@@ -16,8 +16,7 @@ export function openS3(config: Config, maxAttempts = 1): S3Client {
           requestChecksumCalculation: 'WHEN_REQUIRED' as const,
           responseChecksumValidation: 'WHEN_REQUIRED' as const,
         }),
-    // For bodies of 2 MiB and more the SDK would ask first (Expect: 100-continue), on a new connection every time.
-    // (docs/engines.md)
+    // For bodies of 2 MiB and more the SDK would ask first, on a new connection every time. (docs/engines.md)
     expectContinueHeader: false,
   });
 }

@@ -162,7 +162,7 @@ describe('which of two entries is current', () => {
     const { databases, cache } = bench.machine(FOREVER);
     await databases.create('alice', createTable);
     const old = cache.lookup('alice');
-    // Another process's GET of the old version, begun before the commit below and admitted after it.
+    // Another process's GET of the old version, which begins before the commit below and is inserted after it.
     const work = cache.workDirectory();
     const file = join(work.path, 'fetched');
     await bench.store.get('alice', file);

@@ -65,22 +65,6 @@ export async function deleteAccountsThatCan(
   return failures;
 }
 
-/** Like `deleteAccountsThatCan`, but throws `unavailable` at the end, with the first failure. */
-export async function deleteAccounts(
-  table: UserTable,
-  accounts: readonly Account[],
-  options: DeleteOptions = {},
-): Promise<void> {
-  const failures = await deleteAccountsThatCan(table, accounts, options);
-  const [first] = failures;
-  if (first === undefined) return;
-  throw new JavumboError(
-    'unavailable',
-    `${failures.length} of ${accounts.length} accounts could not be deleted, such as ${first.name}: ${first.reason}`,
-    { try: 'the same command again' },
-  );
-}
-
 /** Returns undefined, or why it may still exist. */
 async function deleteAccount(table: UserTable, listed: Account): Promise<string | undefined> {
   try {

@@ -26,7 +26,7 @@ describe('flags go before the environment before Terraform before the profile be
     readonly is: unknown;
     readonly from: string;
   }
-  // Each block is one setting: everything is said at first, and the winner is taken away line by line.
+  // Each block is one setting: all sources are set at first, and the winner is removed line by line.
   const cases: Case[] = [
     {
       setting: 'deployment',
@@ -255,7 +255,7 @@ describe('flags go before the environment before Terraform before the profile be
       from: 'flag --function',
     },
     { setting: 'function', is: 'local', from: 'default' },
-    // As the environment's tables: they belong to the deployment on AWS.
+    // Like the environment's tables, these belong to the deployment on AWS.
     { setting: 'function', env: { JAVUMBO_FUNCTION: 'e' }, is: 'local', from: 'default' },
     { setting: 'function', flags: { bucket: 'b', endpointUrl: 'http://s' }, is: 'local', from: 'default' },
     {

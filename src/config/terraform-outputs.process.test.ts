@@ -1,4 +1,4 @@
-/** What `--terraform` takes from a directory, with real executables on the PATH in Terraform's place. */
+/** Tests `--terraform` with executables on the PATH that imitate Terraform. */
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -31,16 +31,15 @@ function outputs(changed: Partial<Record<string, Outputs[string] | undefined>> =
 }
 
 interface Machine {
-  /** What the executable prints on stdout. */
   readonly prints?: string;
   readonly complains?: string;
   readonly code?: number;
-  /** The names of the executables that there are. */
+  /** The names of the installed executables. */
   readonly installed?: readonly string[];
   readonly sleeps?: boolean;
 }
 
-/** A directory of Terraform's, and a PATH with what is installed. Each call is written down, with its directory. */
+/** Makes a Terraform directory and a PATH with the installed programs. Records each call with its directory. */
 function machine({ prints = outputs(), complains = '', code = 0, installed = ['terraform'], sleeps = false }: Machine) {
   const root = temporaryDirectory();
   const [bin, directory] = [join(root, 'bin'), join(root, 'infra')];
@@ -146,7 +145,7 @@ describe('what goes wrong is told', () => {
       name: 'an output that is no text',
       prints: outputs({ lambda_function_name: { type: 'number', value: 7 } }),
       kind: 'usage',
-      message: /^Terraform's output lambda_function_name is not a text$/,
+      message: /^Terraform's output lambda_function_name is not a string$/,
     },
     {
       name: 'an error of Terraform’s',

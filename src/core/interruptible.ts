@@ -121,10 +121,7 @@ export function interruptibleClock({ signal, clock }: Pick<InterruptibleOptions,
   };
 }
 
-/**
- * Awaits `work`. Once interrupted, gives it two seconds after all unfinished work (`cleanUps`) ends, then throws the
- * signal's reason.
- */
+/** Awaits `work`. After an interruption, throws the signal's reason two seconds after all `cleanUps` work ends. */
 export async function stoppable<T>(work: Promise<T>, { signal, clock, cleanUps }: InterruptibleOptions): Promise<T> {
   const ended = new AbortController();
   const givenUp = async (): Promise<never> => {

@@ -6,8 +6,8 @@ import { Retries } from './retry.ts';
 import { type LookReason, settledWrite, type Unknown } from './settled-write.ts';
 
 /**
- * The course of one conditional write, over a store that is a script: what it answers to each copy of the request, and
- * what each look finds. Three attempts are allowed; what is not scripted must not be asked for.
+ * The course of one conditional write over a scripted store: its answer to each copy of the request, and what each look
+ * finds. Three attempts are allowed; nothing beyond the script may be requested.
  */
 
 const LOST = new Error('the connection broke');
@@ -29,18 +29,18 @@ const NOTHING_THERE: Refused = { kind: 'conflict', by: 'absence' };
 const SEEN_REFUSED: Refused = { kind: 'conflict', by: 'the look' };
 const lost = (cause = LOST): Unknown => ({ kind: 'unknown', cause });
 
-/** What a look finds, by what is made of it; an error fails the look. */
+/** What a look finds, as it is judged; an error fails the look. */
 type Sight = Accepted | Refused | 'resend' | 'unknown' | Error;
 
 interface Row {
   readonly name: string;
   readonly replies: readonly Reply[];
   readonly looks?: readonly Sight[];
-  /** For each look that succeeded. */
+  /** For each successful look. */
   readonly because?: readonly LookReason[];
   readonly callerLooks?: boolean;
   readonly ends: Accepted | Refused | 'unknown' | Error;
-  /** Of what is unknown: the error that it carries, or the message of a new one and what caused that. */
+  /** For `unknown`: its error, or the message of a new one and its cause. */
   readonly cause?: Error | readonly [message: string, cause: Error | undefined];
 }
 

@@ -3,9 +3,7 @@ import { JavumboError, messageOf } from './failure.ts';
 import type { Random } from './random.ts';
 import { USER_DATABASES_PREFIX } from './username.ts';
 
-/**
- * The prefix of every user that a benchmark or verification makes; clean-up removes them, so no one else may use it.
- */
+/** The prefix of every test user. Clean-up removes users with it, so no one else may use it. */
 export const TEST_USER_PREFIX = 'javumbo-test-';
 
 /**

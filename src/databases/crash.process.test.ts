@@ -1,7 +1,7 @@
 /**
- * What `kill -9` leaves behind. The commit point is one step in the store (the index's COMMIT, or the moment S3 answers
- * a PUT), and everything before and after it must be droppable: before it the old version is what everybody reads,
- * after it the new one, and nothing that was left lying about is ever read or kept for long.
+ * Tests what `kill -9` leaves behind. The commit point is one step in the store (the index's COMMIT, or S3's answer to
+ * a PUT): before it everyone reads the old version, after it the new one, and leftovers are never read or kept for
+ * long.
  */
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -72,7 +72,7 @@ function workDirectories(): string[] {
   return readdirSync(cache).flatMap((deployment) => readdirSync(join(cache, deployment, 'work')));
 }
 
-// What a reader finds after a crash at each step: the old version up to the commit point, the new one from there on.
+// What a reader finds after a crash at each step: the old version up to the commit point, then the new one.
 const LOCAL_STEPS = [
   { step: 'copied', after: 0 },
   { step: 'edited', after: 0 },
@@ -101,14 +101,14 @@ describe('db exec on the local deployment, killed', () => {
       await javumbo('db', 'check', 'alice');
       await javumbo(...COUNT_UP);
       expect(await counted()).toBe(after + 1);
-      // The orphans of the crash are gone: one file in the store, no working copy.
+      // The crash's orphans are gone: one file in the store, no working copy.
       expect(filesUnder(join(directory, 'home', 'databases'))).toHaveLength(1);
       expect(workDirectories()).toEqual([]);
     },
   );
 });
 
-// The store is another process here, so its own steps are not ours to crash at.
+// The store is another process here, so a crash cannot happen at its steps.
 const S3_STEPS = LOCAL_STEPS.filter(({ step }) =>
   ['copied', 'edited', 'checked', 'stored', 'entry-written', 'entry-renamed', 'cached'].includes(step),
 );
@@ -137,13 +137,13 @@ const SEED = Number(process.env.JAVUMBO_SEED ?? 20_261_122);
 test(`db exec killed ${ROUNDS} times at a random moment (seed ${SEED}) never loses or doubles a change`, async () => {
   await createCounter();
   const random = seededRandom(SEED);
-  // How long a run takes depends on what else the machine does, so each one that comes to its end is the next measure.
+  // A run's length depends on the load, so each complete one is the next measure.
   let { durationMs } = await runScript(SCRIPTS.javumbo, COUNT_UP, environment());
   let before = await counted();
   let killed = 0;
   let landed = 0;
   for (let round = 0; round < ROUNDS; round++) {
-    // The first half of a run is Node starting: aim at the second, where the work is.
+    // The first half of a run is Node's start: aim at the work in the second.
     const killAfterMs = durationMs * (0.4 + 0.6 * random.fraction());
     const run = await runScript(SCRIPTS.javumbo, COUNT_UP, environment(), { killAfterMs });
     const { code, signal, stderr } = run;
@@ -163,7 +163,7 @@ test(`db exec killed ${ROUNDS} times at a random moment (seed ${SEED}) never los
   expect(await counted()).toBe(before + 1);
   expect(filesUnder(join(directory, 'home', 'databases'))).toHaveLength(1);
   expect(workDirectories()).toEqual([]);
-  // A run in which nothing was killed, or nothing before its commit, would have tested nothing.
+  // Without kills, or kills before the commit, nothing would be tested.
   expect(killed).toBeGreaterThan(ROUNDS / 10);
   expect(killed - landed).toBeGreaterThan(ROUNDS / 20);
 }, 600_000);

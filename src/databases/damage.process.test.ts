@@ -1,4 +1,4 @@
-/** A byte that changes on a disk, on the way or in the store is found before it is shown, and before it is built on. */
+/** A byte that changes on a disk, on the way or in the store is found before it is shown or built on. */
 import { chmodSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -20,7 +20,7 @@ const TEXT = 'what the user learns';
 const FOREVER = Number.MAX_SAFE_INTEGER;
 const ALWAYS = Number.POSITIVE_INFINITY;
 
-/** Bytes of different kinds: SQLite's own check finds the damage of none but the second. */
+/** Bytes of different kinds: SQLite's own check finds only damage of the second. */
 const BYTES: readonly { name: string; position: (file: Buffer) => number }[] = [
   { name: 'the content of a row', position: (file) => file.indexOf(TEXT) + 3 },
   { name: 'the page type of a table', position: () => 4096 },
@@ -49,21 +49,21 @@ describe('in the cache', () => {
 
   function create(database: SqliteDatabase): void {
     database.exec('CREATE TABLE t (x TEXT)');
-    // The table has a page of its own, with room in it.
+    // The table has its own page, with room in it.
     database.prepare('INSERT INTO t VALUES (?)').run(TEXT);
   }
 
   const insert = (database: SqliteDatabase): unknown => database.exec("INSERT INTO t VALUES ('new')");
   const nothing = (database: SqliteDatabase): unknown => database.prepare('SELECT x FROM t').all();
 
-  /** A process that has just begun, on the machine whose cache is there. */
+  /** A new process on the machine with this cache. */
   function begin(root: string, stalenessMaxMs: number, store: DatabaseStore = bench.store): UserDatabases {
     const { clock, random } = bench;
     const cache = new DatabaseCache({ root, deployment: 'test', clock, random });
     return new UserDatabases({ store, cache, sqlite: betterSqlite, caching: true, clock, random, stalenessMaxMs });
   }
 
-  /** A machine that has alice's database in its cache. */
+  /** A machine with alice's database in its cache. */
   async function machine(): Promise<{ databases: UserDatabases; root: string; entry: CacheEntry }> {
     const { databases, cache, root } = bench.machine();
     await databases.create('alice', create);
@@ -72,7 +72,7 @@ describe('in the cache', () => {
     return { databases, root, entry };
   }
 
-  /** Changes the file of an entry as a disk does: nothing else about it is another than before. */
+  /** Changes the file of an entry like a disk, leaving everything else as it was. */
   function damage({ path }: CacheEntry, position: (file: Buffer) => number): void {
     const { atime, mtime } = statSync(path);
     const bytes = readFileSync(path);
@@ -88,7 +88,7 @@ describe('in the cache', () => {
     );
   }
 
-  /** What the store has, as a machine reads it that has nothing cached. */
+  /** The store's content, read by a machine without a cache. */
   const stored = (): Promise<string[]> => rows(bench.machine({ store: bench.memory }).databases);
 
   async function requestsOf<T>(work: () => Promise<T>): Promise<{ value: T; get: number; put: number }> {
@@ -105,7 +105,7 @@ describe('in the cache', () => {
         damage(entry, position);
         const databases = begin(root, FOREVER);
         expect(await requestsOf(() => rows(databases))).toEqual({ value: [TEXT], get: 1, put: 0 });
-        // Nobody comes upon it again, whatever has been cached since.
+        // No one reads it again, whatever has been cached since.
         expect(await rows(databases)).toEqual([TEXT]);
         expect(await rows(begin(root, FOREVER))).toEqual([TEXT]);
       });
@@ -202,7 +202,7 @@ describe('on the way, and in the store, at an endpoint of its own', () => {
   const positionOf = (text: string): number => object().body.indexOf(text);
   const gets = (): number | undefined => server.counts.operations.GetObject;
 
-  /** One that reads and one that writes, each on a machine that has nothing cached, told in full. */
+  /** Runs a command on a machine with nothing cached. */
   async function run(...argv: string[]): Promise<CommandResult> {
     const { HOME } = deployment.env;
     const env = { ...deployment.env, HOME, JAVUMBO_CACHE_DIR: join(temporaryDirectory(), 'cache') };
@@ -286,7 +286,7 @@ describe('on the way, and in the store, at an endpoint of its own', () => {
   ];
   for (const { name, metadata } of UNKNOWN) {
     test(`a database of ${name}, without a digest, is read as before, and the next commit has one`, async () => {
-      // Its counters differ, as SQLite before 3.7.0 leaves them: where there is no digest nothing is said of them.
+      // Its counters differ, as from SQLite before 3.7.0: without a digest nothing is said of them.
       const { body, metadata: known } = object();
       server.putObject(BUCKET, KEY, flip(body, 24), metadata(known));
       const { rows } = (await run('db', 'query', 'alice', 'SELECT x FROM t', '--json')).json<Json>();

@@ -1,4 +1,4 @@
-/** A full disk under the cache is said to be that: nothing was stored, and here is how to make room. */
+/** A full disk under the cache is reported as such: nothing was stored, and how to make room. */
 import { execFileSync } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
@@ -16,7 +16,7 @@ import { UserDatabases } from './user-databases.ts';
 
 const DISK_BYTES = 512 * 1024;
 
-/** A disk of that size, or why there is none. Only root may mount one. */
+/** Mounts a disk of that size, or says why not. Only root may mount one. */
 const disk = ((): { path: string } | { reason: string } => {
   const path = join(temporaryDirectory(), 'disk');
   mkdirSync(path);
@@ -28,12 +28,12 @@ const disk = ((): { path: string } | { reason: string } => {
   }
 })();
 
-// Registered after that of temporaryDirectory, so it runs before it.
+// Registered after temporaryDirectory's, so it runs before it.
 afterAll(() => {
   if ('path' in disk) execFileSync('umount', ['--lazy', disk.path]);
 });
 
-/** Fills the disk but for so many bytes. */
+/** Fills the disk except for so many bytes. */
 function fill(path: string, free: number): void {
   const block = Buffer.alloc(4096, 1);
   const write = (name: string): void => {
@@ -55,7 +55,7 @@ function fill(path: string, free: number): void {
 interface Row {
   readonly name: string;
   readonly argv: (file: string, out: string) => readonly string[];
-  /** What is there when it succeeded. */
+  /** The rows after success. */
   readonly rows: readonly number[];
   readonly username?: string;
 }
@@ -72,7 +72,7 @@ const COMMANDS: readonly Row[] = [
   { name: 'db create --from', argv: (file) => ['db', 'create', 'bob', '--from', file], rows: [1], username: 'bob' },
 ];
 
-// From nothing to where everything succeeds, so that the disk is full at each step of a command once.
+// From nothing to enough, so that the disk is full once at each step of a command.
 const FREE_KIB = [0, 4, 8, 16, 32, 48, 64, 80, 96, 112, 128, 160, 192, 224];
 
 describe.each(COMMAND_DEPLOYMENTS)('a full disk under the cache, on $name', ({ open }) => {
@@ -90,7 +90,7 @@ describe.each(COMMAND_DEPLOYMENTS)('a full disk under the cache, on $name', ({ o
 
   afterEach(() => deployment.close());
 
-  /** Makes the disk as good as new, with so many bytes free. */
+  /** Empties the disk, and leaves so many bytes free. */
   function prepare(path: string, free: number): void {
     execFileSync('find', [path, '-mindepth', '1', '-delete']);
     cache = join(path, 'cache');
@@ -134,7 +134,7 @@ describe.each(COMMAND_DEPLOYMENTS)('a full disk under the cache, on $name', ({ o
         ends[code] = (ends[code] ?? 0) + 1;
         const says = code === 0 || (code === 5 && stderr.includes(cache) && stderr.includes('javumbo cache clear'));
         if (!says) others.push(`${kib} KiB: ${code} ${stderr}`);
-        // What was not said to be stored is not there.
+        // What was not reported as stored is not stored.
         if (code === 5) expect(await stored(username), `after exit 5 with ${kib} KiB`).toEqual(before);
         if (code === 0 && username === 'bob') await deployment.runElsewhere(['db', 'delete', 'bob']);
         if (code === 0 && name === 'db exec') await deployment.runElsewhere(['db', 'push', 'alice', file, '--force']);
@@ -167,14 +167,14 @@ describe.each(COMMAND_DEPLOYMENTS)('a full disk under the cache, on $name', ({ o
     expect((await run(['db', 'query', 'alice', 'SELECT x FROM t'])).code).toBe(0);
     fill(disk.path, 0);
     expect((await run(['db', 'exec', 'alice', 'INSERT INTO t VALUES (2)'])).code).toBe(5);
-    // A mark for each user would not fit before something has gone.
+    // A mark for each user fits only after something is removed.
     expect((await run(['cache', 'clear'])).code).toBe(0);
     expect((await run(['db', 'query', 'alice', 'SELECT x FROM t'])).code).toBe(0);
   });
 });
 
 describe('with a staleness, on a disk that is full', () => {
-  // Either the space ends in the middle of the work, or somebody else takes it while the request is under way.
+  // The space ends during the work, or another program takes it during the request.
   for (const when of ['before', 'while it is stored']) {
     test(`${when}: what was committed is what the same cache reads`, async ({ skip }) => {
       if ('reason' in disk) return skip(disk.reason);
@@ -217,12 +217,12 @@ describe('with a staleness, on a disk that is full', () => {
         const rows = await databases
           .read(username, ({ database }) => database.prepare('SELECT x FROM t').all().length)
           .catch(({ kind }) => kind);
-        // A read that finds no space for what it would fetch says so, which is no step back.
+        // A read without space for what it would fetch says so, which is no step back.
         if (ended === 'committed' && rows !== 1 && rows !== 'unavailable') vanished.push(`${kib} KiB: ${rows} rows`);
       }
       bench.remove();
       expect(Object.keys(ends).sort()).toEqual(when === 'before' ? ['committed', 'unavailable'] : ['committed']);
-      // Also where not even the mark fits that keeps the old entry from being read.
+      // Even if not even the mark fits that keeps the old entry from being read.
       expect(vanished).toEqual([]);
     });
   }

@@ -1,4 +1,4 @@
-/** Each operation has one effect at most, whatever is late, lost, or done by others in between. (docs/consistency.md) */
+/** Each operation has at most one effect, whatever is late, lost, or done by others meanwhile. (docs/consistency.md) */
 import { copyFileSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { S3Client } from '@aws-sdk/client-s3';
@@ -44,19 +44,19 @@ async function values(databases: UserDatabases): Promise<number[]> {
   );
 }
 
-/** A copy of what is stored now, as a backup has it. */
+/** Copies what is stored now, like a backup. */
 async function backUp(databases: UserDatabases): Promise<string> {
   const file = join(bench.directory, `backup-${bench.random.hex(8)}`);
   await databases.withFile('alice', async (path) => copyFileSync(path, file));
   return file;
 }
 
-/** Makes a backup current again, whatever is there. */
+/** Makes a backup current again, over whatever is stored. */
 function restore(databases: UserDatabases, backup: string): Promise<{ outcome: string; version: string }> {
   return databases.replace('alice', { kind: 'anything' }, async (path) => copyFileSync(backup, path));
 }
 
-/** A store with another put. */
+/** A store with another `put`. */
 function withPut(inner: DatabaseStore, put: DatabaseStore['put']): DatabaseStore {
   return {
     get: (...call) => inner.get(...call),
@@ -68,7 +68,7 @@ function withPut(inner: DatabaseStore, put: DatabaseStore['put']): DatabaseStore
   };
 }
 
-/** A network that keeps a copy of each put until it is told to let it go; `arrives`: also the original arrives. */
+/** A network that keeps a copy of each put until released; `arrives`: the original arrives too. */
 function keeping(inner: DatabaseStore, arrives: boolean): { store: DatabaseStore; letGo: () => Promise<PutOutcome[]> } {
   const kept: (() => Promise<PutOutcome>)[] = [];
   const store = withPut(inner, async (username, source, options) => {
@@ -137,7 +137,7 @@ describe.each(STORES)('a restore of identical bytes, in the store $name', ({ ope
     const backup = await backUp(one);
     expect(await values(slow)).toEqual([1]);
     await two.update('alice', insert(2), NO_RETRIES);
-    // It builds on what it has in its cache, which was current until a moment ago.
+    // It builds on its cached version, which was current until a moment ago.
     await expect(slow.update('alice', insert(9), NO_RETRIES)).rejects.toMatchObject({ kind: 'conflict' });
     await restore(one, backup);
     expect(await late.letGo()).toMatchObject([{ kind: 'conflict' }]);
@@ -193,7 +193,7 @@ describe('an entry that another process takes away while it is made', () => {
     { name: 'forgets the user', disturb: (other) => other.invalidate('alice') },
     { name: 'clears the cache', disturb: (other) => void other.clear() },
     {
-      // As whatever cleans /tmp does.
+      // Like a cleaner of /tmp.
       name: 'removes the directory of the user',
       disturb: (other) => rmSync(join(other.directory, 'entries', 'alice'), { recursive: true, force: true }),
     },
@@ -302,7 +302,7 @@ describe('commands at an engine', () => {
     }
   }
 
-  // Where a delete leaves a tombstone, the tombstone says that the create had landed.
+  // A tombstone shows that the create had landed.
   const ENGINES = [
     { name: 'an engine that compares', options: {}, puts: 1, code: 6 },
     { name: 'Ceph 16', options: CEPH_16, puts: 2, code: 0 },

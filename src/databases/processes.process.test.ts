@@ -1,4 +1,4 @@
-/** Several processes on one local deployment at once: the only error is `conflict`, and nothing is lost. */
+/** Several processes on one local deployment: the only error is `conflict`, and nothing is lost. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

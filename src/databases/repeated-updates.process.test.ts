@@ -1,4 +1,4 @@
-/** Eight processes behind a proxy that repeats, on the loopback S3 server. */
+/** Eight processes behind a repeating proxy, on the loopback S3 server. */
 import { loopbackPlace } from '../testing/s3-server/place.ts';
 import { describeRepeatedUpdates } from './repeated-updates-contract.ts';
 

@@ -25,8 +25,7 @@ export interface SessionEnvironment {
   readonly atStep?: ((step: CommitStep) => void) | undefined;
 }
 
-export const COMMIT_STEPS = ['copied', 'edited', 'checked', 'stored', 'cached'] as const;
-export type CommitStep = (typeof COMMIT_STEPS)[number];
+type CommitStep = 'copied' | 'edited' | 'checked' | 'stored' | 'cached';
 
 /**
  * How a commit ended. Every outcome is true and final:

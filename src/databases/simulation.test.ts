@@ -6,15 +6,15 @@ import { PROFILES } from '../testing/simulation/profiles.ts';
 import { profileOf, type Simulation, simulate } from '../testing/simulation/simulate.ts';
 
 /**
- * Machines that work on one database over a bad network, by the real sessions, caches and retries, on real files: every
- * seed another world. Whatever anybody was told must be true (testing/simulation/checker.ts). `JAVUMBO_SEEDS=10000` for
- * more of them, `JAVUMBO_SEED=17` for that one and its whole history.
+ * Machines work on one database over a bad network, with the real sessions, caches and retries, on real files: each
+ * seed is another world. Every report must be true (testing/simulation/checker.ts). `JAVUMBO_SEEDS=10000` runs more of
+ * them, `JAVUMBO_SEED=17` that one with its whole history.
  */
 
 const SEEDS = Number(process.env.JAVUMBO_SEEDS ?? 200);
 const REPLAY = process.env.JAVUMBO_SEED === undefined ? undefined : Number(process.env.JAVUMBO_SEED);
 
-// A seed takes some 30 ms; a machine that takes thirty times as long is not at fault.
+// A seed takes some 30 ms; a machine thirty times as slow must still pass.
 const TIMEOUT_MS = 120_000 + SEEDS * 1_000;
 
 const SHOWN_MAX = 3;
@@ -43,7 +43,7 @@ describe.runIf(REPLAY === undefined)('what anybody was told is true', () => {
       );
       expect(broken.slice(0, SHOWN_MAX).join('\n\n'), `${broken.length} of ${SEEDS} seeds`).toBe('');
 
-      // The faults bit, and everything happened that can. A handful of seeds cannot show that.
+      // The faults had effects, and every kind of outcome occurred. A few seeds cannot show that.
       if (SEEDS < 100) return;
       const loud = faults.entries().filter(([name]) => name !== 'delay');
       expect(loud.reduce((sum, [, count]) => sum + count, 0)).toBeGreaterThan(5 * SEEDS);
@@ -64,7 +64,7 @@ describe.runIf(REPLAY === undefined)('what anybody was told is true', () => {
   );
 });
 
-/** Faults that leave a request its effect. */
+/** Faults after which a request may have its effect. */
 const LANDING = ['lost-reply', 'late-request', 'repeated-request', 'throttled-repeat', 'damaged-reply'] as const;
 
 const OUTCOMES = [

@@ -25,15 +25,15 @@ afterEach(async () => {
 });
 
 interface Conditions {
-  /** What the function does with every call; undefined: what it should, on a deployment with a database of alice's. */
+  /** The function's behaviour in every call; undefined: the correct one, on a deployment with a database for alice. */
   readonly behaviour?: Behaviour | undefined;
   readonly faults?: readonly LambdaServerFault[] | undefined;
   readonly timeoutMs?: number | undefined;
-  /** For how long the client lets a connection be silent. */
+  /** How long a connection of the client may be silent. */
   readonly silentMs?: number | undefined;
 }
 
-/** A container's own deployment is on this machine, wherever the function seems to be. */
+/** A container's deployment is on this machine, wherever the function seems to be. */
 async function localFunction({ behaviour, timeoutMs = 60_000 }: Conditions): Promise<LocalFunction> {
   const env = { ...freshMachine(), ...SECRETS };
   if (behaviour === undefined) {
@@ -65,7 +65,7 @@ async function lambda(conditions: Conditions): Promise<{ client: FunctionClient;
   return { client: clientOf(server.client({ timeoutMs: conditions.silentMs ?? 60_000 })), server };
 }
 
-/** How work ended: the exit code of a command that ends so, and what it would say. */
+/** How work ended: a command's exit code and message. */
 async function endOf(work: Promise<unknown>): Promise<{ code: ExitCode; message: string; hint?: string | undefined }> {
   try {
     await work;
@@ -78,7 +78,7 @@ async function endOf(work: Promise<unknown>): Promise<{ code: ExitCode; message:
 
 const WRITE = { username: 'alice', fields: ['der Geheimnisträger', 'the confidant'], guid: 'guid-of-test' };
 
-/** Nothing of what was to be written, and of what the function keeps, is in there. */
+/** The text contains none of the data to write, nor of the function's secrets. */
 function expectNothingSecret(text: string): void {
   for (const secret of ['Geheimnisträger', 'confidant', SECRETS.SECRET_KEY]) expect(text).not.toContain(secret);
 }
@@ -161,7 +161,7 @@ const REFUSALS: readonly {
   readonly code: ExitCode;
   readonly message: RegExp;
   readonly hint?: RegExp;
-  /** How often a call is sent before it is given up. */
+  /** How often a call is sent in all. */
   readonly calls: number;
 }[] = [
   ...[
@@ -223,7 +223,7 @@ describe('a call that Lambda refuses', () => {
         message: expect.stringMatching(message),
         hint: expect.stringMatching(hint),
       });
-      // A write likewise: it is known that the function did not run.
+      // So is a write: the function certainly did not run.
       expect({ work, calls: server.counts.Invoke }).toEqual({ work, calls });
     }
   });
@@ -272,7 +272,7 @@ const DOUBTS: readonly Fault[] = [
   refuse(410, 'EFSIOException'),
 ];
 
-/** Long enough for a container to start, where nothing but silence ends the call. */
+/** Long enough for a container to start, if only silence ends the call. */
 function silentMsOf({ kind }: Fault): number | undefined {
   return kind === 'silent' ? 5_000 : undefined;
 }

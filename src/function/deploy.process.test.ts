@@ -12,7 +12,7 @@ let server: LambdaServer;
 
 afterEach(() => server.close());
 
-/** Deploys over a function that is no other's concern, on a clock of the test's own. */
+/** Deploys over a private function, on the test's own clock. */
 async function deploying(
   script: (server: LambdaServer) => void,
   { clock, signal, onStep = () => {} }: { clock: SteppedClock; signal?: AbortSignal; onStep?: (step: string) => void },

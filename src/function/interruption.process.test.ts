@@ -1,4 +1,4 @@
-/** What becomes of calls when the work is interrupted. */
+/** Tests calls during an interruption. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import { CleanUps } from '../core/clean-ups.ts';
@@ -23,7 +23,7 @@ interface Interrupted {
   readonly server: LambdaServer;
 }
 
-/** A client of a function in Lambda, whose first call meets `fault` while Ctrl-C is pressed. */
+/** A client of a Lambda function whose first call meets `fault` during an interruption. */
 async function interruptedDuring(fault: NonNullable<LambdaServerFault['fault']>): Promise<Interrupted> {
   const server = await startFunctionServer();
   servers.push(server);
@@ -49,7 +49,7 @@ describe('a client that is interrupted during a call', () => {
   ])('that reads waits for nothing, and calls no more: $fault.kind', async ({ fault }) => {
     const { client, server } = await interruptedDuring(fault);
     await expect(client.call({ operation: 'read', username: 'alice' })).rejects.toMatchObject({ kind: 'interrupted' });
-    // Breaks off what is still under way, which then looks like a call to repeat.
+    // Aborts what is still under way, which then looks like a call to repeat.
     client.close();
     await sleep(200);
     expect(server.counts.Invoke).toBe(1);

@@ -18,7 +18,7 @@ import { S3ObjectVersions } from './s3-object-versions.ts';
 
 const BUCKET = 'bucket';
 
-/** The databases of a store as objects; keys are those of databases, as everything on it is. */
+/** The databases of a store as objects; all keys are those of databases. */
 function overStore(store: DatabaseStore, objects: ObjectVersions, cleanup: () => void): ObjectsUnderTest {
   const directory = mkdtempSync(join(tmpdir(), 'javumbo-objects-'));
   const username = (key: string): string => usernameOf(key) ?? '';
@@ -143,7 +143,7 @@ for (const versions of [true, false]) {
 
 describe('on S3', () => {
   let under: S3UnderTest;
-  // Codes by key, for the next delete that names it; each is answered once, or always.
+  // Codes by key, for the next delete of that key; answered once or always.
   let refusals: Map<string, { readonly code: S3ErrorCode; readonly once: boolean }>;
 
   beforeEach(async () => {

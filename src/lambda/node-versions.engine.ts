@@ -209,9 +209,7 @@ describe.runIf(nodes !== undefined)('the function', () => {
     });
   }
 
-  /**
-   * Starts a container with only Lambda's variables and `env`. Returns a function that calls it, one call at a time.
-   */
+  /** Starts a container with only Lambda's variables and `env`. Returns a function for one call at a time. */
   function startContainer(node: string, env: Environment): (event: object) => Promise<Json> {
     const directory = temporaryDirectory();
     const child = spawn(node, [CONTAINER, join(unpacked, 'index.mjs')], {

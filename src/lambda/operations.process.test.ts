@@ -199,7 +199,7 @@ describe('the operations on S3 and DynamoDB', () => {
     const other = startFunction(deployment);
     let conflicts = 3;
     let others = 0;
-    // Whoever is about to put finds that somebody else has put first.
+    // Another writer comes before each put.
     s3.beforeWork = async ({ operation }) => {
       if (operation !== 'PutObject' || conflicts === 0) return;
       const rest = conflicts - 1;
@@ -308,7 +308,7 @@ describe('the operations on S3 and DynamoDB', () => {
             reason: expect.stringMatching(/\S/),
           },
         ]);
-        // What may not be deleted stays, under a name by which a clean-up finds it.
+        // What cannot be deleted stays, under a name by which a clean-up finds it.
         dynamo.clearFaults();
         expect({ objects: left().length, accounts: (await accounts()).length }).toEqual({
           objects: 0,

@@ -20,6 +20,6 @@ test('a container that is in SQLite when its command is killed does not outlive 
   const container = await childOf(running.pid);
   await busy(container);
   killGroup(running);
-  // Else for ever.
+  // Otherwise it would run for ever.
   await expect(gone(container)).resolves.toBeUndefined();
 });

@@ -14,9 +14,6 @@ export const BUNDLE_BANNER = '// The function of javumbo.';
 /** The largest package allowed. Lambda itself takes 50 MB. */
 export const PACKAGE_BYTES_MAX = 5_000_000;
 
-/** Lambda's handler: the export `handler` of index.mjs. */
-export const PACKAGE_HANDLER = 'index.handler';
-
 const ENTRY = 'index.mjs';
 
 export interface FunctionPackage {

@@ -1,7 +1,7 @@
 /**
- * What a lease is for, and what it is not for. For: writers that queue do not refuse each other's commits, so each edit
- * costs one PUT. Not for: keeping updates. When a lease ends under its holder, or there is none, the store's conditional
- * write decides, and everybody is told what is true.
+ * What a lease is for: queued writers do not refuse each other's commits, so each edit costs one PUT. What it is not
+ * for: protecting updates. If a lease ends under its holder, or there is none, the store's conditional write decides,
+ * and every report is true.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -47,7 +47,7 @@ function insert(value: number): (database: SqliteDatabase) => void {
   return (database) => void database.prepare('INSERT INTO t VALUES (?)').run(value);
 }
 
-/** As a machine without a cache of its own reads them. */
+/** Reads them on a machine without a cache. */
 async function values(): Promise<number[]> {
   return bench
     .machine()
@@ -60,7 +60,7 @@ function putsSoFar(): number {
   return bench.store.counts().put;
 }
 
-/** A store whose puts wait for `let through` after they left and before they arrive. */
+/** A store whose puts wait for `let through` between leaving and arriving. */
 function heldUp(inner: DatabaseStore): { store: DatabaseStore; sent: Promise<void>; letThrough: () => void } {
   let letThrough = () => {};
   let markSent = () => {};
@@ -89,7 +89,7 @@ const WRITERS = 6;
 const EDITS_EACH = 3;
 const ALL = Array.from({ length: WRITERS * EDITS_EACH }, (_, index) => index);
 
-/** Every writer makes its edits one after the other, all writers at once. */
+/** All writers run concurrently, each with its edits in turn. */
 function everybodyWrites(edit: (value: number, writer: number) => Promise<unknown>): Promise<unknown> {
   return Promise.all(
     Array.from({ length: WRITERS }, async (_, writer) => {
@@ -148,11 +148,11 @@ describe('writers that queue', () => {
       const databases = machines[writer] as UserDatabases;
       const update = () => databases.update('alice', insert(value), { retries: 1 });
       attempts.push((await withLease(locks, 'alice', options(), update)).attempts);
-      // Whoever comes straight back has the lease again before anybody else looks, and would find its own cache current.
+      // A caller that comes straight back usually gets the lease again, and would find its own cache current.
       await clock.sleep(1000);
     });
     await clock.passUntil(written, 5);
-    // Nobody can come in between, so the second attempt is the last.
+    // No one can come in between, so the second attempt is the last.
     expect(Math.max(...attempts)).toBe(2);
     expect(putsSoFar() - before).toBe(attempts.reduce((sum, each) => sum + each, 0));
     expect(await values()).toEqual(ALL);
@@ -181,7 +181,7 @@ describe('writers that queue', () => {
   });
 });
 
-/** The table as a holder sees it that was stopped or cut off: its renewals do not arrive. */
+/** The table of a holder that was stopped or cut off: its renewals do not arrive. */
 function cutOff(table: LockTable): LockTable {
   return {
     acquire: (...call) => table.acquire(...call),
@@ -239,7 +239,7 @@ describe('a lease that ends under a slow holder', () => {
       return slow.update('alice', insert(1), NO_RETRIES);
     });
     expect(slowUpdate).toMatchObject({ outcome: 'committed', attempts: 1 });
-    // The release of what was not its own any more took nothing from the next one.
+    // Releasing a lost lease took nothing from the next holder.
     expect(await locks.acquire('alice', 'a look', TTL_MS)).toMatchObject({ kind: 'held', owner: 'next' });
     letThrough();
     expect(await nextUpdate).toMatchObject({ outcome: 'committed', attempts: 2 });
@@ -264,7 +264,7 @@ describe('a holder that crashed', () => {
     await createTable();
     const { databases } = bench.machine();
     const startedAt = clock.now();
-    // It held the lease and had done some of its work; nothing of it was stored, and nobody will release.
+    // It held the lease and had done some of its work, of which nothing was stored, and it will not release.
     await locks.acquire('alice', 'crashed', TTL_MS);
     const session = await databases.openForWriting('alice');
     insert(100)(session.database);

@@ -272,7 +272,7 @@ test('memory and local give the same answers to the same histories, and no histo
     local.close();
     rmSync(home, { recursive: true });
   }
-  // Every answer was given often enough for the comparison to mean something.
+  // Every answer occurred often enough for the comparison to mean something.
   for (const count of Object.values(answers)) expect(count).toBeGreaterThan(50);
 });
 

@@ -174,7 +174,7 @@ describe('waiting', () => {
         },
       };
       await withLease(table, 'alice', options({ ttlMs, clock: recorded, random: seededRandom(3) }), async () => {});
-      // The last sleep is that of the renewal, which the end of the work cut short.
+      // The last sleep is the renewal's, which the end of the work cut short.
       const polls = sleeps.slice(0, -1);
       expect(polls.reduce((sum, sleep) => sum + sleep, 0)).toBe(ttlMs);
       for (const sleep of polls) expect(Number.isInteger(sleep) && sleep >= 1 && sleep <= longestMs).toBe(true);
@@ -226,7 +226,7 @@ describe('waiting', () => {
 });
 
 describe('renewal', () => {
-  /** Runs work that lasts so long, and looks at the lease at every step of the clock. */
+  /** Runs work of that length, and looks at the lease at every step of the clock. */
   async function holders(table: LockTable, durationMs: number): Promise<{ lost: number; value: string }> {
     let lost = 0;
     const working = withLease(table, 'alice', options(), async () => {
@@ -270,7 +270,7 @@ describe('renewal', () => {
       },
     });
     const working = withLease(watched, 'alice', options({ owner: 'slow' }), async () => {
-      // As if the holder had been stopped for a while: time passes, and nobody renews.
+      // As if the holder had been stopped for a while: time passes without a renewal.
       clock.jump(TTL_MS);
       expect(await locks.acquire('alice', 'next', 10 * TTL_MS)).toMatchObject({ kind: 'acquired' });
       await clock.pass(5 * TTL_MS, 10);

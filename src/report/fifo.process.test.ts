@@ -21,7 +21,7 @@ test.each([{ interrupted: false }, { interrupted: true }])(
   async ({ interrupted }) => {
     const stopping = new AbortController();
     const opening = openFifo(path, stopping.signal);
-    // Later than the writer, which waits for it.
+    // Started after the writer, which waits for it.
     const reader = spawn('cat', [path], { stdio: ['ignore', 'pipe', 'inherit'] });
     const read = text(reader.stdout);
     const fifo = await opening;

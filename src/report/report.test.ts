@@ -1,4 +1,4 @@
-/** The parts of a report that are computed or rendered, with reports made by hand. */
+/** Tests the computed and rendered parts of a report, on reports made by hand. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -123,7 +123,7 @@ describe('a threshold', () => {
 
 describe('what a million operations cost', () => {
   const one = { operation: 'one', operations: 1 };
-  // By hand, from the list prices of June 2025.
+  // Computed by hand from the list prices of June 2025.
   test.each<{ name: string; requests: Partial<Report['requests']>; operations?: number; usd: number }>([
     { name: 'a GET each', requests: { get: 1 }, usd: 0.4 },
     { name: 'a HEAD each', requests: { head: 1 }, usd: 0.4 },
@@ -181,7 +181,7 @@ describe('a table of prices', () => {
   });
 });
 
-/** Text that is wrong in every format: markup, quotes, control characters, half a surrogate pair, no character. */
+/** Text that is special in every format: markup, quotes, control characters, half a surrogate pair, a non-character. */
 const NASTY = 'a|b <c> & "d" \'e\' ]]> \u0000\u001b[31m\u0007 \ud800 \uffff `f` *g* [h](i) @all\r\n| x |';
 
 const CHECKS: Check[] = [
@@ -219,7 +219,7 @@ interface Element {
   text: string;
 }
 
-/** Parsed by a parser that refuses what is not well-formed, characters included. */
+/** Parses with a parser that refuses what is not well-formed, including characters. */
 function elementsOf(xml: string): Element[] {
   const elements: Element[] = [];
   const open: Element[] = [];
@@ -256,7 +256,7 @@ describe('JUnit', () => {
     expect(suite?.attributes).toMatchObject({ tests: '5', failures: '2', errors: '0', skipped: '1', time: '1.234' });
     expect(elements.filter(({ name }) => name === 'failure')).toHaveLength(2);
     const [failure] = elements.filter(({ name }) => name === 'failure');
-    // Nothing is lost but what XML cannot hold.
+    // Only what XML cannot represent is lost.
     const impossible = ['\u0000', '\u001b', '\u0007', '\ud800', '\uffff'];
     expect(failure?.attributes.message).toBe(impossible.reduce((text, it) => text.replaceAll(it, '\ufffd'), NASTY));
     expect(failure?.text).toContain('\ntry: a|b <c> & "d"');

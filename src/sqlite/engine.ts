@@ -1,5 +1,5 @@
 import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
-import { JavumboError, messageOf } from '../core/failure.ts';
+import { codeOf, JavumboError, messageOf } from '../core/failure.ts';
 
 /** What SQLite takes as a bound value. */
 export type SqlValue = string | number | bigint | null | Uint8Array;
@@ -166,12 +166,16 @@ function guarded(database: SqliteDatabase): SqliteDatabase {
   }
 }
 
+/** True for SQLite's errors over a file that is damaged or not a database. */
+export function isDamage(error: unknown): boolean {
+  const code = codeOf(error) ?? '';
+  return code.startsWith('SQLITE_CORRUPT') || code === 'SQLITE_NOTADB';
+}
+
 /** Turns a SQLite error that means damage into `corrupt` for the user's database; returns undefined for others. */
 export function asCorruption(error: unknown, username: string): JavumboError | undefined {
-  const code = (error as { code?: unknown } | null)?.code;
-  const damaged = typeof code === 'string' && (code.startsWith('SQLITE_CORRUPT') || code === 'SQLITE_NOTADB');
   const found = error instanceof JavumboError && error.kind === 'corrupt' && error.username === undefined;
-  if (!damaged && !found) return undefined;
+  if (!isDamage(error) && !found) return undefined;
   return new JavumboError('corrupt', `database "${username}": ${messageOf(error)}`, {
     try: 'an older version of the object, or a backup, with: javumbo db push --force',
     username,

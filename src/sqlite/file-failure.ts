@@ -1,5 +1,6 @@
 import { isDiskFull } from '../core/cache-directory.ts';
 import { codeOf, JavumboError, messageOf } from '../core/failure.ts';
+import { isDamage } from './engine.ts';
 
 /** What to say of trouble with a SQLite file of the local deployment. */
 export interface FileTrouble {
@@ -36,7 +37,7 @@ export function asFileFailure(error: unknown, trouble: FileTrouble): Error {
       try: trouble.fullHint,
     });
   }
-  if (code === 'SQLITE_NOTADB' || code?.startsWith('SQLITE_CORRUPT')) {
+  if (isDamage(error)) {
     return new JavumboError('corrupt', `${what}: ${file} is damaged: ${messageOf(error)}`, {
       ...details,
       try: trouble.damagedHint,

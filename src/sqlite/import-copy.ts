@@ -7,6 +7,7 @@ import { JavumboError, messageOf } from '../core/failure.ts';
 import { type RunBlocking, runBlockingIn } from '../core/run-blocking.ts';
 import { betterSqlite } from './better-sqlite.ts';
 import {
+  isDamage,
   openReadOnly,
   quickCheck,
   readHeader,
@@ -118,15 +119,9 @@ function inspectCopy(
 }
 
 function asSourceFailure(error: unknown, source: string): unknown {
-  if (error instanceof JavumboError) {
-    if (error.kind !== 'corrupt') return error;
-    return new JavumboError('corrupt', `${source}: ${error.message}`, {
-      try: 'a sound copy of the file',
-      cause: error,
-    });
-  }
-  const code = (error as { code?: string }).code ?? '';
-  if (code.startsWith('SQLITE_CORRUPT') || code === 'SQLITE_NOTADB') {
+  const isCorrupt = error instanceof JavumboError && error.kind === 'corrupt';
+  if (error instanceof JavumboError && !isCorrupt) return error;
+  if (isCorrupt || isDamage(error)) {
     return new JavumboError('corrupt', `${source}: ${messageOf(error)}`, {
       try: 'a sound copy of the file',
       cause: error,

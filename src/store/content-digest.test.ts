@@ -19,7 +19,7 @@ import { readHeader, type SqliteDatabase } from '../sqlite/engine.ts';
 import { Workbench } from '../testing/workbench.ts';
 import { contentDigestOf, damaged, isDamaged, makeUnique } from './content-digest.ts';
 
-/** The bytes that say nothing about the content: the modes, and the two change counters. */
+/** The bytes that say nothing about the content: the modes and the two change counters. */
 const IGNORED = [18, 19, 24, 25, 26, 27, 92, 93, 94, 95];
 
 let bench: Workbench;
@@ -38,7 +38,7 @@ function createTable(database: SqliteDatabase): void {
   database.exec("CREATE TABLE t (x); INSERT INTO t VALUES ('one'), ('two')");
 }
 
-/** A file as a commit stored it, and what the store knows of it. */
+/** A file as stored by a commit, and what the store knows of it. */
 async function stored(username = 'alice'): Promise<{ path: string; bytes: Buffer; digest: string | undefined }> {
   await bench.machine().databases.create(username, createTable);
   const path = newPath();
@@ -47,14 +47,14 @@ async function stored(username = 'alice'): Promise<{ path: string; bytes: Buffer
   return { path, bytes: readFileSync(path), digest: found.digest };
 }
 
-/** Writes bytes into a file where they belong, as SQLite and a broken disk do. */
+/** Writes bytes into a file in place, like SQLite or a broken disk. */
 function overwrite(path: string, position: number, ...bytes: number[]): void {
   const descriptor = openSync(path, 'r+');
   writeSync(descriptor, Buffer.from(bytes), 0, bytes.length, position);
   closeSync(descriptor);
 }
 
-/** Calls `look` on a file in which the byte at a position is another one, and puts the byte back. */
+/** Calls `look` on a file with one byte changed, and restores the byte. */
 async function flipped<T>(
   path: string,
   bytes: Buffer,
@@ -71,7 +71,7 @@ async function flipped<T>(
   }
 }
 
-/** Each bit in turn, so that no bit is one that nothing looks at. */
+/** Each bit in turn, so that every bit matters. */
 const bitAt = (position: number): number => 1 << (position % 8);
 
 function copyOf(path: string): string {
@@ -121,7 +121,7 @@ describe('the content digest', () => {
     });
   }
 
-  // Sizes at which a file is one chunk just so, begins a second one, and ends within one.
+  // Sizes of exactly one chunk, just over one, and within a second.
   const MIB = 1024 * 1024;
   for (const size of [0, 1, 18, 19, 25, 95, 99, 100, MIB - 1, MIB, MIB + 1, 3 * MIB + 12_345]) {
     test(`of ${size} bytes is what one call of a hash says`, async () => {
@@ -136,7 +136,7 @@ describe('the content digest', () => {
   }
 
   test('of a large file sees the same offsets of later chunks', async () => {
-    // The header is at the beginning of the first chunk alone.
+    // Only the first chunk begins with the header.
     const path = newPath();
     writeFileSync(path, Buffer.alloc(2 * MIB + 200, 7));
     const digest = await contentDigestOf(path);
@@ -245,7 +245,7 @@ describe('a commit', () => {
   const BEFORE: readonly { name: string; before: (path: string) => void }[] = [
     { name: 'as SQLite leaves it', before: () => {} },
     {
-      // Before 3.7.0 SQLite counted the change and left the page count and its validity as they were.
+      // SQLite before 3.7.0 counted the change but left the page count and its validity.
       name: 'that an old SQLite wrote last, with a page count of before',
       before: (path) => {
         overwrite(path, 24, 0, 0, 9, 9);
@@ -267,7 +267,7 @@ describe('a commit', () => {
       },
     },
     {
-      // So it is in a file that only ever knew an old one: both counters are equal by chance, and no count is no count.
+      // As in a file that only an old SQLite wrote: both counters are equal by chance, and the count is zero.
       name: 'without a page count, with equal counters',
       before: (path) => {
         overwrite(path, 24, 0, 0, 0, 0);
@@ -294,7 +294,7 @@ describe('a commit', () => {
         expect(database.pragma('integrity_check', { simple: true })).toBe('ok');
         expect(database.pragma('page_count', { simple: true })).toBe(pages);
         expect(database.prepare('SELECT length(x) AS n FROM t').all()).toEqual([{ n: 200_000 }, { n: 1 }]);
-        // It can be worked on, and grows where it ended.
+        // It can be changed, and grows at its end.
         database.exec('INSERT INTO t VALUES (zeroblob(200000))');
         expect(database.pragma('integrity_check', { simple: true })).toBe('ok');
         database.close();
@@ -303,7 +303,7 @@ describe('a commit', () => {
   }
 
   test('of a file whose counter is at its end is seen to change by the next edit', async () => {
-    // SQLite counts on from there to zero, which must not look like "nothing changed".
+    // SQLite counts from there to zero, which must not look like "nothing changed".
     const { clock, store, random } = bench;
     const last = { ...random, hex: (bytes: number) => (bytes === 4 ? 'ffffffff' : random.hex(bytes)) };
     const { cache } = bench.machine();

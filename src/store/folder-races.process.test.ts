@@ -1,6 +1,6 @@
 /**
- * In the local store a delete takes the user's folder away after it gave its lock back, while others may be about to write
- * into it. Needs the built code: what races here are processes.
+ * In the local store a delete removes the user's folder after releasing its lock, while others may be about to write
+ * into it. Needs the built code, since the racers are processes.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -15,7 +15,7 @@ import { LOCAL_PUT_STEPS, type LocalPutStep } from './local-store-options.ts';
 
 const CREATE = { condition: { kind: 'absent' }, writes: ['c'.repeat(32), 'new'] } as const;
 
-/** Prints what became of its work. Says `ready` by a file before it begins, and waits for the file `go` where it is told. */
+/** Prints its outcome. Creates the file `ready` before it begins, and waits for the file `go` if told to. */
 const OTHER_PROCESS = `
   import { existsSync, writeFileSync } from 'node:fs';
   const [dist, directory, work, rounds] = process.argv.slice(1);
@@ -83,7 +83,7 @@ function runToItsEnd(work: string): unknown {
   return JSON.parse(stdout);
 }
 
-/** Waits without letting anything else of this process run: it may be in the middle of a step. */
+/** Waits synchronously: this process may be in the middle of a step. */
 function waitFor(name: string): void {
   while (!existsSync(join(directory, name))) pause(5);
 }
@@ -94,7 +94,7 @@ function pause(milliseconds: number): void {
 
 const create = () => store.put('alice', join(directory, 'source'), CREATE);
 
-/** What a put stored is there, and nothing beside it. */
+/** Only what a put stored is there. */
 async function holdsWhatWasCreated(): Promise<void> {
   const destination = join(directory, 'got');
   expect(await store.get('alice', destination)).toMatchObject({ kind: 'found' });
@@ -125,7 +125,7 @@ describe('a delete and a create', () => {
       if (step !== 'locked' || !deleted || other !== undefined) return;
       other = begin('create');
       waitFor('ready');
-      // Whether it waits for the lock by now or comes to it later: the folder goes under its hands.
+      // Whether it already waits for the lock or comes later: the folder vanishes meanwhile.
       pause(100);
     };
     expect(await store.delete('alice')).toEqual({ kind: 'deleted' });
@@ -170,7 +170,7 @@ describe('a delete and a create', () => {
     expect(other).toEqual({});
     expect(committed + conflict).toBe(450);
     expect(deleted + absent).toBe(450);
-    // Each was deleted that was created, and the last one is there or not.
+    // Every created one was deleted, except perhaps the last.
     expect([0, 1]).toContain(committed - deleted);
     expect((await store.head('alice')) === undefined).toBe(committed === deleted);
     expect(store.orphans()).toEqual([]);

@@ -4,7 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import type Database from 'better-sqlite3';
 import { cacheFailure, isDiskFull } from '../core/cache-directory.ts';
 import type { Clock } from '../core/clock.ts';
-import { codeOf, JavumboError } from '../core/failure.ts';
+import { asError, codeOf, JavumboError } from '../core/failure.ts';
 import { copyDurably, sha256Of, syncToDisk } from '../core/file.ts';
 import type { Random } from '../core/random.ts';
 import { asLocalFailure, beginWriting, type IndexRow, openIndex } from '../sqlite/index-file.ts';
@@ -121,7 +121,7 @@ export class LocalDatabaseStore implements DatabaseStore {
           index.exec('COMMIT');
         } catch (error) {
           // What SQLite wrote before it failed may be found again after a crash.
-          return { kind: 'unknown', cause: error instanceof Error ? error : new Error(String(error)) };
+          return { kind: 'unknown', cause: asError(error) };
         }
         this.#atStep('index-committed');
         if (current !== undefined) this.#removeFile(username, current.file);
@@ -144,7 +144,7 @@ export class LocalDatabaseStore implements DatabaseStore {
         try {
           index.exec('COMMIT');
         } catch (error) {
-          return { kind: 'unknown', cause: error instanceof Error ? error : new Error(String(error)) };
+          return { kind: 'unknown', cause: asError(error) };
         }
         this.#removeFile(username, current.file);
         return { kind: 'deleted' };

@@ -18,15 +18,14 @@ import {
 import type { ScriptedFault } from '../testing/s3-server/server.ts';
 import { TOMBSTONE_BYTES } from './tombstone.ts';
 
-/** The two steps in which clean-up removes a tombstone: it is marked as closing, and then it is deleted. */
+/** The two steps of a tombstone's clean-up: it is marked as closing, then deleted. */
 
 afterEach(closeRigs);
 
 interface Row {
   readonly name: string;
-  /** What others do before. */
   readonly first?: (rig: Rig) => void;
-  /** By how much it is too young. Default: it is as old as anything can be. */
+  /** How much too young it is. Default: it is old enough. */
   readonly tooYoungByMs?: number;
   readonly faults?: readonly ScriptedFault[];
   readonly at?: When;
@@ -149,7 +148,7 @@ const ROWS: readonly Row[] = [
   },
 ];
 
-/** A database that is a tombstone by now, and since when. */
+/** A deleted database's tombstone, and its time. */
 async function buried(): Promise<{ readonly rig: Rig; readonly since: number }> {
   const rig = await startRig('update', { deletion: 'tombstone' });
   rig.bury();

@@ -13,7 +13,7 @@ import {
 } from '../testing/retrying-rig.ts';
 import type { ScriptedFault } from '../testing/s3-server/server.ts';
 
-/** What becomes of a put in doubt, or refused, when others write or delete at the worst moment. */
+/** A put in doubt, or refused, while others write or delete at the worst moment. */
 
 afterEach(closeRigs);
 
@@ -26,14 +26,14 @@ interface Expected {
 
 interface Row extends Expected {
   readonly name: string;
-  /** Both ways of writing, if absent. */
+  /** Default: both ways of writing. */
   readonly modes?: readonly Mode[];
   /** An update's base was written by another program, without write ids. */
   readonly foreignBase?: boolean;
   readonly faults: readonly ScriptedFault[];
   readonly at: When;
   readonly others: (rig: Rig) => void;
-  /** What a create does differently. */
+  /** The differences for a create. */
   readonly create?: Partial<Expected>;
 }
 
@@ -41,7 +41,7 @@ const LOST_REPLY: readonly ScriptedFault[] = [{ fault: 'reset-after', operation:
 const LOST_REQUEST: readonly ScriptedFault[] = [{ fault: 'reset-before', operation: PUT }];
 const ONE_PUT_ONE_HEAD: Requests = { PutObject: 1, HeadObject: 1 };
 const TWICE: Requests = { PutObject: 2, HeadObject: 2 };
-// Ours may have landed, and been deleted before they wrote.
+// Ours may have landed and been deleted before they wrote.
 const UNKNOWN: Partial<Expected> = { ends: 'unknown' };
 
 const ROWS: readonly Row[] = [
@@ -378,7 +378,7 @@ describe('a put in doubt, and what others do meanwhile', () => {
           expect(outcome).toEqual({ kind: 'committed', version: rig.currentVersion(), ...more });
         }
         if (ends === 'unknown') expect(outcome).toEqual({ kind: 'unknown', cause: expect.any(Error) });
-        // A conflict after a doubt tells what was seen: nobody has to look again.
+        // A conflict after a doubt says what was seen, so that no one has to look again.
         if (ends.startsWith('conflict')) expect(outcome).toMatchObject({ seen: await rig.s3.trace('alice') });
       });
     }

@@ -15,16 +15,15 @@ import {
 import type { ScriptedFault } from '../testing/s3-server/server.ts';
 
 /**
- * What becomes of a put whose request or reply is lost, delayed or refused: the real SDK, real sockets, and a server
- * that does its work and does not say so. Each row says how the put must end, what must be stored then, and which
- * requests may have been made; the server counts them. Here nobody else does anything.
+ * A put whose request or reply is lost, delayed or refused, with the real SDK and sockets and a server that does its
+ * work but may not say so. Each row says how the put must end, what is stored then, and which requests may be sent, as
+ * the server counts them. No one else writes here.
  */
 
 afterEach(closeRigs);
 
 interface Expected {
   readonly ends: Ending;
-  /** What is stored then. */
   readonly holds: 'ours' | 'what was there';
   readonly requests: Requests;
 }
@@ -32,15 +31,15 @@ interface Expected {
 interface Row extends Expected {
   readonly name: string;
   readonly faults: readonly ScriptedFault[];
-  /** Both ways of writing, if absent. */
+  /** Default: both ways of writing. */
   readonly modes?: readonly Mode[];
-  /** What a create does differently. */
+  /** The differences for a create. */
   readonly create?: Expected;
 }
 
 const ONE_PUT_ONE_HEAD: Requests = { PutObject: 1, HeadObject: 1 };
 
-// It may have landed, and been deleted since: sent again, it could bring back what somebody deleted.
+// It may have landed and been deleted since: resending it could restore a deleted database.
 const NOT_SENT_AGAIN: Expected = { ends: 'unknown', holds: 'what was there', requests: ONE_PUT_ONE_HEAD };
 
 const ROWS: readonly Row[] = [

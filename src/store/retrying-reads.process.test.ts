@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { closeRigs, type Ending, endingOf, FOREVER, type Rig, startRig } from '../testing/retrying-rig.ts';
 import type { S3Operation, ScriptedFault } from '../testing/s3-server/server.ts';
 
-/** Requests that only read are sent again without harm. */
+/** Requests that only read are safe to resend. */
 
 afterEach(closeRigs);
 

@@ -16,18 +16,18 @@ import {
 import type { ScriptedFault } from '../testing/s3-server/server.ts';
 
 /**
- * Something between this machine and the store repeats a put: its first copy has landed past the wire when the store sees
- * the copy that was sent from here, and only that one is answered.
+ * Something between this machine and the store repeats a put: its first copy has already landed when the store sees the
+ * copy sent here, and only that one is answered.
  */
 
 afterEach(closeRigs);
 
 interface Row {
   readonly name: string;
-  /** Both ways of writing, if absent. */
+  /** Default: both ways of writing. */
   readonly modes?: readonly Mode[];
   readonly faults: readonly ScriptedFault[];
-  /** `at once` where no copy that was sent from here is ever judged. */
+  /** `at once` if no copy sent here is ever judged. */
   readonly at: When;
   readonly others?: (rig: Rig) => void;
   readonly ends: Ending;
@@ -174,7 +174,7 @@ describe('a put that was repeated on its way', () => {
         }
         if (ends === 'unknown') expect(outcome).toEqual({ kind: 'unknown', cause: expect.any(Error) });
         if (ends.startsWith('conflict')) {
-          // Not looked for: whoever is told so finds its own id where it would fetch the winner.
+          // Not looked up: the caller finds its own id where it would fetch the winner.
           expect(outcome).not.toHaveProperty('seen');
         }
         for (const fault of armed) fault.remove();
@@ -189,7 +189,7 @@ interface NotLanded {
   readonly name: string;
   readonly others: (rig: Rig) => void;
   readonly holds: string | undefined;
-  /** What it ends in, for each way of writing that there is. */
+  /** The outcome, for each way of writing. */
   readonly create?: Ending;
   readonly update?: Ending;
 }
@@ -240,7 +240,7 @@ describe('a put that is always turned away, of which nothing has landed', () => 
         expect(rig.holding()).toBe(holds);
         expect(rig.requests()).toEqual({ PutObject: 5, HeadObject: 1 });
         expect(rig.counted()).toEqual(rig.requests());
-        // Somebody looked, and tells what was seen.
+        // It was looked up, and what was seen is returned.
         if (ends.startsWith('conflict')) expect(outcome).toMatchObject({ seen: await rig.s3.trace('alice') });
       });
     }

@@ -15,7 +15,7 @@ import {
 } from '../testing/retrying-rig.ts';
 import type { ScriptedFault } from '../testing/s3-server/server.ts';
 
-/** What is sent, how often, and after which wait: endpoints that nobody listens at, and engines of another `If-Match`. */
+/** Which requests are sent, and after which waits: endpoints without a listener, engines with another `If-Match`. */
 
 afterEach(closeRigs);
 
@@ -73,7 +73,7 @@ describe('what is no matter of retries', () => {
 interface FormRow {
   readonly name: string;
   readonly faults: readonly ScriptedFault[];
-  /** Our put has landed already when the store sees the first copy that was sent from here. */
+  /** Our put has already landed when the store sees the first copy sent here. */
   readonly repeated?: true;
   readonly ends: Ending;
   readonly requests: Requests;
@@ -97,7 +97,7 @@ describe('an engine that is not known to take the quoted form of If-Match', () =
       name: 'the reply to the first form is lost',
       faults: [{ fault: 'reset-after', operation: PUT }],
       ends: 'committed',
-      // Refused and unheard, looked at, sent again in the first form, looked at, sent in the second form.
+      // Refused and lost, looked up, resent in the first form, looked up, sent in the second form.
       requests: { PutObject: 3, HeadObject: 2 },
     },
     {
@@ -191,7 +191,7 @@ describe('the waits between attempts', () => {
   });
 });
 
-/** An endpoint at which nobody listens any more. */
+/** An endpoint without a listener. */
 async function closedPort(): Promise<string> {
   const listener = createServer();
   await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));

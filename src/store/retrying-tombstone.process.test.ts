@@ -19,7 +19,7 @@ import type { ScriptedFault } from '../testing/s3-server/server.ts';
 import { TOMBSTONE_BYTES } from './tombstone.ts';
 import { encodeWrites, writesOver } from './write-ids.ts';
 
-/** Deletes on an engine that does not compare on DELETE: a conditional put leaves a tombstone, which carries the delete's id. */
+/** Deletes on an engine that does not compare on DELETE: a conditional put leaves a tombstone with the delete's id. */
 
 afterEach(closeRigs);
 
@@ -286,7 +286,7 @@ for (const [group, rows] of GROUPS) {
         expect(rig.requests()).toEqual(requests);
         if (holds === 'our tombstone') expect(rig.storedWrites()).toEqual([OUR_DELETE, ...BASE_WRITES]);
         expect(armed.filter(({ fired }) => fired === 0)).toEqual([]);
-        // As puts, for such they were.
+        // Counted as puts, which they were.
         expect(rig.counted()).toEqual(rig.requests());
       });
     }

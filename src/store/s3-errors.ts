@@ -1,5 +1,5 @@
 import { asAwsFailure, certainlyRefused, errorNameOf, statusOf } from '../aws/errors.ts';
-import { JavumboError } from '../core/failure.ts';
+import { asError, JavumboError } from '../core/failure.ts';
 import type { DeleteOutcome, PutOutcome } from './database-store.ts';
 
 /** The subject of a request, for its error message. */
@@ -36,7 +36,7 @@ export function putOutcomeOf(error: unknown, ifMatch: boolean, subject: S3Subjec
   if (status === 404 && ifMatch && errorNameOf(error) !== 'NoSuchBucket')
     return { kind: 'conflict', reason: 'deleted' };
   if (certainlyRefused(error)) throw asReadFailure(error, subject);
-  return { kind: 'unknown', cause: error instanceof Error ? error : new Error(String(error)) };
+  return { kind: 'unknown', cause: asError(error) };
 }
 
 /** Classifies the error of a DELETE by the same rules. */
@@ -44,7 +44,7 @@ export function deleteOutcomeOf(error: unknown, subject: S3Subject): DeleteOutco
   if (statusOf(error) === 412) return { kind: 'conflict' };
   if (errorNameOf(error) === 'NoSuchKey') return { kind: 'absent' };
   if (certainlyRefused(error)) throw asReadFailure(error, subject);
-  return { kind: 'unknown', cause: error instanceof Error ? error : new Error(String(error)) };
+  return { kind: 'unknown', cause: asError(error) };
 }
 
 /** Returns the failure of an idempotent request, `retryable` if sending it again may help. */

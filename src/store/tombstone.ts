@@ -18,9 +18,7 @@ export const CLOSING = 'closing';
 /** The age at which clean-up may remove a tombstone: no request is under way for as long. */
 export const TOMBSTONE_AGE_MIN_MS = 24 * 3_600_000;
 
-/**
- * How long a closing tombstone keeps creates away. The DELETE follows at once; the rest allows for clocks that differ.
- */
+/** How long a closing tombstone keeps creates away. The DELETE follows at once; the rest allows for clock skew. */
 export const CLOSING_MS = 3_600_000;
 
 /** How deletes are made on an engine: by a conditional DELETE, if it was seen to compare, or by a tombstone. */

@@ -20,7 +20,7 @@ function others(count: number): string[] {
   return Array.from({ length: count }, (_, index) => (count - index).toString(16).padStart(32, '0'));
 }
 
-/** What a store holds, as `version: ids, newest first`. Without ids: another program wrote it. */
+/** What a store holds, as `version: ids, newest first`. Without ids: written by another program. */
 function stored(text: string): StoredDatabase {
   const [version = '', writes = ''] = text.split(':').map((part) => part.trim());
   return { version, writes: writes.split(' ').filter((id) => id !== ''), sizeBytes: 1, lastModified: 1 };

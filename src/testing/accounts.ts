@@ -1,18 +1,18 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 
-/** As many as make several pages of everything: of the command's, of the repository's, and of DynamoDB's megabyte. */
+/** Enough for several pages of the command, the repository and DynamoDB's megabyte. */
 export const MANY_USERS = 5_000;
 
-/** An item as the Python repository, or week 1's Test 1.2, leaves it in the table. */
+/** An item as the Python repository, or week 1's Test 1.2, stores it. */
 export interface PythonUser {
   readonly Item: Record<string, AttributeValue>;
   readonly password: string;
   readonly valid: boolean;
-  /** What `user get` says of it. */
+  /** The output of `user get`. */
   readonly user: { readonly username: string; readonly name: string; readonly createdAt?: string };
 }
 
-// Passwords and hashes: the test vectors of crypt_blowfish (Openwall), which every bcrypt is held to.
+// Passwords and hashes: the test vectors of crypt_blowfish (Openwall), which every bcrypt must match.
 const LONG = '0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789chars after 72 are ignored';
 
 export const PYTHON_USERS: readonly PythonUser[] = [

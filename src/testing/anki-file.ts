@@ -5,9 +5,9 @@ const MODEL = 1_342_697_561_419;
 const DAY_MS = 86_400_000;
 
 /**
- * Writes an Anki collection of schema 11 by hand, as years of use leave one: without this project's own code for
- * collections, so that what is tested is not what made the test. Two cards for every third note, reviews over the cards
- * in turn, statistics of ANALYZE, a deleted card in `graves`.
+ * Writes a well-used Anki collection of schema 11 without this project's own collection code, so that the test data is
+ * independent of what is tested. Has two cards for every third note, reviews of the cards in turn, ANALYZE statistics
+ * and a deleted card in `graves`.
  */
 export function writeAnkiFile(path: string, { notes, reviews }: { notes: number; reviews: number }): void {
   const database = new Database(path);
@@ -50,7 +50,7 @@ export function writeAnkiFile(path: string, { notes, reviews }: { notes: number;
   database.close();
 }
 
-/** Every row of every table, SQLite's own included, and the schema: what must be equal where nothing may be lost. */
+/** Returns the schema and every row of every table, SQLite's own included, to compare files. */
 export function allRows(path: string): Record<string, unknown[]> {
   const database = new Database(path, { readonly: true, fileMustExist: true });
   try {
@@ -65,7 +65,7 @@ export function allRows(path: string): Record<string, unknown[]> {
   }
 }
 
-// Numbers in the sort field, which has integer affinity, stay numbers; the rest is what people put on cards.
+// Numbers in the sort field, which has integer affinity, stay numbers; the rest is typical content.
 const FRONTS = ['der Hund', '42', '3.5', '日本語', "it's <b>bold</b>", '😀 \\ "quoted"', '', 'line\nbreak\ttab'];
 
 const NOTE_TYPE = {

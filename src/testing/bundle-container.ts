@@ -1,6 +1,6 @@
 /**
- * A container that runs the function's bundle, as Lambda's runtime does, and is spoken to as one of the local function is:
- * `node dist/testing/bundle-container.js <path of index.mjs>`, with a channel to whoever starts it.
+ * Runs the function's bundle like Lambda's runtime, over the local function's channel: `node
+ * dist/testing/bundle-container.js <path of index.mjs>`.
  */
 import { pathToFileURL } from 'node:url';
 import { serveCalls } from '../lambda/container-runtime.ts';

@@ -10,7 +10,7 @@ export interface ChildResult {
   readonly durationMs: number;
 }
 
-/** Compiled scripts, as `npm test` builds them before it runs. */
+/** Compiled scripts, which `npm test` builds first. */
 export const SCRIPTS = {
   javumbo: fileURLToPath(new URL('../../bin/javumbo.js', import.meta.url)),
   crashAt: fileURLToPath(new URL('../../dist/testing/crash-at.js', import.meta.url)),
@@ -22,12 +22,12 @@ export const SCRIPTS = {
   commandLoop: fileURLToPath(new URL('../../dist/testing/command-loop.js', import.meta.url)),
 } as const;
 
-/** A script of this project that runs as a process of its own, leading a process group. */
+/** A running script of this project, in its own process group. */
 export interface RunningScript {
   readonly pid: number;
-  /** Sends a signal to the script alone; nothing where it has ended. */
+  /** Sends a signal to the script alone, unless it has ended. */
   signal(signal: NodeJS.Signals): void;
-  /** When it and all that it has started are gone, or have closed its output. */
+  /** Resolves once it and its children have ended, or closed its output. */
   readonly ended: Promise<ChildResult>;
 }
 
@@ -47,10 +47,10 @@ export function startScript(
       ...env,
     },
     stdio: 'pipe',
-    // A process group of its own, to be killed as one.
+    // Its own process group, to be killed as one.
     detached: true,
   });
-  // Whoever does not read it ends before it is written.
+  // A script may end without reading its input.
   child.stdin.on('error', () => {});
   child.stdin.end(input);
   let stdout = '';
@@ -70,10 +70,7 @@ export function startScript(
   return { pid: child.pid ?? 0, signal: (signal) => void child.kill(signal), ended };
 }
 
-/**
- * Runs a script of this project as a process of its own. `killAfterMs`: kill -9 at that moment, if it still runs, to it
- * and to every process that it has started. `input`: its stdin.
- */
+/** Runs a script of this project. `killAfterMs`: kill -9 to its process group after that time. `input`: its stdin. */
 export async function runScript(
   script: string,
   argv: readonly string[],
@@ -89,11 +86,11 @@ export async function runScript(
   }
 }
 
-/** kill -9 to a process that leads a group, and to all that it has started. */
+/** Kills a process group (kill -9). */
 export function killGroup({ pid }: Pick<RunningScript, 'pid'>): void {
   try {
     process.kill(-pid, 'SIGKILL');
   } catch {
-    // All of them are gone.
+    // All have ended.
   }
 }

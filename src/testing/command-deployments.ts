@@ -2,27 +2,26 @@ import { type DynamoServer, startDynamoServer } from './dynamo-server.ts';
 import { type CommandResult, freshMachine, type RunOptions, runCommand } from './run-command.ts';
 import { type S3Server, type S3ServerOptions, startS3Server } from './s3-server/server.ts';
 
-/** A deployment of a test's own, and the command line that works on it. */
+/** A test's own deployment and its command line. */
 export interface CommandDeployment {
-  /** What every command on it finds in its environment; one machine, so one cache. */
+  /** The environment of its commands; one machine, so one cache. */
   readonly env: NodeJS.ProcessEnv;
-  /** The global options that choose it. */
+  /** The global options that select it. */
   readonly flags: readonly string[];
   /** Runs a command on it, without notes on stderr. */
   run(argv: readonly string[], options?: RunOptions): Promise<CommandResult>;
-  /** As `run`, on another machine: with a cache of its own. */
+  /** Like `run`, on another machine with its own cache. */
   runElsewhere(argv: readonly string[], options?: RunOptions): Promise<CommandResult>;
-  /** Runs a command that must succeed and returns its JSON. */
+  /** Runs a command that must succeed, and returns its JSON. */
   json<T>(...argv: string[]): Promise<T>;
-  /** What counts the requests from the other side; undefined where there is none. */
+  /** The server, which counts requests; undefined if there is none. */
   readonly server: S3Server | undefined;
   close(): Promise<void>;
 }
 
-/** The bucket of the deployment on the loopback server. */
 export const BUCKET = 'b';
 
-/** Where every command that works on databases must do the same. */
+/** The deployments on which database commands must behave identically. */
 export const COMMAND_DEPLOYMENTS: readonly {
   readonly name: string;
   readonly open: () => Promise<CommandDeployment>;
@@ -31,13 +30,13 @@ export const COMMAND_DEPLOYMENTS: readonly {
   { name: 'an S3 server', open: () => openOnS3() },
 ];
 
-/** Where every command that works on accounts must do the same. */
+/** The deployments on which account commands must behave identically. */
 export const ACCOUNT_DEPLOYMENTS: typeof COMMAND_DEPLOYMENTS = [
   { name: 'the local deployment', open: async () => deploymentOf(['--deployment', 'local'], {}, undefined) },
   { name: 'an S3 server and DynamoDB', open: async () => (await openOnAws()).deployment },
 ];
 
-/** A deployment on the loopback S3 server and dynalite, with both tables. */
+/** Opens a deployment on the loopback S3 server and dynalite, with both tables. */
 export async function openOnAws(): Promise<{ deployment: CommandDeployment; dynamo: DynamoServer }> {
   const dynamo = await startDynamoServer();
   await dynamo.createTable('javumbo-users');

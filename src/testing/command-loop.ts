@@ -1,6 +1,6 @@
 /**
- * A process of its own that runs several commands, one after the other, and prints their exit codes as a JSON array:
- * `node dist/testing/command-loop.js '[["db","list"],…]'`.
+ * Runs several commands in turn and prints their exit codes as a JSON array: `node dist/testing/command-loop.js
+ * '[["db","list"],…]'`.
  */
 
 import { main } from '../commands/main.ts';

@@ -1,6 +1,6 @@
 /**
- * A process of its own that runs one command and kills itself, as `kill -9` would, at a named step of the commit:
- * `node dist/testing/crash-at.js <step> <argument…>`. Exits as the command does when it never comes to the step.
+ * Runs one command and kills itself (kill -9) at a named step of the commit: `node dist/testing/crash-at.js <step>
+ * <argument…>`. Exits like the command if it never reaches the step.
  */
 
 import { main } from '../commands/main.ts';

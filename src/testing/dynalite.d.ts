@@ -1,7 +1,7 @@
 declare module 'dynalite' {
   import type { Server } from 'node:http';
 
-  /** How long tables stay in their passing states, in milliseconds. */
+  /** How long tables stay in transitional states, in milliseconds. */
   export interface DynaliteOptions {
     readonly createTableMs?: number;
     readonly deleteTableMs?: number;

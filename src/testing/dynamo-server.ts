@@ -4,38 +4,37 @@ import { CreateTableCommand, DynamoDBClient, waitUntilTableExists } from '@aws-s
 import dynalite from 'dynalite';
 import { SILENT } from '../aws/client-options.ts';
 
-/** What goes wrong with a request of one operation, such as `PutItem`. `times`: 1 unless it says otherwise. */
+/** A fault of one operation, such as `PutItem`. `times`: default 1. */
 export interface DynamoFault {
   readonly operation: string;
   readonly times?: number;
-  /** Let that many requests of the operation pass first. */
+  /** Lets that many requests of the operation pass first. */
   readonly after?: number;
   readonly fault: /** Answer with that error; nothing was written. */
     | { readonly kind: 'refuse'; readonly status: number; readonly code: string; readonly message?: string }
-    /** Reset the connection; nothing was written. */
+    /** Resets the connection; nothing was written. */
     | { readonly kind: 'lost-request' }
-    /** Do the work, then reset the connection: it landed and the client never hears. */
+    /** Does the work, then resets the connection: it landed, and the client never hears. */
     | { readonly kind: 'lost-reply' }
-    /** Do the work, then answer 500. */
+    /** Does the work, then answers 500. */
     | { readonly kind: 'error-after' };
-  /** Runs once the work is done and before the client hears of it: what somebody else does meanwhile. */
+  /** Runs between the work and the reply: what another client does meanwhile. */
   readonly meanwhile?: () => Promise<void>;
 }
 
 export interface DynamoServer {
   readonly endpoint: string;
-  /** Requests by operation, those that met a fault included. */
+  /** Requests by operation, including those with faults. */
   readonly counts: Readonly<Record<string, number>>;
   inject(fault: DynamoFault): void;
-  /** Disarms all faults. */
   clearFaults(): void;
   client(): DynamoDBClient;
-  /** Makes a table with the partition key `username`, and returns its name. */
+  /** Creates a table with the partition key `username`, and returns its name. */
   createTable(name: string): Promise<string>;
   close(): Promise<void>;
 }
 
-/** dynalite on loopback, behind a proxy that loses requests and replies as it is told. */
+/** Starts dynalite on loopback, behind a proxy that injects faults. */
 export async function startDynamoServer(): Promise<DynamoServer> {
   const engine = dynalite({ createTableMs: 0, deleteTableMs: 0, updateTableMs: 0 });
   const enginePort = await listening(engine);
@@ -120,7 +119,7 @@ export async function startDynamoServer(): Promise<DynamoServer> {
   };
 }
 
-/** Makes a table with the partition key `username`, waits until it can be used, and returns its name. */
+/** Creates a table with the partition key `username`, waits until it is active, and returns its name. */
 export async function createTable(client: DynamoDBClient, name: string): Promise<string> {
   await client.send(
     new CreateTableCommand({

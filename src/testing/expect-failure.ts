@@ -6,7 +6,7 @@ interface Ended {
   readonly stderr: string;
 }
 
-/** What every failure looks like to people: nothing on stdout, one `error:` line, one `try:` line, no stack trace. */
+/** Expects a failure as people see it: nothing on stdout, an `error:` line, a `try:` line, no stack trace. */
 export function expectFailure(
   { code, stdout, stderr }: Ended,
   expected: { code: number; error: RegExp; hint?: RegExp },

@@ -19,15 +19,15 @@ import type {
 export type StoreOperation = 'get' | 'head' | 'put' | 'delete' | 'list';
 
 /**
- * What can go wrong between a machine and the store. `upstream` happens to the request, `downstream` to its reply.
+ * What can go wrong between a machine and the store. `upstream` affects the request, `downstream` its reply.
  *
  * - `lost-request`: it never arrives, and the sender waits in vain.
- * - `lost-reply`: it happened, and the sender never hears of it. From there it looks like a lost request.
- * - `late-request` (puts and deletes): the sender gives up on it, and it arrives nevertheless, some requests later. Its
- *   condition is compared then, as of any other.
- * - `repeated-request` (puts and deletes): something sends it twice, and the second answer is the one that comes.
- * - `throttled-repeat` (puts and deletes): likewise, and the second copy is turned away.
- * - `damaged-reply` (gets): a digit of what comes is another one than was stored.
+ * - `lost-reply`: it happened, and the sender never hears of it. To the sender it looks like a lost request.
+ * - `late-request` (puts and deletes): the sender gives up, and it arrives some requests later. Its condition is
+ *   compared then.
+ * - `repeated-request` (puts and deletes): something sends it twice, and the second answer arrives.
+ * - `throttled-repeat` (puts and deletes): likewise, but the second copy is rejected.
+ * - `damaged-reply` (gets): one digit differs from what was stored.
  * - `contended` (puts and deletes): S3's 409 while another conditional write is under way. Nothing happened.
  * - `throttled`: S3's SlowDown. Nothing happened.
  * - `delay`: it takes longer, and others get in between.
@@ -40,7 +40,7 @@ export type Fault = { readonly operations: readonly StoreOperation[]; readonly p
   | {
       readonly name: 'late-request';
       readonly direction: 'upstream';
-      /** Also puts that create. One that arrives after a delete brings the database back, on S3 as here. */
+      /** Includes puts that create. One that arrives after a delete restores the database, on S3 as here. */
       readonly creates: boolean;
     }
   | { readonly name: 'lost-reply' | 'damaged-reply'; readonly direction: 'downstream' }
@@ -62,11 +62,11 @@ export const FAULT_NAMES = [
 ] as const satisfies readonly FaultName[];
 
 export interface FaultyDatabaseStoreOptions {
-  /** Each is tried for every request that it is about, in this order. None: the wrapper is invisible. */
+  /** Each is tried for every request it applies to, in this order. None: the wrapper is invisible. */
   readonly faults: readonly Fault[];
   readonly random: Random;
   readonly clock: Clock;
-  /** Where the files of late requests are kept until they arrive. */
+  /** Holds the files of late requests until they arrive. */
   readonly directory: string;
 }
 
@@ -75,18 +75,16 @@ interface LateRequest {
   readonly arrive: () => Promise<{ readonly kind: string }>;
 }
 
-/** What a write makes possible that a read does not. */
 interface SentWrite {
   readonly creates: boolean;
-  /** Keeps a copy of the request, and returns what sends it. */
+  /** Keeps a copy of the request, and returns a function that sends it. */
   readonly keep: () => Promise<LateRequest['arrive']>;
 }
 
-// The budget of whoever sent it is spent after some ten requests: it can arrive before the sender looks, while the
-// sender sends it again, and after everybody has forgotten it.
+// A sender gives up after some ten requests: a late one can arrive before it looks, during its retries, and long after.
 const LATENESS_MAX_REQUESTS = 16;
 
-/** A store behind a bad network. Which requests meet which fault is decided by the injected chance alone. */
+/** A store behind a bad network. Only the injected randomness decides which requests meet which fault. */
 export class FaultyDatabaseStore implements DatabaseStore {
   readonly #inner: DatabaseStore;
   readonly #random: Random;
@@ -107,17 +105,17 @@ export class FaultyDatabaseStore implements DatabaseStore {
     this.#directory = directory;
   }
 
-  /** How often each fault has happened so far, as a copy. */
+  /** Returns how often each fault has happened so far. */
   fired(): Readonly<Record<FaultName, number>> {
     return { ...this.#fired };
   }
 
-  /** How often a request that a fault struck had its effect all the same. Of reads, and of faults that cost time: never. */
+  /** Returns how often a request with a fault had its effect all the same. Never for reads and delays. */
   landed(): Readonly<Record<FaultName, number>> {
     return { ...this.#landed };
   }
 
-  /** No fault from here on, and every late request arrives now, in its order. */
+  /** Stops all faults, and delivers every late request now, in order. */
   async disarm(): Promise<void> {
     this.#faults = [];
     await this.#deliver(Number.POSITIVE_INFINITY);
@@ -126,7 +124,7 @@ export class FaultyDatabaseStore implements DatabaseStore {
   get(username: string, destination: string, options?: GetOptions): Promise<GetResult> {
     const get = (): Promise<GetResult> => this.#inner.get(username, destination, options);
     return this.#send('get', get, neverHeard, {
-      // Never the same damage twice in a row: that is how damage on the way is told from damage in the store.
+      // Never the same damage twice in a row, which distinguishes it from damage in the store.
       damage: () => damageDigit(destination, this.#random, 1 + (this.#landed['damaged-reply'] % 9)),
     });
   }
@@ -155,7 +153,7 @@ export class FaultyDatabaseStore implements DatabaseStore {
     });
   }
 
-  /** `lost` is what a sender makes of a request that is not answered. */
+  /** `lost`: the sender's outcome for a request without an answer. */
   async #send<T>(
     operation: StoreOperation,
     request: () => Promise<T>,
@@ -219,7 +217,7 @@ export class FaultyDatabaseStore implements DatabaseStore {
     this.#late.push({ arrivesAt, arrive: await keep() });
   }
 
-  /** The sender's file goes when the sender gives up, and the bytes are under way already. */
+  /** The sender removes its file when it gives up, but the bytes are already under way. */
   async #keep(username: string, source: string, options: PutOptions): Promise<LateRequest['arrive']> {
     const file = join(this.#directory, `late-${this.#files++}`);
     await copyFile(source, file);
@@ -242,7 +240,7 @@ function none(): Record<FaultName, number> {
   return Object.fromEntries(FAULT_NAMES.map((name) => [name, 0])) as Record<FaultName, number>;
 }
 
-/** Changes one digit that follows a `v`, where there is one: what a flipped bit does that SQLite cannot see. */
+/** Changes a digit after a `v`, if there is one: like a flipped bit that SQLite cannot detect. */
 export async function damageDigit(path: string, random: Random, by = 1): Promise<boolean> {
   const bytes = await readFile(path);
   const places = [...bytes.toString('latin1').matchAll(/(?<=v)\d/g)].map(({ index }) => index);
@@ -254,7 +252,7 @@ export async function damageDigit(path: string, random: Random, by = 1): Promise
   return true;
 }
 
-/** A read that was not answered changed nothing, so it can be sent again. */
+/** A read without an answer changed nothing, so it can be resent. */
 function neverHeard(what: string): never {
   throw refused(what);
 }

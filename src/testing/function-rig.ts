@@ -13,24 +13,23 @@ import { BUCKET, type CommandDeployment } from './command-deployments.ts';
 import { type Json, temporaryDirectory } from './run-command.ts';
 import { ManualClock } from './workbench.ts';
 
-/** What `ping` answers of itself in a rig. */
+/** The description in a rig's `ping`. */
 export const DESCRIPTION = { node: 'v0.0.0', architecture: 'none', sqlite: 'better-sqlite3' };
 
-/** A container of the function in this process, on a deployment of a test's own. */
+/** A container of the function in this process, on a test's own deployment. */
 export interface FunctionRig {
   readonly clock: ManualClock;
-  /** Its /tmp: what the handler keeps its cache in. */
+  /** Its /tmp, which holds the handler's cache. */
   readonly cacheDir: string;
-  /** Calls the handler. */
   invoke(event: unknown): Promise<Json>;
-  /** What the handler put together; throws before it has. */
+  /** The handler's deployment; throws before it is opened. */
   deployment(): DeploymentData;
   close(): void;
 }
 
 let seed = 0;
 
-/** `beforeOpen` runs before the deployment is put together, which fails with what it throws. */
+/** `beforeOpen` runs before the deployment is opened, which fails with what it throws. */
 export function startFunction(on: CommandDeployment, beforeOpen = (): void => {}): FunctionRig {
   const clock = new ManualClock();
   const random = seededRandom(++seed);
@@ -67,7 +66,7 @@ export function startFunction(on: CommandDeployment, beforeOpen = (): void => {}
 
 const SILENT = { write: () => true };
 
-/** A container on a new deployment on which alice has a database. */
+/** Starts a container on a new deployment on which alice has a database. */
 export async function startWithAlice(
   open: () => Promise<CommandDeployment>,
 ): Promise<{ readonly deployment: CommandDeployment; readonly rig: FunctionRig; readonly close: () => Promise<void> }> {
@@ -81,7 +80,7 @@ export async function startWithAlice(
   return { deployment, rig, close };
 }
 
-/** Puts a cached database of that size into a cache directory, last used so many seconds ago. It takes no space. */
+/** Puts a sparse cached database of that size into a cache directory, last used that many seconds ago. */
 export function plantEntry(
   { cacheDir, clock }: Pick<FunctionRig, 'cacheDir' | 'clock'>,
   username: string,

@@ -3,7 +3,7 @@ import { type LambdaServer, startLambdaServer } from './lambda-server.ts';
 import { openLocalFunction } from './local-function.ts';
 import { freshMachine, runCommand } from './run-command.ts';
 
-/** The function behind Lambda's API on loopback, on a deployment of its own with an empty database of alice's. */
+/** Starts the function behind Lambda's API on loopback, on its own deployment with an empty database for alice. */
 export async function startFunctionServer(): Promise<LambdaServer> {
   const env = freshMachine();
   const { code, stderr } = await runCommand(['--deployment', 'local', 'db', 'create', 'alice'], { env });

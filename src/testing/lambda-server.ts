@@ -8,39 +8,38 @@ import type { FunctionFault, RemoteFunction } from '../function/remote-function.
 
 export type LambdaOperation = 'Invoke' | 'GetFunctionConfiguration' | 'UpdateFunctionCode';
 
-/** What goes wrong with a request of one operation. `times`: 1 unless it says otherwise. */
+/** A fault of one operation. `times`: default 1. */
 export interface LambdaServerFault {
   readonly operation: LambdaOperation;
   readonly times?: number;
-  /** Let that many requests of the operation pass first. */
+  /** Lets that many requests of the operation pass first. */
   readonly after?: number;
-  /** Undefined: nothing. */
   readonly fault?: /** Answer with that error; nothing was done. */
     | { readonly kind: 'refuse'; readonly status: number; readonly code: string; readonly reason?: string }
-    /** Reset the connection; nothing was done. */
+    /** Resets the connection; nothing was done. */
     | { readonly kind: 'lost-request' }
-    /** Do the work, then reset the connection: it is done and the client never hears. */
+    /** Does the work, then resets the connection: it is done, and the client never hears. */
     | { readonly kind: 'lost-reply' }
-    /** Do the work, then answer 500. */
+    /** Does the work, then answers 500. */
     | { readonly kind: 'error-after' }
-    /** Do the work, and never answer. */
+    /** Does the work, and never answers. */
     | { readonly kind: 'silent' };
-  /** Runs before the work: what somebody else does meanwhile. */
+  /** Runs before the work: what another client does meanwhile. */
   readonly meanwhile?: () => void;
 }
 
 export interface LambdaServerOptions {
   readonly name: string;
-  /** Opens what runs calls: at first without a zip, and then each one that is deployed. The server closes it. */
+  /** Opens what runs calls: first without a zip, then each deployed one. The server closes it. */
   readonly open: (zip: Buffer | undefined) => RemoteFunction;
-  /** As Lambda keeps it: whoever may describe the function can read it. */
+  /** Like Lambda's: anyone who may describe the function can read it. */
   readonly environment?: Readonly<Record<string, string>>;
   readonly architecture?: 'x86_64' | 'arm64';
-  /** The code before anything is deployed. */
+  /** The code before any deploy. */
   readonly zip?: Buffer;
 }
 
-/** How the next update goes. */
+/** The course of the next update. */
 export interface ScriptedUpdate {
   /** How many descriptions say that it is in progress. */
   readonly descriptions: number;
@@ -50,32 +49,30 @@ export interface ScriptedUpdate {
 
 export interface LambdaServer {
   readonly endpoint: string;
-  /** Requests by operation, those that met a fault included. */
+  /** Requests by operation, including those with faults. */
   readonly counts: Readonly<Record<LambdaOperation, number>>;
   readonly codeSha256: string;
-  /** The architectures that updates asked for. */
+  /** The architectures in updates. */
   readonly architectures: readonly (readonly string[])[];
   nextUpdate: ScriptedUpdate;
-  /** How many descriptions say that the function is Pending; until then it cannot be called. */
+  /** How many descriptions say Pending; until then the function cannot be called. */
   pendingDescriptions: number;
   inject(fault: LambdaServerFault): void;
-  /** Disarms all faults. */
   clearFaults(): void;
-  /** As another deployer does. */
+  /** Deploys like another user. */
   deploy(zip: Buffer): void;
-  /** The function as this program sees it; `timeoutMs`: for how long a connection may be silent. */
+  /** Opens a client; `timeoutMs`: how long a connection may be silent. */
   client(options?: { readonly timeoutMs?: number; readonly controlAttempts?: number }): RemoteFunction;
   close(): Promise<void>;
 }
 
-/** One function behind Lambda's REST API on loopback, in whatever containers `open` gives it. */
+/** Starts one function behind Lambda's REST API on loopback, in the containers that `open` provides. */
 export async function startLambdaServer(options: LambdaServerOptions): Promise<LambdaServer> {
   const server = new LoopbackLambdaServer(options);
   await server.listen();
   return server;
 }
 
-/** What is answered: to a request of Lambda's, and what it came to. */
 interface Reply {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
@@ -93,7 +90,7 @@ class LoopbackLambdaServer implements LambdaServer {
   readonly #clients: LambdaClient[] = [];
   readonly #opened: RemoteFunction[] = [];
   readonly #http = createServer((request, response) => {
-    // A container that did not start, or was ended meanwhile.
+    // A container did not start, or was ended meanwhile.
     this.#exchange(request, response).catch(() => request.socket.resetAndDestroy());
   });
   #running: RemoteFunction;
@@ -154,7 +151,7 @@ class LoopbackLambdaServer implements LambdaServer {
       this.#update = undefined;
       this.#revision++;
       this.#lastUpdate = failure === undefined ? { status: 'Successful' } : { status: 'Failed', reason: failure };
-      // Calls never meet the containers of older code again.
+      // Calls never reach containers of older code again.
       if (failure === undefined) this.#running = this.#open(zip);
     };
     if (descriptions === 0) end();
@@ -293,7 +290,7 @@ function operationOf({ url = '', method }: IncomingMessage): LambdaOperation {
   return method === 'PUT' ? 'UpdateFunctionCode' : 'GetFunctionConfiguration';
 }
 
-/** How Lambda tells of a function that did not return: an exception's message is there in full, with its stack. */
+/** Describes a function that did not return like Lambda: with the exception's full message and stack. */
 function accountOf({ kind, message }: FunctionFault, payload: string): object {
   const id = 'RequestId: 00000000-0000-0000-0000-000000000001';
   if (kind === 'timed-out') {

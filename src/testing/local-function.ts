@@ -4,10 +4,7 @@ import { LocalFunction, type LocalFunctionOptions } from '../function/local-func
 import { SCRIPTS } from './child-process.ts';
 import { freshMachine, temporaryDirectory } from './run-command.ts';
 
-/**
- * A local function of a test's own, whoever closes it: scripted unless `program` says otherwise, on the local deployment
- * of the machine that `env` describes.
- */
+/** Opens a local function, scripted by default, on the local deployment of `env`. The caller closes it. */
 export function openLocalFunction(options: Partial<LocalFunctionOptions> = {}): LocalFunction {
   const env = { ...freshMachine(), PATH: process.env.PATH, ...options.env };
   return new LocalFunction({

@@ -1,10 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** SQL that SQLite never comes to the end of. */
+/** Endless SQL. */
 export const ENDLESS = 'WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c';
 
-/** The first process that this one has started, once it has. */
+/** Returns the first child of a process, once it has one. */
 export async function childOf(pid: number): Promise<number> {
   for (;;) {
     const [child] = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ');
@@ -13,7 +13,7 @@ export async function childOf(pid: number): Promise<number> {
   }
 }
 
-/** Resolves when a process has burnt more processor time than its start takes: SQLite is at work, and nothing else runs. */
+/** Resolves once a process has used more processor time than its start takes: SQLite is at work. */
 export async function busy(pid: number): Promise<void> {
   for (let ticks = 0; ticks < 150; await sleep(20)) {
     const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
@@ -21,7 +21,7 @@ export async function busy(pid: number): Promise<void> {
   }
 }
 
-/** Resolves when a process has ended, whether or not anybody has asked how. */
+/** Resolves once a process has ended, reaped or not. */
 export async function gone(pid: number): Promise<void> {
   const ended = (): boolean => !existsSync(`/proc/${pid}`) || /\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
   while (!ended()) await sleep(20);

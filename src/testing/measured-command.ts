@@ -1,6 +1,6 @@
 /**
- * A process of its own that runs one command and prints the peak of its resident memory, in bytes, instead of the
- * result: `node dist/testing/measured-command.js <argument…>`.
+ * Runs one command and prints the peak of its resident memory in bytes instead of the result: `node
+ * dist/testing/measured-command.js <argument…>`.
  */
 
 import { main } from '../commands/main.ts';

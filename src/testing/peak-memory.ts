@@ -3,8 +3,8 @@ import { existsSync, readFileSync } from 'node:fs';
 const STATUS = '/proc/self/status';
 
 /**
- * The most memory that this program has had resident, in bytes. On Linux `maxRSS` begins with what whoever started the
- * process had at that moment, and VmHWM with the program (man 5 proc); elsewhere `maxRSS` is what there is.
+ * Returns the peak resident memory of this program in bytes. On Linux `maxRSS` starts with the parent's value, VmHWM
+ * with the program (man 5 proc); elsewhere only `maxRSS` exists.
  */
 export function peakMemoryBytes(): number {
   // Kilobytes on every platform. (https://nodejs.org/api/process.html#processresourceusage)

@@ -1,7 +1,7 @@
 /**
- * An HTTP proxy on loopback that repeats requests, as what stands between a client and a store may do: nginx sends a PUT
- * to its next upstream when the reply of the first is lost. Everything else it passes on as it came, so that signatures
- * hold. It decides by counting, never by chance.
+ * An HTTP proxy on loopback that repeats requests, as what stands between a client and a store may do: nginx sends a
+ * PUT to its next upstream if the first reply is lost. Passes everything else on unchanged, so that signatures hold.
+ * Decides by counting, never at random.
  */
 import {
   Agent,
@@ -13,22 +13,21 @@ import {
 } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** What a rule decides by. */
 export interface ProxiedRequest {
   readonly method: string;
   readonly path: string;
   readonly headers: IncomingHttpHeaders;
 }
 
-/** Which requests are sent upstream twice, one after the other; the client gets the second reply. */
+/** Selects the requests that are sent upstream twice in a row; the client gets the second reply. */
 export interface RepeatRule {
   /** Default: every PUT. */
   readonly matches?: (request: ProxiedRequest) => boolean;
-  /** 10: the tenth of those that match, and every tenth after it. */
+  /** 10: every tenth request that matches. */
   readonly every: number;
-  /** At most so many in all. Default: no bound. */
+  /** The most repeats in all. Default: no bound. */
   readonly times?: number;
-  /** The client gets this instead, and no second copy is sent: the store turned it away before it looked. */
+  /** The client gets this, and no second copy is sent: the store rejected it unseen. */
   readonly answerSecond?: CannedReply;
 }
 
@@ -38,14 +37,14 @@ export interface CannedReply {
   readonly body: string;
 }
 
-/** What became of a rule so far. It counts on. */
+/** A rule's counts so far, which keep growing. */
 export interface RepeatCounts {
   /** Requests that matched. */
   readonly seen: number;
   readonly repeated: number;
-  /** Of those repeated, the ones whose first copy was answered 2xx: without them the rule proved nothing. */
+  /** Repeated requests whose first copy was answered 2xx: without them the rule proves nothing. */
   readonly landed: number;
-  /** How often the upstream answered 2xx to those that matched, each copy for itself: how many effects they had. */
+  /** How often the upstream answered 2xx to matching requests, each copy counted: the number of effects. */
   readonly accepted: number;
 }
 
@@ -53,44 +52,43 @@ const NOTHING = { seen: 0, repeated: 0, landed: 0, accepted: 0 };
 
 export interface RepeatingProxy {
   readonly endpoint: string;
-  /** From now on, and instead of the rule before. */
+  /** Replaces the rule. */
   repeat(rule: RepeatRule): RepeatCounts;
   /** Ends connections and stops listening. */
   close(): Promise<void>;
 }
 
-/** How S3 throttles. */
+/** S3's throttle. */
 export const SLOW_DOWN: CannedReply = {
   status: 503,
   contentType: 'application/xml',
   body: '<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>',
 };
 
-/** How DynamoDB throttles. */
+/** DynamoDB's throttle. */
 export const THROTTLED: CannedReply = {
   status: 400,
   contentType: 'application/x-amz-json-1.0',
   body: '{"__type":"com.amazonaws.dynamodb.v20120810#ThrottlingException","message":"Rate of requests exceeds the allowed throughput."}',
 };
 
-/** A PUT or a DELETE: whatever an engine deletes with. */
+/** True for a PUT or DELETE: a delete may be either. */
 export function isPutOrDelete({ method }: ProxiedRequest): boolean {
   return method === 'PUT' || method === 'DELETE';
 }
 
-/** A write to a DynamoDB table. */
 export function isItemWrite({ method, headers }: ProxiedRequest): boolean {
   return method === 'POST' && /\.(PutItem|UpdateItem|DeleteItem)$/.test(String(headers['x-amz-target']));
 }
 
-/** Starts a proxy on 127.0.0.1 before `upstream`. It repeats nothing until it is told to. The caller closes it. */
+/** Starts a proxy on 127.0.0.1 in front of `upstream`, at first without a rule. The caller closes it. */
 export async function startRepeatingProxy(upstream: string): Promise<RepeatingProxy> {
   const { hostname, port } = new URL(upstream);
   const agent = new Agent({ keepAlive: true });
   let rule: RepeatRule | undefined;
   let counts = { ...NOTHING };
 
-  /** Counts a request that matches, and decides at once whether it is the tenth: undefined where no rule is for it. */
+  /** Counts a matching request, and decides whether to repeat it; undefined without a matching rule. */
   function judge(request: ProxiedRequest) {
     if (rule === undefined) return undefined;
     const { matches = isPut, every, times = Number.POSITIVE_INFINITY, answerSecond } = rule;
@@ -104,7 +102,7 @@ export async function startRepeatingProxy(upstream: string): Promise<RepeatingPr
   const send = (incoming: IncomingMessage, body: Buffer): Promise<Reply> =>
     new Promise((resolve, reject) => {
       const { method = 'GET', url: path = '/', rawHeaders } = incoming;
-      // As a flat list, headers keep their order, their case and the Host that was signed.
+      // A flat list keeps the headers' order, case and signed Host.
       const onward = forward({ hostname, port, agent, method, path, headers: rawHeaders as never }, (reply) => {
         read(reply).then((bytes) => resolve({ head: reply, body: bytes }), reject);
       });
@@ -134,9 +132,9 @@ export async function startRepeatingProxy(upstream: string): Promise<RepeatingPr
     outgoing.end(answerSecond.body);
   }
 
-  // No timeout of its own: an idle connection that closes just as the client writes to it would be a fault nobody asked for.
+  // No timeouts: an idle connection that closes just as the client writes to it would be an unscripted fault.
   const server = createServer({ keepAliveTimeout: 0, requestTimeout: 0, headersTimeout: 0 }, (incoming, outgoing) => {
-    // Where either side hung up there is nobody left to answer.
+    // Either side hung up: there is no one to answer.
     exchange(incoming, outgoing).catch(() => incoming.socket.destroy());
   });
   await new Promise<void>((resolve, reject) => {

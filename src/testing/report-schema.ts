@@ -8,7 +8,7 @@ import type { Report } from '../report/document.ts';
 import { reportJsonSchema } from '../report/schema.ts';
 import type { FigureNames } from '../report/threshold.ts';
 
-// A validator of its own, so that what is held against reports is the JSON Schema itself and not the code that made it.
+// An independent validator, so that reports are checked against the JSON Schema and not the code that made it.
 const validate = new Ajv2020({ allErrors: true, validateFormats: false, allowUnionTypes: true }).compile(
   reportJsonSchema({ strict: true }),
 );
@@ -20,14 +20,14 @@ const FIGURES: Readonly<Record<string, FigureNames>> = {
   concurrent: CONCURRENT_FIGURES,
 };
 
-/** What is wrong with a document as a report: everything the schema refuses, fields it does not name included. */
+/** Returns everything the schema refuses in a document, unknown fields included. */
 export function reportFindings(document: unknown): string[] {
   if (!validate(document)) {
     return (validate.errors ?? []).map(
       ({ instancePath, message, params }) => `${instancePath} ${message} ${JSON.stringify(params)}`,
     );
   }
-  // A benchmark measures what it declares, or a threshold on it would be refused.
+  // A benchmark must measure what it declares, or a threshold on it would be refused.
   const { kind, name, metrics, derived, parameters } = document as Report;
   const own = FIGURES[name];
   if (kind === 'verify') return [];
@@ -39,7 +39,7 @@ export function reportFindings(document: unknown): string[] {
   ].map((figure) => `${figure} is measured and not declared`);
 }
 
-/** Throws unless the document is a report to the letter. */
+/** Throws unless the document is exactly a report. */
 export function asReport(document: unknown): Report {
   const findings = reportFindings(document);
   if (findings.length > 0) throw new Error(`this is no report:\n${findings.join('\n')}`);

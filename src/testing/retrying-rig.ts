@@ -32,10 +32,10 @@ export type Requests = Partial<Record<S3Operation, number>>;
 /** `committed`, `conflict changed`, `unknown`, or the failure: `unavailable`, `unavailable, retryable`. */
 export type Ending = string;
 
-// Only the rows that hang wait for it. A request that is answered must never run into it, however busy the machine.
+// Only hanging rows wait for it. An answered request must never run into it, however busy the machine.
 const HANG_MS = 1_500;
 
-// A request that is lost, or turned away, never comes as far as a hook, so the second one is the first there.
+// A lost or rejected request never reaches a hook, so the second request is the first there.
 const MOMENTS = {
   'before our put': { operation: PUT, hook: 'beforeWork' },
   'before our second put': { operation: PUT, hook: 'beforeWork' },
@@ -52,56 +52,56 @@ export type When = keyof typeof MOMENTS | 'at once';
 
 export interface Rig {
   readonly server: S3Server;
-  /** With retries, over real HTTP. */
+  /** A store with retries, over real HTTP. */
   readonly store: DatabaseStore;
-  /** What stands below: no retries, and not counted by `counted`. */
+  /** The store below: without retries, and not in `counted`. */
   readonly s3: S3DatabaseStore;
-  /** What our write builds on: the base, or nothing for a create. */
+  /** Our write's base; undefined for a create. */
   readonly base: Base;
-  /** What is stored before our write, as `holding` says it. */
+  /** What is stored before our write, as in `holding`. */
   readonly before: string | undefined;
   readonly source: string;
-  /** The list that our put carries. */
+  /** Our put's write ids. */
   readonly writes: readonly string[];
   /** How long the store would have waited between attempts, in milliseconds. */
   readonly sleeps: readonly number[];
-  /** Our put, how it ended or what it threw. */
+  /** Sends our put, and returns its outcome or error. */
   put(): Promise<PutOutcome | Error>;
-  /** Our delete of the base, likewise. */
+  /** Sends our delete of the base, likewise. */
   delete(): Promise<DeleteOutcome | Error>;
-  /** The whole database, as a get brings it. */
+  /** Gets the whole database. */
   fetched(): Promise<string>;
-  /** Requests by operation as the counting store has them. */
+  /** Requests by operation in the counting store. */
   counted(): Requests;
-  /** The bytes that went up, as the counting store has them. */
+  /** Bytes sent, in the counting store. */
   bytesUp(): number;
-  /** The requests as the server has them. */
+  /** Requests by operation in the server. */
   requests(): Requests;
   /** What is stored: its text, `our tombstone`, `a tombstone`, or undefined. */
   holding(): string | undefined;
   currentVersion(): string;
   storedWrites(): string[];
-  /** That many writers, one after the other, each over what is stored then, past the wire. */
+  /** Lets that many writers write in turn, each over the current version, without the wire. */
   writeOnTop(writers: number, content?: string): void;
-  /** A program that knows no write ids writes over whatever is there. */
+  /** Overwrites what is stored like a program without write ids. */
   writeForeign(content: string): void;
-  /** Whatever is there is gone, and leaves nothing. */
+  /** Removes what is stored without a trace. */
   remove(): void;
-  /** Our put arrives now, past the wire: the network had kept it, or sent it twice. */
+  /** Delivers our put now, without the wire: the network had kept it, or sent it twice. */
   land(): void;
-  /** A tombstone of our delete, or of another, over what is stored, past the wire. */
+  /** Replaces what is stored by a tombstone of our delete, or of another, without the wire. */
   bury(own?: string): void;
-  /** Lets others do something once, at a moment of our write. */
+  /** Lets others act once, at a moment of our write. */
   interpose(when: When, others: (rig: Rig) => void): void;
 }
 
 export interface RigOptions {
   readonly hangs?: boolean;
-  /** The base of an update was written by another program, without write ids. */
+  /** The base of an update has no write ids, as from another program. */
   readonly foreignBase?: boolean;
   readonly endpoint?: string;
   readonly bucket?: string;
-  /** As an engine at an endpoint of its own, whose form of `If-Match` is not known. */
+  /** A custom endpoint, whose form of `If-Match` is not known. */
   readonly atEndpoint?: boolean;
   readonly attemptsMax?: number;
   /** Default `condition`. */
@@ -115,7 +115,7 @@ export async function closeRigs(): Promise<void> {
   for (const cleanUp of cleanUps.splice(0)) await cleanUp();
 }
 
-/** A server of its own, what an update builds on in it, and a store with retries that speaks to it. */
+/** Starts a server with the base of an update, and a store with retries on it. */
 export async function startRig(mode: Mode, options: RigOptions = {}): Promise<Rig> {
   const directory = mkdtempSync(join(tmpdir(), 'javumbo-retrying-'));
   const server = await startS3Server({ buckets: [BUCKET], ifMatchForm: 'quoted' });
@@ -128,7 +128,7 @@ export async function startRig(mode: Mode, options: RigOptions = {}): Promise<Ri
     maxAttempts: 1,
     expectContinueHeader: false,
     ...(options.hangs === true ? { requestHandler: { socketTimeout: HANG_MS } } : {}),
-    // The SDK warns on the console of every put that fails; these fail on purpose.
+    // The SDK prints a warning for every failed put; these fail on purpose.
     logger: { trace() {}, debug() {}, info() {}, warn() {}, error() {} },
   });
   cleanUps.push(async () => {
@@ -165,7 +165,7 @@ export async function startRig(mode: Mode, options: RigOptions = {}): Promise<Ri
     return storedWrites()[0] === OUR_DELETE ? 'our tombstone' : 'a tombstone';
   };
 
-  // What our update builds on, put there past the wire.
+  // Stores our update's base without the wire.
   if (mode === 'update') write('the base', foreignBase ? [] : BASE_WRITES);
   const base = currentBase();
   const writes = writesOver(base, OURS);
@@ -239,7 +239,7 @@ export async function startRig(mode: Mode, options: RigOptions = {}): Promise<Ri
   return rig;
 }
 
-/** Whether a rig has to be ready for requests that are never answered. */
+/** True if a rig must be ready for requests that are never answered. */
 export function hangs(faults: readonly ScriptedFault[]): boolean {
   return faults.some(({ fault }) => fault.startsWith('hang'));
 }

@@ -1,4 +1,4 @@
-/** A program for containers that does what each event, or else its environment, says: also what no function should. */
+/** A program for containers that behaves as each event or its environment says, even badly. */
 import { readdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,14 +15,14 @@ export type Behaviour =
   | 'nothing'
   | 'unserializable';
 
-/** What a container tells of itself when it is told to `identify`. */
+/** A container's answer to `identify`. */
 export interface Identity {
   readonly pid: number;
   readonly calls: number;
   readonly temporaryDirectory: string;
-  /** What earlier calls have left there. */
+  /** Files left by earlier calls. */
   readonly files: readonly string[];
-  /** How many calls it was working on. */
+  /** How many concurrent calls it had. */
   readonly together: number;
 }
 
@@ -41,14 +41,14 @@ const BEHAVIOURS: Readonly<Record<Behaviour, (event: object) => unknown>> = {
       together--;
     }
   },
-  // As careless as functions are: the event and the environment in the message.
+  // Careless like real functions: event and environment are in the message.
   throw: (event) => {
     throw new TypeError(`${process.env.SECRET_KEY} ${JSON.stringify(event)}`);
   },
   'never-end': () => new Promise(() => {}),
   block: () => {
     for (;;) {
-      // Nothing else of this process gets a turn.
+      // Blocks the whole process.
     }
   },
   exit: () => process.exit(3),

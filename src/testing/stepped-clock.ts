@@ -2,8 +2,8 @@ import { setImmediate } from 'node:timers/promises';
 import type { Clock } from '../core/clock.ts';
 
 /**
- * A clock for tests of work that waits while other work goes on. Time moves in steps, one a turn of the event loop, and
- * only while a test lets it; who sleeps wakes when it is time. A slow machine takes more turns and sees the same order.
+ * A clock for tests of concurrent waits. Time moves in steps, one per turn of the event loop, and only while a test
+ * lets it. A slow machine takes more turns and sees the same order.
  */
 export class SteppedClock implements Clock {
   #now = Date.UTC(2026, 10, 22);
@@ -17,7 +17,7 @@ export class SteppedClock implements Clock {
     return this.#now;
   }
 
-  /** How many sleep at the moment. */
+  /** The number of current sleepers. */
   get sleepers(): number {
     return this.#sleeping.length;
   }
@@ -41,7 +41,7 @@ export class SteppedClock implements Clock {
     });
   }
 
-  /** Moves the time at once and wakes everybody whose time has come, the earliest first. */
+  /** Jumps ahead and wakes all whose time has come, the earliest first. */
   jump(milliseconds: number): void {
     this.#now += milliseconds;
     const due = this.#sleeping.filter(({ until }) => until <= this.#now).sort((a, b) => a.until - b.until);
@@ -49,7 +49,6 @@ export class SteppedClock implements Clock {
     for (const { wake } of due) wake();
   }
 
-  /** Lets so much time pass. */
   async pass(milliseconds: number, stepMs: number): Promise<void> {
     for (const end = this.#now + milliseconds; this.#now < end; ) {
       await setImmediate();
@@ -57,7 +56,7 @@ export class SteppedClock implements Clock {
     }
   }
 
-  /** Lets time pass until the work has ended, and returns or throws what it does. */
+  /** Lets time pass until `work` ends, and returns or throws its result. */
   async passUntil<T>(work: Promise<T>, stepMs: number): Promise<T> {
     let ended = false;
     const end = () => {

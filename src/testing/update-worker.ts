@@ -1,6 +1,6 @@
 /**
- * A process of its own that updates databases through the library and prints what it was told of each update:
- * `node dist/testing/update-worker.js '<UpdateOrders as JSON>'`. Rows go to `updates (worker, n)`.
+ * Updates databases through the library and prints the outcome of each update: `node dist/testing/update-worker.js
+ * '<UpdateOrders as JSON>'`. Rows go to `updates (worker, n)`.
  */
 import { JavumboError, openUserDatabases } from '../library/index.ts';
 
@@ -10,17 +10,17 @@ export interface UpdateOrders {
   readonly cacheDir: string;
   readonly worker: number;
   readonly count: number;
-  /** Taken in turn, from another one in each worker on. */
+  /** Used in turn, starting from a different one in each worker. */
   readonly usernames: readonly string[];
 }
 
 export interface UpdateReport {
   readonly committed: number;
-  /** What an update ended with instead. */
+  /** Updates that failed, with their errors. */
   readonly failed: readonly { readonly n: number; readonly kind: string; readonly message: string }[];
 }
 
-// Whoever loses a race tries again until it wins one: a worker that gave up would prove nothing.
+// A worker retries until it wins: one that gave up would prove nothing.
 const RETRIES = 10_000;
 
 const { endpoint, bucket, cacheDir, worker, count, usernames } = JSON.parse(process.argv[2] ?? '') as UpdateOrders;

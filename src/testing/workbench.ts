@@ -11,7 +11,7 @@ import { CountingDatabaseStore } from '../store/counting-store.ts';
 import type { DatabaseStore } from '../store/database-store.ts';
 import { MemoryDatabaseStore } from '../store/memory-store.ts';
 
-/** A clock that stands still until it is told to move; sleeping moves it. */
+/** A clock that only moves when told to, or when something sleeps on it. */
 export class ManualClock implements Clock {
   #now = Date.UTC(2026, 10, 22);
   #set = 0;
@@ -24,7 +24,7 @@ export class ManualClock implements Clock {
     return this.#now;
   }
 
-  /** Somebody sets the wall clock, by so much from what it is; no time passes. */
+  /** Sets the wall clock by so much; no time passes. */
   set(milliseconds: number): void {
     this.#set += milliseconds;
   }
@@ -38,7 +38,7 @@ export class ManualClock implements Clock {
   }
 }
 
-/** One store in memory and any number of machines (a cache directory each) that work on it. */
+/** One store in memory and any number of machines, each with its own cache directory. */
 export class Workbench {
   readonly directory = mkdtempSync(join(tmpdir(), 'javumbo-workbench-'));
   readonly clock = new ManualClock();
@@ -47,7 +47,7 @@ export class Workbench {
   readonly store = new CountingDatabaseStore(this.memory);
   #machines = 0;
 
-  /** A machine with an empty cache of its own; `store` to put something between it and the shared one. */
+  /** Makes a machine with its own empty cache; `store`: a wrapper of the shared one. */
   machine(
     options: {
       readonly stalenessMaxMs?: number;

@@ -8,7 +8,7 @@ interface Row {
   readonly anomalies: readonly AccountAnomalyName[];
 }
 
-/** Each history that cannot be, beside one that differs in a word and can. */
+/** Each impossible history, beside a possible one that differs in a word. */
 const ROWS: readonly Row[] = [
   {
     name: 'a created account that is not there in the end',
@@ -212,7 +212,7 @@ const ROWS: readonly Row[] = [
     anomalies: [],
   },
   {
-    // The deletion came before the new account, which was there before the second delete began.
+    // The deletion preceded the new account, which existed before the second delete began.
     name: 'one who deletes after the account was made anew',
     history: `
       a 1..5 alice create t1: created

@@ -5,15 +5,15 @@ import { ACCOUNT_BOUNDS, ACCOUNT_PROFILES } from '../testing/account-simulation/
 import { type AccountSimulation, simulateAccounts } from '../testing/account-simulation/simulate.ts';
 
 /**
- * Clients that work on accounts over a bad network, by the real repository and retries: every seed another world. Whatever
- * anybody was told must be true (testing/account-simulation/linearizable.ts). `JAVUMBO_SEEDS=10000` for more of them,
- * `JAVUMBO_SEED=17` for that one and its whole history.
+ * Clients work on accounts over a bad network, with the real repository and retries: each seed is another world. Every
+ * report must be true (testing/account-simulation/linearizable.ts). `JAVUMBO_SEEDS=10000` runs more of them,
+ * `JAVUMBO_SEED=17` that one with its whole history.
  */
 
 const SEEDS = Number(process.env.JAVUMBO_SEEDS ?? 200);
 const REPLAY = process.env.JAVUMBO_SEED === undefined ? undefined : Number(process.env.JAVUMBO_SEED);
 
-// A seed takes some 10 ms; a machine that takes thirty times as long is not at fault.
+// A seed takes some 10 ms; a machine thirty times as slow must still pass.
 const TIMEOUT_MS = 120_000 + SEEDS * 300;
 
 const SHOWN_MAX = 3;
@@ -31,7 +31,7 @@ const OUTCOMES = [
   'unavailable',
 ];
 
-// A copy of a change that was answered already: what it compares with never comes again.
+// A copy of an answered change: its condition never holds again.
 const NEVER_LAND = ['lost-request', 'late-copy'];
 
 describe.runIf(REPLAY === undefined)('what anybody was told of an account is true', () => {
@@ -59,7 +59,7 @@ describe.runIf(REPLAY === undefined)('what anybody was told of an account is tru
       );
       expect(broken.slice(0, SHOWN_MAX).join('\n\n'), `${broken.length} of ${SEEDS} seeds`).toBe('');
 
-      // The faults bit, and everything happened that can. A handful of seeds cannot show that.
+      // The faults had effects, and every kind of outcome occurred. A few seeds cannot show that.
       if (SEEDS < 100) return;
       for (const [name, count] of fired.entries()) expect(count, `${name} fired`).toBeGreaterThan(SEEDS / 2);
       for (const [name, count] of landed.entries()) {
@@ -104,12 +104,12 @@ describe.runIf(REPLAY === undefined)('the check is checked: it catches', () => {
     }
     print(`${name}: of ${NAIVE_RUNS} seeds, ${found}`);
     for (const anomaly of caughtBy) expect(found.of(anomaly), anomaly).toBeGreaterThan(0);
-    // Whatever has a name has no order either.
+    // Every named anomaly is also impossible to order.
     expect(found.of('impossible')).toBeGreaterThan(0);
   });
 });
 
-// What is documented as beyond every table is so; and the faults that no profile has would be seen.
+// What is documented as undetectable is so; and faults that no profile has would be detected.
 describe.runIf(REPLAY === undefined)('no answer of a table says that', () => {
   test.each(ACCOUNT_BOUNDS)('$name', async (profile) => {
     let broken = 0;

@@ -11,7 +11,7 @@ const PASSWORD = 'U*U';
 
 type Row = readonly [userId: number | null, username: string, name: string | null, hash: string | Buffer | null];
 
-/** An `admin.db` as the monolith has it, open or not. */
+/** A monolith's `admin.db`, open or not. */
 function adminDatabase(rows: readonly Row[], table = 'users'): string {
   const file = join(temporaryDirectory(), 'admin.db');
   const database = new Database(file);
@@ -136,7 +136,7 @@ describe.each(ACCOUNT_DEPLOYMENTS)('user import on $name', ({ open }) => {
       skipped: [],
       databases: { createdCount: 2, unchangedCount: 0, noneCount: 1, skipped },
     };
-    // The plan is what the run does.
+    // The plan matches the run.
     expect(await imported(file, '--with-databases', directory, '--dry-run')).toEqual({
       code: 7,
       result: { ...result, dryRun: true },

@@ -20,7 +20,7 @@ beforeEach(() => {
 
 const ALICE: UserItem = { username: 'alice', name: 'Alice', passwordHash: 'hash', createdAt: 'then' };
 
-/** The table, with something done by somebody else before a call of that name, as often as it is said. */
+/** The table, with another client's action before the first calls of one method. */
 function meanwhile(method: 'replace' | 'delete', times: number, act: () => Promise<unknown>): UserRepository {
   let left = times;
   const before = async (): Promise<void> => {

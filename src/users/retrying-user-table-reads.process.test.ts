@@ -1,4 +1,4 @@
-/** Reads through the retries, of a real engine behind a proxy that loses and refuses them. */
+/** Reads with retries, of a real engine behind a proxy that loses and refuses them. */
 import { CreateTableCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { DEFAULT_RETRY_POLICY } from '../core/retry.ts';

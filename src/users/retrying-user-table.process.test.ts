@@ -1,4 +1,4 @@
-/** What a write is told whose request or reply was lost, on a real engine behind a proxy that loses them. */
+/** Writes whose request or reply was lost, on a real engine behind a proxy that loses them. */
 import { afterAll, beforeAll, beforeEach, describe } from 'vitest';
 import { DEFAULT_RETRY_POLICY } from '../core/retry.ts';
 import { type DynamoServer, startDynamoServer } from '../testing/dynamo-server.ts';
@@ -42,7 +42,7 @@ function table(
 
 const ATTEMPTS = DEFAULT_RETRY_POLICY.attemptsMax;
 const FOREVER = ATTEMPTS;
-/** What somebody else did first. */
+/** Another client's earlier change. */
 const FIRST = { name: 'First', updatedAt: 'u', writes: ['second', 'first', 'new'] };
 const THEIRS: UserItem = { ...ALICE, passwordHash: 'salt-b', createdAt: '2026-11-24T00:01', writes: ['theirs', 'new'] };
 
@@ -50,7 +50,7 @@ describe('a create', () => {
   table('PutItem', undefined, (users) => users.putIfAbsent(ALICE), [
     { name: 'without faults', faults: [], ends: 'created', requests: { read: 0, write: 1 }, leaves: MADE },
     {
-      // It may have landed and been deleted since: sending it again could bring somebody back.
+      // It may have landed and been deleted since: resending it could restore a deleted user.
       name: 'whose request was lost',
       faults: [{ fault: { kind: 'lost-request' } }],
       ends: 'unknown',
@@ -154,7 +154,7 @@ describe('a create', () => {
       leaves: { ...MADE, name: 'Buried', updatedAt: 'u', writes: [...'87654321'] },
     },
     {
-      // The one there may stand where ours stood.
+      // The existing one may have replaced ours.
       name: 'whose request was lost, while somebody else made one',
       faults: [{ fault: { kind: 'lost-request' } }],
       reads: [{ fault: { kind: 'error-after' }, meanwhile: async () => void (await other.putIfAbsent(THEIRS)) }],
@@ -181,7 +181,7 @@ describe('a create', () => {
       leaves: THEIRS,
     },
     {
-      // The refusal may be the work of a copy of its own.
+      // A copy of its own may have caused the refusal.
       name: 'of a user that there is, and nobody answers the look',
       faults: [],
       reads: [{ fault: refuse('ThrottlingException'), times: FOREVER }],
@@ -213,7 +213,7 @@ describe('a create', () => {
     },
   ]);
 
-  // As two have it who import one row at once: the same hash, and another moment, so that the hash says nothing.
+  // As two concurrent imports of one row: the same hash at another moment, so that the hash proves nothing.
   const imported = { ...THEIRS, passwordHash: ALICE.passwordHash };
 
   table('PutItem', imported, (users) => users.putIfAbsent(ALICE), [
@@ -233,7 +233,7 @@ describe('a create', () => {
     },
   ]);
 
-  // Something on the way sends what it forwards twice, and the second answer is the one that arrives.
+  // Something on the way sends each request twice, and the second answer arrives.
   table('PutItem', undefined, (users) => users.putIfAbsent(ALICE), [
     {
       name: 'repeated, and refused because of its own first copy',
@@ -329,7 +329,7 @@ describe('a delete', () => {
       leaves: THEIRS,
     },
     {
-      // It may be the same account, whose ids another program removed.
+      // It may be the same account, with its ids removed by another program.
       name: 'whose reply was lost, and another program made the account anew: the new one stays',
       faults: [
         {

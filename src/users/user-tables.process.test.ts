@@ -27,7 +27,7 @@ function temporaryDirectory(): string {
   return mkdtempSync(join(tmpdir(), 'javumbo-users-'));
 }
 
-/** `seed`: one of its own for each machine, or two would give one id. */
+/** `seed`: a different one for each machine, or two would generate one id. */
 function retrying(inner: UserTable, seed: number): UserTable {
   return new RetryingUserTable(inner, { clock: new ManualClock(), random: seededRandom(seed) });
 }
@@ -193,7 +193,7 @@ describe('the table in DynamoDB', () => {
   test('keeps what other programs store beside it, and reads what is no string as absent', async () => {
     const { GetItemCommand, PutItemCommand } = await import('@aws-sdk/client-dynamodb');
     const table = await server.createTable(`users-${tables++}`);
-    // As week 1's Test 1.2 makes it.
+    // As in week 1's Test 1.2.
     const Item = {
       username: { S: 'testuser' },
       user_id: { N: '999' },

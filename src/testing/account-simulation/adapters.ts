@@ -1,12 +1,11 @@
 import type { ChangeOutcome, PutUserOutcome, UserItem, UserTable } from '../../users/user-table.ts';
 
 /**
- * How much a refusal says of what it met. `everything`, as SQLite; `item`: the item where there is one, as DynamoDB, so
- * that an absence is read again; `nothing`, as engines that imitate it.
+ * How much a refusal returns of what it met. `everything`, like SQLite; `item`: an existing item, like DynamoDB, so
+ * that an absence needs another read; `nothing`, like engines that imitate DynamoDB.
  */
 export type RefusalSays = 'everything' | 'item' | 'nothing';
 
-/** The table itself, with as much in its refusals. */
 export function engineThatSays(says: RefusalSays, table: UserTable): UserTable {
   return over(table, {
     putIfAbsent: async (item) => {
@@ -21,7 +20,7 @@ export function engineThatSays(says: RefusalSays, table: UserTable): UserTable {
   });
 }
 
-/** A client's adapter on the network, which reads again what a refusal leaves open, as dynamo-user-table.ts does. */
+/** A client's adapter, which like dynamo-user-table.ts reads what a refusal leaves open. */
 export function adapterWhere(says: RefusalSays, network: UserTable): UserTable {
   if (says === 'everything') return network;
   return over(network, {
@@ -33,7 +32,7 @@ export function adapterWhere(says: RefusalSays, network: UserTable): UserTable {
         const current = await network.get(username);
         return current === undefined ? { kind: 'absent' } : { kind: 'conflict', current };
       } catch {
-        // Refused it was, whoever is there. Thrown, it would say that it had been turned away, and had no effect.
+        // It was refused. Throwing would claim that it was rejected without effect.
         return { kind: 'conflict' };
       }
     },

@@ -2,10 +2,10 @@ import { type AccountOperation, formatAccount } from './history.ts';
 import { orderOf } from './linearizable.ts';
 
 /**
- * - `denied`: it was told that it had no effect, and what it wrote is there.
- * - `doubled`: what it wrote is there twice.
- * - `resurrected`: an account is there again after it was gone.
- * - `impossible`: there is no order of what happened that explains what everybody was told.
+ * - `denied`: it was reported as without effect, but what it wrote is stored.
+ * - `doubled`: what it wrote is stored twice.
+ * - `resurrected`: a deleted account exists again.
+ * - `impossible`: no order of events explains all reports.
  */
 export type AccountAnomalyName = 'denied' | 'doubled' | 'resurrected' | 'impossible';
 
@@ -14,7 +14,7 @@ export interface AccountAnomaly {
   readonly why: string;
 }
 
-/** What cannot be of what anybody was told. The first three say it in a word, the last one is the proof. */
+/** Returns the anomalies in a history. The first three kinds are simple checks, the last one is the proof. */
 export function anomaliesOf(operations: readonly AccountOperation[]): AccountAnomaly[] {
   const users = [...new Set(operations.map(({ user }) => user))];
   return users.flatMap((user) => {

@@ -12,9 +12,9 @@ export interface PlannedAccountOperation {
 
 export interface AccountClientOptions {
   readonly name: string;
-  /** What settles its writes. */
+  /** The stack that settles its writes. */
   readonly table: UserTable;
-  /** The table itself, for a program that is not this one and meets no faults. */
+  /** The table itself, for a foreign program without faults. */
   readonly memory: UserTable;
   readonly clock: Clock;
   readonly record: (operation: AccountOperation) => void;
@@ -27,7 +27,7 @@ interface Ending {
 const PAUSE_MS = 10;
 const HALF_ROUND_TRIP_MS = 5;
 
-/** Works through a plan, one operation after the other: by the repository, or on the table as the repository does. */
+/** Runs the operations of a plan in turn: with the repository, or on the table like the repository. */
 export class AccountClient {
   readonly #options: AccountClientOptions;
   readonly #repository: UserRepository;
@@ -61,7 +61,7 @@ export class AccountClient {
   async #operate(kind: AccountOperationKind, username: string, token: string): Promise<Ending> {
     switch (kind) {
       case 'create': {
-        // As an import does it: with a hash that is there already, so that nobody waits for bcrypt.
+        // Like an import: an existing hash avoids waiting for bcrypt.
         const outcome = await this.#repository.adopt({ username, name: token, passwordHash: token });
         return { outcome: outcome === 'created' ? 'created' : 'exists' };
       }

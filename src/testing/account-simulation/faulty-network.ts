@@ -15,12 +15,12 @@ import type {
  * What can go wrong between a client and the table.
  *
  * - `lost-request`: it never arrives, and the sender waits in vain.
- * - `late-request` (writes): the sender gives up on it, and it arrives nevertheless, some requests later.
- * - `repeated-request` (writes): something on the way sends it twice, and the second answer is the one that arrives.
- * - `late-copy` (writes): it is answered, and something on the way sends it once more, some requests later.
- * - `throttled`, `contended` (writes): the last copy is turned away without a look at its condition.
+ * - `late-request` (writes): the sender gives up, and it arrives some requests later.
+ * - `repeated-request` (writes): something on the way sends it twice, and the second answer arrives.
+ * - `late-copy` (writes): it is answered, and something on the way sends it again some requests later.
+ * - `throttled`, `contended` (writes): the last copy is rejected before its condition is checked.
  * - `lost-reply`: it happened, and the sender never hears of it.
- * - `delay`: it takes longer on its way, or its answer does, and others get in between.
+ * - `delay`: it or its answer takes longer, and others get in between.
  */
 export const ACCOUNT_FAULTS = [
   'lost-request',
@@ -38,15 +38,15 @@ export type AccountFaultName = (typeof ACCOUNT_FAULTS)[number];
 export interface AccountFault {
   readonly name: AccountFaultName;
   readonly probability: number;
-  /** Of `late-request`, `repeated-request` and `late-copy`: false leaves creates alone. */
+  /** For `late-request`, `repeated-request` and `late-copy`: false spares creates. */
   readonly creates?: boolean | undefined;
-  /** Of `repeated-request`: others get in between its copies, for so long at the most. */
+  /** For `repeated-request`: the longest gap between its copies, in which others get a turn. */
   readonly gapMs?: number | undefined;
 }
 
 export interface FaultCount {
   readonly fired: number;
-  /** How many of the writes that met it have changed something nevertheless. */
+  /** How many of the affected writes had their effect all the same. */
   readonly landed: number;
 }
 
@@ -66,7 +66,7 @@ const HALF_ROUND_TRIP_MS = 5;
 const DELAY_MS = 80;
 const LATENESS_MAX_REQUESTS = 12;
 
-/** A table of accounts behind a bad network. Which requests meet which fault is decided by the injected chance alone. */
+/** A table of accounts behind a bad network. Only the injected randomness decides which requests meet which fault. */
 export class FaultyNetwork implements UserTable {
   readonly #inner: UserTable;
   readonly #random: Random;
@@ -87,7 +87,7 @@ export class FaultyNetwork implements UserTable {
     return this.#counts;
   }
 
-  /** Every late request arrives now, in its order. */
+  /** Delivers every late request now, in order. */
   settle(): Promise<void> {
     return this.#deliver(Number.POSITIVE_INFINITY);
   }
@@ -133,7 +133,7 @@ export class FaultyNetwork implements UserTable {
       met.push(name);
       return true;
     };
-    // A write lands once at the most, whichever copy it is.
+    // A write lands at most once, whichever copy it is.
     const send = async (): Promise<Outcome> => {
       const outcome = await copy();
       if (hasLanded(outcome)) for (const name of met) this.#landed(name);
@@ -167,7 +167,7 @@ export class FaultyNetwork implements UserTable {
     return lost ? inDoubt('lost-reply') : answer;
   }
 
-  /** Half a round trip; true where it was a long one. */
+  /** Takes half a round trip; returns true if it was a long one. */
   async #travel(): Promise<boolean> {
     const delayed = this.#happens('delay');
     await this.#clock.sleep(HALF_ROUND_TRIP_MS + (delayed ? this.#random.fraction() * DELAY_MS : 0));
@@ -211,7 +211,7 @@ function hasLanded({ kind }: { readonly kind: string }): boolean {
 }
 
 function refused(name: AccountFaultName): JavumboError {
-  // Only a request that never arrived, or whose answer was lost on a read, has no reply.
+  // There is no reply only to a request that never arrived, or to a read whose answer was lost.
   return new JavumboError('unavailable', name, { retryable: true, sent: name === 'throttled' || name === 'contended' });
 }
 

@@ -1,21 +1,21 @@
-/** An account as somebody saw it: the token of the create that made it, and its name, which grows by tokens. */
+/** An account as observed: the token of its create, and its name, which grows by tokens. */
 export interface AccountState {
   readonly madeBy: string;
   readonly name: string;
 }
 
 /**
- * - `create` makes an account whose name is a token that no other operation has; `rename` sets its name to one.
- * - `append` reads the name and adds a token to it, again while others change it; `append-once` does not try again.
+ * - `create` creates an account whose name is a unique token; `rename` sets its name to one.
+ * - `append` reads the name and adds a token, again while others change it; `append-once` does not retry.
  * - `foreign` is an `append-once` by another program, which leaves write ids as they are.
  */
 export type AccountOperationKind = 'create' | 'rename' | 'append' | 'append-once' | 'foreign' | 'delete' | 'get';
 
 /**
- * How an operation ended, in the words of its caller.
+ * How an operation ended for its caller.
  *
  * - it happened: `created`, `updated`, `deleted`
- * - nobody can tell: `unknown`
+ * - in doubt: `unknown`
  * - nothing happened: `found`, `absent`, `exists`, `not-found`, `conflict`, `unavailable`
  */
 export type AccountOutcome =
@@ -33,21 +33,21 @@ export type AccountOutcome =
 export interface AccountOperation {
   readonly client: string;
   readonly user: string;
-  /** In milliseconds of the simulation, both included. */
+  /** Milliseconds of the simulation, both inclusive. */
   readonly start: number;
   readonly end: number;
   readonly kind: AccountOperationKind;
-  /** What it writes, or would. */
+  /** The token that it writes, or would. */
   readonly token?: string | undefined;
   readonly outcome: AccountOutcome;
-  /** What a `get` found, and what an append built on: in its last attempt. */
+  /** What a `get` found, or the last attempt of an append was based on. */
   readonly saw?: AccountState | undefined;
 }
 
-/** Who looks when everything is over. */
+/** The client that looks at the end. */
 export const OBSERVER = 'final';
 
-/** `m1 12..40 alice append t3: updated, saw t1: t1 t2`. In the order of their ends. */
+/** Formats operations in the order of their ends: `m1 12..40 alice append t3: updated, saw t1: t1 t2`. */
 export function formatAccounts(operations: readonly AccountOperation[]): string {
   return operations.map(formatAccount).join('\n');
 }

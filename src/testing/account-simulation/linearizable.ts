@@ -1,20 +1,21 @@
 import { type AccountOperation, type AccountState, formatAccount } from './history.ts';
 
 /**
- * Whether there is an order of one user's operations in which each does what its caller was told, and which keeps to time:
- * who ended before another began comes first (Wing and Gong's search, with a memory of where it has been).
+ * Searches an order of one user's operations in which each does what was reported and which respects time: one that
+ * ended before another began comes first (Wing and Gong's search, with a memory of visited positions).
  *
- * - What is told `unknown` may have happened at any moment since it began, or never.
- * - What is told `unavailable` says nothing but that it had no effect, so it is left out.
- * - `exists`, `not-found` and `conflict` are readings too: somebody was there, nobody was, or not what was built on.
- * - `deleted` is told when whom the caller read is gone: also where somebody else deleted the account in the meantime.
+ * - `unknown` may have happened at any moment since it began, or never.
+ * - `unavailable` only says that it had no effect, so it is left out.
+ * - `exists`, `not-found` and `conflict` are observations too: of an account, of none, or of another state than the
+ *   base.
+ * - `deleted` means that the account its caller read is gone, even if someone else deleted it meanwhile.
  */
 export function orderOf(operations: readonly AccountOperation[]): Verdict {
   const steps = operations
     .filter(({ outcome }) => outcome !== 'unavailable')
     .map((operation) => ({
       operation,
-      // Nobody knows when it ends, if it does.
+      // It may take effect at any time, if ever.
       end: operation.outcome === 'unknown' ? Number.POSITIVE_INFINITY : operation.end,
     }));
   return new Search(steps).run();
@@ -22,7 +23,7 @@ export function orderOf(operations: readonly AccountOperation[]): Verdict {
 
 export type Verdict =
   | { readonly kind: 'ordered' }
-  /** `why`: how far the search came, and what did not fit then. */
+  /** `why`: how far the search got, and what did not fit. */
   | { readonly kind: 'impossible'; readonly why: string };
 
 interface Step {
@@ -30,12 +31,9 @@ interface Step {
   readonly end: number;
 }
 
-/** Where the search stands. */
 interface Position {
   readonly state: AccountState | undefined;
-  /**
-   * The latest moment at which the last deletion can have been, given what was put after it: the earliest of their ends.
-   */
+  /** The latest possible moment of the last deletion: the earliest end of those ordered after it. */
   readonly goneUntil: number;
 }
 
@@ -75,10 +73,10 @@ class Search {
     const open = this.#steps.flatMap((step, index) => (this.#done[index] ? [] : [{ step, index }]));
     if (open.every(({ step }) => step.end === Number.POSITIVE_INFINITY)) return true;
     if (this.#isKnown(position)) return false;
-    // Whoever has begun before any of the others ended can be next.
+    // Any operation that began before the first other one ended can be next.
     const firstEnd = Math.min(...open.map(({ step }) => step.end));
     const next = open.filter(({ step }) => step.operation.start <= firstEnd);
-    // A reading that fits now may as well be now: it leaves everything as it is for the others.
+    // An observation that fits now can be ordered now: it changes nothing for the others.
     const reading = next.find(({ step }) => readsOnly(step.operation) && effects(step.operation, position).length > 0);
     for (const { step, index } of reading === undefined ? next : [reading]) {
       for (const state of effects(step.operation, position)) {
@@ -110,7 +108,7 @@ function readsOnly({ outcome }: AccountOperation): boolean {
   return ['found', 'absent', 'exists', 'not-found', 'conflict'].includes(outcome);
 }
 
-/** The states that an operation may leave, told what it was told; none where it cannot be now. */
+/** Returns the states that an operation with this report may leave; none if it cannot be next. */
 function effects(operation: AccountOperation, { state, goneUntil }: Position): (AccountState | undefined)[] {
   const { kind, outcome, token = '', saw, start } = operation;
   switch (outcome) {

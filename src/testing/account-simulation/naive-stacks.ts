@@ -16,15 +16,14 @@ import {
 import type { AccountAnomalyName } from './anomalies.ts';
 import type { AccountStack } from './simulate.ts';
 
-/** A way to settle writes of accounts that somebody might well have written, and what comes of it. */
+/** A plausible but wrong way to settle writes of accounts, and its consequence. */
 export interface NaiveAccounts {
   readonly name: string;
-  /** What is violated. */
   readonly violates: string;
   readonly stack: AccountStack;
-  /** The anomalies that are its own, whatever others follow from them. */
+  /** Its characteristic anomalies, whatever others follow. */
   readonly caughtBy: readonly AccountAnomalyName[];
-  /** The profile it shows in. */
+  /** The profile in which it shows. */
   readonly profile: string;
 }
 
@@ -71,7 +70,7 @@ type Judgement = 'committed' | 'resend' | 'conflict' | 'unknown' | 'absent';
 interface Twist {
   readonly believesRefusals?: boolean;
   readonly believesThrottles?: boolean;
-  /** Told what the sound one makes of it. */
+  /** Receives the sound judgement. */
   readonly create?: (own: string, item: UserItem, seen: UserItem | undefined, settled: Judgement) => Judgement;
   readonly change?: (
     base: UserItem,
@@ -98,7 +97,7 @@ function byAttributes(
   return sameItem(seen, base) ? 'resend' : 'conflict';
 }
 
-/** retrying-user-table.ts, but for one thing. */
+/** retrying-user-table.ts with one difference. */
 class TwistedUserTable implements UserTable {
   readonly #inner: UserTable;
   readonly #sound: UserTable;
@@ -182,7 +181,7 @@ class TwistedUserTable implements UserTable {
   }
 }
 
-/** Tells what it cannot tell as if nothing had happened. */
+/** Reports doubtful outcomes as if nothing had happened. */
 class Denying implements UserTable {
   readonly #sound: UserTable;
 

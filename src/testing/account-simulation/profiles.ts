@@ -2,14 +2,14 @@ import type { RefusalSays } from './adapters.ts';
 import type { AccountFault, AccountFaultName } from './faulty-network.ts';
 import type { AccountOperationKind } from './history.ts';
 
-/** What clients do and what is done to them, in one kind of weather. */
+/** One mix of operations and faults. */
 export interface AccountProfile {
   readonly name: string;
   readonly faults: readonly AccountFault[];
-  /** How often each operation is chosen, beside the others. */
+  /** The relative frequency of each operation. */
   readonly weights: Readonly<Partial<Record<AccountOperationKind, number>>>;
   readonly users: readonly string[];
-  /** Who is there at the beginning: nobody, or accounts with write ids or without. */
+  /** The initial accounts: none, or with or without write ids. */
   readonly startsWith: 'nobody' | 'ids' | 'no ids';
   readonly refusalSays: RefusalSays;
   readonly attemptsMax: number;
@@ -33,7 +33,7 @@ const CALM: AccountProfile = {
 
 const NO_DELETES: AccountProfile['weights'] = { append: 5, 'append-once': 3, rename: 1, create: 2, get: 4 };
 
-/** A seed stands for one of them, by its number. None does what `ACCOUNT_BOUNDS` do. */
+/** A seed selects one by number. None does what `ACCOUNT_BOUNDS` do. */
 export const ACCOUNT_PROFILES: readonly AccountProfile[] = [
   CALM,
   { ...CALM, name: 'lost replies', faults: [fault('lost-reply', 0.35), fault('delay', 0.1)] },
@@ -121,7 +121,7 @@ export const ACCOUNT_PROFILES: readonly AccountProfile[] = [
 
 const REPEATED = { ...CALM, weights: { create: 3, append: 4, delete: 4, get: 5 } };
 
-/** What cannot be told from anything that a table answers, so that somebody is told what is not so. */
+/** Cases that no answer of a table reveals, so that a report is wrong. */
 export const ACCOUNT_BOUNDS: readonly AccountProfile[] = [
   {
     ...REPEATED,

@@ -11,7 +11,7 @@ import { type AccountFaultName, type FaultCount, FaultyNetwork } from './faulty-
 import { type AccountOperation, type AccountOperationKind, OBSERVER } from './history.ts';
 import { ACCOUNT_PROFILES, type AccountProfile } from './profiles.ts';
 
-/** What a client settles its writes with: the program's own, or one that must be caught. */
+/** A client's stack for settling writes: the program's own, or one that must be caught. */
 export type AccountStack = (network: UserTable, options: RetriesOptions) => UserTable;
 
 export const SOUND_ACCOUNTS: AccountStack = (network, options) => new RetryingUserTable(network, options);
@@ -27,20 +27,19 @@ export interface AccountSimulation {
 const OPERATIONS_PER_CLIENT = 7;
 const FOUNDER = 't0';
 
-/** The profile that a seed stands for. */
 export function accountProfileOf(seed: number): AccountProfile {
   return ACCOUNT_PROFILES[seed % ACCOUNT_PROFILES.length] as AccountProfile;
 }
 
 /**
- * Some clients work on an account or two through the program's own repository and retries, while the network loses,
- * repeats and delays what it likes; then everything is checked that anybody was told. The seed decides all of it.
+ * Runs clients on one or two accounts with the program's own repository and retries, while the network loses, repeats
+ * and delays requests; then checks all reports. The seed decides everything.
  */
 export async function simulateAccounts(
   seed: number,
   { stack = SOUND_ACCOUNTS, profile = accountProfileOf(seed) }: { stack?: AccountStack; profile?: AccountProfile } = {},
 ): Promise<AccountSimulation> {
-  // Each part has its own chance: what one of them asks for does not shift the others.
+  // Each part has its own randomness, so that one does not shift the others.
   const [forPlan, forTurns, forFaults] = [1, 2, 3].map((part) => seededRandom(seed * 8 + part)) as [
     Random,
     Random,

@@ -9,7 +9,7 @@ const DIRECTORY = `/tmp/javumbo-ceph-rgw-${PORT}`;
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** Undefined where Ceph's packages are not installed. */
+    /** Undefined if Ceph is not installed. */
     cephRgw: EngineEnvironment | undefined;
   }
 }

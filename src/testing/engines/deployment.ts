@@ -3,7 +3,7 @@ import { freshMachine } from '../run-command.ts';
 import type { DynamoEnvironment } from './dynamodb-local.ts';
 import type { EngineEnvironment } from './engine.ts';
 
-/** The environment of a machine with a deployment of its own on both engines, which nobody has made yet. */
+/** Returns the environment of a new deployment on both engines, not yet created. */
 export function newDeployment(s3: EngineEnvironment | undefined, dynamo: DynamoEnvironment | undefined) {
   const name = `javumbo-${systemRandom.hex(6)}`;
   return {

@@ -3,18 +3,18 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
-/** The endpoint of an S3 engine and its keys, as environment variables for the SDK and for child processes. */
+/** The endpoint of an S3 engine and its keys, as environment variables for the SDK and child processes. */
 export type EngineEnvironment = Readonly<
   Record<'AWS_ENDPOINT_URL_S3' | 'AWS_ACCESS_KEY_ID' | 'AWS_SECRET_ACCESS_KEY', string>
 >;
 
-/** Of what is installed, as 16.2.15; undefined where Ceph's packages are not. */
+/** Returns the installed version, such as 16.2.15; undefined without Ceph's packages. */
 export function cephRgwVersion(): string | undefined {
   const { stdout, error } = spawnSync('radosgw', ['--version'], { encoding: 'utf8' });
   return error === undefined ? (/\d+(\.\d+)+/.exec(stdout)?.[0] ?? 'of an unknown version') : undefined;
 }
 
-/** Starts an engine by its script, and returns the shell assignments that it printed: its endpoint and its keys. */
+/** Starts an engine with its script, and returns the shell assignments that it prints: endpoint and keys. */
 export async function startEngine<Variables>(
   script: string,
   argv: readonly string[],
@@ -23,7 +23,7 @@ export async function startEngine<Variables>(
   return assignmentsOf(script, ['start', ...argv], { ...process.env, PORT: port });
 }
 
-/** The shell assignments that a script prints. */
+/** Returns the shell assignments that a script prints. */
 export async function assignmentsOf<Variables>(
   script: string,
   argv: readonly string[],

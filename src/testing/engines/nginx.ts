@@ -4,18 +4,18 @@ import type { TestProject } from 'vitest/node';
 import { startEngine, stopEngine } from './engine.ts';
 
 const SCRIPT = fileURLToPath(new URL('./nginx.sh', import.meta.url));
-// As for Ceph: another PORT is another engine.
+// Like Ceph: another PORT is another engine.
 const PORT = String(Number(process.env.PORT ?? 7490) + 2000);
 const DIRECTORY = `/tmp/javumbo-nginx-${PORT}`;
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** Whether nginx is installed. Each test starts its own, for only it knows the upstreams. */
+    /** True if nginx is installed. Each test starts its own, with its upstreams. */
     nginx: boolean;
   }
 }
 
-/** Vitest's global setup: looks for nginx, and ends what a test that was killed has left. */
+/** Vitest's global setup: looks for nginx, and stops one left by a killed test. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const installed = spawnSync('nginx', ['-v'], { env: { PATH: `${process.env.PATH}:/usr/sbin` } }).error === undefined;
   if (!installed)
@@ -24,7 +24,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   return stopNginx;
 }
 
-/** nginx before these upstreams, in turn. Returns its endpoint. One at a time; `stopNginx` ends it. */
+/** Starts nginx in front of these upstreams, in turn. Returns its endpoint. Only one at a time; see `stopNginx`. */
 export async function startNginx(upstreams: readonly string[]): Promise<string> {
   const hosts = upstreams.map((upstream) => new URL(upstream).host);
   const { NGINX_URL } = await startEngine<{ NGINX_URL: string }>(SCRIPT, [DIRECTORY, ...hosts], PORT);

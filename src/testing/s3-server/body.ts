@@ -4,15 +4,15 @@ import { crc32 } from 'node:zlib';
 import { type S3Error, s3Error } from './error.ts';
 import { header } from './request.ts';
 
-/** Which of the SDK's checksums an engine takes: Ceph 16 refuses the trailing ones, R2 refused all of them. */
+/** Which of the SDK's checksums an engine accepts: Ceph 16 refuses trailing ones, R2 refused all of them. */
 export type ChecksumSupport = 'all' | 'no-trailers' | 'none';
 
-/** A request body, arrived in full and verified. */
+/** A complete, verified request body. */
 export interface ReceivedBody {
   readonly bytes: Buffer;
   /** Hexadecimal; the ETag of a plain object. */
   readonly md5: string;
-  /** Checksum headers, from the head or the trailer, as sent. */
+  /** Checksum headers or trailers, as sent. */
   readonly checksums: Readonly<Record<string, string>>;
 }
 
@@ -28,7 +28,7 @@ const CHECKSUM_ALGORITHMS: Readonly<Record<string, (bytes: Buffer) => Buffer>> =
   sha256: (bytes) => createHash('sha256').update(bytes).digest(),
 };
 
-/** The refusal, before the body is read, of checksums that the imitated engine does not know; `undefined` for none. */
+/** Returns the refusal, before the body is read, of checksums that the imitated engine does not support. */
 export function checkChecksumSupport(headers: IncomingHttpHeaders, support: ChecksumSupport): S3Error | undefined {
   const streaming = header(headers, 'x-amz-content-sha256')?.startsWith('STREAMING-') ?? false;
   if (support !== 'all' && streaming) {
@@ -40,12 +40,12 @@ export function checkChecksumSupport(headers: IncomingHttpHeaders, support: Chec
   return undefined;
 }
 
-/** Takes in the whole body, removes the `aws-chunked` framing, and verifies Content-MD5 and checksums. */
+/** Reads the whole body, removes the `aws-chunked` framing, and verifies Content-MD5 and checksums. */
 export async function readBody(source: AsyncIterable<Buffer>, headers: IncomingHttpHeaders): Promise<ReceivedBody> {
   const trailers: Record<string, string> = {};
   const framed = header(headers, 'x-amz-content-sha256')?.startsWith('STREAMING-') ?? false;
   const length = declaredLength(headers, framed);
-  // One allocation of the declared size: collecting chunks and joining them would hold a large body twice.
+  // One allocation of the declared size: joining chunks would hold a large body twice.
   const bytes = Buffer.allocUnsafeSlow(length);
   const md5 = createHash('md5');
   let received = 0;
@@ -71,7 +71,7 @@ function declaredLength(headers: IncomingHttpHeaders, framed: boolean): number {
 }
 
 function checksumHeaders(headers: IncomingHttpHeaders): Record<string, string> {
-  // `x-amz-checksum-mode`, `-type` and `-algorithm` share the prefix and carry no sum.
+  // `x-amz-checksum-mode`, `-type` and `-algorithm` share the prefix but are not checksums.
   const sums = /^x-amz-checksum-(?:crc32|crc32c|crc64nvme|sha1|sha256)$/;
   const found: Record<string, string> = {};
   for (const name of Object.keys(headers)) {
@@ -90,7 +90,7 @@ function verifyContentMd5(sent: string | undefined, digest: Buffer): void {
 
 function verifyChecksums(checksums: Readonly<Record<string, string>>, bytes: Buffer): void {
   for (const [name, sent] of Object.entries(checksums)) {
-    // CRC-32C and CRC-64/NVME are kept and sent back unverified: Node has neither, and the SDK defaults to CRC-32.
+    // CRC-32C and CRC-64/NVME are stored and returned unverified: Node has neither, and the SDK defaults to CRC-32.
     const algorithm = name.slice(CHECKSUM_PREFIX.length);
     const sum = CHECKSUM_ALGORITHMS[algorithm]?.(bytes).toString('base64');
     if (sum !== undefined && sum !== sent) {
@@ -150,7 +150,7 @@ class ByteReader {
     }
   }
 
-  /** Reads to the end of the request, so that its connection can carry the next one. */
+  /** Reads to the end of the request, so that its connection can be reused. */
   async end(): Promise<void> {
     while (await this.#more());
   }

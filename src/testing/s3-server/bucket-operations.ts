@@ -5,10 +5,10 @@ import type { Bucket } from './objects.ts';
 import { emptyReply, type S3Call, type S3Reply, xmlReply } from './reply.ts';
 import { childText, element, parseXml, textElement, type XmlElement, xmlDocument } from './xml.ts';
 
-/** S3 takes no more keys in one DeleteObjects. */
+/** The most keys that S3 accepts in one DeleteObjects. */
 const DELETES_PER_REQUEST_MAX = 1000;
 
-/** What the server answers to the operations on buckets and on the keys in them. */
+/** The operations on buckets and on the keys in them. */
 export const BUCKET_OPERATIONS = {
   CreateBucket: createBucket,
   DeleteBucket: deleteBucket,
@@ -29,7 +29,7 @@ function createBucket({ state, request }: S3Call): S3Reply {
   }
   if (!state.buckets.has(name)) state.buckets.create(name);
   else if (state.region !== 'us-east-1') {
-    // us-east-1 answers 200 to the owner, for old clients' sake; every other region refuses.
+    // us-east-1 answers 200 to the owner, for old clients; every other region refuses.
     throw s3Error('BucketAlreadyOwnedByYou', 'Your previous request to create the named bucket succeeded');
   }
   return emptyReply(200, { location: `/${name}` });
@@ -57,7 +57,7 @@ function listBuckets({ state }: S3Call): S3Reply {
 
 function getBucketLocation({ state, request }: S3Call): S3Reply {
   state.buckets.get(request.bucket);
-  // us-east-1 has no name here, since before there were regions.
+  // us-east-1 is unnamed here, for historical reasons.
   const { region } = state;
   return xmlReply(xmlDocument('LocationConstraint', region === 'us-east-1' ? '' : region));
 }
@@ -190,7 +190,7 @@ function listObjectVersions({ state, request }: S3Call): S3Reply {
   return xmlReply(document);
 }
 
-/** How names go into a listing: as they are, or as S3's `encoding-type=url` writes them, with `/` kept and `+` for a space. */
+/** Returns how a listing writes names: as they are, or URL-encoded, with `/` kept and `+` for a space. */
 function nameEncoder(encodingType: string | undefined): (name: string | undefined) => string | undefined {
   if (encodingType !== 'url') return (name) => name;
   return (name) =>

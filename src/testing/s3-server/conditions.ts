@@ -1,6 +1,6 @@
 import { s3Error } from './error.ts';
 
-/** Which spelling of an ETag a conditional write must use: S3 takes both; some engines compare the bytes they are given. */
+/** The spelling of an ETag that conditional writes require: S3 accepts both; some engines compare the raw bytes. */
 export type IfMatchForm = 'any' | 'quoted' | 'unquoted';
 
 /** The conditions of one request, as sent. */
@@ -9,16 +9,16 @@ export interface Conditions {
   readonly ifNoneMatch: string | undefined;
 }
 
-/** How an engine judges the conditions of a write. */
+/** How an engine judges conditions of writes. */
 export interface ConditionRules {
   readonly ifMatchForm: IfMatchForm;
-  /** The answer to `If-Match` where there is nothing to match: 404 on S3, 412 on Ceph. */
+  /** The answer to `If-Match` on a missing key: 404 on S3, 412 on Ceph. */
   readonly ifMatchMissing: 404 | 412;
 }
 
 /**
- * Refuses a write whose conditions do not hold for what is stored now. `current` is undefined where the key is missing
- * or its newest version is a delete marker: S3 looks at the current version only.
+ * Refuses a write whose conditions do not hold. `current` is undefined if the key is missing or its newest version is a
+ * delete marker: S3 considers only the current version.
  */
 export function checkWriteConditions(
   current: { readonly etag: string } | undefined,
@@ -41,10 +41,7 @@ export function checkWriteConditions(
   }
 }
 
-/**
- * Judges the conditions of a GET or HEAD: `not-modified` means 304. Both spellings of the ETag count here on every
- * engine; only conditional writes are picky.
- */
+/** Judges a GET's or HEAD's conditions: `not-modified` means 304. Every engine accepts both spellings here. */
 export function checkReadConditions(etag: string, { ifMatch, ifNoneMatch }: Conditions): 'send' | 'not-modified' {
   if (ifMatch !== undefined && !matches(ifMatch, etag, 'any')) throw preconditionFailed('If-Match');
   return ifNoneMatch !== undefined && matches(ifNoneMatch, etag, 'any') ? 'not-modified' : 'send';

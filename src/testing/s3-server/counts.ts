@@ -1,38 +1,36 @@
 import { S3_OPERATIONS, type S3Operation } from './request.ts';
 
-/** The log keeps the newest entries up to this many, so that a long benchmark does not fill the memory. */
+/** The log's size limit, so that a long benchmark does not fill the memory. */
 const LOG_ENTRIES_MAX = 100_000;
 
-/** One request, as it ended. */
+/** A finished request. */
 export interface LoggedRequest {
   readonly operation: S3Operation;
   readonly bucket: string;
   readonly key: string;
-  /** 0 where no reply was sent: a reset, a hang, an upload that broke off. */
+  /** 0 if no reply was sent: a reset, a hang, an aborted upload. */
   readonly status: number;
   readonly ifMatch: string | undefined;
   readonly ifNoneMatch: string | undefined;
-  /** Bytes of the request body on the wire, chunk framing included. */
+  /** Bytes of the request body on the wire, including chunk framing. */
   readonly bytesUp: number;
-  /** Bytes of the reply's body that were sent off; the client may have hung up before the last. */
+  /** Bytes of the reply's body that were sent; the client may have hung up earlier. */
   readonly bytesDown: number;
   readonly expectContinue: boolean;
 }
 
-/** What a server has seen since it started or was last reset. A request counts when its reply is decided. */
+/** A server's counts since its start or last reset. A request counts when its reply is decided. */
 export interface S3Counts {
   readonly requests: number;
-  /** Every operation is there, at 0 if it was never called. */
+  /** Contains every operation, at 0 if never called. */
   readonly operations: Readonly<Record<S3Operation, number>>;
   /** By status; 0 for no reply. */
   readonly statuses: Readonly<Record<number, number>>;
   readonly bytesUp: number;
   readonly bytesDown: number;
-  /** TCP connections accepted. */
   readonly connections: number;
 }
 
-/** Counts and logs requests. */
 export class RequestRecord {
   #counts = emptyCounts();
   #log: LoggedRequest[] = [];
@@ -57,7 +55,7 @@ export class RequestRecord {
     counts.bytesUp += entry.bytesUp;
     counts.bytesDown += entry.bytesDown;
     this.#log.push(entry);
-    // Half at a time: dropping one entry per request would move the whole array on each.
+    // Half at a time: dropping one entry per request would move the whole array each time.
     if (this.#log.length > LOG_ENTRIES_MAX) this.#log.splice(0, LOG_ENTRIES_MAX / 2);
   }
 

@@ -1,4 +1,4 @@
-/** The status that S3 sends with each code that this server uses. */
+/** S3's status for each code that this server uses. */
 const STATUS_OF_CODE = {
   AccessDenied: 403,
   BadDigest: 400,
@@ -32,10 +32,9 @@ const STATUS_OF_CODE = {
   TooManyRequests: 429,
 } as const;
 
-/** An S3 error code of which the server knows the status. */
 export type S3ErrorCode = keyof typeof STATUS_OF_CODE;
 
-/** An answer that is a refusal. The operations throw it; the server turns it into a status and an XML document. */
+/** A refusal. Operations throw it; the server turns it into a status and an XML document. */
 export class S3Error extends Error {
   override readonly name = 'S3Error';
   readonly code: string;
@@ -50,7 +49,7 @@ export class S3Error extends Error {
   }
 }
 
-/** The error with that code and with the status that S3 gives it. */
+/** Makes the error with that code and S3's status for it. */
 export function s3Error(code: S3ErrorCode, message: string, headers: Readonly<Record<string, string>> = {}): S3Error {
   return new S3Error(code, STATUS_OF_CODE[code], message, headers);
 }

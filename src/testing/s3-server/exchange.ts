@@ -9,17 +9,17 @@ import { perform } from './operations.ts';
 import { errorReply, type S3Reply, type S3State } from './reply.ts';
 import { parseRequest, type S3Operation, type S3Request, signingKey } from './request.ts';
 
-/** What a hook is told about the request that it interrupts. */
+/** The request that a hook interrupts. */
 export interface S3RequestEvent {
   readonly operation: S3Operation;
   readonly bucket: string;
   readonly key: string;
 }
 
-/** Runs inside a request. An error that it throws becomes a 500 with that error's message. */
+/** Runs inside a request. An error that it throws becomes a 500 with that message. */
 export type S3Hook = (event: S3RequestEvent) => Promise<void> | void;
 
-/** What an exchange needs of its server. All of it can change between two requests. */
+/** What an exchange needs from its server. All of it can change between requests. */
 export interface ExchangeHost {
   readonly state: S3State;
   readonly faults: Faults;
@@ -29,16 +29,16 @@ export interface ExchangeHost {
   readonly roundTripMs: number;
   readonly beforeWork: S3Hook | undefined;
   readonly beforeReply: S3Hook | undefined;
-  /** Whether this engine looks at the conditions of such a write at all. */
+  /** True if this engine ignores the conditions of such a write. */
   ignoresConditions(request: S3Request): boolean;
   /** Rejects when the server closes. */
   pause(milliseconds: number): Promise<void>;
 }
 
-/** A body larger than this goes out in pieces of this size, at the pace of the client. */
+/** Larger bodies are sent in pieces of this size, at the client's pace. */
 const PIECE_BYTES = 1024 * 1024;
 
-/** The code that S3 sends with a status, for a scripted refusal that names none. */
+/** S3's code for the status of a scripted refusal without one. */
 const CODE_OF_STATUS: Readonly<Record<number, string>> = {
   403: 'AccessDenied',
   409: 'ConditionalRequestConflict',
@@ -47,7 +47,7 @@ const CODE_OF_STATUS: Readonly<Record<number, string>> = {
   503: 'SlowDown',
 };
 
-/** One request, from its headers to the end of its reply, with the faults that hit it on the way. */
+/** One request, from its headers to the end of its reply, with its faults. */
 export class Exchange {
   readonly #host: ExchangeHost;
   readonly #incoming: IncomingMessage;
@@ -72,11 +72,11 @@ export class Exchange {
     this.#requestId = options.requestId;
     this.#request = parseRequest(incoming.method ?? '', incoming.url ?? '', incoming.headers);
     this.#halfTripMs = host.roundTripMs / 2;
-    // A client may be gone by the time its reply is due; unheard, that error would end the process.
+    // A client may be gone when its reply is due; an unhandled error would end the process.
     response.on('error', () => {});
   }
 
-  /** Never rejects: a client that hangs up, and a server that closes, end the exchange without a reply. */
+  /** Never rejects: a disconnecting client or closing server ends the exchange without a reply. */
   async run(): Promise<void> {
     try {
       await this.#run();
@@ -86,7 +86,7 @@ export class Exchange {
       if (unanswerable) {
         this.#incoming.socket.destroy();
       } else {
-        // A defect, of the server or of what a test stored in it: say so, where a broken connection would look scripted.
+        // A defect of the server or of stored test data: report it, since a broken connection would look scripted.
         const reply = this.#errorReply(internalError(error));
         this.#response.writeHead(reply.status, { ...this.#headers(reply), connection: 'close' }).end(reply.body);
       }
@@ -120,7 +120,7 @@ export class Exchange {
     await this.#answer(reply);
   }
 
-  /** Everything from the check of the conditions to the write, in one synchronous step. */
+  /** Does everything from the check of conditions to the write in one synchronous step. */
   #work(body: ReceivedBody): S3Reply {
     const { state, faults } = this.#host;
     const ignoreConditions =
@@ -133,13 +133,13 @@ export class Exchange {
     }
   }
 
-  /** The whole body, or the reason to refuse the request before any work. Rejects if the client breaks off. */
+  /** Returns the whole body, or the reason to refuse the request before any work. Rejects if the client aborts. */
   async #receive(before: Fault | undefined): Promise<ReceivedBody | S3Error> {
     const chunks = this.#chunks();
     const refusal = this.#refusal(before);
     if (refusal !== undefined) {
-      // A client that waits for 100 Continue is told no and never sends its body. Any other is sending already, and
-      // hears the answer only if its bytes are read.
+      // A client that waits for 100 Continue is refused and never sends its body. Any other is already sending, and
+      // hears the answer only once its bytes are read.
       if (!this.#expectContinue) while (!(await chunks.next()).done);
       return refusal;
     }
@@ -171,7 +171,7 @@ export class Exchange {
   }
 
   async *#chunks(): AsyncGenerator<Buffer, void, undefined> {
-    // Keep the socket when a reader stops half-way through a malformed body: it still has to carry the refusal.
+    // Keeps the socket if a reader stops inside a malformed body: it must still carry the refusal.
     for await (const chunk of this.#incoming.iterator({ destroyOnReturn: false })) {
       this.#bytesUp += chunk.length;
       yield chunk;
@@ -186,7 +186,7 @@ export class Exchange {
     const fault = hasBody && reply.status < 300 ? faults.take(this.#request, 'body') : undefined;
     const body = hasBody ? (fault?.fault === 'corrupt-body' ? corrupted(reply.body, fault.at) : reply.body) : undefined;
     const sent = fault?.fault === 'truncate-body' ? body?.subarray(0, body.length / 2) : body;
-    // Before the first byte goes out: a client that has its answer finds it counted.
+    // Before the first byte is sent: a client with an answer finds it counted.
     this.#addToRecord(reply.status, sent?.length ?? 0);
     this.#response.writeHead(reply.status, this.#headers(reply));
     if (fault?.fault === 'truncate-body') {
@@ -206,9 +206,9 @@ export class Exchange {
     return {
       'x-amz-request-id': this.#requestId,
       ...(withLength ? { 'content-length': String(body.length) } : {}),
-      // As S3 says it of an error whose body HEAD leaves out; saying nothing would end the connection.
+      // Like S3 for an error whose body HEAD omits; without it the connection would close.
       ...(isHead && status >= 400 ? { 'transfer-encoding': 'chunked' } : {}),
-      // What is left of an unread body would be taken for the next request.
+      // The rest of an unread body would be taken for the next request.
       ...(this.#incoming.complete ? {} : { connection: 'close' }),
       ...headers,
     };

@@ -1,17 +1,17 @@
 import type { Random } from '../../core/random.ts';
 import type { S3Operation, S3Request } from './request.ts';
 
-/** Which requests a fault meets, and how often. */
+/** Selects the requests of a fault, and how often it fires. */
 interface FaultFilter {
-  /** Every operation, if absent. */
+  /** Default: every operation. */
   readonly operation?: S3Operation | readonly S3Operation[];
-  /** One key, or a pattern; every key, if absent. A request without a key matches only a fault without this. */
+  /** A key or pattern; default: every key. A request without a key only matches a fault without this. */
   readonly key?: string | RegExp;
-  /** Let this many matching requests pass first. Default 0. */
+  /** Lets this many matching requests pass first. Default 0. */
   readonly after?: number;
-  /** Fire this often at most. Default 1; with a `probability`, no limit. */
+  /** Fires at most this often. Default 1; with a `probability`, no limit. */
   readonly times?: number;
-  /** Of each matching request, from 0 to 1. Default 1. */
+  /** For each matching request, from 0 to 1. Default 1. */
   readonly probability?: number;
   /** Decides with `probability`. Default: the server's. */
   readonly random?: Random;
@@ -19,46 +19,43 @@ interface FaultFilter {
 
 /** What goes wrong. */
 export type Fault =
-  /** Refuse with that status and code; nothing was written. Default 503 SlowDown. */
+  /** Refuses with that status and code; nothing was written. Default 503 SlowDown. */
   | { readonly fault: 'refuse-before'; readonly status?: number; readonly code?: string }
-  /** Reset the connection once the headers are here; nothing was written. */
+  /** Resets the connection after the headers; nothing was written. */
   | { readonly fault: 'reset-before' }
-  /** Never answer; nothing was written. */
+  /** Never answers; nothing was written. */
   | { readonly fault: 'hang-before' }
   /** 409 ConditionalRequestConflict to a conditional write; nothing was written. */
   | { readonly fault: 'conflict-409' }
   /** 404 NoSuchKey to a write with If-Match; nothing was written. */
   | { readonly fault: 'not-found-on-if-match' }
-  /** Judge no condition of this write. */
+  /** Ignores the conditions of this write. */
   | { readonly fault: 'ignore-conditions' }
-  /** Do the work, then reset the connection: it landed and the client never hears. */
+  /** Does the work, then resets the connection: it landed, and the client never hears. */
   | { readonly fault: 'reset-after' }
-  /** Do the work, then answer with an error. Default 500 InternalError. */
+  /** Does the work, then answers with an error. Default 500 InternalError. */
   | { readonly fault: 'error-after'; readonly status?: number; readonly code?: string }
-  /** Do the work, then never answer. */
+  /** Does the work, then never answers. */
   | { readonly fault: 'hang-after' }
-  /** Answer that much later than otherwise, first byte and all. */
+  /** Delays the answer, first byte and all. */
   | { readonly fault: 'slow-first-byte'; readonly delayMs: number }
-  /** Promise the whole body of a GET, send half of it, close the connection. */
+  /** Announces the whole body of a GET, sends half, closes the connection. */
   | { readonly fault: 'truncate-body' }
-  /** Send a GET's body with one byte flipped and the right length: the one at a position, by default in the middle. */
+  /** Flips one byte of a GET's body at a position, by default in the middle. The length is right. */
   | { readonly fault: 'corrupt-body'; readonly at?: number };
 
 export type FaultName = Fault['fault'];
 
-/** A fault and the requests that it meets. */
 export type ScriptedFault = Fault & FaultFilter;
 
-/** A fault that was injected. */
 export interface InjectedFault {
   readonly name: FaultName;
-  /** How many requests it has hit. */
   readonly fired: number;
-  /** Disarms it; what it has hit stays counted. */
+  /** Disarms it; its count stays. */
   remove(): void;
 }
 
-/** The moment at which a fault acts. A request meets at most one fault per moment, in the order of injection. */
+/** When a fault acts. A request meets at most one fault per moment, in the order of injection. */
 type Moment = 'before' | 'work' | 'after' | 'reply' | 'body';
 
 const MOMENT_OF: Readonly<Record<FaultName, Moment>> = {
@@ -84,7 +81,7 @@ interface Armed {
   fired: number;
 }
 
-/** The faults that are armed on one server. */
+/** The armed faults of one server. */
 export class Faults {
   readonly #random: Random;
   #armed: Armed[] = [];
@@ -111,7 +108,7 @@ export class Faults {
     this.#armed = [];
   }
 
-  /** The fault that hits this request at this moment, counted as fired; `undefined` for none. */
+  /** Returns the fault for this request at this moment, and counts it; `undefined` for none. */
   take(request: S3Request, moment: Moment): Fault | undefined {
     return this.#armed.find((armed) => MOMENT_OF[armed.fault.fault] === moment && this.#fires(armed, request))?.fault;
   }
@@ -135,11 +132,11 @@ function matchesFilter({ operation, key }: FaultFilter, request: S3Request): boo
   const operations = typeof operation === 'string' ? [operation] : operation;
   if (operations !== undefined && !operations.includes(request.operation)) return false;
   if (key === undefined) return true;
-  // `search`, not `test`: a pattern with the global flag must not remember where it was.
+  // `search`, not `test`: a global pattern must not remember its position.
   return request.key !== '' && (typeof key === 'string' ? request.key === key : request.key.search(key) >= 0);
 }
 
-/** Some faults are about one kind of request, whatever their filter says: they would be unlike S3 on any other. */
+/** Some faults fit only one kind of request, whatever their filter: on others they would be unlike S3. */
 function makesSense(fault: FaultName, { operation, conditions }: S3Request): boolean {
   switch (fault) {
     case 'conflict-409':

@@ -1,26 +1,24 @@
 import { s3Error } from './error.ts';
 import { type Bucket, type StoredObject, type StoredVersion, sequenceOfVersionId } from './objects.ts';
 
-/** S3 never sends more on one page, whatever is asked for. */
+/** S3's page limit, whatever is requested. */
 const KEYS_PER_PAGE_MAX = 1000;
 
-/** One page of current objects. */
 export interface ObjectPage {
   readonly objects: readonly StoredObject[];
   readonly commonPrefixes: readonly string[];
-  /** Where the next page begins; undefined on the last one. */
+  /** Undefined on the last page. */
   readonly nextToken: string | undefined;
   readonly maxKeys: number;
 }
 
-/** One page of versions and delete markers. */
 export interface VersionPage {
   readonly versions: readonly (StoredVersion & { readonly isLatest: boolean })[];
   readonly next: { readonly key: string; readonly versionId: string } | undefined;
   readonly maxKeys: number;
 }
 
-/** ListObjectsV2: current objects by key, those behind a delimiter folded into one prefix each. */
+/** ListObjectsV2: current objects by key, with those behind a delimiter folded into one prefix each. */
 export function listObjects(
   bucket: Bucket,
   query: {
@@ -40,7 +38,7 @@ export function listObjects(
     const object = bucket.current(key);
     if (object === undefined) continue;
     const folded = foldedPrefix(key, query.prefix, query.delimiter);
-    // A page that ended with a folded prefix resumes behind everything in it, not behind its first key.
+    // A page that ended with a folded prefix resumes after everything in it, not after its first key.
     if (folded !== undefined && (folded === commonPrefixes.at(-1) || folded === after)) continue;
     if (objects.length + commonPrefixes.length === maxKeys) {
       return { objects, commonPrefixes, nextToken: last === undefined ? undefined : encodeToken(last), maxKeys };
@@ -52,7 +50,7 @@ export function listObjects(
   return { objects, commonPrefixes, nextToken: undefined, maxKeys };
 }
 
-/** ListObjectVersions: by key, then newest first, delete markers among them. */
+/** ListObjectVersions: by key, then newest first, including delete markers. */
 export function listVersions(
   bucket: Bucket,
   query: {
@@ -89,14 +87,14 @@ function versionsAfterMarker(
   if (versionIdMarker === undefined) return [];
   const index = versions.findIndex((version) => version.versionId === versionIdMarker);
   if (index >= 0) return versions.slice(index + 1);
-  // The marker itself was deleted between two pages, as a clean-up does: go on with what is older than it was.
+  // The marker was deleted between two pages, as by a clean-up: continue with what is older.
   const sequence = sequenceOfVersionId(versionIdMarker);
   return sequence === undefined ? versions : versions.filter((version) => version.sequence < sequence);
 }
 
 function* keysFrom(bucket: Bucket, prefix: string, after: string | undefined): Generator<string> {
   const keys = bucket.keys();
-  // Binary search: a client that pages through 100,000 keys must not walk all of them on each page.
+  // Binary search: paging through 100,000 keys must not scan all of them for each page.
   let low = 0;
   let high = keys.length;
   while (low < high) {

@@ -10,14 +10,14 @@ interface Upload {
   readonly parts: Map<number, { readonly body: Buffer; readonly etag: string }>;
 }
 
-/** A part as CompleteMultipartUpload names it. */
+/** A part in CompleteMultipartUpload. */
 export interface PartReference {
   readonly partNumber: number;
   /** With or without quotes. */
   readonly etag: string;
 }
 
-/** The multipart uploads under way on one server. Nothing of them is visible in a bucket until they complete. */
+/** The multipart uploads under way on one server. Buckets do not show them until they complete. */
 export class MultipartUploads {
   readonly #uploads = new Map<string, Upload>();
   readonly #random: Random;
@@ -41,7 +41,7 @@ export class MultipartUploads {
     this.#find(bucket, key, uploadId).parts.set(partNumber, { body, etag });
   }
 
-  /** The object that those parts make. The upload stays until `discard`, so that a refused condition leaves it usable. */
+  /** Assembles the object. The upload stays until `discard`, so that a refused condition leaves it usable. */
   assemble(bucket: string, key: string, uploadId: string, references: readonly PartReference[]): ObjectContent {
     const upload = this.#find(bucket, key, uploadId);
     if (references.length === 0) throw s3Error('MalformedXML', 'A multipart upload needs one part at least');
@@ -62,13 +62,13 @@ export class MultipartUploads {
     return {
       ...upload.head,
       body: Buffer.concat(parts.map((part) => part.body)),
-      // Not the MD5 of the content: nobody may take an ETag for a checksum.
+      // Not the MD5 of the content: no one may take an ETag for a checksum.
       etag: `${createHash('md5').update(digests).digest('hex')}-${parts.length}`,
       checksums: {},
     };
   }
 
-  /** Forgets an upload: it completed or was aborted. Throws NoSuchUpload. */
+  /** Forgets a completed or aborted upload. Throws NoSuchUpload. */
   discard(bucket: string, key: string, uploadId: string): void {
     this.#find(bucket, key, uploadId);
     this.#uploads.delete(uploadId);

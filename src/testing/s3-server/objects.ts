@@ -2,12 +2,12 @@ import type { Clock } from '../../core/clock.ts';
 import type { Random } from '../../core/random.ts';
 import { s3Error } from './error.ts';
 
-/** What a client stores: everything but the facts that the bucket adds. */
+/** What a client stores, without the bucket's own facts. */
 export interface ObjectContent {
   readonly body: Buffer;
   /** Without quotes. */
   readonly etag: string;
-  /** User metadata, names in lower case and without `x-amz-meta-`. */
+  /** User metadata, with lower-case names without `x-amz-meta-`. */
   readonly metadata: Readonly<Record<string, string>>;
   readonly contentType: string;
   /** Checksum headers as sent, such as `x-amz-checksum-crc32`. */
@@ -16,11 +16,11 @@ export interface ObjectContent {
 
 interface VersionFacts {
   readonly key: string;
-  /** `null`, the word, for what was written while versioning was not enabled. */
+  /** The word `null` if written while versioning was not enabled. */
   readonly versionId: string;
-  /** Counts up over the whole bucket: a listing can go on behind a version that is gone by now. */
+  /** Ascending in the whole bucket: a listing can continue after a version that is gone. */
   readonly sequence: number;
-  /** Milliseconds since 1970, whole seconds as on S3. */
+  /** Milliseconds since 1970, in whole seconds like S3. */
   readonly lastModified: number;
 }
 
@@ -34,15 +34,15 @@ export interface DeleteMarker extends VersionFacts {
 
 export type StoredVersion = StoredObject | DeleteMarker;
 
-/** Absent in a bucket whose versioning was never set. */
+/** Absent if versioning was never set. */
 export type Versioning = 'Enabled' | 'Suspended';
 
-/** The sequence number inside a version id that this server made; `undefined` for `null` and foreign ids. */
+/** Returns the sequence number in one of this server's version ids; `undefined` for `null` and foreign ids. */
 export function sequenceOfVersionId(versionId: string): number | undefined {
   return /^[0-9a-f]{28}$/.test(versionId) ? Number.parseInt(versionId.slice(0, 12), 16) : undefined;
 }
 
-/** One bucket: keys, each with its versions, newest first. Every method is synchronous, so check-then-write is atomic. */
+/** A bucket: keys with their versions, newest first. Every method is synchronous, so check-then-write is atomic. */
 export class Bucket {
   readonly name: string;
   readonly createdAt: number;
@@ -60,7 +60,7 @@ export class Bucket {
     this.#random = random;
   }
 
-  /** Every key that has a version or a delete marker, in the order of its UTF-8 bytes, as S3 lists them. */
+  /** Every key with a version or delete marker, in UTF-8 byte order like S3. */
   keys(): readonly string[] {
     this.#sortedKeys ??= [...this.#versions.keys()]
       .map((key) => Buffer.from(key))
@@ -79,7 +79,7 @@ export class Bucket {
     return this.#versions.get(key)?.[0];
   }
 
-  /** What a plain GET finds: undefined where there is nothing, or a delete marker. */
+  /** What a plain GET finds; undefined for nothing or a delete marker. */
   current(key: string): StoredObject | undefined {
     const latest = this.latest(key);
     return latest === undefined || latest.deleteMarker ? undefined : latest;
@@ -92,8 +92,8 @@ export class Bucket {
   }
 
   /**
-   * A DELETE. With a version id that version is gone for good; without one a versioned bucket gets a delete marker and
-   * an unversioned one loses the object. Deleting what is not there is no error, as on S3.
+   * Deletes. With a version id that version is gone for good; without one a versioned bucket gets a delete marker and
+   * an unversioned one loses the object. Deleting nothing is no error, as on S3.
    */
   delete(key: string, versionId?: string): { versionId: string | undefined; deleteMarker: boolean } {
     if (versionId !== undefined) {
@@ -121,7 +121,7 @@ export class Bucket {
   }
 
   #insert(version: StoredVersion): void {
-    // There is one `null` version at most: a write without versioning replaces it.
+    // There is at most one `null` version: a write without versioning replaces it.
     if (version.versionId === 'null') this.#remove(version.key, 'null');
     const versions = this.#versions.get(version.key);
     if (versions === undefined) {
@@ -145,7 +145,6 @@ export class Bucket {
   }
 }
 
-/** All buckets of one server. */
 export class Buckets {
   readonly #buckets = new Map<string, Bucket>();
   readonly #clock: Clock;
@@ -177,7 +176,7 @@ export class Buckets {
     return bucket;
   }
 
-  /** Throws BucketNotEmpty while anything is left, old versions and delete markers included. */
+  /** Throws BucketNotEmpty while anything is left, including old versions and delete markers. */
   delete(name: string): void {
     if (this.get(name).keys().length > 0) {
       throw s3Error('BucketNotEmpty', 'The bucket you tried to delete is not empty');

@@ -26,8 +26,8 @@ const OPERATIONS: Readonly<Record<S3Operation, (call: S3Call) => S3Reply>> = {
 };
 
 /**
- * Carries out one request. Synchronous from the check of its conditions to the write, so that no other request can come
- * between: the first to arrive in full wins. Throws S3Error.
+ * Performs one request, synchronously from the check of its conditions to the write, so that no other can intervene:
+ * the first to arrive completely wins. Throws S3Error.
  */
 export function perform(call: S3Call): S3Reply {
   if (Buffer.byteLength(call.request.key) > 1024) throw s3Error('KeyTooLongError', 'Your key is too long');
@@ -55,7 +55,7 @@ function getObject({ state, request }: S3Call): S3Reply {
   const range = parseRange(header(request.headers, 'range'), stored.body.length);
   const headers = objectHeaders(bucket, stored, request);
   if (range === undefined) return { status: 200, headers, body: stored.body };
-  // The checksum is of the whole object; a client would hold it against the part.
+  // The checksum is of the whole object; a client would check it against the part.
   const partial = Object.fromEntries(Object.entries(headers).filter(([name]) => !name.startsWith('x-amz-checksum-')));
   return {
     status: 206,
@@ -128,7 +128,7 @@ function abortMultipartUpload({ state, request }: S3Call): S3Reply {
   return emptyReply(204);
 }
 
-/** The object that a GET or HEAD means. Throws as S3 does for what is missing, deleted, or itself a delete marker. */
+/** Finds the object of a GET or HEAD. Throws like S3 for one that is missing, deleted, or a delete marker. */
 function findVersion(bucket: Bucket, request: S3Request): StoredObject {
   const versionId = request.query.get('versionId');
   if (versionId === null) {
@@ -149,7 +149,7 @@ function deleteMarkerHeaders(version: StoredVersion | undefined): Record<string,
   return version === undefined ? {} : { 'x-amz-delete-marker': 'true', 'x-amz-version-id': version.versionId };
 }
 
-/** Neither metadata nor version: Ceph sends none with a 304, so nobody may rely on them. */
+/** Neither metadata nor version: Ceph sends none with a 304, so no one may rely on them. */
 function notModified(stored: StoredObject): S3Reply {
   return emptyReply(304, { etag: `"${stored.etag}"`, 'last-modified': new Date(stored.lastModified).toUTCString() });
 }

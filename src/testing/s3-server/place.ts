@@ -4,16 +4,15 @@ import { systemRandom } from '../../core/random.ts';
 import type { EngineEnvironment } from '../engines/engine.ts';
 import { type S3ServerOptions, startS3Server } from './server.ts';
 
-/** A bucket of a test's own on some S3 engine, and how to reach it. */
+/** A test's own bucket on some S3 engine, and how to reach it. */
 export interface S3Place {
   readonly endpoint: string;
   readonly bucket: string;
-  /** What a process that works there must find in its environment. */
+  /** The credentials in a process's environment. */
   readonly keys: Readonly<Record<'AWS_ACCESS_KEY_ID' | 'AWS_SECRET_ACCESS_KEY', string>>;
   close(): Promise<void>;
 }
 
-/** On the loopback server. */
 export async function loopbackPlace(options?: S3ServerOptions): Promise<S3Place> {
   const server = await startS3Server({ buckets: ['bucket'], ...options });
   return {
@@ -24,7 +23,7 @@ export async function loopbackPlace(options?: S3ServerOptions): Promise<S3Place>
   };
 }
 
-/** On an engine that runs beside the tests. Buckets are left to it: it keeps them in memory. */
+/** A bucket on an external engine, which is left there: the engine keeps it in memory. */
 export async function enginePlace({ AWS_ENDPOINT_URL_S3: endpoint, ...keys }: EngineEnvironment): Promise<S3Place> {
   const bucket = `javumbo-test-${systemRandom.hex(8)}`;
   const client = new S3Client({

@@ -6,7 +6,7 @@ import type { Buckets } from './objects.ts';
 import type { S3Request } from './request.ts';
 import { textElement } from './xml.ts';
 
-/** What operations work on, and the ways of the engine that is imitated. */
+/** The data of operations, and the traits of the imitated engine. */
 export interface S3State {
   readonly buckets: Buckets;
   readonly uploads: MultipartUploads;
@@ -16,16 +16,16 @@ export interface S3State {
   readonly refuseDelete: (key: string) => S3ErrorCode | undefined;
 }
 
-/** One request with its body, ready to be carried out. */
+/** A request with its body, ready to perform. */
 export interface S3Call {
   readonly state: S3State;
   readonly request: S3Request;
   readonly body: ReceivedBody;
-  /** The conditions of this write are not judged. */
+  /** Ignore the conditions of this write. */
   readonly ignoreConditions: boolean;
 }
 
-/** An answer. A HEAD carries the headers of a body that is not sent. */
+/** An answer. A HEAD has the headers of a body that is not sent. */
 export interface S3Reply {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
@@ -34,17 +34,14 @@ export interface S3Reply {
 
 const NO_BODY = Buffer.alloc(0);
 
-/** An answer without a body. */
 export function emptyReply(status: number, headers: Readonly<Record<string, string>> = {}): S3Reply {
   return { status, headers, body: NO_BODY };
 }
 
-/** An answer that is a document. */
 export function xmlReply(document: string, headers: Readonly<Record<string, string>> = {}): S3Reply {
   return { status: 200, headers: { 'content-type': 'application/xml', ...headers }, body: Buffer.from(document) };
 }
 
-/** The answer that reports an error. */
 export function errorReply(error: S3Error, request: S3Request, requestId: string): S3Reply {
   const document = `<?xml version="1.0" encoding="UTF-8"?>\n<Error>${[
     textElement('Code', error.code),

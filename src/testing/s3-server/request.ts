@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Conditions } from './conditions.ts';
 import { s3Error } from './error.ts';
 
-/** Every operation that the server serves, and `Unsupported` for all others, which it answers with 501. */
+/** The operations that the server supports; others are `Unsupported`, answered with 501. */
 export const S3_OPERATIONS = [
   'AbortMultipartUpload',
   'CompleteMultipartUpload',
@@ -25,10 +25,10 @@ export const S3_OPERATIONS = [
   'Unsupported',
 ] as const;
 
-/** The name of an operation, as the SDK names its commands. */
+/** An operation, named like the SDK's command. */
 export type S3Operation = (typeof S3_OPERATIONS)[number];
 
-/** A request understood: which operation on what. */
+/** A parsed request. */
 export interface S3Request {
   readonly operation: S3Operation;
   /** Empty for ListBuckets. */
@@ -40,7 +40,7 @@ export interface S3Request {
   readonly conditions: Conditions;
 }
 
-/** Query parameters that make a request something else than the plain operation on its bucket or key. */
+/** Query parameters that select another operation on a bucket or key. */
 const SUBRESOURCES = [
   'accelerate',
   'acl',
@@ -70,9 +70,9 @@ const SUBRESOURCES = [
   'website',
 ];
 
-/** Reads the request line and headers, path style: `/bucket/key`. Never throws; what it cannot read is `Unsupported`. */
+/** Parses request line and headers, path style: `/bucket/key`. Never throws; what it cannot parse is `Unsupported`. */
 export function parseRequest(method: string, url: string, headers: IncomingHttpHeaders): S3Request {
-  // Not `new URL`, which would resolve `..` and fold slashes: on S3 those are ordinary characters of a key.
+  // Not `new URL`, which would resolve `..` and fold slashes: ordinary characters of an S3 key.
   const [path = '', search = ''] = splitOnce(url, '?');
   const [bucket = '', key = ''] = splitOnce(path.replace(/^\//, ''), '/');
   const query = new URLSearchParams(search);
@@ -138,20 +138,19 @@ function objectOperation(method: string, query: URLSearchParams, headers: Incomi
   }
 }
 
-/** One header as text, or `undefined`. */
 export function header(headers: IncomingHttpHeaders, name: string): string | undefined {
   const value = headers[name];
   return Array.isArray(value) ? value.join(', ') : value;
 }
 
-/** The access key that signed a request, by header or presigned query; `undefined` if it is unsigned. */
+/** Returns the access key that signed a request, by header or presigned query; `undefined` if unsigned. */
 export function signingKey(request: S3Request): string | undefined {
   const authorization = header(request.headers, 'authorization') ?? '';
   const credential = /Credential=([^,\s]+)/.exec(authorization)?.[1] ?? request.query.get('X-Amz-Credential');
   return credential?.split('/')[0];
 }
 
-/** The user metadata of a PUT. Throws MetadataTooLarge beyond S3's 2 KB of names and values together. */
+/** Returns a PUT's user metadata. Throws MetadataTooLarge above S3's 2 KB of names and values. */
 export function userMetadata(headers: IncomingHttpHeaders): Record<string, string> {
   const prefix = 'x-amz-meta-';
   const metadata: Record<string, string> = {};
@@ -168,8 +167,8 @@ export function userMetadata(headers: IncomingHttpHeaders): Record<string, strin
 }
 
 /**
- * The bytes that a Range header asks for, `end` excluded; `undefined` for the whole object. Ranges that S3 does not
- * understand are ignored, as HTTP says; one that begins behind the end throws InvalidRange.
+ * Returns the range of a Range header, `end` exclusive; `undefined` for the whole object. Ranges that S3 does not
+ * understand are ignored, as in HTTP; one that starts after the end throws InvalidRange.
  */
 export function parseRange(range: string | undefined, size: number): { start: number; end: number } | undefined {
   const match = /^bytes=(\d*)-(\d*)$/.exec(range ?? '');

@@ -1,9 +1,9 @@
 /**
- * An S3 server on loopback, for tests and benchmarks: the real SDK talks to it over real sockets. Objects live in memory.
- * It can imitate the engines that differ from S3, answer late, and go wrong on demand, in ways that have names.
+ * An S3 server on loopback, for tests and benchmarks: the real SDK uses it over real sockets. Objects live in memory.
+ * It can imitate engines that differ from S3, delay answers, and inject named faults.
  *
- * Its one invariant: the conditions of a write are judged in the same synchronous step as the write, when the whole body
- * has arrived. So of any number of conditional writes to one version exactly one wins, the first to finish.
+ * Its one invariant: the conditions of a write are judged in the same synchronous step as the write, after the whole
+ * body has arrived. So of all conditional writes on one version exactly one wins, the first to finish.
  */
 
 import { createHash } from 'node:crypto';
@@ -29,31 +29,31 @@ export type { S3Hook, S3RequestEvent } from './exchange.ts';
 export type { Fault, FaultName, InjectedFault, ScriptedFault } from './faults.ts';
 export type { S3Operation } from './request.ts';
 
-/** How the server starts, and which engine it imitates. The defaults are S3 itself. */
+/** The server's options, including the engine that it imitates. The defaults are S3. */
 export interface S3ServerOptions {
-  /** Buckets that exist from the start. */
+  /** Initial buckets. */
   readonly buckets?: readonly string[];
   /** Default 0: any free port. */
   readonly port?: number;
-  /** Default `us-east-1`, where creating one's own bucket again is no error. */
+  /** Default `us-east-1`, where recreating one's own bucket is no error. */
   readonly region?: string;
-  /** Refuse requests that another key signed, or none. Signatures themselves are never checked. Default: take all. */
+  /** Refuses requests signed with another key, or unsigned. Signatures are never verified. Default: accepts all. */
   readonly accessKeyId?: string;
-  /** The spelling that `If-Match` must have on a write. Default `any`; Ceph 16 wants `unquoted`. */
+  /** The required spelling of `If-Match` on a write. Default `any`; Ceph 16: `unquoted`. */
   readonly ifMatchForm?: IfMatchForm;
-  /** What `If-Match` on a missing key gets. Default 404, as on S3; 412 on Ceph. */
+  /** The answer to `If-Match` on a missing key. Default 404, as on S3; 412 on Ceph. */
   readonly ifMatchMissing?: 404 | 412;
-  /** Write without looking at conditions: always, or in buckets whose versioning was ever set, as Ceph 16. Default false. */
+  /** Ignores conditions of writes: always, or in buckets whose versioning was ever set, like Ceph 16. Default false. */
   readonly ignoreConditions?: boolean | 'on-versioned-buckets';
-  /** Delete without looking at `If-Match`, as Ceph 16 does. Default false. */
+  /** Ignores `If-Match` on deletes, like Ceph 16. Default false. */
   readonly ignoreDeleteConditions?: boolean;
-  /** The code of the error that DeleteObjects answers for a key, in a reply of 200; undefined: the key is deleted. */
+  /** Returns the error code of DeleteObjects for a key, in a reply of 200; undefined: the key is deleted. */
   readonly refuseDelete?: (key: string) => S3ErrorCode | undefined;
-  /** Which of the SDK's checksums are taken. Default `all`; Ceph 16 has `no-trailers`. */
+  /** The accepted checksums of the SDK. Default `all`; Ceph 16: `no-trailers`. */
   readonly checksums?: ChecksumSupport;
-  /** The least size of a part that is not the last. Default 5 MiB, as on S3. */
+  /** The smallest size of a part except the last. Default 5 MiB, as on S3. */
   readonly minimumPartBytes?: number;
-  /** The `Server` header of every reply; none by default, as Ceph 16. S3 says `AmazonS3`. */
+  /** The `Server` header of replies; default none, like Ceph 16. S3 says `AmazonS3`. */
   readonly serverHeader?: string;
   /** See `S3Server.roundTripMs`. Default 0. */
   readonly roundTripMs?: number;
@@ -61,11 +61,11 @@ export interface S3ServerOptions {
   readonly beforeReply?: S3Hook;
   /** Dates objects and buckets. Latency is always real time. */
   readonly clock?: Clock;
-  /** Makes version and upload ids, and decides faults that have a probability and no `random` of their own. */
+  /** Generates version and upload ids, and decides faults with a probability but no `random`. */
   readonly random?: Random;
 }
 
-/** Ceph RGW 16, as Debian ships it, where it was measured to differ from S3. */
+/** Ceph RGW 16 of Debian, where it was measured to differ from S3. */
 export const CEPH_16 = {
   ifMatchForm: 'unquoted',
   ifMatchMissing: 412,
@@ -74,51 +74,49 @@ export const CEPH_16 = {
   checksums: 'no-trailers',
 } as const satisfies S3ServerOptions;
 
-/** An object as the server holds it. */
 export interface ServerObject {
   readonly body: Buffer;
-  /** With its quotes, as a client sees it. */
+  /** With quotes, as clients see it. */
   readonly etag: string;
   readonly metadata: Readonly<Record<string, string>>;
-  /** Absent in a bucket without versioning. */
+  /** Undefined in a bucket without versioning. */
   readonly versionId: string | undefined;
 }
 
-/** A running server. */
 export interface S3Server {
   /** `http://127.0.0.1:<port>`, for a client with path style. */
   readonly endpoint: string;
   readonly port: number;
-  /** What it has seen so far. A new object after every reset; until then it counts on. */
+  /** The counts so far. Each reset starts a new object. */
   readonly counts: S3Counts;
-  /** The requests in the order in which they ended; the oldest are dropped beyond 100,000. */
+  /** Requests in the order of their ends; the oldest beyond 100,000 are dropped. */
   readonly log: readonly LoggedRequest[];
-  /** Every reply comes this much later: half before the work, half after. Applies to requests that begin from now on. */
+  /** Delays every reply, half before and half after the work. Applies to requests that begin from now on. */
   roundTripMs: number;
-  /** Runs when a request has arrived in full, just before its work: the moment for another writer to come first. */
+  /** Runs when a request has arrived completely, just before its work: another writer can come first. */
   beforeWork: S3Hook | undefined;
-  /** Runs between the work and the reply: what it stores comes on top of what the request stored. */
+  /** Runs between work and reply: what it stores goes on top of the request's. */
   beforeReply: S3Hook | undefined;
-  /** Arms a fault. Faults of one kind are tried in the order of injection. */
+  /** Arms a fault. Those of one kind are tried in the order of injection. */
   inject(fault: ScriptedFault): InjectedFault;
-  /** Back to how it started: objects, buckets, counts, log, faults, hooks and latency. Connections stay open. */
+  /** Restores the initial state: objects, buckets, counts, log, faults, hooks and latency. Connections stay open. */
   reset(): void;
-  /** Empties counts and log, and nothing else. */
+  /** Clears only counts and log. */
   resetCounts(): void;
-  /** The current object, past the wire and the counts; `undefined` where a GET would find none. */
+  /** The current object, without the wire and the counts; `undefined` if a GET would find none. */
   object(bucket: string, key: string): ServerObject | undefined;
-  /** Every key with a current object, in the order of a listing. */
+  /** Every key with a current object, in listing order. */
   keys(bucket: string): readonly string[];
-  /** Stores an object past the wire, the counts and all conditions. */
+  /** Stores an object without the wire, the counts and conditions. */
   putObject(
     bucket: string,
     key: string,
     body: Uint8Array | string,
     metadata?: Readonly<Record<string, string>>,
   ): ServerObject;
-  /** Deletes past the wire; in a versioned bucket that leaves a delete marker. */
+  /** Deletes without the wire; a versioned bucket keeps a delete marker. */
   deleteObject(bucket: string, key: string): void;
-  /** Stops listening, ends what is under way without a reply, hanging requests included, and clears every timer. */
+  /** Stops listening, ends all requests without a reply, even hanging ones, and clears every timer. */
   close(): Promise<void>;
 }
 
@@ -156,7 +154,7 @@ class LoopbackS3Server implements S3Server, ExchangeHost {
     this.beforeReply = options.beforeReply;
     // Every delayed request listens for the close.
     setMaxListeners(0, this.#closing.signal);
-    // No timeout of its own: an idle connection that closes just as the client writes to it looks like a fault.
+    // No timeouts: an idle connection that closes just as the client writes to it looks like a fault.
     this.#http = createServer({ keepAliveTimeout: 0, requestTimeout: 0, headersTimeout: 0 });
     this.#http.on('connection', () => this.record.addConnection());
     this.#http.on('request', (incoming, response) => this.#exchange(incoming, response, false));
@@ -224,7 +222,7 @@ class LoopbackS3Server implements S3Server, ExchangeHost {
     body: Uint8Array | string,
     metadata: Readonly<Record<string, string>> = {},
   ): ServerObject {
-    // Here, where the mistake is, and not in the reply to some later GET.
+    // Here, at the mistake, and not in the reply to a later GET.
     for (const [name, value] of Object.entries(metadata)) validateHeaderValue(`x-amz-meta-${name}`, value);
     const bytes = Buffer.from(body);
     const holder = this.state.buckets.get(bucket);
@@ -252,7 +250,7 @@ class LoopbackS3Server implements S3Server, ExchangeHost {
   close(): Promise<void> {
     this.#closing.abort(new Error('the S3 server is closing'));
     return new Promise((resolve) => {
-      // The callback's error says only that it is closed already, which is what was asked for.
+      // The callback's error only says that it is closed already.
       this.#http.close(() => resolve());
       this.#http.closeAllConnections();
     });

@@ -1,26 +1,26 @@
 import { s3Error } from './error.ts';
 
-/** One element of a parsed document. Attributes are dropped: no S3 request carries meaning in them. */
+/** An element of a parsed document, without attributes, which mean nothing in S3 requests. */
 export interface XmlElement {
   readonly name: string;
-  /** The text directly inside, entities resolved. */
+  /** Its own text, entities resolved. */
   readonly text: string;
   readonly children: readonly XmlElement[];
 }
 
 const ENTITIES: Readonly<Record<string, string>> = { lt: '<', gt: '>', amp: '&', quot: '"', apos: "'" };
 
-/** `<name>content</name>`, where the content is markup already. */
+/** Returns `<name>content</name>` for content that is markup. */
 export function element(name: string, ...content: readonly string[]): string {
   return `<${name}>${content.join('')}</${name}>`;
 }
 
-/** `<name>text</name>`, the text escaped; nothing at all for `undefined`. */
+/** Returns `<name>text</name>` with the text escaped; empty for `undefined`. */
 export function textElement(name: string, text: string | number | boolean | undefined): string {
   return text === undefined ? '' : element(name, escapeXml(String(text)));
 }
 
-/** A whole document with S3's namespace on its root. */
+/** Returns a document with S3's namespace on its root. */
 export function xmlDocument(root: string, ...content: readonly string[]): string {
   const namespace = 'http://s3.amazonaws.com/doc/2006-03-01/';
   return `<?xml version="1.0" encoding="UTF-8"?>\n<${root} xmlns="${namespace}">${content.join('')}</${root}>`;
@@ -44,8 +44,8 @@ function unescapeXml(text: string): string {
 }
 
 /**
- * Reads the small documents that S3 clients send: elements and text. No attributes, CDATA or document types, because the
- * SDK writes none. Throws MalformedXML.
+ * Parses the small documents of S3 clients: elements and text. No attributes, CDATA or document types, which the SDK
+ * never writes. Throws MalformedXML.
  */
 export function parseXml(document: string): XmlElement {
   type Open = { name: string; text: string; children: XmlElement[] };
@@ -69,7 +69,7 @@ export function parseXml(document: string): XmlElement {
   return top;
 }
 
-/** The text of the first child of that name, or `undefined`. */
+/** Returns the text of the first child of that name, or `undefined`. */
 export function childText(parent: XmlElement, name: string): string | undefined {
   return parent.children.find((child) => child.name === name)?.text;
 }

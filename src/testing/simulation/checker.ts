@@ -1,15 +1,15 @@
 import { formatOperation, type History, OBSERVER, type Operation, type State } from './history.ts';
 
 /**
- * - `lost`: what was reported as committed is not in the final state. `lost-increment`: the counter says so.
- * - `doubled`: a value is there twice. `extra-increment`: the counter counts more than was ever attempted.
- * - `denied`: what was reported as not stored is in the final state.
- * - `dirty-read`: somebody saw what was never stored.
- * - `phantom`: somebody saw what nobody had attempted.
- * - `stale-read`: somebody saw a state older than they allow. `own-write-missed`: a machine did not see its own commit.
- * - `vanished`: what one had seen a later look did not show.
- * - `forked`: two states of which neither came after the other.
- * - `resurrected`: what was deleted came back.
+ * - `lost`: a committed value is missing in the final state. `lost-increment`: the counter shows it.
+ * - `doubled`: a value is stored twice. `extra-increment`: the counter exceeds all attempts.
+ * - `denied`: a value reported as not stored is in the final state.
+ * - `dirty-read`: someone saw what was never stored.
+ * - `phantom`: someone saw what no one had attempted.
+ * - `stale-read`: someone saw a state older than allowed. `own-write-missed`: a machine missed its own commit.
+ * - `vanished`: a later look missed what an earlier one showed.
+ * - `forked`: two states, neither of which follows the other.
+ * - `resurrected`: a deleted value came back.
  * - `failed`: an operation ended in a way that none may.
  */
 export type AnomalyName =
@@ -30,30 +30,30 @@ export type AnomalyName =
 export interface Anomaly {
   readonly name: AnomalyName;
   readonly sentence: string;
-  /** The operations that cannot all be true. */
+  /** The operations that contradict each other. */
   readonly witnesses: readonly Operation[];
 }
 
 interface View extends Operation {
   readonly saw: State;
   readonly sharesCache: boolean;
-  /** What had been acknowledged before this moment it must show; undefined where it promises nothing. */
+  /** It must show what was acknowledged before this moment; undefined if it promises nothing. */
   readonly asOf: number | undefined;
 }
 
-/** What the rules look at, worked out once. */
+/** The rules' inputs, computed once. */
 interface Facts {
   readonly operations: readonly Operation[];
   readonly views: readonly View[];
   readonly final: View | undefined;
   readonly byValue: ReadonlyMap<string, Operation>;
-  /** Deletes that may have deleted something. */
+  /** Deletes that may have had an effect. */
   readonly deletes: readonly Operation[];
-  /** Deletes, and restores that may have put something back: what was there before may be gone afterwards. */
+  /** Deletes, and restores that may have had an effect: earlier values may be gone afterwards. */
   readonly resets: readonly Operation[];
 }
 
-/** Everything in a history that cannot be, if every outcome is true. Empty for a sound one. */
+/** Returns the contradictions in a history, given that every reported outcome is true. Empty for a sound one. */
 export function check(history: History): Anomaly[] {
   const facts = factsOf(history);
   return [
@@ -68,7 +68,7 @@ export function check(history: History): Anomaly[] {
   ].flatMap((rule) => rule(facts));
 }
 
-/** The anomalies and the lines of the history that they are made of. */
+/** Formats the anomalies with the lines of the history that show them. */
 export function formatAnomalies(anomalies: readonly Anomaly[]): string {
   return anomalies
     .map(({ name, sentence, witnesses }) =>
@@ -83,7 +83,7 @@ function factsOf({ machines, operations }: History): Facts {
   const described = new Map(machines.map((machine) => [machine.name, machine]));
   const views = operations.flatMap((operation): View[] => {
     const saw = operation.outcome === 'absent' ? NOTHING : operation.saw;
-    // A restore did not look at what is there.
+    // A restore does not look at what is stored.
     if (saw === undefined || operation.kind === 'restore') return [];
     const { cache, stalenessMs = 0 } = described.get(operation.machine) ?? {};
     const sharesCache = machines.filter((machine) => machine.cache === cache).length > 1;
@@ -140,8 +140,8 @@ function unexplainedValues({ views, final, byValue, deletes }: Facts): Anomaly[]
         if (view !== final) return [];
         return [{ name: 'denied', sentence: `${value} was reported as not stored, and is there`, witnesses }];
       }
-      // What a copy of a create had made was deleted, and made by somebody else, before it looked behind its refusal: the
-      // bound that docs/consistency.md names. Where deletes leave tombstones it cannot be.
+      // A copy of a create landed, was deleted and replaced by another's database before the creator looked behind its
+      // refusal: the bound in docs/consistency.md. Impossible where deletes leave tombstones.
       const creates = origin.kind === 'create' || origin.kind === 'append-or-create';
       if (creates && origin.outcome === 'conflict' && deletes.some((deleted) => overlap(deleted, origin))) return [];
       return [{ name: 'dirty-read', sentence: `${value} was seen, and never stored`, witnesses }];
@@ -176,9 +176,9 @@ function missingCommits({ operations, views, final, resets }: Facts): Anomaly[] 
 }
 
 /**
- * Whether a view promises to show what an earlier operation did or saw: all that was over before the moment it may be
- * as old as, and whatever its own machine was told by this program. A version that an edit fetched for itself and did
- * not commit on is in no cache, so another process that shares the cache can put an older one there.
+ * True if a view must show what an earlier operation did or saw: all that had ended before the oldest moment it may
+ * reflect, and whatever its own machine learned from this program. A version that an edit fetched privately without
+ * committing on it is in no cache, so another process of a shared cache can insert an older one.
  */
 function mustKnow(view: View, earlier: Operation): boolean {
   if (view.asOf === undefined || earlier.end >= view.start) return false;
@@ -197,14 +197,14 @@ function vanishedStates({ views, resets }: Facts): Anomaly[] {
   );
 }
 
-/** States are totally ordered: of any two, one is the other with more appended, and its counter is not behind. */
+/** States are totally ordered: of any two, one is the other with more appended and a counter that is not lower. */
 function forkedStates({ views, byValue, resets }: Facts): Anomaly[] {
   return views.flatMap((one, index) =>
     views.slice(index + 1).flatMap((other): Anomaly[] => {
       if (isPrefix(one.saw, other.saw) || isPrefix(other.saw, one.saw)) return [];
       if (resets.length > 0) {
-        // A database made anew begins with the value of whoever made it. One whose maker was still trying when it was
-        // deleted may have been made twice.
+        // A database made anew begins with its maker's value. If its maker was still retrying when it was deleted, it
+        // may have been made twice.
         const [born, otherBorn] = [one.saw.values[0] ?? '', other.saw.values[0] ?? ''];
         const maker = byValue.get(born);
         if (born !== otherBorn || maker === undefined) return [];
@@ -262,7 +262,7 @@ function resurrections({ views, byValue, deletes, resets }: Facts): Anomaly[] {
           views.some(({ end, saw }) => end < deleted.start && saw.values.includes(value));
         const origin = byValue.get(view.saw.values.find(before) ?? '');
         if (origin === undefined) return [];
-        // Brought back on purpose, from a backup.
+        // Restored on purpose, from a backup.
         if (resets.some(({ kind, end }) => kind === 'restore' && end > deleted.start)) return [];
         const sentence = `${origin.value} had been deleted`;
         return [{ name: 'resurrected', sentence, witnesses: [origin, deleted, view] }];

@@ -1,17 +1,17 @@
-/** What a session found in a database: the values in the order they were appended, and the counter. */
+/** What a session found: the values in the order of their appends, and the counter. */
 export interface State {
   readonly values: readonly string[];
   readonly count: number;
 }
 
 /**
- * - `append` adds a value that no other operation has; `increment` adds one to the counter.
- * - `create` makes a database that begins with a value; `append-or-create` does where there is none.
- * - `session` is an append that keeps its session open for a while, and does not try again.
- * - `foreign` is an append by another program, which compares as it should and knows nothing of write ids.
+ * - `append` adds a unique value; `increment` adds one to the counter.
+ * - `create` makes a database that begins with a value; `append-or-create` does so if there is none.
+ * - `session` is an append that keeps its session open for a while, without retries.
+ * - `foreign` is an append by another program, which compares correctly but knows no write ids.
  * - `no-op` changes nothing, `throwing` appends and then throws.
- * - `push` is an append in a copy that was pulled, over exactly the version that it was.
- * - `restore` puts back what was there when its machine last made a backup, whatever is there now.
+ * - `push` is an append to a pulled copy, over exactly its version.
+ * - `restore` writes back its machine's last backup, whatever is stored now.
  * - `read` looks once; `held-read` opens a session and looks later.
  */
 export type OperationKind =
@@ -30,10 +30,10 @@ export type OperationKind =
   | 'delete';
 
 /**
- * How an operation ended, in the words of its caller.
+ * How an operation ended for its caller.
  *
  * - it happened: `committed`, `deleted`
- * - nobody can tell: `unknown`, and `crashed`, where nobody is left to be told
+ * - in doubt: `unknown`, and `crashed`, which leaves no one to report
  * - nothing happened: `unchanged`, `read`, `threw`, `conflict`, `absent` (there is no database), `unavailable`
  * - a defect: `failed`
  */
@@ -52,20 +52,20 @@ export type OperationOutcome =
 
 export interface Operation {
   readonly machine: string;
-  /** In milliseconds of the simulation, both included. */
+  /** Milliseconds of the simulation, both inclusive. */
   readonly start: number;
   readonly end: number;
   readonly kind: OperationKind;
-  /** What it adds, or would. */
+  /** The value that it adds, or would. */
   readonly value?: string | undefined;
   readonly outcome: OperationOutcome;
-  /** What it found, before its own change; of an edit that ran several times, what the last run found; of a restore, what it puts back. */
+  /** What it found before its own change, in the last run of its edit; for a restore, what it writes back. */
   readonly saw?: State | undefined;
 }
 
 export interface MachineDescription {
   readonly name: string;
-  /** Machines of one cache share a directory. */
+  /** Machines with the same cache share a directory. */
   readonly cache: string;
   readonly stalenessMs: number;
 }
@@ -76,7 +76,7 @@ export interface History {
   readonly operations: readonly Operation[];
 }
 
-/** Who looks when everything is over. Its look is the last operation. */
+/** The observer at the end. Its look is the last operation. */
 export const OBSERVER = 'final';
 
 /**
@@ -100,7 +100,7 @@ export function formatOperation({ machine, start, end, kind, value, outcome, saw
 const MACHINE = /^machine (\S+) cache (\S+) staleness (\d+)$/;
 const OPERATION = /^(\S+) (\d+)\.\.(\d+) (\S+?)(?: (\S+))?: ([a-z]+)(?:, saw ((?:\S+ )*)n=(\d+))?$/;
 
-/** The inverse of `formatHistory`. A machine that is not described has its own cache and always asks. */
+/** The inverse of `formatHistory`. A machine that is not described has its own cache and staleness 0. */
 export function parseHistory(text: string): History {
   const machines = new Map<string, MachineDescription>();
   const operations: Operation[] = [];

@@ -26,19 +26,19 @@ export interface MachineOptions {
   readonly description: MachineDescription;
   readonly cacheRoot: string;
   readonly store: DatabaseStore;
-  /** What the store stands on, for a program that is not this one. */
+  /** The layer below the store, for a foreign program. */
   readonly network: DatabaseStore;
   readonly scheduler: Scheduler;
   readonly random: Random;
   readonly plan: readonly PlannedOperation[];
   readonly pauseMs?: number | undefined;
   readonly crashes: () => boolean;
-  /** The clock of the machine, which its processes share. */
+  /** The machine's clock, shared by its processes. */
   readonly clock: SetClock;
   readonly cacheIsDamaged: () => boolean;
   readonly clockIsSet: () => boolean;
   readonly record: (operation: Operation) => void;
-  /** Told what was thrown where nothing like it may be. */
+  /** Called with an error that must not occur. */
   readonly onDefect: (error: unknown) => void;
 }
 
@@ -48,23 +48,23 @@ interface Ended {
 
 const BOOT = 'simulation';
 
-// As long as a few requests.
+// A few requests long.
 const HELD_MS = 30;
 const PAUSE_MS = 10;
 
 /**
- * One machine: its process works through its plan, one operation after the other, and is started again on the same
- * cache directory where it crashes. Its memory is gone then, and its working copies stay behind.
+ * One machine: its process runs the operations of its plan in turn. After a crash it restarts on the same cache
+ * directory; its memory is gone, and its working copies stay behind.
  */
 export class Machine {
   readonly #options: MachineOptions;
   readonly #waiting: PlannedOperation[];
   #databases: UserDatabases;
-  /** What the current operation found so far. */
+  /** What the current operation has found so far. */
   #saw: State | undefined;
   #current: { readonly planned: PlannedOperation; readonly start: number } | undefined;
   #open: SqliteDatabase | undefined;
-  /** Whether this machine has made its backup. */
+  /** This machine's backup, if made. */
   #backup: State | undefined;
 
   constructor(options: MachineOptions) {
@@ -97,7 +97,7 @@ export class Machine {
 
   #crash(): void {
     if (this.#current !== undefined) this.#end('crashed');
-    // Its process would take the handle with it; the work directory stays.
+    // The end of its process would close the handle; the work directory stays.
     this.#open?.close();
     this.#open = undefined;
     this.#databases = this.#boot();
@@ -252,7 +252,7 @@ export class Machine {
     return join(cacheRoot, `${description.name}-${name}.anki2`);
   }
 
-  /** The bytes as they are stored, and the version that they are. */
+  /** Pulls the stored bytes, and returns their version. */
   #pull(to: string): Promise<string> {
     return this.#databases.withFile(USER, async (path, { version }) => {
       await copyFile(path, to);
@@ -260,16 +260,16 @@ export class Machine {
     });
   }
 
-  /** Time passes, and with it a bit on this machine's disk. */
+  /** Flips a bit in a cached file on this machine's disk. */
   async #damageCache(): Promise<void> {
     const { cacheRoot: root, clock, random } = this.#options;
     const entry = new DatabaseCache({ root, deployment: 'simulation', clock, random, boot: BOOT }).lookup(USER);
     if (entry === undefined) return;
     await damageDigit(entry.path, random);
     chmodSync(entry.path, 0o400);
-    // Its time of use is the modification time, which damage does not move.
+    // Keeps the modification time, which is its time of use and which damage does not move.
     utimesSync(entry.path, entry.usedAt / 1000, entry.usedAt / 1000);
-    // It is found by the next process.
+    // The next process finds it.
     this.#databases = this.#boot();
   }
 

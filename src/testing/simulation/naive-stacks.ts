@@ -20,19 +20,19 @@ import type { AnomalyName } from './checker.ts';
 import type { SetClock } from './settable-clock.ts';
 import type { Stack } from './simulate.ts';
 
-/** A way to store databases that somebody might well have written, and what comes of it. */
+/** A plausible but wrong way to store databases, and its consequence. */
 export interface NaiveStack {
   readonly name: string;
   readonly stack: Stack;
-  /** The anomaly that is its own, whatever others follow from it. */
+  /** Its characteristic anomaly, whatever others follow. */
   readonly caughtBy: AnomalyName;
-  /** The profile it shows in, where it does not show in most. */
+  /** The profile in which it shows, if not in most. */
   readonly profile?: string | undefined;
 }
 
 const retrying: Stack['client'] = (network, options) => new RetryingDatabaseStore(network, options);
 
-/** A client that sends puts again by itself, and does with their outcomes what `put` says. */
+/** A client that resends puts, and treats their outcomes like `put`. */
 const sending =
   (put: (network: DatabaseStore, request: PutRequest, attempt: number) => Promise<PutOutcome | 'again'>) =>
   (network: DatabaseStore, options: RetriesOptions): DatabaseStore =>
@@ -189,7 +189,7 @@ export const NAIVE_STACKS: readonly NaiveStack[] = [
 
 type PutRequest = [username: string, source: string, options: PutOptions];
 
-/** A store with another way to put. */
+/** A store with another `put`. */
 class WithPut implements DatabaseStore {
   readonly #inner: DatabaseStore;
   readonly #put: (request: PutRequest) => Promise<PutOutcome>;
@@ -224,7 +224,7 @@ class WithPut implements DatabaseStore {
   }
 }
 
-/** S3 as it was before `If-Match`. Nobody else gets a turn between the look and the write. */
+/** S3 before `If-Match`. No one else runs between look and write. */
 function overwriting(memory: DatabaseStore): DatabaseStore {
   return new WithPut(memory, async ([username, source, { writes }]) => {
     const version = (await memory.head(username))?.version;
@@ -246,7 +246,7 @@ function headThenPut(network: DatabaseStore): (request: PutRequest) => Promise<P
   };
 }
 
-/** Undefined where the store was too busy. */
+/** Undefined if the store was too busy. */
 async function putOrNothing(network: DatabaseStore, request: PutRequest): Promise<PutOutcome | undefined> {
   try {
     return await network.put(...request);
@@ -260,7 +260,7 @@ function versionOf(bytes: Buffer): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
-/** Says that somebody looked. */
+/** Claims that someone looked. */
 function believed(outcome: PutOutcome): PutOutcome {
   if (outcome.kind !== 'conflict') return outcome;
   return { ...outcome, seen: { kind: 'database', version: 'another', writes: [], sizeBytes: 1, lastModified: 0 } };
@@ -278,12 +278,12 @@ function deletingWhateverIsThere(memory: DatabaseStore): DatabaseStore {
   };
 }
 
-/** What gives each commit counters of its own gives all of them the same. */
+/** Gives all commits the same change counters. */
 function withoutUniqueCounters(random: Random): Random {
   return { fraction: () => random.fraction(), hex: (bytes) => (bytes === 4 ? '00000001' : random.hex(bytes)) };
 }
 
-/** Nobody kept what the content was. */
+/** Stores no digest. */
 class WithoutDigests extends WithPut {
   constructor(sound: DatabaseStore) {
     super(sound, ([username, source, { condition, writes }]) => sound.put(username, source, { condition, writes }));
@@ -295,7 +295,7 @@ class WithoutDigests extends WithPut {
   }
 }
 
-/** A clock that cannot be told from one that was never set. */
+/** A clock on which setting it leaves no trace. */
 class WallClockAlone implements SetClock {
   readonly #clock: SetClock;
 
@@ -320,7 +320,7 @@ class WallClockAlone implements SetClock {
   }
 }
 
-/** Shows its machine, once, the bytes that the store did not take. */
+/** Once shows its machine bytes that the store did not accept. */
 class DirtyCache extends WithPut {
   #dirty: { readonly bytes: Buffer; readonly writes: readonly string[] } | undefined;
 

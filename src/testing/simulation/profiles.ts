@@ -2,28 +2,27 @@ import type { DeletionKind } from '../../store/tombstone.ts';
 import type { Fault, StoreOperation } from '../faulty-store.ts';
 import type { OperationKind } from './history.ts';
 
-/** What machines do and what is done to them, in one kind of weather. */
+/** One mix of operations and faults. */
 export interface Profile {
   readonly name: string;
   readonly faults: readonly Fault[];
-  /** How often each operation is chosen, beside the others. */
+  /** The relative frequency of each operation. */
   readonly weights: Readonly<Partial<Record<OperationKind, number>>>;
-  /** Nothing is stored at the beginning, and whoever comes first makes it. */
+  /** Nothing is stored at first, and the first machine creates it. */
   readonly startsEmpty: boolean;
-  /** Some machines work in one cache directory, as processes of one machine do. */
+  /** Some machines share a cache directory, like processes of one machine. */
   readonly sharesCaches: boolean;
-  /** Each time a machine is about to go on. */
+  /** Applies whenever a machine is about to continue. */
   readonly crashProbability: number;
   readonly attemptsMax: number;
-  /** How the engine deletes. */
   readonly deletion?: DeletionKind;
-  /** Each time before an operation: a digit in a cached file changes. */
+  /** Before each operation: a digit in a cached file changes. */
   readonly cacheDamageProbability?: number;
-  /** Each time before an operation: somebody sets the clock of the machine. */
+  /** Before each operation: the machine's clock is set. */
   readonly clockJumpProbability?: number;
-  /** What machines allow, if not what they usually do. */
+  /** The allowed staleness of machines, if not the usual one. */
   readonly stalenessMs?: readonly number[];
-  /** Between two operations of a machine, if not next to nothing. */
+  /** The pause between two operations of a machine, if not almost none. */
   readonly pauseMs?: number;
 }
 
@@ -70,7 +69,7 @@ const throttled = (probability: number): Fault => ({
   operations: ALL,
   probability,
 });
-// A request takes 10 ms here, so all of the others do something meanwhile.
+// A request takes 10 ms, so all others do something meanwhile.
 const delays = (probability: number): readonly Fault[] => [
   { name: 'delay', direction: 'upstream', operations: ALL, probability, longestMs: 100 },
   { name: 'delay', direction: 'downstream', operations: ALL, probability, longestMs: 100 },
@@ -98,7 +97,7 @@ const CALM: Profile = {
   attemptsMax: 3,
 };
 
-/** A seed stands for one of them, by its number. */
+/** A seed selects one by number. */
 export const PROFILES: readonly Profile[] = [
   CALM,
   { ...CALM, name: 'lost replies', faults: [lostReply(0.4, ['put']), lostReply(0.1), ...delays(0.1)] },
@@ -109,7 +108,7 @@ export const PROFILES: readonly Profile[] = [
     faults: [lateRequest(0.4, true), lostReply(0.1), ...delays(0.2)],
     attemptsMax: 4,
   },
-  // Who does not ask again often cannot tell, and what it gave up on arrives all the same.
+  // With few retries an operation ends in doubt, and what it gave up on still arrives.
   {
     ...CALM,
     name: 'no patience',
@@ -137,7 +136,7 @@ export const PROFILES: readonly Profile[] = [
     startsEmpty: true,
     crashProbability: 0.01,
   },
-  // Without write ids nobody can tell which of two versions in a cache is newer, so each machine has its own.
+  // Without write ids no one can tell which of two cached versions is newer, so each machine has its own cache.
   {
     ...CALM,
     name: 'another program',
@@ -155,7 +154,7 @@ export const PROFILES: readonly Profile[] = [
   {
     ...CALM,
     name: 'repeated requests and deletes',
-    // Last, so that nobody gets between two copies: what is deleted there, nobody can tell. (docs/consistency.md)
+    // Last, so that no one gets between two copies: a delete there could not be detected. (docs/consistency.md)
     faults: [...delays(0.1), lateRequest(0.1, false), lostReply(0.1), ...repeated(0.25)],
     weights: { ...WORK, create: 2, 'append-or-create': 3, delete: 3 },
   },
@@ -167,14 +166,14 @@ export const PROFILES: readonly Profile[] = [
     weights: { ...WORK, create: 2, 'append-or-create': 3, delete: 3 },
     deletion: 'tombstone',
   },
-  // An absence that comes back is what a create waits for.
+  // A create waits for an absence to recur.
   {
     ...CALM,
     name: 'creates and deletes',
     faults: [...delays(0.2), lostReply(0.35, ['put']), lateRequest(0.05, false)],
     weights: { create: 6, delete: 5, read: 6, append: 1 },
   },
-  // What was there comes back, and with it whatever a late request was waiting for.
+  // A restored version recurs, and with it what a late request waits for.
   {
     ...CALM,
     name: 'restores',
@@ -187,7 +186,7 @@ export const PROFILES: readonly Profile[] = [
     name: 'damage',
     faults: [damagedReply(0.15), lostReply(0.05), ...delays(0.1)],
     cacheDamageProbability: 0.15,
-    // A process that has seen that a cached file is sound does not look again.
+    // A process does not recheck a cached file that it found sound.
     sharesCaches: false,
   },
   {

@@ -3,7 +3,7 @@ import type { Random } from '../../core/random.ts';
 
 export interface Actor {
   readonly work: () => Promise<void>;
-  /** Asked each time the actor is about to go on: true, and it never does. */
+  /** Called before each turn of the actor: if true, it never runs again. */
   readonly dies?: (() => boolean) | undefined;
   readonly onDeath?: (() => void) | undefined;
 }
@@ -11,7 +11,7 @@ export interface Actor {
 interface Sleeper {
   readonly actor: Actor;
   readonly wakesAt: number;
-  /** Among those who wake at one moment. */
+  /** The order among those that wake at one moment. */
   readonly order: number;
   readonly wake: () => void;
 }
@@ -19,12 +19,10 @@ interface Sleeper {
 const EPOCH = Date.UTC(2026, 10, 22);
 
 /**
- * Time and turns of a simulation. Actors run one at a time, and a turn ends where the actor sleeps, so that the
- * interleaving is decided by the injected chance and by nothing else: what an actor does between two sleeps may be real
- * input and output that takes as long as it likes. Everything that takes time in the program sleeps on the injected
- * clock: each request, before and after, and each wait for another attempt.
- *
- * No two turns happen at the same millisecond.
+ * A simulation's time and turns. Actors run one at a time, and a turn ends when the actor sleeps, so that only the
+ * injected randomness decides the interleaving: between two sleeps an actor may do real input and output of any length.
+ * Everything slow in the program sleeps on the injected clock: each request, before and after, and each back-off. No
+ * two turns happen in the same millisecond.
  */
 export class Scheduler implements Clock {
   readonly #random: Random;
@@ -47,7 +45,7 @@ export class Scheduler implements Clock {
     return this.#elapsed;
   }
 
-  /** From nothing to twice as long, so that whoever is first today is second tomorrow. */
+  /** Sleeps from zero to twice the time, so that the order of actors changes. */
   sleep(milliseconds: number): Promise<void> {
     const actor = this.#actor;
     if (actor === undefined) throw new Error('only actors sleep');
@@ -58,7 +56,7 @@ export class Scheduler implements Clock {
     });
   }
 
-  /** Lets an actor begin at the next turn that is free. */
+  /** Starts an actor at the next free turn. */
   spawn(actor: Actor): void {
     const wake = (): void => {
       actor.work().then(
@@ -72,7 +70,7 @@ export class Scheduler implements Clock {
     this.#sleepers.push({ actor, wakesAt: this.#elapsed, order: this.#slept++, wake });
   }
 
-  /** Gives turns until every actor has ended or died. Throws what an actor throws. */
+  /** Runs turns until every actor has ended or died. Throws what an actor throws. */
   async run(): Promise<void> {
     for (let next = this.#takeNext(); next !== undefined; next = this.#takeNext()) {
       this.#elapsed = Math.max(this.#elapsed + 1, next.wakesAt);

@@ -1,7 +1,7 @@
 import type { Clock } from '../../core/clock.ts';
 import type { Random } from '../../core/random.ts';
 
-// Steps that a cache can tell from a process that lost its turn between reading two clocks.
+// Large enough to differ from a process that was preempted between reading two clocks.
 const STEP_MS = 150;
 const STEPS_MAX = 4;
 
@@ -10,7 +10,7 @@ export interface SetClock extends Clock {
   set(random: Random): void;
 }
 
-/** The clock of one machine: time passes as in the simulation, and now and then somebody sets what the wall clock shows. */
+/** One machine's clock: it follows the simulation, and now and then its wall clock is set. */
 export class SettableClock implements SetClock {
   readonly #true: Clock;
   #ahead = 0;
@@ -31,7 +31,7 @@ export class SettableClock implements SetClock {
     return this.#true.sleep(milliseconds);
   }
 
-  /** By so many steps forwards or back from the true time, which is about as long as a simulation takes. */
+  /** Sets the wall clock by some steps from the true time, about as far as a simulation lasts. */
   set(random: Random): void {
     this.#ahead = Math.round((random.fraction() * 2 - 1) * STEPS_MAX) * STEP_MS;
   }

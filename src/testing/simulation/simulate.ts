@@ -21,13 +21,13 @@ import { Scheduler } from './scheduler.ts';
 import { type SetClock, SettableClock } from './settable-clock.ts';
 import { Successors } from './successors.ts';
 
-/** What stands between a machine and the databases. The sound one is the program's own; the others must be caught. */
+/** The layers between a machine and the databases. The sound stack is the program's own; the others must be caught. */
 export interface Stack {
-  /** Directly over the databases, for all machines. */
+  /** Directly above the databases, for all machines. */
   readonly engine?: ((memory: DatabaseStore) => DatabaseStore) | undefined;
-  /** Over the network, for one machine. */
+  /** Above the network, for one machine. */
   readonly client: (network: DatabaseStore, options: RetriesOptions) => DatabaseStore;
-  /** Over the clock and the chance of one machine. */
+  /** Wraps one machine's clock. */
   readonly clock?: ((clock: SetClock) => SetClock) | undefined;
   readonly random?: ((random: Random) => Random) | undefined;
 }
@@ -39,10 +39,10 @@ export interface Simulation {
   readonly profile: Profile;
   readonly history: History;
   readonly anomalies: readonly Anomaly[];
-  /** What was thrown by operations that `failed`. */
+  /** The errors of operations that `failed`. */
   readonly defects: readonly unknown[];
   readonly fired: Readonly<Record<FaultName, number>>;
-  /** How often a request that a fault struck had its effect. */
+  /** How often a request with a fault had its effect. */
   readonly landed: Readonly<Record<FaultName, number>>;
 }
 
@@ -51,14 +51,13 @@ const OPERATIONS_PER_MACHINE = 8;
 const STALENESS_MS = [0, 0, 60, 3_600_000];
 const RETRIES = [0, 1, 20];
 
-/** The profile that a seed stands for. */
 export function profileOf(seed: number): Profile {
   return PROFILES[seed % PROFILES.length] as Profile;
 }
 
 /**
- * Some machines work on one database through the program's own sessions, caches and retries, while the network loses
- * and delays what it likes; then everything is checked that anybody was told. The seed decides all of it.
+ * Runs machines on one database with the program's own sessions, caches and retries, while the network loses and delays
+ * requests; then checks all reports. The seed decides everything.
  */
 export async function simulate(seed: number, stack: Stack = SOUND_STACK): Promise<Simulation> {
   const directory = mkdtempSync(join(temporaryRoot(), 'javumbo-simulation-'));
@@ -71,7 +70,7 @@ export async function simulate(seed: number, stack: Stack = SOUND_STACK): Promis
 
 async function simulateIn(directory: string, seed: number, stack: Stack): Promise<Simulation> {
   const profile = profileOf(seed);
-  // Each part has its own chance: what one of them asks for does not shift the others.
+  // Each part has its own randomness, so that one does not shift the others.
   const [forPlan, forTurns, forFaults, forCrashes, forMachines, forMishaps] = [1, 2, 3, 4, 5, 6].map((part) =>
     seededRandom(seed * 8 + part),
   ) as [Random, Random, Random, Random, Random, Random];
@@ -166,7 +165,7 @@ function pick<T>(from: readonly T[], random: Random): T {
   return from[Math.floor(random.fraction() * from.length)] as T;
 }
 
-/** The database that is there before anything goes wrong. */
+/** Creates the initial database, before any fault. */
 async function makeDatabase(
   store: DatabaseStore,
   directory: string,
@@ -193,7 +192,7 @@ async function makeDatabase(
   return { machine: 'founder', start: 0, end: 0, kind: 'create', value, outcome: 'committed' };
 }
 
-/** What is stored when everything is over. */
+/** Reads the final state. */
 async function observe(store: DatabaseStore, directory: string, clock: Scheduler): Promise<Operation> {
   const path = join(directory, 'final.anki2');
   const { kind } = await store.get(USER, path);
@@ -208,7 +207,7 @@ async function observe(store: DatabaseStore, directory: string, clock: Scheduler
   }
 }
 
-/** Files in memory where there are any: nobody waits for the disk then, and a power cut is not simulated. */
+/** Uses an in-memory file system if possible: no one waits for the disk then, and a power cut is not simulated. */
 function temporaryRoot(): string {
   try {
     accessSync('/dev/shm', constants.W_OK);

@@ -9,19 +9,18 @@ import type {
 import type { Anomaly } from './checker.ts';
 
 /**
- * What became of each version, as the machines were told: at most one write that was acknowledged may have come directly
- * after it, a delete included. It needs nothing but versions, so neither restores nor deletes confuse it.
- *
- * A delete that finds nothing any more is told that the version is gone, whoever removed it. So one counts only
- * where no other was tried since that version was written.
+ * Records the successors of each version as machines learned them: at most one acknowledged write, deletes included,
+ * may directly follow a version. Uses only versions, so restores and deletes do not confuse it. A delete that finds
+ * nothing reports the version as gone, whoever removed it, so one counts only if no other was tried since that version
+ * was written.
  */
 export class Successors {
   readonly #told = new Map<Version, string[]>();
-  /** How many deletes had been tried when the put of a version began. */
+  /** How many deletes had been tried when a version's put began. */
   readonly #deletesBefore = new Map<Version, number>();
   #deletes = 0;
 
-  /** The same store for one machine, which notes what that machine is told. */
+  /** Wraps the store for one machine, and records what that machine learns. */
   watching(store: DatabaseStore, machine: string): DatabaseStore {
     const note = (base: Version | undefined, what: string): void => {
       if (base !== undefined) this.#told.set(base, [...(this.#told.get(base) ?? []), `${machine} ${what}`]);
@@ -53,7 +52,7 @@ export class Successors {
 
   anomalies(): Anomaly[] {
     return [...this.#told].flatMap(([version, told]): Anomaly[] => {
-      // Two deletes of one version may both say that it is gone, for it is.
+      // Two deletes of one version may both say that it is gone, because it is.
       if (told.length < 2 || told.every((each) => each.endsWith(' deleted'))) return [];
       const sentence = `version ${version.slice(0, 8)} was followed by ${told.join(' and by ')}`;
       return [{ name: 'forked', sentence, witnesses: [] }];
