@@ -19,7 +19,7 @@ export function refusing({ store, foundAt, findings }: UnsafeVerdict): Around {
       throw new JavumboError(
         'violation',
         `nothing was written for "${username}": ${store} lost updates when doctor looked on ${foundAt.slice(0, 10)}: ${findings.join('; ')}`,
-        { try: 'javumbo doctor, once the store is mended; --allow-unsafe-store writes all the same', username },
+        { try: 'javumbo doctor, once the store is fixed; --allow-unsafe-store writes anyway', username },
       );
     },
   };
