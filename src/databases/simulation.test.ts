@@ -12,7 +12,7 @@ import { Tally } from '../testing/tally.ts';
  * more of them, `JAVUMBO_SEED=17` for that one and its whole history.
  */
 
-const SEEDS = Number(process.env.JAVUMBO_SEEDS ?? 200);
+const SEEDS = Number(process.env.JAVUMBO_SEEDS ?? 100);
 const REPLAY = process.env.JAVUMBO_SEED === undefined ? undefined : Number(process.env.JAVUMBO_SEED);
 
 // A seed takes some 30 ms; a machine that takes thirty times as long is not at fault.
