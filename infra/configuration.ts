@@ -24,9 +24,18 @@ export const FILES: ReadonlyMap<string, string> = new Map(
     .map((name) => [name, readFileSync(new URL(name, HERE), 'utf8')] as const),
 );
 
+const parsed = new Map<string, Promise<Block>>();
+
+/** Parses each text once: of a change, the other files are as they were. */
+function parseOnce(name: string, text: string): Promise<Block> {
+  const known = parsed.get(text) ?? parse(name, text);
+  parsed.set(text, known);
+  return known;
+}
+
 export async function read(files: ReadonlyMap<string, string>): Promise<Configuration> {
   const blocks: Block = {};
-  for (const [name, text] of files) if (name.endsWith('.tf')) merge(blocks, await parse(name, text));
+  for (const [name, text] of files) if (name.endsWith('.tf')) merge(blocks, await parseOnce(name, text));
   return { blocks, gitignore: files.get('.gitignore') ?? '' };
 }
 

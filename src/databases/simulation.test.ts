@@ -4,6 +4,7 @@ import { formatHistory, OBSERVER } from '../testing/simulation/history.ts';
 import { NAIVE_STACKS } from '../testing/simulation/naive-stacks.ts';
 import { PROFILES } from '../testing/simulation/profiles.ts';
 import { profileOf, type Simulation, simulate } from '../testing/simulation/simulate.ts';
+import { Tally } from '../testing/tally.ts';
 
 /**
  * Machines work on one database over a bad network, with the real sessions, caches and retries, on real files: each
@@ -11,7 +12,7 @@ import { profileOf, type Simulation, simulate } from '../testing/simulation/simu
  * them, `JAVUMBO_SEED=17` that one with its whole history.
  */
 
-const SEEDS = Number(process.env.JAVUMBO_SEEDS ?? 200);
+const SEEDS = Number(process.env.JAVUMBO_SEEDS ?? 100);
 const REPLAY = process.env.JAVUMBO_SEED === undefined ? undefined : Number(process.env.JAVUMBO_SEED);
 
 // A seed takes some 30 ms; a machine thirty times as slow must still pass.
@@ -106,29 +107,6 @@ describe.runIf(REPLAY === undefined)('the check is checked: it catches', () => {
     expect(found.of(caughtBy)).toBeGreaterThan(0);
   });
 });
-
-class Tally {
-  readonly #counts = new Map<string, number>();
-
-  add(name: string, count: number): void {
-    this.#counts.set(name, this.of(name) + count);
-  }
-
-  of(name: string): number {
-    return this.#counts.get(name) ?? 0;
-  }
-
-  /** The most frequent first. */
-  entries(): [string, number][] {
-    return [...this.#counts].sort(([, a], [, b]) => b - a);
-  }
-
-  toString(): string {
-    return this.entries()
-      .map(([name, count]) => `${name} ${count}`)
-      .join(', ');
-  }
-}
 
 function reportOf({ seed, profile, anomalies, defects }: Simulation): string {
   if (anomalies.length === 0) return '';

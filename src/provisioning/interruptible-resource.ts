@@ -33,12 +33,21 @@ function interruptibleSetting(
 }
 
 async function madeWith<T>(options: InterruptibleOptions, what: string, request: () => Promise<T>): Promise<T> {
-  const answer = await interruptibleWrite(options, '', async () => ({ value: await request() }));
+  let asked: Promise<T> | undefined;
+  const answer = await interruptibleWrite(options, '', async () => {
+    asked = request();
+    return { value: await asked };
+  });
   if ('value' in answer) return answer.value;
-  // Its scratch bucket may still be being removed.
+  // Its scratch bucket may still be being removed. An examination ends after that, and then its outcome is known.
   await options.cleanUps.settled();
-  throw new JavumboError('unknown', `${what}: interrupted, and it is not known whether it was made`, {
+  const unanswered = new JavumboError('unknown', `${what}: interrupted, and it is not known whether it was made`, {
     try: 'javumbo deployment describe',
     cause: answer.cause,
   });
+  return Promise.race([asked as Promise<T>, turnOfTheLoop().then(() => Promise.reject(unanswered))]);
+}
+
+function turnOfTheLoop(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }

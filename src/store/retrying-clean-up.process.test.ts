@@ -10,29 +10,21 @@ import {
   KEY,
   OUR_DELETE,
   PUT,
-  type Requests,
   type Rig,
+  type RowOfRig,
   startRig,
-  type When,
 } from '../testing/retrying-rig.ts';
-import type { ScriptedFault } from '../testing/s3-server/server.ts';
 import { TOMBSTONE_BYTES } from './tombstone.ts';
 
 /** The two steps of a tombstone's clean-up: it is marked as closing, then deleted. */
 
 afterEach(closeRigs);
 
-interface Row {
-  readonly name: string;
+interface Row extends RowOfRig {
+  /** What others do before. */
   readonly first?: (rig: Rig) => void;
   /** How much too young it is. Default: it is old enough. */
   readonly tooYoungByMs?: number;
-  readonly faults?: readonly ScriptedFault[];
-  readonly at?: When;
-  readonly others?: (rig: Rig) => void;
-  readonly ends: string;
-  readonly holds: string | undefined;
-  readonly requests: Requests;
 }
 
 const ROWS: readonly Row[] = [

@@ -3,15 +3,14 @@ import {
   BASE_WRITES,
   closeRigs,
   DELETE,
-  type Ending,
   endingOf,
   FOREVER,
-  HEAD,
+  HEAD_FAILS,
   OUR_DELETE,
   type Requests,
   type Rig,
+  type RowOfRig,
   startRig,
-  type When,
 } from '../testing/retrying-rig.ts';
 import type { ScriptedFault } from '../testing/s3-server/server.ts';
 
@@ -19,22 +18,14 @@ import type { ScriptedFault } from '../testing/s3-server/server.ts';
 
 afterEach(closeRigs);
 
-interface Row {
-  readonly name: string;
-  readonly faults?: readonly ScriptedFault[];
+interface Row extends RowOfRig {
   /** What others have done since the caller saw the base. */
   readonly first?: (rig: Rig) => void;
-  readonly at?: When;
-  readonly others?: (rig: Rig) => void;
-  readonly ends: Ending;
-  readonly holds: string | undefined;
-  readonly requests: Requests;
 }
 
 const LOST_REQUEST: readonly ScriptedFault[] = [{ fault: 'reset-before', operation: DELETE }];
 const LOST_REPLY: readonly ScriptedFault[] = [{ fault: 'reset-after', operation: DELETE }];
 const SLOWDOWN_ALWAYS: ScriptedFault = { fault: 'refuse-before', operation: DELETE, times: FOREVER };
-const HEAD_FAILS: ScriptedFault = { fault: 'refuse-before', operation: HEAD, status: 500, times: FOREVER };
 const ONE_DELETE_ONE_HEAD: Requests = { DeleteObject: 1, HeadObject: 1 };
 
 const LOST: readonly Row[] = [

@@ -3,17 +3,16 @@ import {
   BASE_WRITES,
   BUCKET,
   closeRigs,
-  type Ending,
   endingOf,
   FOREVER,
-  HEAD,
+  HEAD_FAILS,
   KEY,
   OUR_DELETE,
   PUT,
   type Requests,
   type Rig,
+  type RowOfRig,
   startRig,
-  type When,
 } from '../testing/retrying-rig.ts';
 import type { ScriptedFault } from '../testing/s3-server/server.ts';
 import { TOMBSTONE_BYTES } from './tombstone.ts';
@@ -25,24 +24,13 @@ afterEach(closeRigs);
 
 const THEIRS = 'e'.repeat(32);
 
-interface Row {
-  readonly name: string;
-  readonly faults?: readonly ScriptedFault[];
-  readonly at?: When;
-  readonly others?: (rig: Rig) => void;
-  readonly ends: Ending;
-  readonly holds: string | undefined;
-  readonly requests: Requests;
-}
-
 const LOST_REQUEST: readonly ScriptedFault[] = [{ fault: 'reset-before', operation: PUT }];
 const LOST_REPLY: readonly ScriptedFault[] = [{ fault: 'reset-after', operation: PUT }];
 const SLOWDOWN: ScriptedFault = { fault: 'refuse-before', operation: PUT };
 const SLOWDOWN_ALWAYS: ScriptedFault = { ...SLOWDOWN, times: FOREVER };
-const HEAD_FAILS: ScriptedFault = { fault: 'refuse-before', operation: HEAD, status: 500, times: FOREVER };
 const ONE_PUT_ONE_HEAD: Requests = { PutObject: 1, HeadObject: 1 };
 
-const LOST: readonly Row[] = [
+const LOST: readonly RowOfRig[] = [
   { name: 'no fault', ends: 'deleted', holds: 'our tombstone', requests: { PutObject: 1 } },
   {
     name: 'the request is lost: sent again',
@@ -116,7 +104,7 @@ const LOST: readonly Row[] = [
   },
 ];
 
-const MEANWHILE: readonly Row[] = [
+const MEANWHILE: readonly RowOfRig[] = [
   {
     name: 'somebody wrote first: that stays',
     at: 'before our put',
@@ -216,7 +204,7 @@ const MEANWHILE: readonly Row[] = [
   },
 ];
 
-const REPEATED: readonly Row[] = [
+const REPEATED: readonly RowOfRig[] = [
   {
     name: 'it is refused',
     at: 'before our put',
@@ -265,7 +253,7 @@ const REPEATED: readonly Row[] = [
   },
 ];
 
-const GROUPS: readonly (readonly [string, readonly Row[]])[] = [
+const GROUPS: readonly (readonly [string, readonly RowOfRig[]])[] = [
   ['whose request or reply goes wrong', LOST],
   ['and what others do meanwhile', MEANWHILE],
   ['that was repeated on its way', REPEATED],

@@ -50,6 +50,19 @@ const MOMENTS = {
 /** `at once`: before the first request. */
 export type When = keyof typeof MOMENTS | 'at once';
 
+/** A row of a table: what happens, how the request then ends, what the store holds, and what was asked of it. */
+export interface RowOfRig {
+  readonly name: string;
+  readonly faults?: readonly ScriptedFault[];
+  readonly at?: When;
+  readonly others?: (rig: Rig) => void;
+  readonly ends: Ending;
+  readonly holds: string | undefined;
+  readonly requests: Requests;
+}
+
+export const HEAD_FAILS: ScriptedFault = { fault: 'refuse-before', operation: HEAD, status: 500, times: FOREVER };
+
 export interface Rig {
   readonly server: S3Server;
   /** A store with retries, over real HTTP. */

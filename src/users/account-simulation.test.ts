@@ -3,6 +3,7 @@ import { formatAccounts, OBSERVER } from '../testing/account-simulation/history.
 import { NAIVE_ACCOUNTS } from '../testing/account-simulation/naive-stacks.ts';
 import { ACCOUNT_BOUNDS, ACCOUNT_PROFILES } from '../testing/account-simulation/profiles.ts';
 import { type AccountSimulation, simulateAccounts } from '../testing/account-simulation/simulate.ts';
+import { Tally } from '../testing/tally.ts';
 
 /**
  * Clients work on accounts over a bad network, with the real repository and retries: each seed is another world. Every
@@ -120,29 +121,6 @@ describe.runIf(REPLAY === undefined)('no answer of a table says that', () => {
     expect(broken).toBeGreaterThan(0);
   });
 });
-
-class Tally {
-  readonly #counts = new Map<string, number>();
-
-  add(name: string, count: number): void {
-    this.#counts.set(name, this.of(name) + count);
-  }
-
-  of(name: string): number {
-    return this.#counts.get(name) ?? 0;
-  }
-
-  /** The most frequent first. */
-  entries(): [string, number][] {
-    return [...this.#counts].sort(([, a], [, b]) => b - a);
-  }
-
-  toString(): string {
-    return this.entries()
-      .map(([name, count]) => `${name} ${count}`)
-      .join(', ');
-  }
-}
 
 function reportOf({ seed, profile, anomalies }: AccountSimulation): string {
   if (anomalies.length === 0) return '';

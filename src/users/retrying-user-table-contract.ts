@@ -1,7 +1,7 @@
-import { expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { seededRandom } from '../core/random.ts';
 import { counting, type TableRequests, UsageMeter } from '../core/usage.ts';
-import type { DynamoFault, DynamoServer } from '../testing/dynamo-server.ts';
+import { type DynamoFault, type DynamoServer, startDynamoServer } from '../testing/dynamo-server.ts';
 import { ManualClock } from '../testing/workbench.ts';
 import { DynamoUserTable } from './dynamo-user-table.ts';
 import { RetryingUserTable } from './retrying-user-table.ts';
@@ -60,6 +60,9 @@ export async function machinesOn(server: DynamoServer): Promise<Machines> {
   };
 }
 
+/** What somebody else did first. */
+export const FIRST = { name: 'First', updatedAt: 'u', writes: ['second', 'first', 'new'] };
+
 export const ALICE: UserItem = {
   username: 'alice',
   name: 'Alice',
@@ -117,4 +120,38 @@ async function endingOf(call: () => Promise<{ readonly kind: string }>): Promise
   } catch (error) {
     return (error as { kind: string }).kind;
   }
+}
+
+/** An engine for the tests of a file, with a table and two machines of its own for each test. */
+export interface Engine {
+  readonly other: UserTable;
+  table(
+    operation: string,
+    before: UserItem | undefined,
+    write: (users: UserTable) => Promise<{ readonly kind: string }>,
+    cases: readonly Case[],
+  ): void;
+}
+
+export function onEngine(): Engine {
+  let server: DynamoServer;
+  let machines: Machines;
+
+  beforeAll(async () => {
+    server = await startDynamoServer();
+  });
+
+  afterAll(() => server.close());
+
+  beforeEach(async () => {
+    machines = await machinesOn(server);
+  });
+
+  return {
+    get other() {
+      return machines.other;
+    },
+    table: (operation, before, write, cases) =>
+      describeCases(() => ({ ...machines, server }), operation, before, write, cases),
+  };
 }

@@ -1,49 +1,14 @@
 /** What an update is told whose request or reply was lost, refused or repeated; see retrying-user-table.process.test.ts. */
-import { afterAll, beforeAll, beforeEach, describe } from 'vitest';
+import { describe } from 'vitest';
 import { DEFAULT_RETRY_POLICY } from '../core/retry.ts';
-import { type DynamoServer, startDynamoServer } from '../testing/dynamo-server.ts';
-import {
-  ALICE,
-  BASE,
-  type Case,
-  CHANGED,
-  describeCases,
-  type Machines,
-  machinesOn,
-  OWN,
-  RENAMED,
-  refuse,
-} from './retrying-user-table-contract.ts';
-import { type UserItem, type UserTable, writtenOf } from './user-table.ts';
+import { ALICE, BASE, CHANGED, FIRST, OWN, onEngine, RENAMED, refuse } from './retrying-user-table-contract.ts';
+import { writtenOf } from './user-table.ts';
 
-let server: DynamoServer;
-let machines: Machines;
-let other: UserTable;
-
-beforeAll(async () => {
-  server = await startDynamoServer();
-});
-
-afterAll(() => server.close());
-
-beforeEach(async () => {
-  machines = await machinesOn(server);
-  other = machines.other;
-});
-
-function table(
-  operation: string,
-  before: UserItem | undefined,
-  write: (users: UserTable) => Promise<{ readonly kind: string }>,
-  cases: readonly Case[],
-): void {
-  describeCases(() => ({ ...machines, server }), operation, before, write, cases);
-}
+const engine = onEngine();
+const { table } = engine;
 
 const ATTEMPTS = DEFAULT_RETRY_POLICY.attemptsMax;
 const FOREVER = ATTEMPTS;
-/** What somebody else did first. */
-const FIRST = { name: 'First', updatedAt: 'u', writes: ['second', 'first', 'new'] };
 
 describe('an update', () => {
   table('UpdateItem', BASE, (users) => users.replace(BASE, RENAMED), [
@@ -68,7 +33,7 @@ describe('an update', () => {
         {
           fault: { kind: 'lost-reply' },
           meanwhile: async () =>
-            void (await other.replace(CHANGED, {
+            void (await engine.other.replace(CHANGED, {
               name: 'On top',
               updatedAt: 'later',
               writes: ['top', OWN, 'first', 'new'],
@@ -84,7 +49,7 @@ describe('an update', () => {
       faults: [
         {
           fault: { kind: 'lost-reply' },
-          meanwhile: async () => void (await other.replace(CHANGED, { name: 'On top', updatedAt: 'later' })),
+          meanwhile: async () => void (await engine.other.replace(CHANGED, { name: 'On top', updatedAt: 'later' })),
         },
       ],
       ends: 'replaced',
@@ -94,7 +59,9 @@ describe('an update', () => {
     {
       name: 'whose request was lost, and somebody came first',
       faults: [{ fault: { kind: 'lost-request' } }],
-      reads: [{ fault: { kind: 'error-after' }, meanwhile: async () => void (await other.replace(BASE, FIRST)) }],
+      reads: [
+        { fault: { kind: 'error-after' }, meanwhile: async () => void (await engine.other.replace(BASE, FIRST)) },
+      ],
       ends: 'conflict',
       requests: { read: 2, write: 1 },
       leaves: { ...BASE, ...FIRST },
@@ -106,7 +73,7 @@ describe('an update', () => {
       reads: [
         {
           fault: { kind: 'error-after' },
-          meanwhile: async () => void (await other.replace(BASE, { updatedAt: 'u', writes: [...'87654321'] })),
+          meanwhile: async () => void (await engine.other.replace(BASE, { updatedAt: 'u', writes: [...'87654321'] })),
         },
       ],
       ends: 'unknown',
@@ -115,7 +82,7 @@ describe('an update', () => {
     },
     {
       name: 'whose reply was lost, and the user was deleted meanwhile: nobody is brought back',
-      faults: [{ fault: { kind: 'lost-reply' }, meanwhile: async () => void (await other.delete(CHANGED)) }],
+      faults: [{ fault: { kind: 'lost-reply' }, meanwhile: async () => void (await engine.other.delete(CHANGED)) }],
       ends: 'unknown',
       requests: { read: 1, write: 1 },
       leaves: undefined,
@@ -223,7 +190,8 @@ describe('an update of an account without write ids', () => {
       reads: [
         {
           fault: { kind: 'error-after' },
-          meanwhile: async () => void (await other.replace(ALICE, { updatedAt: 'u', writes: ['theirs', version] })),
+          meanwhile: async () =>
+            void (await engine.other.replace(ALICE, { updatedAt: 'u', writes: ['theirs', version] })),
         },
       ],
       ends: 'conflict',
@@ -234,7 +202,9 @@ describe('an update of an account without write ids', () => {
       // Which may have removed ours.
       name: 'whose request was lost, while another program changed it',
       faults: [{ fault: { kind: 'lost-request' } }],
-      reads: [{ fault: { kind: 'error-after' }, meanwhile: async () => void (await other.replace(ALICE, RENAMED)) }],
+      reads: [
+        { fault: { kind: 'error-after' }, meanwhile: async () => void (await engine.other.replace(ALICE, RENAMED)) },
+      ],
       ends: 'unknown',
       requests: { read: 2, write: 1 },
       leaves: { ...ALICE, ...RENAMED },
@@ -286,7 +256,11 @@ describe('an update that something on the way sends twice', () => {
         {
           fault: { kind: 'error-after' },
           meanwhile: async () =>
-            void (await other.replace(CHANGED, { name: 'On top', updatedAt: 'later', writes: ['top', OWN, 'first'] })),
+            void (await engine.other.replace(CHANGED, {
+              name: 'On top',
+              updatedAt: 'later',
+              writes: ['top', OWN, 'first'],
+            })),
         },
       ],
       ends: 'replaced',

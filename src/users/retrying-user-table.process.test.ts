@@ -1,49 +1,14 @@
-/** Writes whose request or reply was lost, on a real engine behind a proxy that loses them. */
-import { afterAll, beforeAll, beforeEach, describe } from 'vitest';
+/** What a write is told whose request or reply was lost, on a real engine behind a proxy that loses them. */
+import { describe } from 'vitest';
 import { DEFAULT_RETRY_POLICY } from '../core/retry.ts';
-import { type DynamoServer, startDynamoServer } from '../testing/dynamo-server.ts';
-import {
-  ALICE,
-  BASE,
-  type Case,
-  describeCases,
-  MADE,
-  type Machines,
-  machinesOn,
-  OWN,
-  RENAMED,
-  refuse,
-} from './retrying-user-table-contract.ts';
-import type { UserItem, UserTable } from './user-table.ts';
+import { ALICE, BASE, FIRST, MADE, OWN, onEngine, RENAMED, refuse } from './retrying-user-table-contract.ts';
+import type { UserItem } from './user-table.ts';
 
-let server: DynamoServer;
-let machines: Machines;
-let other: UserTable;
-
-beforeAll(async () => {
-  server = await startDynamoServer();
-});
-
-afterAll(() => server.close());
-
-beforeEach(async () => {
-  machines = await machinesOn(server);
-  other = machines.other;
-});
-
-function table(
-  operation: string,
-  before: UserItem | undefined,
-  write: (users: UserTable) => Promise<{ readonly kind: string }>,
-  cases: readonly Case[],
-): void {
-  describeCases(() => ({ ...machines, server }), operation, before, write, cases);
-}
+const engine = onEngine();
+const { table } = engine;
 
 const ATTEMPTS = DEFAULT_RETRY_POLICY.attemptsMax;
 const FOREVER = ATTEMPTS;
-/** Another client's earlier change. */
-const FIRST = { name: 'First', updatedAt: 'u', writes: ['second', 'first', 'new'] };
 const THEIRS: UserItem = { ...ALICE, passwordHash: 'salt-b', createdAt: '2026-11-24T00:01', writes: ['theirs', 'new'] };
 
 describe('a create', () => {
@@ -59,7 +24,7 @@ describe('a create', () => {
     },
     {
       name: 'whose reply was lost, and somebody deleted the user meanwhile: nobody is brought back',
-      faults: [{ fault: { kind: 'lost-reply' }, meanwhile: async () => void (await other.delete(MADE)) }],
+      faults: [{ fault: { kind: 'lost-reply' }, meanwhile: async () => void (await engine.other.delete(MADE)) }],
       ends: 'unknown',
       requests: { read: 1, write: 1 },
       leaves: undefined,
@@ -80,7 +45,9 @@ describe('a create', () => {
     },
     {
       name: 'whose reply was lost, and somebody renamed the user meanwhile',
-      faults: [{ fault: { kind: 'lost-reply' }, meanwhile: async () => void (await other.replace(MADE, RENAMED)) }],
+      faults: [
+        { fault: { kind: 'lost-reply' }, meanwhile: async () => void (await engine.other.replace(MADE, RENAMED)) },
+      ],
       ends: 'created',
       requests: { read: 1, write: 1 },
       leaves: { ...MADE, ...RENAMED },
@@ -90,7 +57,7 @@ describe('a create', () => {
       faults: [
         {
           fault: { kind: 'lost-reply' },
-          meanwhile: async () => void (await other.replace(MADE, { passwordHash: 'salt-b', updatedAt: 'u' })),
+          meanwhile: async () => void (await engine.other.replace(MADE, { passwordHash: 'salt-b', updatedAt: 'u' })),
         },
       ],
       ends: 'created',
@@ -146,7 +113,7 @@ describe('a create', () => {
         {
           fault: { kind: 'lost-reply' },
           meanwhile: async () =>
-            void (await other.replace(MADE, { name: 'Buried', updatedAt: 'u', writes: [...'87654321'] })),
+            void (await engine.other.replace(MADE, { name: 'Buried', updatedAt: 'u', writes: [...'87654321'] })),
         },
       ],
       ends: 'unknown',
@@ -157,7 +124,7 @@ describe('a create', () => {
       // The existing one may have replaced ours.
       name: 'whose request was lost, while somebody else made one',
       faults: [{ fault: { kind: 'lost-request' } }],
-      reads: [{ fault: { kind: 'error-after' }, meanwhile: async () => void (await other.putIfAbsent(THEIRS)) }],
+      reads: [{ fault: { kind: 'error-after' }, meanwhile: async () => void (await engine.other.putIfAbsent(THEIRS)) }],
       ends: 'unknown',
       requests: { read: 2, write: 1 },
       leaves: THEIRS,
@@ -192,7 +159,7 @@ describe('a create', () => {
     {
       name: 'that was refused, and nobody is there by the look: it may have been its own',
       faults: [],
-      reads: [{ fault: { kind: 'lost-reply' }, meanwhile: async () => void (await other.delete(THEIRS)) }],
+      reads: [{ fault: { kind: 'lost-reply' }, meanwhile: async () => void (await engine.other.delete(THEIRS)) }],
       ends: 'unknown',
       requests: { read: 2, write: 1 },
       leaves: undefined,
@@ -274,7 +241,7 @@ describe('a create', () => {
       reads: [
         {
           fault: { kind: 'lost-reply' },
-          meanwhile: async () => void (await other.replace(MADE, { ...RENAMED, writes: ['top', OWN, 'new'] })),
+          meanwhile: async () => void (await engine.other.replace(MADE, { ...RENAMED, writes: ['top', OWN, 'new'] })),
         },
       ],
       ends: 'created',
@@ -285,7 +252,7 @@ describe('a create', () => {
       name: 'repeated, and somebody deleted the account before the look: nobody is brought back',
       repeats: 1,
       faults: [],
-      reads: [{ fault: { kind: 'lost-reply' }, meanwhile: async () => void (await other.delete(MADE)) }],
+      reads: [{ fault: { kind: 'lost-reply' }, meanwhile: async () => void (await engine.other.delete(MADE)) }],
       ends: 'unknown',
       requests: { read: 2, write: 1 },
       leaves: undefined,
@@ -323,7 +290,7 @@ describe('a delete', () => {
     },
     {
       name: 'whose reply was lost, and the account was made anew: the new one stays',
-      faults: [{ fault: { kind: 'lost-reply' }, meanwhile: async () => void (await other.putIfAbsent(THEIRS)) }],
+      faults: [{ fault: { kind: 'lost-reply' }, meanwhile: async () => void (await engine.other.putIfAbsent(THEIRS)) }],
       ends: 'deleted',
       requests: { read: 1, write: 1 },
       leaves: THEIRS,
@@ -334,7 +301,7 @@ describe('a delete', () => {
       faults: [
         {
           fault: { kind: 'lost-reply' },
-          meanwhile: async () => void (await other.putIfAbsent({ ...ALICE, createdAt: 'anew' })),
+          meanwhile: async () => void (await engine.other.putIfAbsent({ ...ALICE, createdAt: 'anew' })),
         },
       ],
       ends: 'unknown',
@@ -344,7 +311,9 @@ describe('a delete', () => {
     {
       name: 'whose request was lost, while somebody changed the account',
       faults: [{ fault: { kind: 'lost-request' } }],
-      reads: [{ fault: { kind: 'error-after' }, meanwhile: async () => void (await other.replace(BASE, FIRST)) }],
+      reads: [
+        { fault: { kind: 'error-after' }, meanwhile: async () => void (await engine.other.replace(BASE, FIRST)) },
+      ],
       ends: 'conflict',
       requests: { read: 2, write: 1 },
       leaves: { ...BASE, ...FIRST },
@@ -451,7 +420,7 @@ describe('a delete', () => {
       name: 'repeated, and the account was made anew before the look: the new one stays',
       repeats: 1,
       faults: [],
-      reads: [{ fault: { kind: 'error-after' }, meanwhile: async () => void (await other.putIfAbsent(THEIRS)) }],
+      reads: [{ fault: { kind: 'error-after' }, meanwhile: async () => void (await engine.other.putIfAbsent(THEIRS)) }],
       ends: 'deleted',
       requests: { read: 2, write: 1 },
       leaves: THEIRS,

@@ -55,52 +55,6 @@ async function databasesLeft(place: (typeof PLACES)[number]): Promise<unknown> {
 }
 
 describe.each(PLACES)('on %s', (place) => {
-  test('bench cache: warm reads ask nothing, warm writes are one PUT each', async () => {
-    const { code, report: cache } = await report(
-      place,
-      'bench',
-      'cache',
-      '--requests',
-      '3',
-      '--notes',
-      '2',
-      '--rtt',
-      '2ms',
-    );
-    expect(code).toBe(0);
-    expect(cache).toMatchObject({ kind: 'bench', name: 'cache', simulated: true, passed: true });
-    expect(cache.derived).toMatchObject({ getsOnWarmReads: 0, getsOnWarmWrites: 0, putsOnWarmWrites: 3 });
-    expect(cache.metrics.warmReadMs?.count).toBe(3);
-    expect(cache.metrics.uncachedWriteMs?.count).toBe(4);
-    expect(await databasesLeft(place)).toEqual([]);
-  });
-
-  test('bench hit-rate: one miss, then hits that ask nothing', async () => {
-    const { code, report: hitRate } = await report(place, 'bench', 'hit-rate', '--requests', '20', '--rtt', '2ms');
-    expect(code).toBe(0);
-    expect(hitRate.derived).toMatchObject({ hits: 19, misses: 1, hitRatePercent: 95, getsOnHits: 0 });
-    expect(hitRate.hits).toEqual([false, ...Array(19).fill(true)]);
-    expect(hitRate.requests).toMatchObject({ get: 1, put: 0, head: 0 });
-    expect(await databasesLeft(place)).toEqual([]);
-  });
-
-  test('bench hit-rate with a cache that may never be stale: no hits, and a conditional GET each', async () => {
-    const { code, report: hitRate } = await report(
-      place,
-      'bench',
-      'hit-rate',
-      '--requests',
-      '5',
-      '--rtt',
-      '0',
-      '--cache-ttl',
-      '0',
-    );
-    expect(code).toBe(0);
-    expect(hitRate.derived).toMatchObject({ hits: 0, misses: 5 });
-    expect(hitRate.warnings).toHaveLength(1);
-  });
-
   test('bench concurrent with retries: every change of every process is committed', async () => {
     const { code, report: race } = await report(
       place,

@@ -1,6 +1,6 @@
 import { PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { MANY_USERS, PYTHON_USERS } from '../../testing/accounts.ts';
+import { PYTHON_USERS } from '../../testing/accounts.ts';
 import { runScript, SCRIPTS } from '../../testing/child-process.ts';
 import { ACCOUNT_DEPLOYMENTS, type CommandDeployment, openOnAws } from '../../testing/command-deployments.ts';
 import type { DynamoServer } from '../../testing/dynamo-server.ts';
@@ -9,6 +9,8 @@ import { freshMachine, type Json } from '../../testing/run-command.ts';
 vi.mock('bcryptjs', () => import('../../testing/quick-bcrypt.ts'));
 
 const PASSWORD = 'correct horse';
+// More than two pages of what is asked of the table at once.
+const MANY_USERS = 2_100;
 const TIME = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00$/);
 const ALICE = { username: 'alice', name: 'Alice Smith', createdAt: TIME };
 const CREATE = ['create', 'alice', '--name', 'Alice Smith', '--password-stdin'];
@@ -208,7 +210,7 @@ describe('on DynamoDB', () => {
 
   afterEach(() => deployment.close());
 
-  test('5,000 users are listed once each, by a hundred or all at once, and the last page may be empty', async () => {
+  test('2,100 users are listed once each, by a hundred or all at once, and the last page may be empty', async () => {
     for (let first = 0; first < MANY_USERS; first += 100) {
       await Promise.all(
         Array.from({ length: 100 }, (_, index) =>

@@ -1,85 +1,11 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
-import {
-  AbortMultipartUploadCommand,
-  CompleteMultipartUploadCommand,
-  CreateMultipartUploadCommand,
-  GetObjectCommand,
-  PutObjectCommand,
-  type S3Client,
-  UploadPartCommand,
-} from '@aws-sdk/client-s3';
+import { GetObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { afterEach, describe, expect, test } from 'vitest';
-import { BUCKET, cleanUps, ETAG_OF_ONE, etagOf, get, put, refusal, start } from './server-rig.ts';
+import { BUCKET, cleanUps, put, refusal, start } from './server-rig.ts';
 
 afterEach(async () => {
   for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
-});
-
-describe('multipart uploads', () => {
-  const AT = { Bucket: BUCKET, Key: 'key' };
-
-  async function uploadParts(s3: S3Client, bodies: readonly string[]) {
-    const { UploadId } = await s3.send(new CreateMultipartUploadCommand({ ...AT, Metadata: { writes: 'm' } }));
-    const Parts: { PartNumber: number; ETag: string | undefined }[] = [];
-    for (const [index, Body] of bodies.entries()) {
-      const PartNumber = index + 1;
-      const { ETag } = await s3.send(new UploadPartCommand({ ...AT, UploadId, PartNumber, Body }));
-      Parts.push({ PartNumber, ETag });
-    }
-    return { ...AT, UploadId, MultipartUpload: { Parts } };
-  }
-
-  test('parts become one object, whose ETag says how many they were', async () => {
-    const { server, s3 } = await start({ minimumPartBytes: 1 });
-    const upload = await uploadParts(s3, ['one', 'two']);
-    expect(server.object(BUCKET, 'key')).toBeUndefined();
-    const { ETag } = await s3.send(new CompleteMultipartUploadCommand(upload));
-    expect(ETag).toMatch(/^"[0-9a-f]{32}-2"$/);
-    expect(await get(s3)).toMatchObject({ text: 'onetwo', ETag, Metadata: { writes: 'm' } });
-    expect(await refusal(s3.send(new CompleteMultipartUploadCommand(upload)))).toBe('404 NoSuchUpload');
-  });
-
-  test.each([
-    { name: 'If-None-Match: *', input: { IfNoneMatch: '*' }, is: '412 PreconditionFailed' },
-    { name: 'a stale If-Match', input: { IfMatch: etagOf('stale') }, is: '412 PreconditionFailed' },
-    { name: 'the current If-Match', input: { IfMatch: ETAG_OF_ONE }, is: 'succeeded' },
-  ])('completing onto an existing key with $name: $is', async ({ input, is }) => {
-    const { server, s3 } = await start();
-    server.putObject(BUCKET, 'key', 'one');
-    const upload = await uploadParts(s3, ['two']);
-    expect(await refusal(s3.send(new CompleteMultipartUploadCommand({ ...upload, ...input })))).toBe(is);
-    expect(server.object(BUCKET, 'key')?.body.toString()).toBe(is === 'succeeded' ? 'two' : 'one');
-  });
-
-  test('an aborted upload is gone', async () => {
-    const { s3 } = await start();
-    const { UploadId, ...rest } = await uploadParts(s3, ['one']);
-    await s3.send(new AbortMultipartUploadCommand({ ...AT, UploadId }));
-    expect(await refusal(s3.send(new CompleteMultipartUploadCommand({ UploadId, ...rest })))).toBe('404 NoSuchUpload');
-  });
-
-  test.each([
-    { name: 'a small part that is not the last', order: [1, 2], options: {}, is: '400 EntityTooSmall' },
-    { name: 'a wrong order', order: [2, 1], options: { minimumPartBytes: 1 }, is: '400 InvalidPartOrder' },
-    { name: 'one part twice', order: [1, 1], options: { minimumPartBytes: 1 }, is: '400 InvalidPartOrder' },
-    { name: 'an unknown part', order: [3], options: {}, is: '400 InvalidPart' },
-    { name: 'only some of the parts', order: [2], options: {}, is: 'succeeded' },
-  ])('completing with $name: $is', async ({ order, options, is }) => {
-    const { s3 } = await start(options);
-    const upload = await uploadParts(s3, ['one', 'two']);
-    const Parts = order.map((PartNumber) => ({ PartNumber, ETag: upload.MultipartUpload.Parts[PartNumber - 1]?.ETag }));
-    const complete = new CompleteMultipartUploadCommand({ ...upload, MultipartUpload: { Parts } });
-    expect(await refusal(s3.send(complete))).toBe(is);
-  });
-
-  test('a part whose ETag is another is refused', async () => {
-    const { s3 } = await start();
-    const upload = await uploadParts(s3, ['one']);
-    const Parts = [{ PartNumber: 1, ETag: etagOf('other') }];
-    const complete = new CompleteMultipartUploadCommand({ ...upload, MultipartUpload: { Parts } });
-    expect(await refusal(s3.send(complete))).toBe('400 InvalidPart');
-  });
 });
 
 describe('streams and checksums', () => {

@@ -13,7 +13,6 @@ export const BUCKET_OPERATIONS = {
   CreateBucket: createBucket,
   DeleteBucket: deleteBucket,
   DeleteObjects: deleteObjects,
-  GetBucketLocation: getBucketLocation,
   GetBucketVersioning: getBucketVersioning,
   HeadBucket: headBucket,
   ListBuckets: listBuckets,
@@ -28,16 +27,12 @@ function createBucket({ state, request }: S3Call): S3Reply {
     throw s3Error('InvalidBucketName', 'The specified bucket is not valid.');
   }
   if (!state.buckets.has(name)) state.buckets.create(name);
-  else if (state.region !== 'us-east-1') {
-    // us-east-1 answers 200 to the owner, for old clients; every other region refuses.
-    throw s3Error('BucketAlreadyOwnedByYou', 'Your previous request to create the named bucket succeeded');
-  }
   return emptyReply(200, { location: `/${name}` });
 }
 
 function headBucket({ state, request }: S3Call): S3Reply {
   state.buckets.get(request.bucket);
-  return emptyReply(200, { 'x-amz-bucket-region': state.region });
+  return emptyReply(200);
 }
 
 function deleteBucket({ state, request }: S3Call): S3Reply {
@@ -53,13 +48,6 @@ function listBuckets({ state }: S3Call): S3Reply {
     );
   const owner = element('Owner', textElement('ID', 'owner'));
   return xmlReply(xmlDocument('ListAllMyBucketsResult', owner, element('Buckets', ...buckets)));
-}
-
-function getBucketLocation({ state, request }: S3Call): S3Reply {
-  state.buckets.get(request.bucket);
-  // us-east-1 is unnamed here, for historical reasons.
-  const { region } = state;
-  return xmlReply(xmlDocument('LocationConstraint', region === 'us-east-1' ? '' : region));
 }
 
 function getBucketVersioning({ state, request }: S3Call): S3Reply {

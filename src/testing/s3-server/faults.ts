@@ -73,7 +73,7 @@ const MOMENT_OF: Readonly<Record<FaultName, Moment>> = {
   'corrupt-body': 'body',
 };
 
-const CONDITIONAL_WRITES: readonly S3Operation[] = ['PutObject', 'DeleteObject', 'CompleteMultipartUpload'];
+const CONDITIONAL_WRITES: readonly S3Operation[] = ['PutObject', 'DeleteObject'];
 
 interface Armed {
   readonly fault: ScriptedFault;

@@ -4,7 +4,6 @@ import {
   DeleteBucketCommand,
   DeleteObjectCommand,
   GetBucketAclCommand,
-  GetBucketLocationCommand,
   HeadBucketCommand,
   HeadObjectCommand,
   ListBucketsCommand,
@@ -29,27 +28,15 @@ describe('buckets', () => {
     expect(await refusal(s3.send(new HeadBucketCommand({ Bucket: 'a-first' })))).toMatch(/^404/);
   });
 
-  test('creating one’s own bucket again is refused everywhere but in us-east-1', async () => {
-    const create = new CreateBucketCommand({ Bucket: BUCKET });
-    const east = await start();
-    await east.s3.send(create);
-    const west = await start({ region: 'us-west-2' });
-    expect(await refusal(west.s3.send(create))).toBe('409 BucketAlreadyOwnedByYou');
+  test('creating one’s own bucket again is no error, as in us-east-1', async () => {
+    const { s3 } = await start();
+    expect(await refusal(s3.send(new CreateBucketCommand({ Bucket: BUCKET })))).toBe('succeeded');
   });
 
   test('one that is not empty cannot be deleted', async () => {
     const { server, s3 } = await start();
     server.putObject(BUCKET, 'key', 'one');
     expect(await refusal(s3.send(new DeleteBucketCommand({ Bucket: BUCKET })))).toBe('409 BucketNotEmpty');
-  });
-
-  test.each([
-    { region: 'us-east-1', constraint: undefined },
-    { region: 'eu-central-1', constraint: 'eu-central-1' },
-  ])('the location of a bucket in $region', async ({ region, constraint }) => {
-    const { s3 } = await start({ region });
-    const { LocationConstraint } = await s3.send(new GetBucketLocationCommand({ Bucket: BUCKET }));
-    expect(LocationConstraint || undefined).toBe(constraint);
   });
 
   test.each([
@@ -129,28 +116,6 @@ describe('objects', () => {
     server.putObject(BUCKET, 'key', 'one');
     for (let time = 0; time < 2; time += 1) await s3.send(new DeleteObjectCommand({ Bucket: BUCKET, Key: 'key' }));
     expect(server.object(BUCKET, 'key')).toBeUndefined();
-  });
-
-  test.each([
-    { range: 'bytes=2-4', text: '234', contentRange: 'bytes 2-4/10' },
-    { range: 'bytes=7-', text: '789', contentRange: 'bytes 7-9/10' },
-    { range: 'bytes=-2', text: '89', contentRange: 'bytes 8-9/10' },
-    { range: 'bytes=-99', text: '0123456789', contentRange: 'bytes 0-9/10' },
-    { range: 'bytes=8-99', text: '89', contentRange: 'bytes 8-9/10' },
-    { range: 'bytes=5-2', text: '0123456789', contentRange: undefined },
-    { range: 'lines=1-2', text: '0123456789', contentRange: undefined },
-  ])('the range $range of ten bytes is $contentRange', async ({ range, text, contentRange }) => {
-    const { s3 } = await start();
-    await put(s3, '0123456789');
-    const output = await get(s3, { Range: range });
-    expect(output).toMatchObject({ text, ContentLength: text.length });
-    expect(output.ContentRange).toBe(contentRange);
-  });
-
-  test.each(['bytes=10-', 'bytes=-0'])('the range %s of ten bytes is refused', async (range) => {
-    const { s3 } = await start();
-    await put(s3, '0123456789');
-    expect(await refusal(get(s3, { Range: range }))).toBe('416 InvalidRange');
   });
 
   test.each([

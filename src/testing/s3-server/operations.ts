@@ -2,19 +2,14 @@ import { BUCKET_OPERATIONS } from './bucket-operations.ts';
 import { checkReadConditions, checkWriteConditions } from './conditions.ts';
 import { s3Error } from './error.ts';
 import type { Bucket, StoredObject, StoredVersion } from './objects.ts';
-import { emptyReply, type S3Call, type S3Reply, xmlReply } from './reply.ts';
-import { header, parseRange, type S3Operation, type S3Request, userMetadata } from './request.ts';
-import { childText, parseXml, textElement, xmlDocument } from './xml.ts';
+import { emptyReply, type S3Call, type S3Reply } from './reply.ts';
+import { header, type S3Operation, type S3Request, userMetadata } from './request.ts';
 
 const OBJECT_OPERATIONS = {
-  AbortMultipartUpload: abortMultipartUpload,
-  CompleteMultipartUpload: completeMultipartUpload,
-  CreateMultipartUpload: createMultipartUpload,
   DeleteObject: deleteObject,
   GetObject: getObject,
   HeadObject: headObject,
   PutObject: putObject,
-  UploadPart: uploadPart,
   Unsupported: () => {
     throw s3Error('NotImplemented', 'This test server does not implement that operation');
   },
@@ -52,16 +47,7 @@ function getObject({ state, request }: S3Call): S3Reply {
   const bucket = state.buckets.get(request.bucket);
   const stored = findVersion(bucket, request);
   if (checkReadConditions(stored.etag, request.conditions) === 'not-modified') return notModified(stored);
-  const range = parseRange(header(request.headers, 'range'), stored.body.length);
-  const headers = objectHeaders(bucket, stored, request);
-  if (range === undefined) return { status: 200, headers, body: stored.body };
-  // The checksum is of the whole object; a client would check it against the part.
-  const partial = Object.fromEntries(Object.entries(headers).filter(([name]) => !name.startsWith('x-amz-checksum-')));
-  return {
-    status: 206,
-    headers: { ...partial, 'content-range': `bytes ${range.start}-${range.end - 1}/${stored.body.length}` },
-    body: stored.body.subarray(range.start, range.end),
-  };
+  return { status: 200, headers: objectHeaders(bucket, stored, request), body: stored.body };
 }
 
 function headObject({ state, request }: S3Call): S3Reply {
@@ -84,51 +70,7 @@ function deleteObject({ state, request, ignoreConditions }: S3Call): S3Reply {
   });
 }
 
-function createMultipartUpload({ state, request }: S3Call): S3Reply {
-  const { name } = state.buckets.get(request.bucket);
-  const head = { metadata: userMetadata(request.headers), contentType: contentTypeOf(request) };
-  const uploadId = state.uploads.create(name, request.key, head);
-  return xmlReply(
-    xmlDocument(
-      'InitiateMultipartUploadResult',
-      textElement('Bucket', name),
-      textElement('Key', request.key),
-      textElement('UploadId', uploadId),
-    ),
-  );
-}
-
-function uploadPart({ state, request, body }: S3Call): S3Reply {
-  const { name } = state.buckets.get(request.bucket);
-  const partNumber = Number(request.query.get('partNumber'));
-  state.uploads.putPart(name, request.key, uploadIdOf(request), partNumber, body.bytes, body.md5);
-  return emptyReply(200, { etag: `"${body.md5}"`, ...body.checksums });
-}
-
-function completeMultipartUpload({ state, request, body, ignoreConditions }: S3Call): S3Reply {
-  const bucket = state.buckets.get(request.bucket);
-  const references = parseXml(body.bytes.toString())
-    .children.filter((child) => child.name === 'Part')
-    .map((part) => ({ partNumber: Number(childText(part, 'PartNumber')), etag: childText(part, 'ETag') ?? '' }));
-  const content = state.uploads.assemble(bucket.name, request.key, uploadIdOf(request), references);
-  if (!ignoreConditions) checkWriteConditions(bucket.current(request.key), request.conditions, state.rules);
-  const stored = bucket.put(request.key, content);
-  state.uploads.discard(bucket.name, request.key, uploadIdOf(request));
-  const document = xmlDocument(
-    'CompleteMultipartUploadResult',
-    textElement('Bucket', bucket.name),
-    textElement('Key', stored.key),
-    textElement('ETag', `"${stored.etag}"`),
-  );
-  return xmlReply(document, versionHeaders(bucket, stored));
-}
-
-function abortMultipartUpload({ state, request }: S3Call): S3Reply {
-  state.uploads.discard(state.buckets.get(request.bucket).name, request.key, uploadIdOf(request));
-  return emptyReply(204);
-}
-
-/** Finds the object of a GET or HEAD. Throws like S3 for one that is missing, deleted, or a delete marker. */
+/** The object that a GET or HEAD means. Throws as S3 does for what is missing, deleted, or itself a delete marker. */
 function findVersion(bucket: Bucket, request: S3Request): StoredObject {
   const versionId = request.query.get('versionId');
   if (versionId === null) {
@@ -161,7 +103,6 @@ function objectHeaders(bucket: Bucket, stored: StoredObject, request: S3Request)
     etag: `"${stored.etag}"`,
     'last-modified': new Date(stored.lastModified).toUTCString(),
     'content-type': stored.contentType,
-    'accept-ranges': 'bytes',
     ...checksums,
     ...versionHeaders(bucket, stored),
     ...Object.fromEntries(metadata),
@@ -174,8 +115,4 @@ function versionHeaders(bucket: Bucket, stored: StoredVersion): Record<string, s
 
 function contentTypeOf(request: S3Request): string {
   return header(request.headers, 'content-type') ?? 'binary/octet-stream';
-}
-
-function uploadIdOf(request: S3Request): string {
-  return request.query.get('uploadId') ?? '';
 }

@@ -1,7 +1,6 @@
 import type { ReceivedBody } from './body.ts';
 import type { ConditionRules } from './conditions.ts';
 import type { S3Error, S3ErrorCode } from './error.ts';
-import type { MultipartUploads } from './multipart.ts';
 import type { Buckets } from './objects.ts';
 import type { S3Request } from './request.ts';
 import { textElement } from './xml.ts';
@@ -9,9 +8,7 @@ import { textElement } from './xml.ts';
 /** The data of operations, and the traits of the imitated engine. */
 export interface S3State {
   readonly buckets: Buckets;
-  readonly uploads: MultipartUploads;
   readonly rules: ConditionRules;
-  readonly region: string;
   /** See `S3ServerOptions.refuseDelete`. */
   readonly refuseDelete: (key: string) => S3ErrorCode | undefined;
 }

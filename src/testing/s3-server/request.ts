@@ -4,14 +4,10 @@ import { s3Error } from './error.ts';
 
 /** The operations that the server supports; others are `Unsupported`, answered with 501. */
 export const S3_OPERATIONS = [
-  'AbortMultipartUpload',
-  'CompleteMultipartUpload',
   'CreateBucket',
-  'CreateMultipartUpload',
   'DeleteBucket',
   'DeleteObject',
   'DeleteObjects',
-  'GetBucketLocation',
   'GetBucketVersioning',
   'GetObject',
   'HeadBucket',
@@ -21,7 +17,6 @@ export const S3_OPERATIONS = [
   'ListObjectsV2',
   'PutBucketVersioning',
   'PutObject',
-  'UploadPart',
   'Unsupported',
 ] as const;
 
@@ -52,6 +47,7 @@ const SUBRESOURCES = [
   'inventory',
   'legal-hold',
   'lifecycle',
+  'location',
   'logging',
   'metrics',
   'notification',
@@ -110,7 +106,6 @@ function bucketOperation(method: string, query: URLSearchParams): S3Operation {
       return query.has('delete') ? 'DeleteObjects' : 'Unsupported';
     case 'GET':
       if (query.has('versioning')) return 'GetBucketVersioning';
-      if (query.has('location')) return 'GetBucketLocation';
       if (query.has('versions')) return 'ListObjectVersions';
       return query.get('list-type') === '2' ? 'ListObjectsV2' : 'Unsupported';
     default:
@@ -118,21 +113,19 @@ function bucketOperation(method: string, query: URLSearchParams): S3Operation {
   }
 }
 
+const MULTIPART = ['uploads', 'uploadId', 'partNumber'];
+
 function objectOperation(method: string, query: URLSearchParams, headers: IncomingHttpHeaders): S3Operation {
-  const upload = query.has('uploadId');
+  if (MULTIPART.some((name) => query.has(name))) return 'Unsupported';
   switch (method) {
     case 'PUT':
-      if (headers['x-amz-copy-source'] !== undefined) return 'Unsupported';
-      return upload ? 'UploadPart' : 'PutObject';
+      return headers['x-amz-copy-source'] === undefined ? 'PutObject' : 'Unsupported';
     case 'GET':
-      return upload || query.has('partNumber') ? 'Unsupported' : 'GetObject';
+      return 'GetObject';
     case 'HEAD':
-      return query.has('partNumber') ? 'Unsupported' : 'HeadObject';
+      return 'HeadObject';
     case 'DELETE':
-      return upload ? 'AbortMultipartUpload' : 'DeleteObject';
-    case 'POST':
-      if (query.has('uploads')) return 'CreateMultipartUpload';
-      return upload ? 'CompleteMultipartUpload' : 'Unsupported';
+      return 'DeleteObject';
     default:
       return 'Unsupported';
   }
@@ -164,23 +157,6 @@ export function userMetadata(headers: IncomingHttpHeaders): Record<string, strin
     throw s3Error('MetadataTooLarge', 'Your metadata headers exceed the maximum allowed metadata size');
   }
   return metadata;
-}
-
-/**
- * Returns the range of a Range header, `end` exclusive; `undefined` for the whole object. Ranges that S3 does not
- * understand are ignored, as in HTTP; one that starts after the end throws InvalidRange.
- */
-export function parseRange(range: string | undefined, size: number): { start: number; end: number } | undefined {
-  const match = /^bytes=(\d*)-(\d*)$/.exec(range ?? '');
-  if (match === null || (match[1] === '' && match[2] === '')) return undefined;
-  const [, first = '', last = ''] = match;
-  if (first !== '' && last !== '' && Number(last) < Number(first)) return undefined;
-  const start = first === '' ? Math.max(0, size - Number(last)) : Number(first);
-  const end = first === '' || last === '' ? size : Math.min(size, Number(last) + 1);
-  if (start >= size) {
-    throw s3Error('InvalidRange', 'The requested range is not satisfiable', { 'content-range': `bytes */${size}` });
-  }
-  return { start, end };
 }
 
 function splitOnce(text: string, separator: string): [string, string] {

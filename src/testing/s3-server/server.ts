@@ -17,7 +17,6 @@ import { type LoggedRequest, RequestRecord, type S3Counts } from './counts.ts';
 import type { S3ErrorCode } from './error.ts';
 import { Exchange, type ExchangeHost, type S3Hook } from './exchange.ts';
 import { Faults, type InjectedFault, type ScriptedFault } from './faults.ts';
-import { MultipartUploads } from './multipart.ts';
 import { Buckets } from './objects.ts';
 import type { S3State } from './reply.ts';
 import type { S3Request } from './request.ts';
@@ -35,9 +34,7 @@ export interface S3ServerOptions {
   readonly buckets?: readonly string[];
   /** Default 0: any free port. */
   readonly port?: number;
-  /** Default `us-east-1`, where recreating one's own bucket is no error. */
-  readonly region?: string;
-  /** Refuses requests signed with another key, or unsigned. Signatures are never verified. Default: accepts all. */
+  /** Refuse requests that another key signed, or none. Signatures themselves are never checked. Default: take all. */
   readonly accessKeyId?: string;
   /** The required spelling of `If-Match` on a write. Default `any`; Ceph 16: `unquoted`. */
   readonly ifMatchForm?: IfMatchForm;
@@ -51,9 +48,7 @@ export interface S3ServerOptions {
   readonly refuseDelete?: (key: string) => S3ErrorCode | undefined;
   /** The accepted checksums of the SDK. Default `all`; Ceph 16: `no-trailers`. */
   readonly checksums?: ChecksumSupport;
-  /** The smallest size of a part except the last. Default 5 MiB, as on S3. */
-  readonly minimumPartBytes?: number;
-  /** The `Server` header of replies; default none, like Ceph 16. S3 says `AmazonS3`. */
+  /** The `Server` header of every reply; none by default, as Ceph 16. S3 says `AmazonS3`. */
   readonly serverHeader?: string;
   /** See `S3Server.roundTripMs`. Default 0. */
   readonly roundTripMs?: number;
@@ -265,14 +260,12 @@ class LoopbackS3Server implements S3Server, ExchangeHost {
 
   #initialState(): S3State {
     const { buckets = [], clock = systemClock, ifMatchForm = 'any', ifMatchMissing = 404 } = this.#options;
-    const { minimumPartBytes = 5 * 1024 * 1024, region = 'us-east-1', refuseDelete = () => undefined } = this.#options;
+    const { refuseDelete = () => undefined } = this.#options;
     const holder = new Buckets(clock, this.#random);
     for (const name of buckets) holder.create(name);
     return {
       buckets: holder,
-      uploads: new MultipartUploads(this.#random, minimumPartBytes),
       rules: { ifMatchForm, ifMatchMissing },
-      region,
       refuseDelete,
     };
   }

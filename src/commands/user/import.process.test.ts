@@ -2,9 +2,9 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { writeAnkiFile } from '../testing/anki-file.ts';
-import { ACCOUNT_DEPLOYMENTS, type CommandDeployment } from '../testing/command-deployments.ts';
-import { type Json, temporaryDirectory } from '../testing/run-command.ts';
+import { writeAnkiFile } from '../../testing/anki-file.ts';
+import { ACCOUNT_DEPLOYMENTS, type CommandDeployment } from '../../testing/command-deployments.ts';
+import { type Json, temporaryDirectory } from '../../testing/run-command.ts';
 
 const HASH = '$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW';
 const PASSWORD = 'U*U';

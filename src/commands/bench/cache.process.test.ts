@@ -1,0 +1,22 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { COMMAND_DEPLOYMENTS, type CommandDeployment } from '../../testing/command-deployments.ts';
+import { asReport } from '../../testing/report-schema.ts';
+
+describe.each(COMMAND_DEPLOYMENTS)('on $name', ({ open }) => {
+  let deployment: CommandDeployment;
+
+  beforeEach(async () => {
+    deployment = await open();
+  });
+
+  afterEach(() => deployment.close());
+
+  test('bench cache: warm reads ask nothing, warm writes are one PUT each', async () => {
+    const cache = asReport(await deployment.json('bench', 'cache', '--requests', '3', '--notes', '2', '--rtt', '2ms'));
+    expect(cache).toMatchObject({ kind: 'bench', name: 'cache', simulated: true, passed: true });
+    expect(cache.derived).toMatchObject({ getsOnWarmReads: 0, getsOnWarmWrites: 0, putsOnWarmWrites: 3 });
+    expect(cache.metrics.warmReadMs?.count).toBe(3);
+    expect(cache.metrics.uncachedWriteMs?.count).toBe(4);
+    expect(await deployment.json('db', 'list')).toEqual({ databases: [] });
+  });
+});
