@@ -77,7 +77,10 @@ export interface Checklist {
 const MARKS = { passed: '✓', failed: '✗', skipped: '-' } as const;
 
 /** A checklist on stderr; nothing without a terminal or with --quiet. */
-export function checklistOn({ stderr, stdout }: Context, { quiet }: Pick<OutputFlags, 'quiet'>): Checklist {
+export function checklistOn(
+  { stderr, stdout }: Context,
+  { quiet, verbose }: Pick<OutputFlags, 'quiet' | 'verbose'>,
+): Checklist {
   if (quiet || stderr.isTTY !== true) return { started: () => {}, ended: () => {}, done: () => {} };
   let lines = 0;
   return {
@@ -89,7 +92,8 @@ export function checklistOn({ stderr, stdout }: Context, { quiet }: Pick<OutputF
     },
     done: () => {
       redraw(stderr, '');
-      if (lines > 0 && stdout.isTTY === true) stderr.write(`\u001b[${lines}A\u001b[J`);
+      // With --verbose other lines may stand between.
+      if (lines > 0 && stdout.isTTY === true && !verbose) stderr.write(`\u001b[${lines}A\u001b[J`);
       lines = 0;
     },
   };

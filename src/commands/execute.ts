@@ -143,7 +143,9 @@ export function executeIn(given: Context, finished: (code: ExitCode) => void): E
 function tellingRetries(context: Context): Context {
   const onRetry = ({ attempt, attemptsMax, waitMs, cause }: Retry): void => {
     const why = cause === undefined ? '' : `: ${visible(messageOf(cause))}`;
-    context.stderr.write(`attempt ${attempt} of ${attemptsMax} in ${formatMs(waitMs)}${why}\n`);
+    // On a terminal a line of progress may stand there.
+    const start = context.stderr.isTTY === true ? '\r\u001b[2K' : '';
+    context.stderr.write(`${start}attempt ${attempt} of ${attemptsMax} in ${formatMs(waitMs)}${why}\n`);
   };
   return Object.defineProperties({ onRetry }, Object.getOwnPropertyDescriptors(context)) as unknown as Context;
 }

@@ -65,7 +65,11 @@ export class Retries {
   backOff(retry: number, cause: Error | undefined): Promise<void> {
     const longest = Math.min(this.#policy.backoffMs * 2 ** (retry - 1), this.#policy.backoffMaxMs);
     const waitMs = this.#random.fraction() * longest;
-    this.#onRetry({ attempt: retry + 1, attemptsMax: this.attemptsMax, waitMs, cause });
+    try {
+      this.#onRetry({ attempt: retry + 1, attemptsMax: this.attemptsMax, waitMs, cause });
+    } catch {
+      // A listener that fails must not decide what a write in doubt is told.
+    }
     return this.#clock.sleep(waitMs);
   }
 }

@@ -417,6 +417,27 @@ test('what the judge throws is thrown', async () => {
   await expect(write).rejects.toBe(DEFECT);
 });
 
+test('a listener of retries that throws changes nothing of what the write is told', async () => {
+  const retries = new Retries({
+    clock: { ...systemClock, sleep: async () => {} },
+    random: seededRandom(1),
+    onRetry: () => {
+      throw DEFECT;
+    },
+  });
+  const write = settledWrite<Accepted | Refused, string>(
+    {
+      send: async () => lost(),
+      refusal: refusalOf,
+      callerLooks: true,
+      look: async () => 'nothing of it',
+      judge: () => 'resend',
+    },
+    retries,
+  );
+  expect((await write).kind).toBe('unknown');
+});
+
 function endingOf(ends: Row['ends']): string {
   if (ends instanceof Error) return ends.message;
   return ends === 'unknown' ? ends : ends.kind;

@@ -9,12 +9,12 @@ import type { OpenBackend, Tables } from './deployment.ts';
 
 /** Opens the local deployment: files and SQLite tables in one directory, which is made if missing. */
 export const openLocalBackend: OpenBackend = async (config, context, meter) => {
-  const { clock, random, atStep } = context;
+  const { clock, random, signal, atStep } = context;
   const [{ LocalDatabaseStore }, { betterSqlite }] = await Promise.all([
     import('../store/local-store.ts'),
     import('../sqlite/better-sqlite.ts'),
   ]);
-  const store = new LocalDatabaseStore(config.home.value, { clock, random, atStep });
+  const store = new LocalDatabaseStore(config.home.value, { clock, random, signal, atStep });
   const tables = localTables(config, clock, meter);
   return {
     store,

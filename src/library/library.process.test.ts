@@ -118,6 +118,7 @@ test.each([
   { name: 'an age below zero', options: { bucket: 'b', stalenessMaxMs: -1 } },
   { name: 'an age that is no number', options: { bucket: 'b', stalenessMaxMs: Number.NaN } },
   { name: 'an empty bucket', options: { bucket: '' } },
+  { name: 'an empty directory', options: { directory: '' } },
 ])('$name is a usage error', async ({ options }) => {
   await expect(openUserDatabases(options)).rejects.toMatchObject({ kind: 'usage', try: expect.any(String) });
 });

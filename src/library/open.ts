@@ -61,6 +61,9 @@ export async function openUserDatabases(options: OpenUserDatabasesOptions): Prom
       try: "openUserDatabases({ bucket: 'my-bucket' })",
     });
   }
+  if (directory === '') {
+    throw new JavumboError('usage', 'the directory is empty', { try: "openUserDatabases({ directory: './data' })" });
+  }
   if (!(stalenessMaxMs >= 0)) {
     throw new JavumboError('usage', `stalenessMaxMs is not a number of milliseconds: ${stalenessMaxMs}`, {
       try: '0, or the age up to which a cached version may be read',

@@ -1,4 +1,5 @@
 import Database from 'better-sqlite3';
+import type { Clock } from '../core/clock.ts';
 import { codeOf } from '../core/failure.ts';
 import { asFileFailure } from './file-failure.ts';
 
@@ -15,11 +16,33 @@ export interface IndexRow {
 // Readers wait for nothing but another process that recovers the index after a crash.
 const BUSY_TIMEOUT_MS = 30_000;
 
+// A put holds the lock while it copies its file; thirty seconds copy a file far over a gigabyte.
+const LOCK_WAIT_MAX_MS = 30_000;
+const LOCK_POLL_MS = 5;
+
 /**
- * Begins a transaction that holds the write lock. Returns false at once if another process holds it, so that the caller
- * waits where signals arrive; `last`: throws instead.
+ * Runs `work` under the write lock. `work` commits; an open transaction is rolled back. Waits for the lock between two
+ * turns of the event loop, not inside SQLite, where no signal would arrive; an aborted `signal` ends the wait, with its
+ * reason. No turn passes between taking the lock and `work`: the next caller shares the connection, and its BEGIN would
+ * fail.
  */
-export function beginWriting(index: Database.Database, last: boolean): boolean {
+export async function withWriteLock<T>(
+  index: Database.Database,
+  { clock, signal }: { readonly clock: Clock; readonly signal?: AbortSignal | undefined },
+  work: () => T,
+): Promise<T> {
+  const deadline = clock.monotonic() + LOCK_WAIT_MAX_MS;
+  while (!begin(index, clock.monotonic() >= deadline)) await clock.sleep(LOCK_POLL_MS, signal);
+  return inTransaction(index, work);
+}
+
+/** Runs `work` under the write lock, if no other process holds it. */
+export function withWriteLockIfFree(index: Database.Database, work: () => void): void {
+  if (begin(index, false)) inTransaction(index, work);
+}
+
+/** Takes the write lock. Returns false at once if another process holds it; `last`: throws instead. */
+function begin(index: Database.Database, last: boolean): boolean {
   index.pragma('busy_timeout = 0');
   try {
     index.exec('BEGIN IMMEDIATE');
@@ -29,6 +52,14 @@ export function beginWriting(index: Database.Database, last: boolean): boolean {
     return false;
   } finally {
     index.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
+  }
+}
+
+function inTransaction<T>(index: Database.Database, work: () => T): T {
+  try {
+    return work();
+  } finally {
+    if (index.inTransaction) index.exec('ROLLBACK');
   }
 }
 

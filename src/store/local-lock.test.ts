@@ -45,6 +45,37 @@ test('writes wait for the lock of another process between two turns of the event
   expect((await store.list()).databases.map(({ username }) => username)).toEqual(['bob', 'carol']);
 });
 
+test('a write that a signal stops before it has the lock throws its reason, and has had no effect', async () => {
+  const interrupt = new AbortController();
+  const store = new LocalDatabaseStore(join(directory, 'home'), {
+    clock: systemClock,
+    random,
+    signal: interrupt.signal,
+  });
+  stores.push(store);
+  const seen = await store.head('alice');
+  const waiting = [create(store, 'bob'), store.delete('alice', { ifVersion: seen?.version })];
+  interrupt.abort(new Error('stopped'));
+  for (const write of waiting) await expect(write).rejects.toThrow('stopped');
+  other.exec('ROLLBACK');
+  expect((await store.list()).databases.map(({ username }) => username)).toEqual(['alice']);
+  // What clean-ups do.
+  expect(await store.delete('alice')).toEqual({ kind: 'deleted' });
+});
+
+test('a delete does not wait for the lock again to remove an empty folder', async () => {
+  const store = open(systemClock);
+  other.exec('ROLLBACK');
+  const blocking = new LocalDatabaseStore(join(directory, 'home'), {
+    clock: systemClock,
+    random,
+    atStep: (step) => step === 'deleted' && other.exec('BEGIN IMMEDIATE'),
+  });
+  stores.push(blocking);
+  expect(await blocking.delete('alice')).toEqual({ kind: 'deleted' });
+  expect(await store.head('alice')).toBeUndefined();
+});
+
 test('a write that waited for half a minute is unavailable, and has had no effect', async () => {
   let now = 0;
   const clock: Clock = {

@@ -12,6 +12,8 @@ export interface OrphanedFile {
 export interface LocalDatabaseStoreOptions {
   readonly clock: Clock;
   readonly random: Random;
+  /** Ends the wait of a write for another process's lock: nothing has been written then. */
+  readonly signal?: AbortSignal | undefined;
   /** Called before each step of a put, so that a test can end the process there. */
   readonly atStep?: ((step: LocalPutStep) => void) | undefined;
 }

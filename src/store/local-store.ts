@@ -7,7 +7,7 @@ import type { Clock } from '../core/clock.ts';
 import { asError, codeOf, JavumboError } from '../core/failure.ts';
 import { copyDurably, sha256Of, syncToDisk } from '../core/file.ts';
 import type { Random } from '../core/random.ts';
-import { asLocalFailure, beginWriting, type IndexRow, openIndex } from '../sqlite/index-file.ts';
+import { asLocalFailure, type IndexRow, openIndex, withWriteLock, withWriteLockIfFree } from '../sqlite/index-file.ts';
 import {
   type DatabaseStore,
   type DeleteOptions,
@@ -38,6 +38,7 @@ export class LocalDatabaseStore implements DatabaseStore {
   readonly #root: string;
   readonly #clock: Clock;
   readonly #random: Random;
+  readonly #signal: AbortSignal | undefined;
   readonly #atStep: (step: LocalPutStep) => void;
   #index: Database.Database | undefined;
 
@@ -46,6 +47,7 @@ export class LocalDatabaseStore implements DatabaseStore {
     this.#root = root;
     this.#clock = options.clock;
     this.#random = options.random;
+    this.#signal = options.signal;
     this.#atStep = options.atStep ?? (() => {});
   }
 
@@ -93,7 +95,7 @@ export class LocalDatabaseStore implements DatabaseStore {
       const sizeBytes = statSync(source).size;
       const folder = this.#folder(username);
       const index = this.#open();
-      return await this.#locked(index, (): PutOutcome => {
+      return await this.#locked(index, this.#signal, (): PutOutcome => {
         const current = this.#row(username);
         if (condition.kind === 'absent' && current !== undefined) return { kind: 'conflict', reason: 'changed' };
         if (condition.kind === 'version' && current?.version !== condition.version) {
@@ -136,7 +138,9 @@ export class LocalDatabaseStore implements DatabaseStore {
   async delete(username: string, { ifVersion }: DeleteOptions = {}): Promise<DeleteOutcome> {
     const index = this.#open();
     try {
-      const outcome = await this.#locked(index, (): DeleteOutcome => {
+      // Clean-ups, which go on after a signal, name no version.
+      const signal = ifVersion === undefined ? undefined : this.#signal;
+      const outcome = await this.#locked(index, signal, (): DeleteOutcome => {
         const current = this.#row(username);
         if (current === undefined) return { kind: 'absent' };
         if (ifVersion !== undefined && current.version !== ifVersion) return { kind: 'conflict' };
@@ -150,7 +154,7 @@ export class LocalDatabaseStore implements DatabaseStore {
         return { kind: 'deleted' };
       });
       this.#atStep('deleted');
-      if (outcome.kind === 'deleted') await this.#removeFolder(index, username);
+      if (outcome.kind === 'deleted') this.#removeFolder(index, username);
       return outcome;
     } catch (error) {
       throw asLocalFailure(error, 'delete', username);
@@ -189,7 +193,7 @@ export class LocalDatabaseStore implements DatabaseStore {
   async removeOrphan(username: string, file: string): Promise<void> {
     const index = this.#open();
     try {
-      await this.#locked(index, () => {
+      await this.#locked(index, undefined, () => {
         const named = index.prepare('SELECT 1 FROM databases WHERE file = ?').get(basename(file)) !== undefined;
         if (named) return;
         this.#removeFile(username, basename(file));
@@ -240,20 +244,12 @@ export class LocalDatabaseStore implements DatabaseStore {
     }
   }
 
-  /**
-   * Runs `work` under the index's write lock. `work` commits; an open transaction is rolled back. Waits for the lock
-   * between two turns of the event loop, not inside SQLite, where no signal would arrive. No turn passes between taking the
-   * lock and `work`: the next caller shares the connection, and its BEGIN would fail.
-   */
-  async #locked<T>(index: Database.Database, work: () => T): Promise<T> {
-    const deadline = this.#clock.monotonic() + LOCK_WAIT_MAX_MS;
-    while (!beginWriting(index, this.#clock.monotonic() >= deadline)) await this.#clock.sleep(LOCK_POLL_MS);
-    try {
+  /** Runs `work` under the index's write lock. `work` commits; an open transaction is rolled back. */
+  #locked<T>(index: Database.Database, signal: AbortSignal | undefined, work: () => T): Promise<T> {
+    return withWriteLock(index, { clock: this.#clock, signal }, () => {
       this.#atStep('locked');
       return work();
-    } finally {
-      if (index.inTransaction) index.exec('ROLLBACK');
-    }
+    });
   }
 
   /** After the commit point: a file that cannot be removed is an orphan for the next put, never a failed commit. */
@@ -264,9 +260,12 @@ export class LocalDatabaseStore implements DatabaseStore {
   }
 
   /** Removes an empty folder, under the lock: another writer may have just made it to write into it. */
-  async #removeFolder(index: Database.Database, username: string): Promise<void> {
+  #removeFolder(index: Database.Database, username: string): void {
     try {
-      await this.#locked(index, () => rmdirSync(this.#folder(username)));
+      withWriteLockIfFree(index, () => {
+        this.#atStep('locked');
+        rmdirSync(this.#folder(username));
+      });
     } catch {
       // It holds another writer's file, or the lock failed: an empty folder does no harm.
     }
@@ -284,10 +283,6 @@ export class LocalDatabaseStore implements DatabaseStore {
 
 // As on S3.
 const PAGE_LENGTH = 1000;
-
-// A put holds the lock while it copies its file; thirty seconds copy a file far over a gigabyte.
-const LOCK_WAIT_MAX_MS = 30_000;
-const LOCK_POLL_MS = 5;
 
 function described(row: IndexRow): StoredDatabase {
   return {
