@@ -16,6 +16,7 @@ import { cacheFailure, isDiskFull, namesIn, requireOwnDirectory } from '../core/
 import type { Clock, Moment } from '../core/clock.ts';
 import { codeOf } from '../core/failure.ts';
 import { syncToDisk } from '../core/file.ts';
+import { makeDirectory } from '../core/make-directory.ts';
 import type { Random } from '../core/random.ts';
 import type { StoredDatabase, Version } from '../store/database-store.ts';
 import {
@@ -155,7 +156,7 @@ export class DatabaseCache {
       utimesSync(preparedFile, usedAt / 1000, usedAt / 1000);
       for (const path of [preparedFile, join(prepared, 'entry.json'), prepared]) syncToDisk(path);
       this.#atStep('entry-written');
-      mkdirSync(dirname(directory), { recursive: true, mode: 0o700 });
+      makeDirectory(dirname(directory));
       // Another process may have inserted the same version already; this copy of equal bytes is as good.
       this.#works.takeAway(directory, work);
       renameSync(prepared, directory);

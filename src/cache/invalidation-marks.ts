@@ -1,7 +1,8 @@
-import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { cacheFailure, namesIn } from '../core/cache-directory.ts';
 import type { Clock, Moment } from '../core/clock.ts';
+import { makeDirectory } from '../core/make-directory.ts';
 
 // No request takes this long.
 const MARK_AGE_MAX_MS = 3_600_000;
@@ -26,7 +27,7 @@ export class InvalidationMarks {
   /** Call this before removing the entries, so that whoever inserts one afterwards finds the mark. */
   mark(username: string): void {
     try {
-      mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
+      makeDirectory(this.#directory);
       writeFileSync(join(this.#directory, username), `${this.#boot} ${this.#clock.monotonic()}`, { mode: 0o600 });
     } catch (error) {
       throw cacheFailure(this.#directory, error);

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:fs';
+import { readFileSync, readlinkSync, rmSync, statSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { namesIn } from '../core/cache-directory.ts';
 import type { Clock } from '../core/clock.ts';
 import { codeOf } from '../core/failure.ts';
+import { makeDirectory } from '../core/make-directory.ts';
 import type { Random } from '../core/random.ts';
 
 // Containers that share a cache directory cannot see each other's processes. Their leftovers are removed only when
@@ -24,7 +25,7 @@ export interface WorkDirectory {
 export function makeWorkDirectory(parent: string, random: Random): WorkDirectory {
   const name = [processNamespace(), process.pid, startOf(process.pid) ?? '0', random.hex(8)].join('-');
   const path = join(parent, name);
-  mkdirSync(path, { recursive: true, mode: 0o700 });
+  makeDirectory(path);
   return {
     path,
     release: () => {

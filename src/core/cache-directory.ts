@@ -1,5 +1,6 @@
-import { lstatSync, mkdirSync, readdirSync } from 'node:fs';
+import { lstatSync, readdirSync } from 'node:fs';
 import { codeOf, JavumboError, messageOf } from './failure.ts';
+import { makeDirectory } from './make-directory.ts';
 
 /**
  * Creates a directory that only this user may open, or checks that an existing one is safe: /tmp is shared, and a file
@@ -8,7 +9,7 @@ import { codeOf, JavumboError, messageOf } from './failure.ts';
  */
 export function requireOwnDirectory(path: string): void {
   try {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
+    makeDirectory(path);
     const found = lstatSync(path);
     if (!found.isDirectory()) {
       throw new JavumboError('usage', `the cache path ${path} is not a directory`, { try: OTHER_PLACE });

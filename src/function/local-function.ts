@@ -1,10 +1,11 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import { mkdirSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Config } from '../config/config.ts';
 import type { Clock } from '../core/clock.ts';
 import { JavumboError } from '../core/failure.ts';
+import { makeDirectory } from '../core/make-directory.ts';
 import { endOrphan } from '../core/orphaned-process.ts';
 import type { ContainerMessage, ContainerOrder } from './container-messages.ts';
 import type { FunctionDescription, FunctionFault, FunctionReply, RemoteFunction } from './remote-function.ts';
@@ -151,7 +152,7 @@ class Container {
     this.#directory = directory;
     this.#clock = clock;
     const temporary = join(directory, 'tmp');
-    mkdirSync(temporary, { recursive: true, mode: 0o700 });
+    makeDirectory(temporary);
     // A function's log may hold secrets, and no one keeps it here.
     this.#child = fork(program, [], {
       env: { ...env, TMPDIR: temporary },

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { makeDirectory } from '../core/make-directory.ts';
 import type { Random } from '../core/random.ts';
 
 /** Where the record of a store is, whatever characters its identity consists of. */
@@ -10,7 +11,7 @@ export function recordPath(directory: string, identity: string): string {
 
 /** Writes a file whole or not at all, for this user alone. */
 export function writeRecord(path: string, text: string, random: Random): void {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  makeDirectory(dirname(path));
   const beside = `${path}.${random.hex(8)}`;
   writeFileSync(beside, text, { mode: 0o600 });
   renameSync(beside, path);

@@ -1,6 +1,7 @@
-import { chmodSync, closeSync, mkdirSync, openSync, statSync } from 'node:fs';
+import { chmodSync, closeSync, openSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
+import { makeDirectory } from '../core/make-directory.ts';
 import { asFileFailure } from './file-failure.ts';
 import { type AddedColumn, addMissingColumn, useWriteAheadLog } from './index-file.ts';
 
@@ -73,7 +74,7 @@ export class LocalTable {
   }
 
   #open(): Database.Database {
-    mkdirSync(this.#home, { recursive: true, mode: 0o700 });
+    makeDirectory(this.#home);
     const path = join(this.#home, this.#options.file);
     // Whatever the directory's mode: a file with password hashes is private to its owner. Its -wal and -shm inherit the
     // mode.

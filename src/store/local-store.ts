@@ -6,6 +6,7 @@ import { cacheFailure, isDiskFull } from '../core/cache-directory.ts';
 import type { Clock } from '../core/clock.ts';
 import { asError, codeOf, JavumboError } from '../core/failure.ts';
 import { copyDurably, sha256Of, syncToDisk } from '../core/file.ts';
+import { makeDirectory } from '../core/make-directory.ts';
 import type { Random } from '../core/random.ts';
 import { asLocalFailure, type IndexRow, openIndex, withWriteLock, withWriteLockIfFree } from '../sqlite/index-file.ts';
 import {
@@ -236,7 +237,7 @@ export class LocalDatabaseStore implements DatabaseStore {
   #open(): Database.Database {
     if (this.#index !== undefined) return this.#index;
     try {
-      mkdirSync(this.#root, { recursive: true, mode: 0o700 });
+      makeDirectory(this.#root);
       this.#index = openIndex(join(this.#root, 'index.sqlite'), this.#random.hex(16));
       return this.#index;
     } catch (error) {
