@@ -142,7 +142,7 @@ describe('function package', () => {
   test('replaces no other file, unless it is told to', async () => {
     writeFileSync(out, 'somebody’s');
     const refused = await runCommand(['function', 'package', '--out', out]);
-    expectFailure(refused, { code: 2, error: /function\.zip exists, and is no package/, hint: /--yes/ });
+    expectFailure(refused, { code: 2, error: /function\.zip exists, and is not a package/, hint: /--yes/ });
     expect(readFileSync(out, 'utf8')).toBe('somebody’s');
     const { code } = await runCommand(['function', 'package', '--out', out, '--yes']);
     expect({ code, isPackage: isPackage(readFileSync(out)) }).toEqual({ code: 0, isPackage: true });
