@@ -7,7 +7,7 @@ import type { StoredDatabase, Tombstone, Trace, Version } from '../store/databas
 import { committedIn, seenIn, settle } from '../store/write-ids.ts';
 import { type DatabaseLoader, type DatabaseLoaderOptions, isTombstone, noDatabase } from './database-loader.ts';
 import { conflictFailure, unexplainedRefusal, unknownOutcome } from './outcome-failures.ts';
-import { type LocalVersion, type SendOutcome, sessionFailure } from './session.ts';
+import { type LocalVersion, type SendOutcome, sessionFailure, synchronous } from './session.ts';
 import { WriteSession, writable } from './write-session.ts';
 
 // Another writer's commit takes a round trip; a similar wait lets it finish before the next attempt reads.
@@ -177,7 +177,7 @@ export class OptimisticUpdates {
     const { database } = session;
     try {
       database.exec('BEGIN IMMEDIATE');
-      const value = edit(database);
+      const value = synchronous(edit(database), session.username);
       if (!database.inTransaction) {
         throw new JavumboError('usage', 'the edit ended its transaction itself, so nothing of it was stored', {
           try: 'the same statements without BEGIN, COMMIT, END and ROLLBACK',

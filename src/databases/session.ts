@@ -3,6 +3,7 @@ import type { CacheEntry } from '../cache/entry.ts';
 import type { WorkDirectory } from '../cache/work-directory.ts';
 import { cacheFailure, isDiskFull } from '../core/cache-directory.ts';
 import type { Clock } from '../core/clock.ts';
+import { JavumboError } from '../core/failure.ts';
 import type { Random } from '../core/random.ts';
 import type { RunBlocking } from '../core/run-blocking.ts';
 import { asCorruption, openReadOnly, type SqliteDatabase, type SqliteEngine } from '../sqlite/engine.ts';
@@ -138,4 +139,17 @@ export function openInspected(
     database?.close();
     throw asCorruption(error, username) ?? error;
   }
+}
+
+/**
+ * Returns what a caller's function returned. Throws `usage` for a promise: it would go on in a database that is closed by
+ * then, and nothing of it would be stored.
+ */
+export function synchronous<T>(value: T, username: string): T {
+  if (typeof (value as { then?: unknown } | null | undefined)?.then !== 'function') return value;
+  Promise.resolve(value).catch(() => {});
+  throw new JavumboError('usage', 'the function that works on the database is asynchronous', {
+    try: 'a synchronous function: await what it needs before, not inside',
+    username,
+  });
 }

@@ -9,7 +9,7 @@ import { writesOver } from '../store/write-ids.ts';
 import { DatabaseLoader, type DatabaseLoaderOptions, noDatabase } from './database-loader.ts';
 import { type OpenOptions, OptimisticUpdates, type UpdateOptions, type UpdateResult } from './optimistic-update.ts';
 import { alreadyExists, conflictFailure, traceIfPossible, unknownOutcome } from './outcome-failures.ts';
-import { ReadSession, type SessionStart, sessionFailure, WORKING_COPY } from './session.ts';
+import { ReadSession, type SessionStart, sessionFailure, synchronous, WORKING_COPY } from './session.ts';
 import { WriteSession, writable } from './write-session.ts';
 
 export type UserDatabasesOptions = DatabaseLoaderOptions;
@@ -44,7 +44,7 @@ export class UserDatabases {
     const readOnce = async (): Promise<T> => {
       const session = await this.openForReading(username);
       try {
-        return await runBlockingIn(this.#environment)(() => query(session));
+        return await runBlockingIn(this.#environment)(() => synchronous(query(session), username));
       } catch (error) {
         throw sessionFailure(error, username, this.#environment.cache);
       } finally {
@@ -106,7 +106,7 @@ export class UserDatabases {
     const session = await WriteSession.begin(username, { kind: 'new', base: undefined }, this.#environment);
     let value: T;
     try {
-      value = build(session.database);
+      value = synchronous(build(session.database), username);
     } catch (error) {
       session.discard();
       throw sessionFailure(error, username, this.#environment.cache);

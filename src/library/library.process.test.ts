@@ -98,6 +98,27 @@ test('each request is sent once, and each retry is told', async () => {
   }
 });
 
+test.each<{ name: string; work: (databases: OpenedUserDatabases) => Promise<unknown> }>([
+  {
+    name: 'update',
+    work: (databases) => databases.update('alice', async (database) => database.exec('DELETE FROM notes')),
+  },
+  { name: 'read', work: (databases) => databases.read('alice', async () => 1) },
+  { name: 'create', work: (databases) => databases.create('bob', async (database) => createCollection(database)) },
+])('an asynchronous function is refused by $name, and nothing is stored', async ({ work }) => {
+  const databases = await openUserDatabases({
+    directory: join(directory, 'home'),
+    cacheDirectory: cacheDirectory('one'),
+  });
+  try {
+    await databases.create('alice', (database) => createCollection(database));
+    await expect(work(databases)).rejects.toMatchObject({ kind: 'usage', message: /asynchronous/ });
+    expect(databases.usage().store.put).toBe(1);
+  } finally {
+    databases.close();
+  }
+});
+
 test('accounts are in the directory', async () => {
   const databases = await openUserDatabases({
     directory: join(directory, 'home'),

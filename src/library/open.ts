@@ -57,7 +57,7 @@ export interface OpenedUserDatabases extends UserDatabases {
 export async function openUserDatabases(options: OpenUserDatabasesOptions): Promise<OpenedUserDatabases> {
   const { bucket, directory, stalenessMaxMs = 0, onRetry } = options;
   if ((bucket === undefined) === (directory === undefined)) {
-    throw new JavumboError('usage', 'openUserDatabases needs either a bucket or a directory', {
+    throw new JavumboError('usage', 'openUserDatabases needs exactly one of bucket and directory', {
       try: "openUserDatabases({ bucket: 'my-bucket' })",
     });
   }
