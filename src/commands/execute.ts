@@ -17,38 +17,38 @@ import { keyOf } from '../core/username.ts';
 import type { Deployment } from '../deployment/deployment.ts';
 import type { UserTable } from '../users/user-table.ts';
 
-/** What a command's work gets. The deployment is put together at the first call, so that nothing is loaded before. */
+/** What a command's run receives. The first call of `deployment` opens it, so that nothing is loaded before. */
 export interface Invocation {
-  /** Throws what is wrong with it where --report is given; without it the command does not get this far. */
+  /** Throws if it is invalid and --report is given; without --report the command does not get this far. */
   readonly config: Config;
   readonly context: Context;
   readonly flags: OutputFlags;
   deployment(options?: DeploymentOptions): Promise<Deployment>;
-  /** Which kind of deployment is meant, whatever else is wrong with the configuration. */
+  /** The kind of deployment that is meant, even if the rest of the configuration is invalid. */
   readonly deploymentKind: 'local' | 'aws';
-  /** The accounts of the deployment, without the rest of it: neither its store nor its cache is loaded for them. */
+  /** Opens the accounts alone: neither the store nor the cache is loaded. */
   users(): Promise<UserTable>;
-  /** The run whose name test data carries, and whether it stays (--keep). */
+  /** The run that names test data, and whether that data stays (--keep). */
   run(): TestRun;
-  /** What `deployment` does before all else: refuses options that name a part of another one, and notes the default. */
+  /** Refuses options that belong to another deployment, and notes the default one. `deployment` calls it first. */
   requireMeantDeployment(): void;
-  /** A line for people on stderr; nothing with --quiet. */
+  /** Writes a line to stderr, unless --quiet. */
   note(line: string): void;
 }
 
 export interface DeploymentOptions {
-  /** The round trip to simulate on the local deployment where --rtt does not say one: without it nothing takes time. */
+  /** The round trip to simulate on the local deployment without --rtt: otherwise nothing takes time. */
   readonly rttDefaultMs?: number;
-  /** Lets writes through to a store that was found unsafe, whatever the configuration says. */
+  /** Allows writes to a store that was found unsafe, regardless of the configuration. */
   readonly allowUnsafeStore?: boolean;
 }
 
 export type Run<T> = (invocation: Invocation) => Promise<T>;
 
-/** Runs a parsed command: configuration, work, view. What it throws, `main` reports. */
+/** Runs a parsed command: configuration, run, view. `main` reports what it throws. */
 export type Execute = <T>(command: Command, run: Run<T>, view: View<T>) => Promise<void>;
 
-/** An `Execute` that works in `context` and hands the exit code to `finished`. */
+/** Returns an `Execute` that works in `context` and passes the exit code to `finished`. */
 export function executeIn(given: Context, finished: (code: ExitCode) => void): Execute {
   return async (command, run, view) => {
     const flags = outputFlags(command);
@@ -68,7 +68,7 @@ export function executeIn(given: Context, finished: (code: ExitCode) => void): E
       const configured = await configOf(command, context).then(
         (config) => () => config,
         (error: unknown) => {
-          // What a report is expected of must say there why it did nothing: the file of an earlier run would say less.
+          // The report must say why nothing ran: the file of an earlier run would mislead.
           if (report === undefined) throw error;
           return (): Config => {
             throw error;
@@ -132,25 +132,25 @@ export function executeIn(given: Context, finished: (code: ExitCode) => void): E
       await printResult(result, view, flags, context);
       finished(view.exitCode?.(result) ?? EXIT_CODE.ok);
     } finally {
-      // Work that ended by itself has left nothing there.
+      // Empty unless the run was interrupted.
       for (const failure of await cleanUps.run()) testRun?.onLeft?.(failure);
       for (const each of closing) each.close();
     }
   };
 }
 
-/** Returns the context, with each retry told on stderr. Copied as it stands: reading `stdin` would open it. */
+/** Returns a copy of the context that reports each retry on stderr. Copies descriptors: reading `stdin` would open it. */
 function tellingRetries(context: Context): Context {
   const onRetry = ({ attempt, attemptsMax, waitMs, cause }: Retry): void => {
     const why = cause === undefined ? '' : `: ${visible(messageOf(cause))}`;
-    // On a terminal a line of progress may stand there.
+    // A progress line may be on the terminal.
     const start = context.stderr.isTTY === true ? '\r\u001b[2K' : '';
     context.stderr.write(`${start}attempt ${attempt} of ${attemptsMax} in ${formatMs(waitMs)}${why}\n`);
   };
   return Object.defineProperties({ onRetry }, Object.getOwnPropertyDescriptors(context)) as unknown as Context;
 }
 
-/** What was meant where the choice itself is wrong: whoever names a bucket badly, or forgets it, means one. */
+/** Returns the deployment that is meant if the choice itself is invalid: a bad or missing bucket name still means AWS. */
 function meantDeployment(flags: GlobalFlags, env: NodeJS.ProcessEnv): 'local' | 'aws' {
   try {
     return flags.terraform !== undefined || asksProfile(flags, env) ? 'aws' : 'local';
@@ -159,7 +159,7 @@ function meantDeployment(flags: GlobalFlags, env: NodeJS.ProcessEnv): 'local' | 
   }
 }
 
-/** What names a part of a deployment on AWS is never meant for the local one. */
+/** Refuses options that name a part of an AWS deployment if the local one would be used. */
 function refuseEngineWithoutBucket(config: Config): void {
   const { endpointUrl, dynamodbEndpointUrl, lambdaEndpointUrl, usersTable, locksTable, apiUrl } = config;
   const ofAws = [endpointUrl, dynamodbEndpointUrl, lambdaEndpointUrl, usersTable, locksTable, apiUrl];
@@ -184,8 +184,8 @@ function withDefaultRoundTrip(config: Config, rttDefaultMs: number | undefined):
 }
 
 /**
- * The configuration, with Terraform asked only where --terraform says so, and the AWS profile read only where a request
- * to AWS or an engine will follow.
+ * Returns the configuration. Asks Terraform only with --terraform, and reads the AWS profile only if a request to AWS or
+ * an engine will follow.
  */
 export async function configOf(command: Command, { env, signal }: Context): Promise<Config> {
   const flags = command.optsWithGlobals<GlobalFlags>();
@@ -198,7 +198,7 @@ async function terraformOutputs(
   env: Context['env'],
   signal: AbortSignal | undefined,
 ): Promise<TerraformOutputs> {
-  // An empty one is refused with the other flags.
+  // An empty value is refused with the other flags.
   if (!flags.terraform) return {};
   refuseLocalWithPartsOfAws(flags);
   const { readTerraformOutputs } = await import('../config/terraform-outputs.ts');

@@ -1,6 +1,6 @@
 /**
- * What stands around each request to a store or a table: it may count it, delay it, refuse it, repeat it or stop waiting
- * for it. `aroundStore`, `aroundUserTable` and `aroundLockTable` put it there.
+ * Wraps each request to a store or a table: may count, delay, refuse, repeat or abandon it. `aroundStore` and
+ * `aroundUserTable` apply it.
  */
 export interface Around {
   read<T>(request: () => Promise<T>): Promise<T>;

@@ -1,6 +1,6 @@
 import type { Around } from './around.ts';
 
-/** Requests to a store, retries included, and the bytes of databases that went either way. */
+/** Requests to a store, including retries, and the bytes of databases in each direction. */
 export interface RequestCounts {
   readonly get: number;
   readonly put: number;
@@ -11,7 +11,7 @@ export interface RequestCounts {
   readonly bytesDown: number;
 }
 
-/** Requests to the user and lock tables, retries included, as DynamoDB bills them. */
+/** Requests to the user and lock tables, including retries, as DynamoDB bills them. */
 export interface TableRequests {
   readonly read: number;
   readonly write: number;
@@ -23,7 +23,7 @@ export interface FunctionUse {
   readonly gbSeconds: number;
 }
 
-/** What was asked of the services of a deployment. */
+/** The requests to all services of a deployment. */
 export interface Usage {
   readonly store: RequestCounts;
   readonly tables: TableRequests;
@@ -44,7 +44,7 @@ export function addUsage(left: Usage, right: Usage): Usage {
   };
 }
 
-/** Returns what was added to a usage since it was `earlier`. */
+/** Returns the difference between two usages. */
 export function usageSince(earlier: Usage, now: Usage): Usage {
   return {
     store: countsSince(earlier.store, now.store),
@@ -61,15 +61,15 @@ export function countsSince<T extends object>(earlier: T, now: T): T {
   return combined(now, earlier, (a, b) => a - b);
 }
 
-/** The use of the function as reports and answers have it: absent where nothing was called. */
+/** Returns the use of the function as reports show it: absent if it was not called. */
 export function lambdaOf({ function: use }: Usage): { readonly lambda?: FunctionUse } {
   return use.invocations === 0 ? {} : { lambda: use };
 }
 
-/** A request that a store makes by itself. `tombstone`: a PUT that is sent instead of a DELETE. */
+/** A request beyond the one that was called for. `tombstone`: a PUT instead of the DELETE. */
 export type ExtraRequest = 'head' | 'put' | 'delete' | 'tombstone';
 
-/** Counts the usage of a deployment; what sends requests counts them here. */
+/** Counts the usage of a deployment. */
 export class UsageMeter {
   readonly #store: Mutable<RequestCounts> = { ...NO_USAGE.store };
   readonly #tables: Mutable<TableRequests> = { ...NO_USAGE.tables };
@@ -92,12 +92,12 @@ export class UsageMeter {
     increase(this.#function, use ?? {});
   };
 
-  /** Counts a request that a store made beside the one it was called for, or, for a tombstone, in its place. */
+  /** Counts a request that a store sent beyond the one that was called, or, for a tombstone, in its place. */
   readonly countExtra = (request: ExtraRequest, bytesUp: number): void =>
     this.countStore(request === 'tombstone' ? { delete: -1, put: 1, bytesUp } : { [request]: 1, bytesUp });
 }
 
-/** Counts the requests that reach a table below. Stands under the retries, so that every attempt is counted. */
+/** Counts the requests to a table. Stands below the retries, so that every attempt is counted. */
 export function counting(meter: UsageMeter): Around {
   return {
     read: (request) => {

@@ -10,10 +10,10 @@ import type { DeletionKind } from '../store/tombstone.ts';
 import { aroundUserTable } from '../users/user-table.ts';
 import type { Backend, OpenBackend, Tables } from './deployment.ts';
 
-// What clean-up asks does the same when it arrives twice, so its retries may be the SDK's.
+// Requests of clean-up are idempotent, so the SDK may retry them.
 const CLEANUP_ATTEMPTS = 5;
 
-/** Opens a bucket and tables on AWS, or on an engine that stands for it, whose files `sqlite` opens. Makes no request. */
+/** Opens a bucket and tables on AWS or another engine. `sqlite` opens the databases. Makes no request. */
 export function awsBackend(sqlite: SqliteEngine): OpenBackend {
   return async (config, context, meter) => {
     const { close, ...bucket } = await openBucket(config, context, meter);
@@ -71,7 +71,7 @@ export async function openBucket(
   let kind: Promise<DeletionKind> | undefined;
   const deletionKind = (): Promise<DeletionKind> => {
     kind ??= import('../probes/deletion.ts').then((probes) => probes.deletionKind(asked, { clock, random }));
-    // A store that could not answer is asked again.
+    // After a failure the next call asks again.
     kind.catch(() => {
       kind = undefined;
     });
@@ -96,7 +96,7 @@ export async function openBucket(
   };
 }
 
-/** The tables in DynamoDB: retrying(counting(dynamo)), so that every attempt is counted. */
+/** Opens the tables in DynamoDB: retrying(counting(dynamo)), so that every attempt is counted. */
 export function awsTables(config: Config, context: Context, meter: UsageMeter): Tables {
   const endpoint = config.dynamodbEndpointUrl.value;
   const onExtraRead = (): void => meter.countTable('read');

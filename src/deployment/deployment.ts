@@ -23,43 +23,43 @@ import type { DatabaseStore, DeleteOutcome } from '../store/database-store.ts';
 import { RetryingDatabaseStore } from '../store/retrying-store.ts';
 import { stoppableUserTable, type UserTable } from '../users/user-table.ts';
 
-/** A store of user databases and what belongs to it, put together from the configuration, as an operator works with it. */
+/** A store of user databases and everything that belongs to it, as an operator uses it. */
 export interface Deployment extends DeploymentData {
-  /** Throws `usage` where S3 is a custom endpoint and Lambda is meant that nobody named. */
+  /** Throws `usage` if S3 is a custom endpoint and nothing says where Lambda is. */
   function(): Promise<FunctionClient>;
 }
 
-/** What the deployment keeps: all of it that the function itself works with. */
+/** The part of a deployment that the function itself uses. */
 export interface DeploymentData {
   readonly description: DeploymentDescription;
-  /** Tells the store apart from every other, in the cache and in doctor's records. */
+  /** Identifies the store in the cache and in doctor's records. */
   readonly identity: string;
-  /** What answers: `AWS`, `local files`, or the name that a server at an endpoint gave itself; `unknown` before it did. */
+  /** Returns what serves the store: `AWS`, `local files`, or the server name an endpoint sent; `unknown` before that. */
   engine(): string;
-  /** What it was put together from, for processes that work on the same one. */
+  /** The configuration, for processes that open the same deployment. */
   readonly config: Config;
   /** Retrying, counted, and delayed where a round trip is simulated. */
   readonly store: DatabaseStore;
   readonly cache: DatabaseCache;
   readonly clock: Clock;
-  /** What was asked of its services so far, retries included, and what the function asked of them for its answers. */
+  /** Returns the requests to its services so far, including retries and the function's own requests. */
   usage(): Usage;
   databases(options: DatabasesOptions): UserDatabases;
-  /** Accounts. Throws `usage` where S3 is a custom endpoint and nothing says where DynamoDB is. */
+  /** Opens the accounts. Throws `usage` if S3 is a custom endpoint and nothing says where DynamoDB is. */
   users(): Promise<UserTable>;
-  /** Where writers queue. Throws as `users` does. */
+  /** Opens the leases, by which writers queue. Throws like `users`. */
   locks(): Promise<LockTable>;
   /** Everything under the store's keys, for clean-up. Neither counted nor delayed. */
   objects(): Promise<ObjectVersions>;
-  /** The same, for the removal of test data, which no signal stops. */
+  /** The same, for removing test data, which no signal stops. */
   testObjects(): Promise<ObjectVersions>;
-  /** Tries how the engine deletes, and records the answer; absent where the store compares by itself. */
+  /** Tests how the engine deletes, and records the answer; absent if the store always compares. */
   readonly tryDeletion?: (() => Promise<DeletionProbe>) | undefined;
-  /** For clean-up; absent where there are no tombstones. See tombstone.ts. */
+  /** For clean-up; absent if there are no tombstones (tombstone.ts). */
   readonly removeTombstone?: ((username: string, olderThan: number) => Promise<DeleteOutcome>) | undefined;
-  /** The user table for the removal of test data, which no signal stops. Throws as `users` does. */
+  /** Opens the accounts for removing test data, which no signal stops. Throws like `users`. */
   accounts(): Promise<UserTable>;
-  /** The same store as another machine sees it: with an empty cache of its own, removed by `remove`. */
+  /** Opens the same store as another machine would: with its own empty cache, which `remove` deletes. */
   machine(stalenessMaxMs: number): Machine;
   close(): void;
 }
@@ -80,41 +80,41 @@ export interface DeploymentDescription {
 }
 
 export interface DatabasesOptions {
-  /** The allowed staleness where neither --cache-ttl nor DB_CACHE_TTL says one, in seconds. */
+  /** The allowed staleness in seconds, unless --cache-ttl or DB_CACHE_TTL sets it. */
   readonly cacheTtlDefault: number;
-  /** The one that this caller wants, whatever they say. */
+  /** Overrides both, in seconds. */
   readonly cacheTtl?: number | undefined;
-  /** False: nothing is read from the cache or left in it. Default true. */
+  /** False: the cache is neither read nor filled. Default true. */
   readonly caching?: boolean;
-  /** For SQL of an operator, or in an operator's file. Undefined: it is ours, and short. */
+  /** Runs SQL of unbounded length; undefined if the SQL is ours, and short. */
   readonly runBlocking?: RunBlocking | undefined;
 }
 
-/** What keeps the data of a deployment. */
+/** The services that keep a deployment's data. */
 export interface Backend {
   /** Sends each request once. */
   readonly store: DatabaseStore;
-  /** Tells deployments apart in the cache. */
+  /** Identifies the store in the cache. */
   readonly identity: string;
   readonly engine: () => string;
   readonly tables: Tables;
   readonly objects: () => Promise<ObjectVersions>;
-  /** Absent where deletes compare by themselves. */
+  /** Absent if deletes always compare. */
   readonly tryDeletion?: (() => Promise<DeletionProbe>) | undefined;
   readonly removeTombstone?: ((username: string, olderThan: number) => Promise<DeleteOutcome>) | undefined;
-  /** What opens the files that come out of the store. */
+  /** Opens the databases. */
   readonly sqlite: SqliteEngine;
   readonly close: () => void;
 }
 
-/** The user and lock tables, opened at the first call: most commands need neither. */
+/** The user and lock tables. The first call opens one: most commands need neither. */
 export interface Tables {
   users(): Promise<UserTable>;
   locks(): Promise<LockTable>;
   close(): void;
 }
 
-/** `meter`: counts what the store asks beside the calls it gets, and all that the tables ask. */
+/** `meter` counts the store's extra requests and all requests to the tables. */
 export type OpenBackend = (config: Config, context: Context, meter: UsageMeter) => Promise<Backend>;
 
 export function describeDeployment({ deployment, bucket, region, endpointUrl, rtt }: Config): DeploymentDescription {
@@ -130,9 +130,9 @@ export function describeDeployment({ deployment, bucket, region, endpointUrl, rt
 }
 
 /**
- * Puts a deployment together over what keeps its data. Makes no request. From the caller down, a request to the store is
- * refused if `unsafe` says why, given up when a signal comes, repeated, counted, and delayed where a round trip is
- * simulated: each attempt is counted and travels, and what is refused is neither sent nor counted.
+ * Composes a deployment over a backend. Makes no request. From the caller down, a request to the store is refused if
+ * `unsafe` gives a reason, abandoned at a signal, retried, counted, and delayed if a round trip is simulated. So every
+ * attempt is counted and delayed, and a refused request is neither sent nor counted.
  */
 export async function assembleDeployment(
   config: Config,
@@ -184,7 +184,7 @@ export async function assembleDeployment(
       databases: ({ cacheTtlDefault, cacheTtl = config.cacheTtl.value, ...options }) =>
         databasesOver(cache, options, (cacheTtl ?? cacheTtlDefault) * 1000),
       machine: (stalenessMaxMs) => {
-        // A work directory of this process: should it be killed, the next one removes it.
+        // A work directory, so that the next process removes it if this one is killed.
         const work = cache.workDirectory();
         const own = openCache(join(work.path, 'machine'));
         return { cache: own, databases: databasesOver(own, {}, stalenessMaxMs), remove: work.release };

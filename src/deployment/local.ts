@@ -33,7 +33,7 @@ export const openLocalBackend: OpenBackend = async (config, context, meter) => {
   };
 };
 
-/** The tables of the local deployment. Nothing is in doubt on this machine, so nothing is sent again. */
+/** Opens the tables of the local deployment. Without a network nothing is in doubt, so nothing is retried. */
 export function localTables({ home }: Config, clock: Clock, meter: UsageMeter): Tables {
   const opened: { close(): void }[] = [];
   return {

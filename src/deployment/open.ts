@@ -8,8 +8,8 @@ import { stoppableUserTable, type UserTable } from '../users/user-table.ts';
 import type { Deployment, OpenBackend } from './deployment.ts';
 
 /**
- * Puts the configured deployment together. Makes no request; the local deployment's directory is made if missing. Writes
- * to a store that `doctor` saw losing updates are refused, unless the configuration allows them.
+ * Opens the configured deployment. Makes no request, but makes the directory of a local one. Refuses writes to a store that
+ * `doctor` saw losing updates, unless the configuration allows them.
  */
 export async function openDeployment(config: Config, context: Context): Promise<Deployment> {
   const [{ assembleDeployment }, { UnsafeStores }] = await Promise.all([
@@ -27,7 +27,7 @@ export async function openDeployment(config: Config, context: Context): Promise<
     function: once(async () => {
       const { openFunction } = await import('../function/open-function.ts');
       client = await openFunction(config, context, () => {
-        // Swept by the next process if this one is killed.
+        // The next process removes it if this one is killed.
         containers = data.cache.workDirectory();
         return containers.path;
       });
@@ -51,13 +51,13 @@ async function backendOf({ deployment }: Config): Promise<OpenBackend> {
   return awsBackend(betterSqlite);
 }
 
-/** The accounts of a deployment, without the rest of it: neither its store nor its cache is loaded. */
+/** The accounts of a deployment alone: neither its store nor its cache is loaded. */
 export interface Accounts {
   users(): Promise<UserTable>;
   close(): void;
 }
 
-/** Opens the accounts of the configured deployment, at the first call. Makes no request. */
+/** Returns the accounts of the configured deployment; the first call of `users` opens them. Makes no request. */
 export async function openAccounts(config: Config, context: Context): Promise<Accounts> {
   const meter = new UsageMeter();
   const tables =

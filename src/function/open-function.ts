@@ -7,8 +7,8 @@ import { FunctionClient } from './client.ts';
 import type { RemoteFunction } from './remote-function.ts';
 
 /**
- * The function of the configured deployment. `directory`: where the containers of a local one get their /tmp; whoever made
- * it removes it after `close`. Makes no request. Throws `usage` where nothing says where Lambda is.
+ * Opens the function of the configured deployment. `directory`: where containers of the local function get their /tmp; the
+ * caller removes it after `close`. Makes no request. Throws `usage` if nothing says where Lambda is.
  */
 export async function openFunction(config: Config, context: Context, directory: () => string): Promise<FunctionClient> {
   const { clock, random, onRetry } = context;

@@ -8,9 +8,9 @@ const SYSTEM = { clock: systemClock, random: systemRandom };
 
 /**
  * Makes an empty database an Anki collection of schema 11, with the note type Basic and the deck Default: what `create`
- * takes. Runs in a transaction of its own.
+ * takes. Runs in its own transaction.
  *
- * @throws JavumboError `conflict` where the database has tables already.
+ * @throws JavumboError `conflict` if the database already has tables.
  */
 export function createCollection(database: SqlDatabase): void {
   createWith(database, SYSTEM);
@@ -19,8 +19,8 @@ export function createCollection(database: SqlDatabase): void {
 /**
  * Adds a note and its cards, as Anki would: what `update` takes. Runs in the transaction that is open.
  *
- * @throws JavumboError `usage` for a note that cannot be, `conflict` for a note id or guid that is taken, `corrupt` where
- * the collection's own JSON is broken.
+ * @throws JavumboError `usage` for an invalid note, `conflict` for a note id or guid that is taken, `corrupt` if the
+ * collection's own JSON is broken.
  */
 export function addNote(database: SqlDatabase, note: NewNote): AddedNote {
   return addWith(database, note, SYSTEM);

@@ -9,7 +9,7 @@ import { openDeployment } from '../deployment/open.ts';
 import { type ListedDatabase, listPages } from '../store/database-store.ts';
 import { UserRepository } from '../users/repository.ts';
 
-/** Which databases to open. Either `bucket` or `directory` must be given. */
+/** The databases to open: exactly one of `bucket` and `directory` must be given. */
 export interface OpenUserDatabasesOptions {
   /** An S3 bucket. Credentials come from where the AWS SDK finds them: environment, profile, role. */
   readonly bucket?: string | undefined;
@@ -19,38 +19,37 @@ export interface OpenUserDatabasesOptions {
   readonly region?: string | undefined;
   /** A profile of `~/.aws/config`. Default: `AWS_PROFILE`. */
   readonly profile?: string | undefined;
-  /** Where S3 is, if not on AWS, such as `http://127.0.0.1:9000`. */
+  /** The endpoint of S3 if it is not AWS, such as `http://127.0.0.1:9000`. */
   readonly endpointUrl?: string | undefined;
-  /** Where DynamoDB is, if not on AWS; needed for `accounts` beside an `endpointUrl`. */
+  /** The endpoint of DynamoDB if it is not AWS; `accounts` needs it beside an `endpointUrl`. */
   readonly dynamodbEndpointUrl?: string | undefined;
-  /** The table of accounts. Default: `javumbo-users`. */
+  /** The DynamoDB table of accounts. Default: `javumbo-users`. */
   readonly usersTable?: string | undefined;
   /** Where versions are kept between sessions. Default: `javumbo-<uid>` in the system's temporary directory. */
   readonly cacheDirectory?: string | undefined;
-  /** How old a cached version may be and still be read without a request, in milliseconds. Default 0: never. */
+  /** The age in milliseconds up to which a cached version is read without a request. Default 0: every read asks. */
   readonly stalenessMaxMs?: number | undefined;
-  /** For how long a connection may be silent, in milliseconds. Default 15,000. */
+  /** How long a connection may be silent, in milliseconds. Default 15,000. */
   readonly timeoutMs?: number | undefined;
-  /** Called before a request is sent again. */
+  /** Called before a request is retried. */
   readonly onRetry?: ((retry: Retry) => void) | undefined;
 }
 
-/** The databases of all users, and what belongs to them. */
+/** The databases of all users, with their list, their accounts and the requests so far. */
 export interface OpenedUserDatabases extends UserDatabases {
-  /** Lists the databases in the order of their keys, up to 1,000 for each request. */
+  /** Lists the databases in the order of their keys, with one request per 1,000. */
   list(): AsyncIterable<ListedDatabase>;
-  /** Opens the accounts. Throws `usage` where S3 is a custom endpoint and nothing says where DynamoDB is. */
+  /** Opens the accounts. Throws `usage` if S3 is a custom endpoint and nothing says where DynamoDB is. */
   accounts(): Promise<UserRepository>;
   /** Returns the requests and bytes so far, retries included. */
   usage(): Usage;
-  /** Closes connections and files. Sessions that are open must be ended before. */
+  /** Closes connections and files. End open sessions first. */
   close(): void;
 }
 
 /**
- * Opens the databases in a bucket or in a directory. Makes no request. Everything that a write needs to be safe is made
- * inside: the client sends each request once, retries settle what became of it, and a store that `javumbo doctor` found
- * to lose updates is not written to.
+ * Opens the databases in a bucket or in a directory. Makes no request. What makes a write safe is inside: the client sends
+ * each request once, retries settle its fate, and a store that `javumbo doctor` found to lose updates is not written to.
  *
  * @throws JavumboError `usage` for options that contradict each other or make no sense.
  */
@@ -103,8 +102,8 @@ function flagsOf({ bucket, directory, timeoutMs, cacheDirectory, ...same }: Open
 }
 
 /**
- * Returns what counts here of the environment: what the AWS SDK reads too, and where doctor's verdicts are. `S3_BUCKET` and
- * `DB_CACHE_TTL` do not: a program says what it means.
+ * Returns the variables that count for a library: those of the AWS SDK, and the place of doctor's verdicts. `S3_BUCKET` and
+ * `DB_CACHE_TTL` do not count: a program is explicit.
  */
 function relevant(env: NodeJS.ProcessEnv, directory: string | undefined): NodeJS.ProcessEnv {
   const kept = Object.entries(env).filter(

@@ -1,7 +1,7 @@
 /**
- * The parts, for a program that puts them together in its own way: a store of its own, a store in memory for its tests, an
- * S3 client with settings of its own. That client must send each request once (`maxAttempts: 1`): what repeats requests
- * below RetryingDatabaseStore repeats writes that nobody settles.
+ * The parts, for a program that composes them itself: over its own store, a store in memory for its tests, or an S3 client
+ * with its own settings. That client must send each request once (`maxAttempts: 1`): retries below RetryingDatabaseStore
+ * repeat writes whose fate nobody settles.
  */
 export { DatabaseCache, type DatabaseCacheOptions } from '../cache/cache.ts';
 export type { CacheLimits } from '../cache/evictions.ts';

@@ -43,7 +43,7 @@ export interface LockTable {
   release(lease: Lease): Promise<boolean>;
 }
 
-/** Returns the table, with `around` at each of its requests, all of which write. */
+/** Returns the table with `around` at each of its requests, all of which write. */
 export function aroundLockTable(inner: LockTable, around: <T>(request: () => Promise<T>) => Promise<T>): LockTable {
   return {
     acquire: (...asked) => around(() => inner.acquire(...asked)),
@@ -52,7 +52,7 @@ export function aroundLockTable(inner: LockTable, around: <T>(request: () => Pro
   };
 }
 
-/** Counts the requests that reach the table. Stands under the retries, so that every attempt is counted. */
+/** Counts the requests to the table. Stands below the retries, so that every attempt is counted. */
 export function countingLockTable(inner: LockTable, meter: UsageMeter): LockTable {
   return aroundLockTable(inner, (request) => {
     meter.countTable('write');

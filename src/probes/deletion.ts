@@ -13,10 +13,10 @@ import type { DeletionKind } from '../store/tombstone.ts';
 import { DELETION_PURPOSES, type DeletionProbe, deletionKindOf, probeDeletion } from './deletion-probe.ts';
 import { recordPath, writeRecord } from './records.ts';
 
-/** What was found out about how the engine of a store deletes, and when. */
+/** How a store's engine deletes, and when that was tested. */
 export type DeletionRecord = DeletionProbe & { readonly store: string /** ISO 8601. */; readonly foundAt: string };
 
-/** How the engines of stores delete, as they answered this machine: a file for each in JAVUMBO_HOME. */
+/** The records of how engines delete: one file per store in JAVUMBO_HOME. */
 export class DeletionRecords {
   readonly #directory: string;
 
@@ -24,7 +24,7 @@ export class DeletionRecords {
     this.#directory = join(home, 'deletion');
   }
 
-  /** Undefined where nobody has asked, or where the record cannot be read: then it is asked again. */
+  /** Returns undefined if there is no readable record; the engine is tested again then. */
   find(identity: string): DeletionRecord | undefined {
     try {
       const record = JSON.parse(readFileSync(this.#pathOf(identity), 'utf8')) as DeletionRecord;
@@ -44,7 +44,7 @@ export class DeletionRecords {
   }
 }
 
-/** The bucket to ask. */
+/** The bucket to test. */
 export interface AskedBucket {
   readonly identity: string;
   /** Sends each request once, and a delete of a version as a DELETE with its condition. */
@@ -54,8 +54,8 @@ export interface AskedBucket {
 }
 
 /**
- * How a bucket's engine deletes: what was recorded, or else what it answers now, tried on test users and recorded. Throws
- * `unavailable` where it gives no clear answer.
+ * Returns how a bucket's engine deletes: from the record, or from a test on test users, which is then recorded. Throws
+ * `unavailable` if the engine gives no clear answer.
  */
 export async function deletionKind(
   asked: AskedBucket,
@@ -65,7 +65,7 @@ export async function deletionKind(
   return deletionKindOf(found ?? (await askAboutDeletion(asked, sources)));
 }
 
-/** Tries how a bucket's engine deletes, removes the test data and records the answer, if this machine can. */
+/** Tests how a bucket's engine deletes, removes the test data, and records the answer if this machine can. */
 export async function askAboutDeletion(
   { identity, store, objects, home }: AskedBucket,
   { clock, random }: { readonly clock: Clock; readonly random: Random },
@@ -79,7 +79,7 @@ export async function askAboutDeletion(
   } finally {
     rmSync(directory, { recursive: true, force: true });
     const keys = DELETION_PURPOSES.map((purpose) => keyOf(testUser(run, purpose)));
-    // What cannot be removed is test data, which `clean all` finds.
+    // `clean all` finds what is left.
     await removeAll(await objects(), keys).catch(() => {});
   }
   try {
@@ -88,7 +88,7 @@ export async function askAboutDeletion(
       random,
     );
   } catch {
-    // A home that cannot be written to: the next command asks again.
+    // The home is not writable: the next command tests again.
   }
   return probe;
 }

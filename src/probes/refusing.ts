@@ -1,13 +1,13 @@
 import type { Around } from '../core/around.ts';
 import { JavumboError } from '../core/failure.ts';
 
-/** What was found wrong with a store, and when. */
+/** What is wrong with a store, and when it was found. */
 export interface UnsafeVerdict {
   /** As messages have it: `s3 http://127.0.0.1:7480 bucket`. */
   readonly store: string;
   /** ISO 8601. */
   readonly foundAt: string;
-  /** A sentence for each promise that it broke; at least one. */
+  /** One sentence per broken promise; never empty. */
   readonly findings: readonly string[];
 }
 

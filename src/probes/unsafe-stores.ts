@@ -6,8 +6,7 @@ import { recordPath, writeRecord } from './records.ts';
 import type { UnsafeVerdict } from './refusing.ts';
 
 /**
- * The stores that `doctor` saw losing updates from this machine: a file for each in JAVUMBO_HOME, where neither `cache
- * clear` nor a restart takes it away.
+ * The stores that `doctor` saw losing updates: one file each in JAVUMBO_HOME, where it survives `cache clear` and restarts.
  */
 export class UnsafeStores {
   readonly #directory: string;
@@ -16,7 +15,7 @@ export class UnsafeStores {
     this.#directory = join(home, 'unsafe-stores');
   }
 
-  /** The verdict on a store; undefined where none was recorded. */
+  /** Returns the verdict on a store, or undefined if there is none. */
   find(identity: string): UnsafeVerdict | undefined {
     try {
       const text = readFileSync(this.#pathOf(identity), 'utf8');
@@ -27,7 +26,7 @@ export class UnsafeStores {
     } catch (error) {
       if (['ENOENT', 'ENOTDIR'].includes(codeOf(error) ?? '')) return undefined;
     }
-    // A file that somebody has damaged, or that may not be read, is a reason to be careful, not to be careless.
+    // A damaged or unreadable record counts as a verdict, to be safe.
     return { store: identity, foundAt: 'an unknown day', findings: ['its record cannot be read'] };
   }
 
@@ -35,7 +34,7 @@ export class UnsafeStores {
     writeRecord(this.#pathOf(identity), JSON.stringify(verdict), random);
   }
 
-  /** Takes a verdict back: the store was found sound. */
+  /** Removes the verdict on a store that was found sound. */
   forget(identity: string): void {
     rmSync(this.#pathOf(identity), { force: true });
   }

@@ -84,7 +84,7 @@ export function aroundUserTable(inner: UserTable, around: Around): UserTable {
   };
 }
 
-/** Returns the table as work sees it that a signal may stop. */
+/** Returns the table such that a signal stops its requests. */
 export function stoppableUserTable(inner: UserTable, context: Parameters<typeof interruptionOf>[0]): UserTable {
   const interruption = interruptionOf(context);
   return interruption === undefined ? inner : aroundUserTable(inner, interrupting(interruption));
