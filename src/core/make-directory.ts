@@ -8,17 +8,16 @@ import { codeOf } from './failure.ts';
  */
 export function makeDirectory(path: string): void {
   try {
-    mkdirSync(path, { mode: 0o700 });
+    makeOne(path);
   } catch (error) {
-    if (codeOf(error) === 'EEXIST' && statSync(path).isDirectory()) return;
     if (codeOf(error) !== 'ENOENT' || dirname(path) === path) throw error;
     makeDirectory(dirname(path));
-    makeExactly(path);
+    makeOne(path);
   }
 }
 
 /** Another process may make it at the same moment. */
-function makeExactly(path: string): void {
+function makeOne(path: string): void {
   try {
     mkdirSync(path, { mode: 0o700 });
   } catch (error) {

@@ -53,7 +53,7 @@ export function usageSince(earlier: Usage, now: Usage): Usage {
   };
 }
 
-export function addCounts<T extends object>(left: T, right: T): T {
+function addCounts<T extends object>(left: T, right: T): T {
   return combined(left, right, (a, b) => a + b);
 }
 
@@ -82,15 +82,9 @@ export class UsageMeter {
 
   readonly countStore = (counts: Partial<RequestCounts>): void => increase(this.#store, counts);
 
-  readonly countTable = (kind: keyof TableRequests): void => increase(this.#tables, { [kind]: 1 });
+  readonly countTables = (counts: Partial<TableRequests>): void => increase(this.#tables, counts);
 
   readonly countFunction = (use: Partial<FunctionUse>): void => increase(this.#function, use);
-
-  readonly add = ({ store, tables, function: use }: Partial<Usage>): void => {
-    increase(this.#store, store ?? {});
-    increase(this.#tables, tables ?? {});
-    increase(this.#function, use ?? {});
-  };
 
   /** Counts a request that a store sent beyond the one that was called, or, for a tombstone, in its place. */
   readonly countExtra = (request: ExtraRequest, bytesUp: number): void =>
@@ -101,11 +95,11 @@ export class UsageMeter {
 export function counting(meter: UsageMeter): Around {
   return {
     read: (request) => {
-      meter.countTable('read');
+      meter.countTables({ read: 1 });
       return request();
     },
     write: (_username, request) => {
-      meter.countTable('write');
+      meter.countTables({ write: 1 });
       return request();
     },
   };

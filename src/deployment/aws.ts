@@ -6,7 +6,6 @@ import { counting, type UsageMeter } from '../core/usage.ts';
 import type { ObjectVersions } from '../history/object-versions.ts';
 import { countingLockTable, retryingLockTable } from '../locks/lock-table.ts';
 import type { SqliteEngine } from '../sqlite/engine.ts';
-import type { DeletionKind } from '../store/tombstone.ts';
 import { aroundUserTable } from '../users/user-table.ts';
 import type { Backend, OpenBackend, Tables } from './deployment.ts';
 
@@ -68,15 +67,7 @@ export async function openBucket(
     objects,
     home: config.home.value,
   };
-  let kind: Promise<DeletionKind> | undefined;
-  const deletionKind = (): Promise<DeletionKind> => {
-    kind ??= import('../probes/deletion.ts').then((probes) => probes.deletionKind(asked, { clock, random }));
-    // After a failure the next call asks again.
-    kind.catch(() => {
-      kind = undefined;
-    });
-    return kind;
-  };
+  const deletionKind = once(async () => (await import('../probes/deletion.ts')).deletionKind(asked, { clock, random }));
   const store = new S3DatabaseStore(client, {
     bucket,
     endpoint,
@@ -99,7 +90,7 @@ export async function openBucket(
 /** Opens the tables in DynamoDB: retrying(counting(dynamo)), so that every attempt is counted. */
 export function awsTables(config: Config, context: Context, meter: UsageMeter): Tables {
   const endpoint = config.dynamodbEndpointUrl.value;
-  const onExtraRead = (): void => meter.countTable('read');
+  const onExtraRead = (): void => meter.countTables({ read: 1 });
   let close = (): void => {};
   const client = once(async () => {
     const { openDynamo } = await import('../aws/dynamo-client.ts');

@@ -184,7 +184,8 @@ export class FunctionClient {
     if (!answer.success || answer.data.operation !== operation) throw this.#notOurs(payload);
     const { requests, tableRequests, container } = answer.data;
     this.#answers.push({ operation, container });
-    this.#meter.add({ store: requests, tables: tableRequests });
+    this.#meter.countStore(requests);
+    this.#meter.countTables(tableRequests);
     if ('error' in answer.data) throw this.#asOwnFailure(answer.data.error);
     const result = RESULTS[operation].safeParse(answer.data.result);
     if (!result.success) throw this.#notOurs(payload);

@@ -55,7 +55,7 @@ export function aroundLockTable(inner: LockTable, around: <T>(request: () => Pro
 /** Counts the requests to the table. Stands below the retries, so that every attempt is counted. */
 export function countingLockTable(inner: LockTable, meter: UsageMeter): LockTable {
   return aroundLockTable(inner, (request) => {
-    meter.countTable('write');
+    meter.countTables({ write: 1 });
     return request();
   });
 }

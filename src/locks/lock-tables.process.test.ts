@@ -72,7 +72,7 @@ describe('the table in DynamoDB', () => {
     const dynamo = new DynamoLockTable(server.client(), {
       table,
       clock,
-      onExtraRead: () => counter.countTable('read'),
+      onExtraRead: () => counter.countTables({ read: 1 }),
     });
     locks = retryingLockTable(countingLockTable(dynamo, counter), { clock, random: seededRandom(1) });
   });

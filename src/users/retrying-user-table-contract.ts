@@ -44,7 +44,7 @@ export async function machinesOn(server: DynamoServer): Promise<Machines> {
   const inner = new DynamoUserTable(client, {
     table,
     endpoint: server.endpoint,
-    onExtraRead: () => counter.countTable('read'),
+    onExtraRead: () => counter.countTables({ read: 1 }),
   });
   return {
     users: new RetryingUserTable(aroundUserTable(inner, counting(counter)), {
