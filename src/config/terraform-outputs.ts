@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { statSync } from 'node:fs';
 import { promisify } from 'node:util';
-import { z } from 'zod';
+import * as z from 'zod';
 import { codeOf, JavumboError } from '../core/failure.ts';
 import type { TerraformOutputs } from './terraform.ts';
 

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import { JavumboError, messageOf } from '../core/failure.ts';
 
 const usd = z.number().min(0);
