@@ -1,11 +1,16 @@
 #!/usr/bin/env node
+import { lstatSync, mkdirSync } from 'node:fs';
+import module from 'node:module';
+import { isAbsolute, join } from 'node:path';
+
+// Node 22.8 and later can keep what they compile, most of the work of a short command. What is kept is executed later: it
+// belongs into a directory that no other user can write to.
+const compileCache = compileCacheDirectory();
+if (compileCache !== undefined) module.enableCompileCache(compileCache);
+
 // Set before the SDK can be loaded: it warns about Node versions on stderr, which belongs to this program's messages.
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true';
-const [{ main }, { processContext }, { Interruption }] = await Promise.all([
-  import('../dist/commands/main.js'),
-  import('../dist/core/context.js'),
-  import('../dist/cli/interruption.js'),
-]);
+const { Interruption, main, processContext } = await import('../dist/bundle/command.js');
 
 // Whoever reads the output may stop early (`| head`): the work goes on, and its exit code stands. Any other trouble is
 // told, for the work may be done although nobody can read what came of it.
@@ -27,3 +32,26 @@ interruption.over();
 process.exitCode = code === 0 && unprinted ? 1 : code;
 // What was given up must not keep the process.
 if (signal.aborted) process.exit();
+
+/** Undefined where Node has no such cache, the user has chosen one, or there is no safe place for it. */
+function compileCacheDirectory() {
+  const { HOME = '', XDG_CACHE_HOME, NODE_COMPILE_CACHE } = process.env;
+  const caches = XDG_CACHE_HOME || join(HOME, '.cache');
+  if (module.enableCompileCache === undefined || NODE_COMPILE_CACHE || !isAbsolute(caches)) return undefined;
+  const directory = join(caches, 'javumbo', 'compile-cache');
+  // One by one: Node's recursive mkdir does not end below /proc.
+  for (const path of [caches, join(caches, 'javumbo'), directory]) {
+    try {
+      mkdirSync(path, 0o700);
+    } catch {
+      // It is there, or the look below fails.
+    }
+  }
+  try {
+    const { uid, mode } = lstatSync(directory);
+    const isPrivate = (mode & 0o170077) === 0o040000 && uid === process.getuid?.();
+    return isPrivate ? directory : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -250,6 +250,7 @@ const FOLDERS: readonly (readonly [folder: string, uses: Readonly<Record<string,
       users: 'the accounts',
     },
   ],
+  ['packaging', { lambda: 'where the bundle of the function is' }],
   ['cli', {}],
   // What people call may use everything.
   ['commands', Object.fromEntries(COMMANDS_USE.split(' ').map((folder) => [folder, 'a command']))],

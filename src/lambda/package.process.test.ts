@@ -42,13 +42,13 @@ describe('the bundle', () => {
     mkdirSync(elsewhere, { recursive: true });
     cpSync(join(root, 'dist'), join(elsewhere, 'dist'), {
       recursive: true,
-      filter: (path) => !path.startsWith(join(root, 'dist', 'lambda', 'bundle')),
+      filter: (path) => !path.startsWith(join(root, 'dist', 'bundle')),
     });
     cpSync(join(root, 'package.json'), join(elsewhere, 'package.json'));
     symlinkSync(join(root, 'node_modules'), join(elsewhere, 'node_modules'));
-    const made = join(elsewhere, 'dist', 'lambda', 'make-bundle.js');
+    const made = join(elsewhere, 'dist', 'packaging', 'build.js');
     await promisify(execFile)(process.execPath, [made], { cwd: temporaryDirectory() });
-    expect(readFileSync(join(elsewhere, 'dist/lambda/bundle/index.mjs')).equals(bundle)).toBe(true);
+    expect(readFileSync(join(elsewhere, 'dist/bundle/function.mjs')).equals(bundle)).toBe(true);
   });
 });
 

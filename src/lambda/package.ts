@@ -6,7 +6,7 @@ import { codeOf, JavumboError } from '../core/failure.ts';
 import { packageVersion } from '../core/package-information.ts';
 
 /** The function's bundle, which `npm run build` makes. From src it is the same file. */
-export const BUNDLE_PATH = fileURLToPath(new URL('../../dist/lambda/bundle/index.mjs', import.meta.url));
+export const BUNDLE_PATH = fileURLToPath(new URL('../../dist/bundle/function.mjs', import.meta.url));
 
 /** The start of every version's bundle, which identifies our packages. */
 export const BUNDLE_BANNER = '// The function of javumbo.';

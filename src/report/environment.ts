@@ -5,6 +5,9 @@ import { promisify } from 'node:util';
 import { packageVersion } from '../core/package-information.ts';
 import type { Environment, Report } from './document.ts';
 
+/** Set in the bundle, which has the SDK inside. */
+declare const JAVUMBO_SDK_VERSION: string | undefined;
+
 /** Describes what figures depend on besides the program. `engine` is what implements the store. */
 export async function environmentOf(env: NodeJS.ProcessEnv, engine: string): Promise<Environment> {
   const processors = cpus();
@@ -15,11 +18,15 @@ export async function environmentOf(env: NodeJS.ProcessEnv, engine: string): Pro
     arch: arch(),
     cpuCount: processors.length,
     cpuModel: processors[0]?.model.trim() ?? 'unknown',
-    // Read, not imported: loading the SDK takes time, and the local deployment does not need it.
-    sdk: (createRequire(import.meta.url)('@aws-sdk/client-s3/package.json') as { version: string }).version,
+    sdk: typeof JAVUMBO_SDK_VERSION === 'undefined' ? installedSdkVersion() : JAVUMBO_SDK_VERSION,
     engine,
     ...(commit === undefined ? {} : { commit }),
   };
+}
+
+// Read, not imported: loading the SDK takes time, and the local deployment does not need it.
+function installedSdkVersion(): string {
+  return (createRequire(import.meta.url)('@aws-sdk/client-s3/package.json') as { version: string }).version;
 }
 
 // The variables of GitHub, GitLab, CircleCI, Jenkins and Buildkite for a job's commit.

@@ -59,6 +59,11 @@ export interface S3DatabaseStoreOptions {
   readonly deletion?: { readonly kind: () => Promise<DeletionKind>; readonly random: Random } | undefined;
 }
 
+/** An `S3Client` of the AWS SDK, version 3. Described here, so that the package's types need no SDK beside it. */
+export interface SdkS3Client {
+  send(command: never, options?: { readonly abortSignal?: AbortSignal }): Promise<object>;
+}
+
 /**
  * User databases as objects of one bucket. A version is the object's ETag without its quotes.
  *
@@ -74,12 +79,12 @@ export class S3DatabaseStore implements DatabaseStore {
   readonly #deletion: S3DatabaseStoreOptions['deletion'];
   #ifMatch: IfMatchForm;
 
-  constructor(client: S3Client, options: S3DatabaseStoreOptions) {
+  constructor(client: SdkS3Client, options: S3DatabaseStoreOptions) {
     const { bucket, endpoint, onExtraRequest = () => {}, deletion } = options;
     this.#onExtraRequest = onExtraRequest;
     this.#deletion = deletion;
-    this.#client = client;
-    this.#puts = new S3Puts(client, { bucket, endpoint });
+    this.#client = client as S3Client;
+    this.#puts = new S3Puts(this.#client, { bucket, endpoint });
     this.#bucket = bucket;
     this.#endpoint = endpoint;
     // AWS requires the quotes, Ceph RGW compares without them, others take either. On a custom endpoint the first
