@@ -154,7 +154,13 @@ export class DatabaseCache {
       renameSync(file, preparedFile);
       chmodSync(preparedFile, 0o400);
       const { size: sizeBytes, ino: inode } = statSync(preparedFile);
-      const description = descriptionOf({ ...stored, username, sizeBytes, clockOffset: clockOffsetOf(at), boot: this.#boot });
+      const description = descriptionOf({
+        ...stored,
+        username,
+        sizeBytes,
+        clockOffset: clockOffsetOf(at),
+        boot: this.#boot,
+      });
       const usedAt = this.#clock.now();
       writeFileSync(join(prepared, 'entry.json'), JSON.stringify(description), { mode: 0o600 });
       utimesSync(join(prepared, 'entry.json'), at.wall / 1000, at.wall / 1000);

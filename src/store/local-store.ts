@@ -5,7 +5,7 @@ import type Database from 'better-sqlite3';
 import { cacheFailure, isDiskFull } from '../core/cache-directory.ts';
 import type { Clock } from '../core/clock.ts';
 import { asError, codeOf, JavumboError } from '../core/failure.ts';
-import { copyDurably, sha256Of, syncToDisk } from '../core/file.ts';
+import { type Content, copyDurably, sha256Of, sizeOf, syncToDisk } from '../core/file.ts';
 import { makeDirectory } from '../core/make-directory.ts';
 import type { Random } from '../core/random.ts';
 import { asLocalFailure, type IndexRow, openIndex, withWriteLock, withWriteLockIfFree } from '../sqlite/index-file.ts';
@@ -90,10 +90,10 @@ export class LocalDatabaseStore implements DatabaseStore {
     return row === undefined ? { kind: 'nothing' } : { kind: 'database', ...described(row) };
   }
 
-  async put(username: string, source: string, { condition, writes, digest }: PutOptions): Promise<PutOutcome> {
+  async put(username: string, source: Content, { condition, writes, digest }: PutOptions): Promise<PutOutcome> {
     try {
       const version = await sha256Of(source);
-      const sizeBytes = statSync(source).size;
+      const sizeBytes = sizeOf(source);
       const folder = this.#folder(username);
       const index = this.#open();
       return await this.#locked(index, this.#signal, (): PutOutcome => {
