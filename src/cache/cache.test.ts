@@ -116,7 +116,7 @@ describe('an entry that cannot be made', () => {
     const databases = new UserDatabases({
       store: bench.store,
       cache,
-      sqlite: betterSqlite,
+      sqlite: async () => betterSqlite,
       caching: true,
       clock,
       random,
@@ -237,7 +237,7 @@ describe('which of two entries is current', () => {
       const began = clock.now() - uptimeMs;
       const rebooted: Clock = { now: () => clock.now(), monotonic: () => clock.now() - began, sleep: async () => {} };
       const cache = new DatabaseCache({ root, deployment: 'test', clock: rebooted, random, boot });
-      const more = { store, sqlite: betterSqlite, caching: true, random, stalenessMaxMs: 60_000 };
+      const more = { store, sqlite: async () => betterSqlite, caching: true, random, stalenessMaxMs: 60_000 };
       return new UserDatabases({ ...more, cache, clock: rebooted });
     };
     const before = booted('first', 1_000_000);
