@@ -1,14 +1,16 @@
 import { existsSync } from 'node:fs';
 import type { CacheEntry } from '../cache/entry.ts';
+import { isDiskFull } from '../core/cache-directory.ts';
 import { JavumboError, messageOf } from '../core/failure.ts';
 import { runBlockingIn } from '../core/run-blocking.ts';
 import type { SqliteDatabase } from '../sqlite/engine.ts';
 import type { StoredDatabase, Tombstone, Trace, Version } from '../store/database-store.ts';
+import { writable } from '../store/tombstone.ts';
 import { committedIn, seenIn, settle } from '../store/write-ids.ts';
 import { type DatabaseLoader, type DatabaseLoaderOptions, isTombstone, noDatabase } from './database-loader.ts';
 import { conflictFailure, unexplainedRefusal, unknownOutcome } from './outcome-failures.ts';
-import { type LocalVersion, type SendOutcome, sessionFailure, synchronous } from './session.ts';
-import { WriteSession, writable } from './write-session.ts';
+import { type LocalVersion, type Placing, type SendOutcome, sessionFailure, synchronous } from './session.ts';
+import { WriteSession } from './write-session.ts';
 
 // Another writer's commit takes a round trip; a similar wait lets it finish before the next attempt reads.
 const BACKOFF_MS = 20;
@@ -46,11 +48,11 @@ export class OptimisticUpdates {
   }
 
   /** See `UserDatabases.openForWriting`. */
-  async openForWriting(username: string, options: OpenOptions = {}): Promise<WriteSession> {
+  async openForWriting(username: string, options: OpenOptions = {}, placing: Placing = {}): Promise<WriteSession> {
     const cached = this.#loader.lookup(username);
     if (cached !== undefined) {
       try {
-        return await this.#begin(username, cached, options);
+        return await this.#begin(username, cached, options, placing);
       } catch (error) {
         // Another process removed the entry before it was copied: a miss. So is an entry with damaged bytes.
         if (existsSync(cached.path)) {
@@ -61,7 +63,7 @@ export class OptimisticUpdates {
     }
     const found = await this.#loader.load(username, undefined, 'private');
     if ((found === undefined || isTombstone(found)) && options.create === undefined) return noDatabase(username);
-    return this.#begin(username, found, options);
+    return this.#begin(username, found, options, placing);
   }
 
   /** See `UserDatabases.update`. */
@@ -79,6 +81,7 @@ export class OptimisticUpdates {
     options: UpdateOptions,
   ): Promise<UpdateResult<T>> {
     const { retries = RETRIES } = options;
+    let placing: Placing = {};
     let session = await this.openForWriting(username, options);
     for (let attempts = 1; ; attempts++) {
       let value: T;
@@ -90,13 +93,19 @@ export class OptimisticUpdates {
           break;
         }
         session.discard();
+        if (ended.kind === 'threw' && session.isInMemory && isDiskFull(ended.error)) {
+          // There is more room on the disk.
+          placing = { inMemory: false };
+          session = await this.openForWriting(username, options, placing);
+          continue;
+        }
         // An edit's error or lack of changes on an old copy says nothing about the current version.
         const newer = await this.#newerThan(username, base, baseEntry);
         if (newer === undefined) {
           if (ended.kind === 'threw') throw sessionFailure(ended.error, username, this.#environment.cache);
           return { outcome: 'unchanged', value: ended.value, version: base?.version ?? '', attempts };
         }
-        session = await this.#begin(username, newer, options);
+        session = await this.#begin(username, newer, options, placing);
       }
 
       const { base } = session;
@@ -113,7 +122,7 @@ export class OptimisticUpdates {
       }
       const winner = await this.#fetchWinner(username, base, outcome, attempts);
       if (winner.kind === 'ourselves') return { outcome: 'committed', value, version: winner.version, attempts };
-      session = await this.#begin(username, winner.found, options);
+      session = await this.#begin(username, winner.found, options, placing);
     }
   }
 
@@ -157,9 +166,10 @@ export class OptimisticUpdates {
     username: string,
     found: LocalVersion | Tombstone | undefined,
     options: OpenOptions,
+    placing: Placing,
   ): Promise<WriteSession> {
     if (found !== undefined && !isTombstone(found)) {
-      return WriteSession.begin(username, { kind: 'version', local: found }, this.#environment);
+      return WriteSession.begin(username, { kind: 'version', local: found }, this.#environment, placing);
     }
     const tombstone = found && writable(found, username, this.#environment.clock);
     const session = await WriteSession.begin(username, { kind: 'new', base: undefined, tombstone }, this.#environment);

@@ -1,16 +1,17 @@
-import { join } from 'node:path';
 import { cacheFailure, isDiskFull } from '../core/cache-directory.ts';
 import type { JavumboError } from '../core/failure.ts';
 import { runBlockingIn } from '../core/run-blocking.ts';
 import { parseUsername } from '../core/username.ts';
 import type { SqliteDatabase } from '../sqlite/engine.ts';
 import { type DeleteOutcome, databaseIn, type StoredDatabase, type Version } from '../store/database-store.ts';
+import { writable } from '../store/tombstone.ts';
 import { writesOver } from '../store/write-ids.ts';
 import { DatabaseLoader, type DatabaseLoaderOptions, noDatabase } from './database-loader.ts';
 import { type OpenOptions, OptimisticUpdates, type UpdateOptions, type UpdateResult } from './optimistic-update.ts';
 import { alreadyExists, conflictFailure, traceIfPossible, unknownOutcome } from './outcome-failures.ts';
-import { ReadSession, type SessionStart, sessionFailure, synchronous, WORKING_COPY } from './session.ts';
-import { WriteSession, writable } from './write-session.ts';
+import { ReadSession, type SessionStart, sessionFailure, synchronous } from './session.ts';
+import { workingCopyIn } from './working-copy.ts';
+import { WriteSession } from './write-session.ts';
 
 export type UserDatabasesOptions = DatabaseLoaderOptions;
 
@@ -121,7 +122,7 @@ export class UserDatabases {
     const base = await this.#baseOf(username, over);
     const work = this.#environment.cache.workDirectory();
     try {
-      await write(join(work.path, WORKING_COPY));
+      await write(workingCopyIn(work));
     } catch (error) {
       work.release();
       throw isDiskFull(error) ? cacheFailure(work.path, error) : error;

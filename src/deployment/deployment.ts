@@ -201,7 +201,10 @@ export async function assembleDeployment(
       testObjects: backend.objects,
       ...(verdict === undefined ? { tryDeletion: backend.tryDeletion, removeTombstone: backend.removeTombstone } : {}),
       accounts: backend.tables.users,
-      close: backend.close,
+      close: () => {
+        cache.close();
+        backend.close();
+      },
     };
   } catch (error) {
     backend.close();

@@ -6,7 +6,7 @@ import { JavumboError } from '../../core/failure.ts';
 import type { Random } from '../../core/random.ts';
 import { UserDatabases } from '../../databases/user-databases.ts';
 import { betterSqlite } from '../../sqlite/better-sqlite.ts';
-import { openReadOnly, openWorkingCopy, type SqliteDatabase } from '../../sqlite/engine.ts';
+import { openReadOnly, openWorkingCopy, type SqliteDatabase, type SqliteEngine } from '../../sqlite/engine.ts';
 import type { DatabaseStore } from '../../store/database-store.ts';
 import { damageDigit } from '../faulty-store.ts';
 import type { MachineDescription, Operation, OperationKind, OperationOutcome, State } from './history.ts';
@@ -52,6 +52,9 @@ const BOOT = 'simulation';
 const HELD_MS = 30;
 const PAUSE_MS = 10;
 
+/** An engine that opens files alone. */
+const ON_DISK: SqliteEngine = { name: betterSqlite.name, open: betterSqlite.open };
+
 /**
  * One machine: its process runs the operations of its plan in turn. After a crash it restarts on the same cache
  * directory; its memory is gone, and its working copies stay behind.
@@ -87,7 +90,8 @@ export class Machine {
     return new UserDatabases({
       store,
       cache,
-      sqlite: async () => betterSqlite,
+      // Sessions in memory and on disk meet.
+      sqlite: async () => (random.fraction() < 0.5 ? betterSqlite : ON_DISK),
       caching: true,
       clock,
       random,
