@@ -90,7 +90,7 @@ describe.runIf(REPLAY !== undefined)('one seed', () => {
 });
 
 // Enough for each to be caught, and how often is enough.
-const NAIVE_RUNS = 40;
+const NAIVE_RUNS = 150;
 const CAUGHT_ENOUGH = 3;
 
 describe.runIf(REPLAY === undefined)('the check is checked: it catches', () => {

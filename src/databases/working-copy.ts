@@ -26,6 +26,8 @@ export interface WorkingCopy {
   readonly work: WorkDirectory | undefined;
   /** The change counter of the version that was copied. */
   readonly counterBefore: number;
+  /** Closes the database, without an open transaction, and opens it again. */
+  renew(): void;
   /** Returns the change counter of what is committed in it. Throws `corrupt` if it is no database. */
   counter(): number;
   /** Closes the database and returns what it holds. */
@@ -38,11 +40,17 @@ export interface WorkingCopy {
 export function fileCopy(engine: SqliteEngine, work: WorkDirectory, hasBase: boolean): WorkingCopy {
   const path = workingCopyIn(work);
   const counterBefore = hasBase ? readHeader(path).changeCounter : ALWAYS_CHANGED;
-  const database = openWorkingCopy(engine, path);
+  let database = openWorkingCopy(engine, path);
   return {
-    database,
+    get database() {
+      return database;
+    },
     work,
     counterBefore,
+    renew: () => {
+      database.close();
+      database = openWorkingCopy(engine, path);
+    },
     counter: () => readHeader(path).changeCounter,
     close: () => {
       database.close();
@@ -60,11 +68,20 @@ export function fileCopy(engine: SqliteEngine, work: WorkDirectory, hasBase: boo
 
 /** Opens bytes in memory. */
 export function memoryCopy(engine: MemoryEngine, bytes: Buffer): WorkingCopy {
-  const database = openInMemory(engine, bytes);
+  let database = openInMemory(engine, bytes);
   return {
-    database,
+    get database() {
+      return database;
+    },
     work: undefined,
     counterBefore: readHeader(bytes).changeCounter,
+    renew: () => {
+      // What an open transaction has written so far may be among the bytes.
+      if (database.inTransaction) database.exec('ROLLBACK');
+      const content = database.serialize();
+      database.close();
+      database = openInMemory(engine, content);
+    },
     counter: () => readHeader(database.serialize()).changeCounter,
     close: () => {
       const content = database.serialize();

@@ -1,16 +1,15 @@
 import { join } from 'node:path';
 import type { CacheEntry } from '../cache/entry.ts';
 import { type Moment, momentOf } from '../core/clock.ts';
-import { messageOf } from '../core/failure.ts';
 import { type Content, sizeOf } from '../core/file.ts';
 import { runBlockingIn } from '../core/run-blocking.ts';
 import { canOpenInMemory, quickCheck, type SqliteDatabase, settleJournal } from '../sqlite/engine.ts';
 import { readHeader } from '../sqlite/header.ts';
 import { contentDigestOf, isDamaged, makeUnique } from '../store/content-digest.ts';
-import type { PutCondition, StoredDatabase, Tombstone, Trace } from '../store/database-store.ts';
+import type { PutCondition, StoredDatabase, Tombstone } from '../store/database-store.ts';
 import { writable } from '../store/tombstone.ts';
-import { committedIn, seenIn, settle, writesOver } from '../store/write-ids.ts';
-import { refusesItsOwnVersion, unexplainedRefusal } from './outcome-failures.ts';
+import { writesOver } from '../store/write-ids.ts';
+import { refusesItsOwnVersion } from './outcome-failures.ts';
 import {
   type CommitOutcome,
   openInspected,
@@ -18,11 +17,11 @@ import {
   type ReadyEnvironment,
   readyFor,
   type SendOutcome,
-  type SendRefusal,
   type SessionEnvironment,
   type SessionStart,
   sessionFailure,
 } from './session.ts';
+import { settleRefusal } from './settle-refusal.ts';
 import {
   bytesOf,
   copyTo,
@@ -53,7 +52,6 @@ export class WriteSession {
   readonly base: StoredDatabase | undefined;
   /** The cache entry of the base; undefined if this session fetched it. */
   readonly baseEntry: CacheEntry | undefined;
-  readonly database: SqliteDatabase;
   readonly #environment: ReadyEnvironment;
   readonly #copy: WorkingCopy;
   readonly #looked: boolean;
@@ -63,6 +61,7 @@ export class WriteSession {
   /** Set once the copy is closed, because then its counter has lost its meaning. */
   #changed: boolean | undefined;
   #open = true;
+  #counter: number;
 
   private constructor(username: string, start: SessionStart, open: () => WorkingCopy, environment: ReadyEnvironment) {
     this.username = username;
@@ -77,7 +76,7 @@ export class WriteSession {
       username,
       start.kind === 'new' ? undefined : environment,
     );
-    this.database = this.#copy.database;
+    this.#counter = this.#copy.counterBefore;
   }
 
   /** Makes the private copy, a small one in memory. Throws `corrupt` if a cached version is damaged. */
@@ -126,9 +125,15 @@ export class WriteSession {
       for (let resent = 0; ; ) {
         const sent = await this.#send();
         if (sent.kind !== 'refused') return sent;
-        const settled = await this.#settleRefusal(sent);
-        if (settled === 'over the tombstone') continue;
-        if (settled !== 'resend') return settled;
+        const over = this.base ?? this.#tombstone;
+        const settled = await settleRefusal(sent, this.username, over, this.#environment);
+        if (settled !== 'resend') {
+          if (settled.kind !== 'conflict' || settled.seen.kind !== 'tombstone' || this.base !== undefined)
+            return settled;
+          // A create that met a tombstone goes over it.
+          this.#tombstone = writable(settled.seen, this.username, this.#environment.clock);
+          continue;
+        }
         if (++resent > RESENDS_MAX) throw refusesItsOwnVersion(this.username);
       }
     } catch (error) {
@@ -201,36 +206,8 @@ export class WriteSession {
     return result.kind === 'found' && result.version === base.version && !(await isDamaged(path, result));
   }
 
-  /** Looks up what refused a write. A create that met a tombstone goes over it. */
-  async #settleRefusal({
-    writeId,
-    because,
-    sentAt,
-  }: SendRefusal): Promise<CommitOutcome | 'over the tombstone' | 'resend'> {
-    const base = this.base?.version;
-    let seen: Trace;
-    try {
-      seen = await this.#environment.store.trace(this.username);
-    } catch (error) {
-      const cause = new Error(`it was refused, and then ${messageOf(error)}`, { cause: error });
-      return { kind: 'unknown', cause, base };
-    }
-    switch (settle(writeId, this.base ?? this.#tombstone, seenIn(seen), because, sentAt)) {
-      case 'committed': {
-        const { version, superseded = false } = committedIn(writeId, seen);
-        return { kind: 'committed', version, ...(superseded ? { superseded } : {}) };
-      }
-      case 'unknown':
-        return { kind: 'unknown', cause: unexplainedRefusal(), base };
-      case 'resend':
-        return 'resend';
-      case 'conflict':
-        if (seen.kind === 'tombstone' && this.base === undefined) {
-          this.#tombstone = writable(seen, this.username, this.#environment.clock);
-          return 'over the tombstone';
-        }
-        return { kind: 'conflict', reason: seen.kind === 'database' ? 'changed' : 'deleted', base, seen };
-    }
+  get database(): SqliteDatabase {
+    return this.#copy.database;
   }
 
   get isInMemory(): boolean {
@@ -242,6 +219,20 @@ export class WriteSession {
     // Unlike total_changes(), the counter also moves with DDL and user_version.
     if (this.#changed !== undefined) return this.#changed;
     return this.base === undefined || this.#copy.counter() !== this.#copy.counterBefore;
+  }
+
+  /** True if anything was committed in the copy since it was made, or since the last call of this. */
+  changedSinceLastLook(): boolean {
+    if (this.base === undefined) return true;
+    const before = this.#counter;
+    this.#counter = this.#copy.counter();
+    return this.#counter !== before;
+  }
+
+  /** Ends the connection, with whatever is open on it, and opens the copy again, unless it must not be opened now. */
+  renew(): void {
+    this.#copy.renew();
+    this.#environment.inspect?.(this.#copy.database, this.username);
   }
 
   /** Ends the session without storing anything or changing the cache. Can be called at any time, also twice. */

@@ -129,6 +129,8 @@ export function settleJournal(database: SqliteDatabase): void {
 
 /** Throws `corrupt` with SQLite's findings if the database is damaged. */
 export function quickCheck(database: SqliteDatabase): void {
+  // An edit may have switched it on, and then the check would ignore them too.
+  database.exec('PRAGMA ignore_check_constraints = OFF');
   const findings = database.prepare('PRAGMA quick_check(3)').all() as { quick_check: string }[];
   const bad = findings.map((row) => row.quick_check).filter((finding) => finding !== 'ok');
   if (bad.length > 0) throw new JavumboError('corrupt', `it is damaged: ${bad.join('; ')}`);

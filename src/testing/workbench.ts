@@ -56,12 +56,13 @@ export class Workbench {
       readonly store?: DatabaseStore;
       readonly limits?: CacheLimits;
       readonly sqlite?: SqliteEngine;
+      readonly groupCommit?: boolean;
     } = {},
   ): { databases: UserDatabases; cache: DatabaseCache; root: string } {
     const root = join(this.directory, `machine-${this.#machines++}`);
     const { clock, random } = this;
     const cache = new DatabaseCache({ root, deployment: 'test', clock, random, limits: options.limits });
-    const { stalenessMaxMs = 0, caching = true, store = this.store, sqlite = betterSqlite } = options;
+    const { stalenessMaxMs = 0, caching = true, store = this.store, sqlite = betterSqlite, groupCommit } = options;
     return {
       databases: new UserDatabases({
         store,
@@ -71,6 +72,7 @@ export class Workbench {
         clock,
         random,
         stalenessMaxMs,
+        groupCommit,
       }),
       cache,
       root,
