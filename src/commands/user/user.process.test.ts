@@ -1,4 +1,4 @@
-import { PutItemCommand } from '@aws-sdk/client-dynamodb';
+import { BatchWriteItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { PYTHON_USERS } from '../../testing/accounts.ts';
 import { runScript, SCRIPTS } from '../../testing/child-process.ts';
@@ -11,6 +11,8 @@ vi.mock('bcryptjs', () => import('../../testing/quick-bcrypt.ts'));
 const PASSWORD = 'correct horse';
 // More than two pages of what is asked of the table at once.
 const MANY_USERS = 2_100;
+// As many as one request may write.
+const BATCH = 25;
 const TIME = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00$/);
 const ALICE = { username: 'alice', name: 'Alice Smith', createdAt: TIME };
 const CREATE = ['create', 'alice', '--name', 'Alice Smith', '--password-stdin'];
@@ -180,17 +182,17 @@ describe.each(ACCOUNT_DEPLOYMENTS)('on $name', ({ open }) => {
     expect(await deployment.json('user', 'list')).toEqual({ users: [], next: null });
   });
 
-  test('eight processes create one user at once: one succeeds, and seven are told that it exists', async () => {
+  test('four processes create one user at once: one succeeds, and three are told that it exists', async () => {
     const argv = ['user', 'create', 'alice', '--name', 'Alice', '--password-stdin', '--json', ...deployment.flags];
     const env = Object.fromEntries(
       Object.entries({ ...freshMachine(), ...deployment.env }).map(([k, v]) => [k, v ?? '']),
     );
     const results = await Promise.all(
-      Array.from({ length: 8 }, (_, index) =>
-        runScript(SCRIPTS.javumbo, argv, env, { input: `password number ${index}` }),
+      Array.from({ length: 4 }, (_, index) =>
+        runScript(SCRIPTS.quickCommand, argv, env, { input: `password number ${index}` }),
       ),
     );
-    expect(results.map(({ code }) => code).sort()).toEqual([0, ...Array(7).fill(4)]);
+    expect(results.map(({ code }) => code).sort()).toEqual([0, ...Array(3).fill(4)]);
     // And it is the winner's account.
     const winner = results.findIndex(({ code }) => code === 0);
     const valid = await deployment.run(['user', 'authenticate', 'alice', '--password-stdin', '--json'], {
@@ -211,17 +213,11 @@ describe('on DynamoDB', () => {
   afterEach(() => deployment.close());
 
   test('2,100 users are listed once each, by a hundred or all at once, and the last page may be empty', async () => {
-    for (let first = 0; first < MANY_USERS; first += 100) {
-      await Promise.all(
-        Array.from({ length: 100 }, (_, index) =>
-          dynamo.client().send(
-            new PutItemCommand({
-              TableName: 'javumbo-users',
-              Item: { username: { S: `user-${first + index}` }, name: { S: 'Somebody' } },
-            }),
-          ),
-        ),
-      );
+    for (let first = 0; first < MANY_USERS; first += BATCH) {
+      const items = Array.from({ length: BATCH }, (_, index) => ({
+        PutRequest: { Item: { username: { S: `user-${first + index}` }, name: { S: 'Somebody' } } },
+      }));
+      await dynamo.client().send(new BatchWriteItemCommand({ RequestItems: { 'javumbo-users': items } }));
     }
     const order: string[] = [];
     for (let after: string[] = []; ; ) {
