@@ -83,7 +83,7 @@ async function openJavumbo(config: Config, machineDirectory: () => string): Prom
       const databases = new UserDatabases({
         store: deployment.store,
         cache: new DatabaseCache({ root, deployment: 'benchmarks', limits, ...SOURCES }),
-        sqlite: betterSqlite,
+        sqlite: async () => betterSqlite,
         caching: true,
         stalenessMaxMs: ttlMs,
         inspect: refuseNewerSchema,

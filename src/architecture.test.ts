@@ -47,9 +47,14 @@ const RULES: readonly Rule[] = [
     why: 'only the adapters of AWS speak to it',
   },
   {
-    pattern: /^(import (?!type)[^;]*from|.*\bimport\() ?'better-sqlite3'/m,
-    only: /^(sqlite\/[a-z-]+|store\/local-store)\.ts$/,
-    why: 'SQLite is opened where its dangers are known',
+    pattern: /(\bfrom |\b(import|require)\()'better-sqlite3'/,
+    only: /^sqlite\/better-sqlite\.ts$/,
+    why: 'SQLite is opened through its port: sqlite/engine.ts',
+  },
+  {
+    pattern: /(\bfrom |\b(import|require)\(|getBuiltinModule\W*\()'node:sqlite'/,
+    only: /^sqlite\/node-sqlite\.ts$/,
+    why: 'SQLite is opened through its port: sqlite/engine.ts',
   },
   { pattern: /\bfrom '(vitest|fast-check)'/, only: NOWHERE, why: 'tests are tests' },
   { pattern: /\bfrom '(\.\.?\/)+testing(\/|\.ts)/, only: NOWHERE, why: 'what serves the tests is not in production' },
@@ -78,7 +83,8 @@ describe('the source keeps to its layers', () => {
       'process.exit(1)',
       'console.log(',
       "import { S3Client } from '@aws-sdk/client-s3';",
-      "import Database, {\n type A } from 'better-sqlite3';",
+      "import type Database, {\n type A } from 'better-sqlite3';",
+      "process.getBuiltinModule?.('node:sqlite')",
       "import { test } from 'vitest';",
       "import { x } from '../testing/x.ts';",
       'test.only(',
@@ -161,6 +167,7 @@ const FOLDERS: readonly (readonly [folder: string, uses: Readonly<Record<string,
       aws: 'tables and buckets are made by the clients of AWS',
       config: 'what they are called',
       probes: 'the conditional writes of a bucket are tried',
+      sqlite: 'the engine of the local deployment that is made',
       store: 'through a store',
     },
   ],
@@ -366,10 +373,13 @@ describe('what a command loads before it needs it', () => {
   const commands = [...FILES.keys()].filter((path) => /^commands\/[a-z]+\/[a-z0-9-]+\.ts$/.test(path));
   const reached = new Map(['commands/main.ts', ...commands].flatMap((entry) => [...staticallyReached(entry)]));
 
-  test.each(['better-sqlite3', '@aws-sdk/', '@smithy/', 'zod', 'cli-table3', 'chalk'])('is not %s', (library) => {
-    const via = [...reached].filter(([target]) => target.startsWith(library));
-    expect(via).toEqual([]);
-  });
+  test.each(['better-sqlite3', 'sqlite/node-sqlite.ts', '@aws-sdk/', '@smithy/', 'zod', 'cli-table3', 'chalk'])(
+    'is not %s',
+    (library) => {
+      const via = [...reached].filter(([target]) => target.startsWith(library));
+      expect(via).toEqual([]);
+    },
+  );
 
   test('is the commands and what they are made with, so the walk works', () => {
     const some = ['commander', 'config/config.ts', 'commands/execute.ts', 'commands/index.ts', 'commands/db/query.ts'];
@@ -382,17 +392,20 @@ describe('what a command loads before it needs it', () => {
 
   test('is neither the SDK nor SQLite for a program that imports the library', () => {
     const libraries = [...staticallyReached('library/index.ts').keys()].filter((target) =>
-      /^(better-sqlite3|@aws-sdk\/)/.test(target),
+      /^(better-sqlite3|sqlite\/node-sqlite\.ts|@aws-sdk\/)/.test(target),
     );
     expect(libraries).toEqual([]);
   });
 
-  test.each(['library/store.ts', 'sqlite/sql.ts', 'aws/s3-client.ts'])('would be a library through %s', (entry) => {
-    const libraries = [...staticallyReached(entry).keys()].filter((target) =>
-      /^(better-sqlite3|@aws-sdk\/)/.test(target),
-    );
-    expect(libraries).not.toEqual([]);
-  });
+  test.each(['library/store.ts', 'sqlite/better-sqlite.ts', 'lambda/lambda.ts', 'aws/s3-client.ts'])(
+    'would be a library through %s',
+    (entry) => {
+      const libraries = [...staticallyReached(entry).keys()].filter((target) =>
+        /^(better-sqlite3|sqlite\/node-sqlite\.ts|@aws-sdk\/)/.test(target),
+      );
+      expect(libraries).not.toEqual([]);
+    },
+  );
 });
 
 /** Everything that loading a file loads with it, each with the file that asks for it: libraries by name, source by path. */

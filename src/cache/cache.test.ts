@@ -116,7 +116,7 @@ describe('an entry that cannot be made', () => {
     const databases = new UserDatabases({
       store: bench.store,
       cache,
-      sqlite: betterSqlite,
+      sqlite: async () => betterSqlite,
       caching: true,
       clock,
       random,
@@ -230,14 +230,14 @@ describe('which of two entries is current', () => {
     expect(databases.isCached('alice')).toBe(true);
   });
 
-  test('after a restart of the machine no entry is fresh, no mark counts, and confirming makes it fresh again', async () => {
+  test('after a restart of the machine no entry counts, nor a mark, and what is fetched then is fresh', async () => {
     const root = join(bench.directory, 'restarted');
     const { random, store, clock } = bench;
     const booted = (boot: string, uptimeMs: number): UserDatabases => {
       const began = clock.now() - uptimeMs;
       const rebooted: Clock = { now: () => clock.now(), monotonic: () => clock.now() - began, sleep: async () => {} };
       const cache = new DatabaseCache({ root, deployment: 'test', clock: rebooted, random, boot });
-      const more = { store, sqlite: betterSqlite, caching: true, random, stalenessMaxMs: 60_000 };
+      const more = { store, sqlite: async () => betterSqlite, caching: true, random, stalenessMaxMs: 60_000 };
       return new UserDatabases({ ...more, cache, clock: rebooted });
     };
     const before = booted('first', 1_000_000);
@@ -248,6 +248,7 @@ describe('which of two entries is current', () => {
     expect(after.isCached('alice')).toBe(false);
     await after.read('alice', rows);
     expect(after.isCached('alice')).toBe(true);
+    expect(new DatabaseCache({ root, deployment: 'test', clock, random }).entries()).toHaveLength(1);
     await after.create('bob', createTable);
     expect(after.isCached('bob')).toBe(true);
   });

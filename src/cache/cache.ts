@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { bootId } from '../core/boot.ts';
+import { bootId, isBootKnown } from '../core/boot.ts';
 import { cacheFailure, isDiskFull, namesIn, requireOwnDirectory } from '../core/cache-directory.ts';
 import type { Clock, Moment } from '../core/clock.ts';
 import { codeOf } from '../core/failure.ts';
@@ -41,9 +41,10 @@ import type { WorkDirectory } from './work-directory.ts';
  * User databases kept on local disk between sessions and processes.
  *
  * An entry is a directory for one version of one user's database: the file, never changed again, and `entry.json`. It
- * is built in a work directory, synced, and renamed into place, so a crash never leaves a torn entry. Only what is
- * committed in the store becomes an entry, so none is dirty. Any process may remove any entry at any time: for a reader
- * a missing file is a miss, and an open one stays readable.
+ * is built in a work directory and renamed into place, so a killed process never leaves a torn entry. A power cut may,
+ * so an entry counts only during the boot that wrote it: nothing waits for the disk. Only what is committed in the store
+ * becomes an entry, so none is dirty. Any process may remove any entry at any time: for a reader a missing file is a
+ * miss, and an open one stays readable.
  *
  *     <root>/<deployment>/entries/<username>/<hash of version>/{<username>.anki2, entry.json}
  *     <root>/<deployment>/invalidations/<username>
@@ -61,6 +62,8 @@ export class DatabaseCache {
   readonly #random: Random;
   readonly #evictions: CacheEvictions;
   readonly #atStep: (step: CacheStep) => void;
+  readonly #boot: string;
+  readonly #survivesBoots: boolean;
   readonly #marks: InvalidationMarks;
   readonly #works: WorkDirectories;
 
@@ -75,7 +78,9 @@ export class DatabaseCache {
     this.#atStep = options.atStep ?? (() => {});
     requireOwnDirectory(resolve(options.root));
     requireOwnDirectory(this.directory);
-    this.#marks = new InvalidationMarks(join(this.directory, 'invalidations'), options.clock, options.boot ?? bootId());
+    this.#boot = options.boot ?? bootId();
+    this.#survivesBoots = options.boot === undefined && !isBootKnown();
+    this.#marks = new InvalidationMarks(join(this.directory, 'invalidations'), options.clock, this.#boot);
     this.#works = new WorkDirectories(this.directory, options);
     this.#evictions = new CacheEvictions({
       directory: this.directory,
@@ -149,12 +154,20 @@ export class DatabaseCache {
       renameSync(file, preparedFile);
       chmodSync(preparedFile, 0o400);
       const { size: sizeBytes, ino: inode } = statSync(preparedFile);
-      const description = descriptionOf({ ...stored, username, sizeBytes, clockOffset: clockOffsetOf(at) });
+      const description = descriptionOf({
+        ...stored,
+        username,
+        sizeBytes,
+        clockOffset: clockOffsetOf(at),
+        boot: this.#boot,
+      });
       const usedAt = this.#clock.now();
       writeFileSync(join(prepared, 'entry.json'), JSON.stringify(description), { mode: 0o600 });
       utimesSync(join(prepared, 'entry.json'), at.wall / 1000, at.wall / 1000);
       utimesSync(preparedFile, usedAt / 1000, usedAt / 1000);
-      for (const path of [preparedFile, join(prepared, 'entry.json'), prepared]) syncToDisk(path);
+      if (this.#survivesBoots) {
+        for (const path of [preparedFile, join(prepared, 'entry.json'), prepared]) syncToDisk(path);
+      }
       this.#atStep('entry-written');
       makeDirectory(dirname(directory));
       // Another process may have inserted the same version already; this copy of equal bytes is as good.
@@ -200,10 +213,10 @@ export class DatabaseCache {
     return this.#works.make();
   }
 
-  /** Returns every entry of this deployment, least recently used first. */
+  /** Returns every entry of this deployment, those of earlier boots too, least recently used first. */
   entries(): CacheEntry[] {
     return namesIn(join(this.directory, 'entries'))
-      .flatMap((username) => this.#entriesOf(username))
+      .flatMap((username) => this.#allOf(username))
       .sort((a, b) => a.usedAt - b.usedAt);
   }
 
@@ -224,14 +237,15 @@ export class DatabaseCache {
     at: Moment,
     others = this.#othersThan(username, stored.version),
   ): boolean {
-    const standing = standingAmong(others, stored, at);
+    const standing = standingAmong(others.filter(this.#isOfThisBoot), stored, at);
     if (standing === 'unclear') this.invalidate(username);
     if (standing === 'unclear' || standing === 'outdated') return false;
     return standing === 'based on one' || !this.#marks.since(username, at);
   }
 
+  /** Returns the user's other versions, those of earlier boots too. */
   #othersThan(username: string, version: Version): CacheEntry[] {
-    return this.#entriesOf(username).filter((entry) => entry.version !== version);
+    return this.#allOf(username).filter((entry) => entry.version !== version);
   }
 
   /** True if no one has inserted or marked anything since. Comparing names avoids reading each entry. */
@@ -242,6 +256,12 @@ export class DatabaseCache {
   }
 
   #entriesOf(username: string): CacheEntry[] {
+    return this.#allOf(username).filter(this.#isOfThisBoot);
+  }
+
+  readonly #isOfThisBoot = ({ boot }: CacheEntry): boolean => boot === this.#boot;
+
+  #allOf(username: string): CacheEntry[] {
     const directory = join(this.directory, 'entries', username);
     return namesIn(directory).flatMap((name) => {
       const entry = readEntry(join(directory, name));

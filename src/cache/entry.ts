@@ -17,12 +17,14 @@ export interface CacheEntry extends StoredDatabase {
   /** Wall clock minus monotonic clock at that moment; shows whether the wall clock was set since. */
   readonly clockOffset: number;
   readonly usedAt: number;
+  /** The boot of the machine during which it was written: a power cut may have torn those of earlier ones. */
+  readonly boot: string;
   /** Distinguishes the file from a later one at the same path. */
   readonly inode: number;
 }
 
 /** The content of `entry.json`. */
-export type EntryDescription = StoredDatabase & { readonly username: string; readonly clockOffset: number };
+export type EntryDescription = StoredDatabase & Pick<CacheEntry, 'username' | 'clockOffset' | 'boot'>;
 
 // The two clocks are read in turn, by a process that may be preempted in between.
 const CLOCK_TOLERANCE_MS = 100;
@@ -50,6 +52,7 @@ export function descriptionOf({
   sizeBytes,
   digest,
   clockOffset,
+  boot,
 }: EntryDescription): EntryDescription {
   return {
     username,
@@ -59,6 +62,7 @@ export function descriptionOf({
     sizeBytes,
     ...(digest === undefined ? {} : { digest }),
     clockOffset,
+    boot,
   };
 }
 
@@ -86,8 +90,8 @@ export function readEntry(directory: string): CacheEntry | undefined {
     if (file.size !== described.sizeBytes || !Array.isArray(described.writes)) return undefined;
     const validatedAt = statSync(join(directory, 'entry.json')).mtimeMs;
     // Written by a version that did not compare clocks: its age is unknown.
-    const { clockOffset = Number.NaN } = described;
-    return { ...described, clockOffset, directory, path, validatedAt, usedAt: file.mtimeMs, inode: file.ino };
+    const { clockOffset = Number.NaN, boot = '' } = described;
+    return { ...described, clockOffset, boot, directory, path, validatedAt, usedAt: file.mtimeMs, inode: file.ino };
   } catch {
     return undefined;
   }

@@ -23,7 +23,8 @@ export interface WorkDirectory {
 }
 
 export function makeWorkDirectory(parent: string, random: Random): WorkDirectory {
-  const name = [processNamespace(), process.pid, startOf(process.pid) ?? '0', random.hex(8)].join('-');
+  ownStart ??= startOf(process.pid) ?? '0';
+  const name = [processNamespace(), process.pid, ownStart, random.hex(8)].join('-');
   const path = join(parent, name);
   makeDirectory(path);
   return {
@@ -89,6 +90,7 @@ function statusOf(pid: number): string[] | undefined {
 }
 
 let namespace: string | undefined;
+let ownStart: string | undefined;
 
 function processNamespace(): string {
   if (namespace === undefined) {

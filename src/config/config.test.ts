@@ -319,6 +319,14 @@ describe('flags go before the environment before Terraform before the profile be
     { setting: 'cacheDir', is: join(tmpdir(), `javumbo-${process.getuid?.() ?? 'cache'}`), from: 'default' },
 
     {
+      setting: 'sqliteEngine',
+      env: { JAVUMBO_SQLITE_ENGINE: 'node:sqlite' },
+      is: 'node:sqlite',
+      from: 'environment JAVUMBO_SQLITE_ENGINE',
+    },
+    { setting: 'sqliteEngine', env: { JAVUMBO_SQLITE_ENGINE: '' }, is: undefined, from: 'default' },
+
+    {
       setting: 'allowUnsafeStore',
       flags: { allowUnsafeStore: true },
       is: true,

@@ -2,11 +2,15 @@ import { homedir, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { milliseconds, parsedDuration, positiveMilliseconds, seconds } from '../core/duration.ts';
 import { JavumboError } from '../core/failure.ts';
+import { SQLITE_ENGINES, type SqliteEngineName } from '../core/sqlite-engines.ts';
 import { resolveEndpoint } from './address.ts';
 import { type DeploymentFlags, resolveBucket, resolveDeployment } from './bucket.ts';
 import { resolveApiUrl, resolveFunction } from './function.ts';
 import { fallback, first, given, type Setting } from './setting.ts';
 import type { TerraformOutputs } from './terraform.ts';
+
+/** The variable that names the only library for SQLite files. */
+export const SQLITE_ENGINE = 'JAVUMBO_SQLITE_ENGINE';
 
 // A socket silent for this long is dead. There is no limit on whole requests, since a large file on a slow line keeps
 // moving.
@@ -52,6 +56,8 @@ export interface Config {
   readonly terraform: Setting<string | undefined>;
   readonly home: Setting<string>;
   readonly cacheDir: Setting<string>;
+  /** Which library opens SQLite files; undefined for the first that can be loaded. */
+  readonly sqliteEngine: Setting<SqliteEngineName | undefined>;
   /** True to write to a store that `doctor` found to lose updates. */
   readonly allowUnsafeStore: Setting<boolean>;
   /** In seconds; undefined if not configured, when each command has its own default. */
@@ -156,6 +162,10 @@ export function resolveConfig(
       given('environment', 'JAVUMBO_CACHE_DIR', absolute(env.JAVUMBO_CACHE_DIR)),
       fallback(join(tmpdir(), `javumbo-${process.getuid?.() ?? 'cache'}`)),
     ),
+    sqliteEngine: first<SqliteEngineName | undefined>(
+      given('environment', SQLITE_ENGINE, parsedEngine(env[SQLITE_ENGINE] || undefined)),
+      fallback(undefined),
+    ),
     cacheTtl: first<number | undefined>(
       given('flag', '--cache-ttl', parsedDuration(flags.cacheTtl, '--cache-ttl', seconds)),
       given('environment', 'DB_CACHE_TTL', parsedDuration(env.DB_CACHE_TTL || undefined, 'DB_CACHE_TTL', seconds)),
@@ -191,6 +201,14 @@ function resolveTable(...candidates: [...(Setting<string> | undefined)[], Settin
   if (TABLE.test(table.value)) return table;
   throw new JavumboError('usage', `${table.name} is not the name of a table: ${JSON.stringify(table.value)}`, {
     try: '3 to 255 letters, digits, underscores, hyphens and dots',
+  });
+}
+
+function parsedEngine(name: string | undefined): SqliteEngineName | undefined {
+  const engine = SQLITE_ENGINES.find((known) => known === name);
+  if (name === engine) return engine;
+  throw new JavumboError('usage', `${SQLITE_ENGINE} is not an engine for SQLite: ${JSON.stringify(name)}`, {
+    try: SQLITE_ENGINES.join(' or '),
   });
 }
 

@@ -43,6 +43,11 @@ describe('what contradicts itself or makes no sense is usage', () => {
       flags: { deployment: 'local', terraform: 'infra' },
       message: /^--deployment local is not made by Terraform, and --terraform names one that is$/,
     },
+    {
+      name: 'an engine for SQLite that there is not',
+      env: { JAVUMBO_SQLITE_ENGINE: 'sqlite3' },
+      message: /^JAVUMBO_SQLITE_ENGINE is not an engine for SQLite: "sqlite3"$/,
+    },
     { name: '--function that is empty', flags: { function: '' }, message: /^--function is not the name of a function/ },
     {
       name: 'a function with a blank',

@@ -10,12 +10,21 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  writeFileSync,
 } from 'node:fs';
 import { crc32 } from 'node:zlib';
 
 // Each of Node's default 64 KiB chunks costs a round through the thread pool, which takes longer than their CRC32.
 // (benchmarks/results/one-row-write-before-and-after.md)
 const CHUNK_BYTES = 1024 * 1024;
+
+/** A file, by its path, or bytes in memory. */
+export type Content = string | Buffer;
+
+/** Returns the size in bytes. */
+export function sizeOf(content: Content): number {
+  return typeof content === 'string' ? statSync(content).size : content.length;
+}
 
 /** Streams the first `sizeBytes` bytes of a file in large chunks. */
 export function readStreamOf(path: string, sizeBytes: number): ReadStream {
@@ -24,29 +33,30 @@ export function readStreamOf(path: string, sizeBytes: number): ReadStream {
   return createReadStream(path, { highWaterMark: CHUNK_BYTES, ...end });
 }
 
-/** Returns the bytes of a file in chunks, which the caller may modify. */
-export function chunksOf(path: string): AsyncIterable<Buffer> | Iterable<Buffer> {
-  const { size } = statSync(path);
+/** Returns the bytes in chunks. */
+export function chunksOf(content: Content): AsyncIterable<Buffer> | Iterable<Buffer> {
+  if (typeof content !== 'string') return [content];
+  const { size } = statSync(content);
   // A single chunk is read faster than a stream starts.
-  return size <= CHUNK_BYTES ? [readFileSync(path)] : readStreamOf(path, size);
+  return size <= CHUNK_BYTES ? [readFileSync(content)] : readStreamOf(content, size);
 }
 
-/** Returns the SHA-256 of a file in hexadecimal. */
-export async function sha256Of(path: string): Promise<string> {
-  return (await digestOf(path, 'sha256')).toString('hex');
+/** Returns the SHA-256 in hexadecimal. */
+export async function sha256Of(content: Content): Promise<string> {
+  return (await digestOf(content, 'sha256')).toString('hex');
 }
 
-/** Returns a file's digest, using one chunk of memory. `crc32` is big-endian, as in `x-amz-checksum-crc32`. */
-export async function digestOf(path: string, algorithm: 'sha256' | 'md5' | 'crc32'): Promise<Buffer> {
+/** Returns a digest, using one chunk of memory for a file. `crc32` is big-endian, as in `x-amz-checksum-crc32`. */
+export async function digestOf(content: Content, algorithm: 'sha256' | 'md5' | 'crc32'): Promise<Buffer> {
   if (algorithm === 'crc32') {
     let sum = 0;
-    for await (const chunk of chunksOf(path)) sum = crc32(chunk, sum);
+    for await (const chunk of chunksOf(content)) sum = crc32(chunk, sum);
     const digest = Buffer.alloc(4);
     digest.writeUInt32BE(sum);
     return digest;
   }
   const hash = createHash(algorithm);
-  for await (const chunk of chunksOf(path)) hash.update(chunk);
+  for await (const chunk of chunksOf(content)) hash.update(chunk);
   return hash.digest();
 }
 
@@ -60,10 +70,11 @@ export function syncToDisk(path: string): void {
   }
 }
 
-/** Copies a file to a path that must not exist, and syncs it. Calls `copied` in between. Leaves nothing on failure. */
-export function copyDurably(source: string, destination: string, copied: () => void): void {
+/** Copies content to a path that must not exist, and syncs it. Calls `copied` in between. Leaves nothing on failure. */
+export function copyDurably(content: Content, destination: string, copied: () => void): void {
   try {
-    copyFileSync(source, destination, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+    if (typeof content !== 'string') writeFileSync(destination, content, { flag: 'wx', mode: 0o600 });
+    else copyFileSync(content, destination, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
     copied();
     syncToDisk(destination);
   } catch (error) {

@@ -7,6 +7,8 @@ import { codeOf } from './failure.ts';
  * Not Node's own recursive mkdir, which never returns where a parent exists and nothing can be made in it, as in /proc.
  */
 export function makeDirectory(path: string): void {
+  // The usual case: an error costs ten times as much as this look.
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return;
   try {
     makeOne(path);
   } catch (error) {

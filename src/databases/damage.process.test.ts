@@ -60,7 +60,15 @@ describe('in the cache', () => {
   function begin(root: string, stalenessMaxMs: number, store: DatabaseStore = bench.store): UserDatabases {
     const { clock, random } = bench;
     const cache = new DatabaseCache({ root, deployment: 'test', clock, random });
-    return new UserDatabases({ store, cache, sqlite: betterSqlite, caching: true, clock, random, stalenessMaxMs });
+    return new UserDatabases({
+      store,
+      cache,
+      sqlite: async () => betterSqlite,
+      caching: true,
+      clock,
+      random,
+      stalenessMaxMs,
+    });
   }
 
   /** A machine with alice's database in its cache. */

@@ -200,7 +200,7 @@ describe('with a staleness, on a disk that is full', () => {
         const databases = new UserDatabases({
           store,
           cache,
-          sqlite: betterSqlite,
+          sqlite: async () => betterSqlite,
           caching: true,
           clock,
           random,

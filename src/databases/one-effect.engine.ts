@@ -92,7 +92,14 @@ describe.runIf(engine !== undefined)('deletes on Ceph RGW', () => {
   function machine(store: DatabaseStore = retrying()): UserDatabases {
     const root = join(directory, `machine-${machines++}`);
     const cache = new DatabaseCache({ root, deployment: 'test', ...sources });
-    return new UserDatabases({ store, cache, sqlite: betterSqlite, caching: true, stalenessMaxMs: 0, ...sources });
+    return new UserDatabases({
+      store,
+      cache,
+      sqlite: async () => betterSqlite,
+      caching: true,
+      stalenessMaxMs: 0,
+      ...sources,
+    });
   }
 
   /** A store that calls `before` ahead of each write of one kind. */

@@ -85,7 +85,7 @@ const STORES: readonly { name: string; open: () => Promise<{ store: DatabaseStor
   {
     name: 'the local one',
     open: async () => {
-      const store = new LocalDatabaseStore(join(bench.directory, 'local'), bench);
+      const store = new LocalDatabaseStore(join(bench.directory, 'local'), { ...bench, sqlite: betterSqlite });
       return { store, close: async () => store.close() };
     },
   },
@@ -238,7 +238,7 @@ describe('an entry that another process takes away while it is made', () => {
             disturb(other);
           };
           const cache = new DatabaseCache({ ...shared, atStep });
-          const common = { store, sqlite: betterSqlite, caching: true, clock, random };
+          const common = { store, sqlite: async () => betterSqlite, caching: true, clock, random };
           const stalenessMaxMs = Number.MAX_SAFE_INTEGER;
           const databases = new UserDatabases({ ...common, cache, stalenessMaxMs });
           expect(await run(databases)).toEqual(ends);

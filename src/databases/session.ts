@@ -5,15 +5,21 @@ import { cacheFailure, isDiskFull } from '../core/cache-directory.ts';
 import type { Clock } from '../core/clock.ts';
 import { JavumboError } from '../core/failure.ts';
 import type { Random } from '../core/random.ts';
-import type { RunBlocking } from '../core/run-blocking.ts';
-import { asCorruption, openReadOnly, type SqliteDatabase, type SqliteEngine } from '../sqlite/engine.ts';
+import { type RunBlocking, runBlockingIn } from '../core/run-blocking.ts';
+import {
+  asCorruption,
+  type LoadSqlite,
+  openReadOnly,
+  type SqliteDatabase,
+  type SqliteEngine,
+} from '../sqlite/engine.ts';
 import type { DatabaseStore, StoredDatabase, Tombstone, Trace, Version } from '../store/database-store.ts';
 
 /** What sessions share. */
 export interface SessionEnvironment {
   readonly store: DatabaseStore;
   readonly cache: DatabaseCache;
-  readonly sqlite: SqliteEngine;
+  readonly sqlite: LoadSqlite;
   /** False: nothing is read from or written to the cache. */
   readonly caching: boolean;
   readonly clock: Clock;
@@ -24,6 +30,13 @@ export interface SessionEnvironment {
   readonly runBlocking?: RunBlocking | undefined;
   /** Called before each step of a commit, so that a test can end the process there. */
   readonly atStep?: ((step: CommitStep) => void) | undefined;
+}
+
+/** The environment with the engine loaded. */
+export type ReadyEnvironment = Omit<SessionEnvironment, 'sqlite'> & { readonly sqlite: SqliteEngine };
+
+export async function readyFor(environment: SessionEnvironment): Promise<ReadyEnvironment> {
+  return { ...environment, sqlite: await environment.sqlite() };
 }
 
 type CommitStep = 'copied' | 'edited' | 'checked' | 'stored' | 'cached';
@@ -107,12 +120,27 @@ export class ReadSession {
   readonly fromCache: boolean;
   readonly #work: WorkDirectory | undefined;
 
-  constructor(username: string, local: LocalVersion, environment: SessionEnvironment, fromCache: boolean) {
+  private constructor(username: string, local: LocalVersion, environment: ReadyEnvironment, fromCache: boolean) {
     this.username = username;
     this.stored = local.stored;
     this.fromCache = fromCache;
     this.#work = local.work;
     this.database = openInspected(() => openReadOnly(environment.sqlite, local.path), username, environment);
+  }
+
+  static async open(
+    username: string,
+    local: LocalVersion,
+    environment: SessionEnvironment,
+    fromCache: boolean,
+  ): Promise<ReadSession> {
+    try {
+      const ready = await readyFor(environment);
+      return await runBlockingIn(environment)(() => new ReadSession(username, local, ready, fromCache));
+    } catch (error) {
+      local.work?.release();
+      throw error;
+    }
   }
 
   close(): void {
@@ -128,7 +156,7 @@ export class ReadSession {
 export function openInspected(
   handle: () => SqliteDatabase,
   username: string,
-  environment: SessionEnvironment | undefined,
+  environment: Pick<SessionEnvironment, 'inspect'> | undefined,
 ): SqliteDatabase {
   let database: SqliteDatabase | undefined;
   try {

@@ -67,16 +67,9 @@ export class UserDatabases {
   /** Like `read`, for a caller that closes the session itself. */
   async openForReading(username: string): Promise<ReadSession> {
     parseUsername(username);
-    return this.#loader.withCurrent(username, async (local, fromCache) => {
-      try {
-        return await runBlockingIn(this.#environment)(
-          () => new ReadSession(username, local, this.#environment, fromCache),
-        );
-      } catch (error) {
-        local.work?.release();
-        throw error;
-      }
-    });
+    return this.#loader.withCurrent(username, (local, fromCache) =>
+      ReadSession.open(username, local, this.#environment, fromCache),
+    );
   }
 
   /** Opens a session on a private copy with at most one GET. Never revalidates a cached version: the commit does. */

@@ -22,6 +22,8 @@ import {
   type CommitOutcome,
   type LocalVersion,
   openInspected,
+  type ReadyEnvironment,
+  readyFor,
   type SendOutcome,
   type SendRefusal,
   type SessionEnvironment,
@@ -47,7 +49,7 @@ export class WriteSession {
   /** The cache entry of the base; undefined if this session fetched it. */
   readonly baseEntry: CacheEntry | undefined;
   readonly database: SqliteDatabase;
-  readonly #environment: SessionEnvironment;
+  readonly #environment: ReadyEnvironment;
   readonly #work: WorkDirectory;
   readonly #path: string;
   readonly #counterBefore: number;
@@ -59,7 +61,7 @@ export class WriteSession {
   #changed: boolean | undefined;
   #open = true;
 
-  private constructor(username: string, start: SessionStart, work: WorkDirectory, environment: SessionEnvironment) {
+  private constructor(username: string, start: SessionStart, work: WorkDirectory, environment: ReadyEnvironment) {
     this.username = username;
     this.base = start.kind === 'version' ? start.local.stored : start.base;
     this.baseEntry = start.kind === 'version' ? start.local.entry : undefined;
@@ -77,9 +79,10 @@ export class WriteSession {
   static async begin(username: string, start: SessionStart, environment: SessionEnvironment): Promise<WriteSession> {
     const work = (start.kind === 'version' ? start.local.work : start.work) ?? environment.cache.workDirectory();
     try {
+      const ready = await readyFor(environment);
       if (start.kind === 'version') await takeCopy(start.local, join(work.path, WORKING_COPY));
       environment.atStep?.('copied');
-      return await runBlockingIn(environment)(() => new WriteSession(username, start, work, environment));
+      return await runBlockingIn(environment)(() => new WriteSession(username, start, work, ready));
     } catch (error) {
       work.release();
       throw sessionFailure(error, username, environment.cache);

@@ -5,7 +5,7 @@ import { once } from '../core/once.ts';
 import { counting, type UsageMeter } from '../core/usage.ts';
 import type { ObjectVersions } from '../history/object-versions.ts';
 import { countingLockTable, retryingLockTable } from '../locks/lock-table.ts';
-import type { SqliteEngine } from '../sqlite/engine.ts';
+import type { LoadSqlite } from '../sqlite/engine.ts';
 import { aroundUserTable } from '../users/user-table.ts';
 import type { Backend, OpenBackend, Tables } from './deployment.ts';
 
@@ -13,7 +13,7 @@ import type { Backend, OpenBackend, Tables } from './deployment.ts';
 const CLEANUP_ATTEMPTS = 5;
 
 /** Opens a bucket and tables on AWS or another engine. `sqlite` opens the databases. Makes no request. */
-export function awsBackend(sqlite: SqliteEngine): OpenBackend {
+export function awsBackend(sqlite: LoadSqlite): OpenBackend {
   return async (config, context, meter) => {
     const { close, ...bucket } = await openBucket(config, context, meter);
     const tables = awsTables(config, context, meter);

@@ -16,7 +16,7 @@ import { InterruptibleLockTable } from '../locks/interruptible-lock-table.ts';
 import type { LockTable } from '../locks/lock-table.ts';
 import type { DeletionProbe } from '../probes/deletion-probe.ts';
 import { refusing, type UnsafeVerdict } from '../probes/refusing.ts';
-import type { SqliteEngine } from '../sqlite/engine.ts';
+import type { LoadSqlite } from '../sqlite/engine.ts';
 import { aroundStore } from '../store/around-store.ts';
 import { CountingDatabaseStore } from '../store/counting-store.ts';
 import type { DatabaseStore, DeleteOutcome } from '../store/database-store.ts';
@@ -103,7 +103,7 @@ export interface Backend {
   readonly tryDeletion?: (() => Promise<DeletionProbe>) | undefined;
   readonly removeTombstone?: ((username: string, olderThan: number) => Promise<DeleteOutcome>) | undefined;
   /** Opens the databases. */
-  readonly sqlite: SqliteEngine;
+  readonly sqlite: LoadSqlite;
   readonly close: () => void;
 }
 

@@ -4,23 +4,24 @@ import { once } from '../core/once.ts';
 import type { UsageMeter } from '../core/usage.ts';
 import { counting } from '../core/usage.ts';
 import { countingLockTable } from '../locks/lock-table.ts';
+import { sqliteEngine } from '../sqlite/choose-engine.ts';
 import { aroundUserTable } from '../users/user-table.ts';
 import type { OpenBackend, Tables } from './deployment.ts';
 
 /** Opens the local deployment: files and SQLite tables in one directory, which is made if missing. */
 export const openLocalBackend: OpenBackend = async (config, context, meter) => {
   const { clock, random, signal, atStep } = context;
-  const [{ LocalDatabaseStore }, { betterSqlite }] = await Promise.all([
+  const [{ LocalDatabaseStore }, sqlite] = await Promise.all([
     import('../store/local-store.ts'),
-    import('../sqlite/better-sqlite.ts'),
+    sqliteEngine(config.sqliteEngine.value),
   ]);
-  const store = new LocalDatabaseStore(config.home.value, { clock, random, signal, atStep });
+  const store = new LocalDatabaseStore(config.home.value, { clock, random, sqlite, signal, atStep });
   const tables = localTables(config, clock, meter);
   return {
     store,
     identity: `local ${store.id}`,
     engine: () => 'local files',
-    sqlite: betterSqlite,
+    sqlite: async () => sqlite,
     tables,
     objects: async () => {
       const { LocalObjectVersions } = await import('../history/local-object-versions.ts');
@@ -34,18 +35,18 @@ export const openLocalBackend: OpenBackend = async (config, context, meter) => {
 };
 
 /** Opens the tables of the local deployment. Without a network nothing is in doubt, so nothing is retried. */
-export function localTables({ home }: Config, clock: Clock, meter: UsageMeter): Tables {
+export function localTables({ home, sqliteEngine: only }: Config, clock: Clock, meter: UsageMeter): Tables {
   const opened: { close(): void }[] = [];
   return {
     users: once(async () => {
       const { LocalUserTable } = await import('../users/local-user-table.ts');
-      const users = new LocalUserTable(home.value);
+      const users = new LocalUserTable(home.value, { sqlite: await sqliteEngine(only.value) });
       opened.push(users);
       return aroundUserTable(users, counting(meter));
     }),
     locks: once(async () => {
       const { LocalLockTable } = await import('../locks/local-lock-table.ts');
-      const locks = new LocalLockTable(home.value, { clock });
+      const locks = new LocalLockTable(home.value, { clock, sqlite: await sqliteEngine(only.value) });
       opened.push(locks);
       return countingLockTable(locks, meter);
     }),

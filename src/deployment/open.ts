@@ -4,6 +4,7 @@ import type { Context } from '../core/context.ts';
 import { once } from '../core/once.ts';
 import { addUsage, NO_USAGE, UsageMeter } from '../core/usage.ts';
 import type { FunctionClient } from '../function/client.ts';
+import { sqliteEngine } from '../sqlite/choose-engine.ts';
 import { stoppableUserTable, type UserTable } from '../users/user-table.ts';
 import type { Deployment, OpenBackend } from './deployment.ts';
 
@@ -42,13 +43,10 @@ export async function openDeployment(config: Config, context: Context): Promise<
   };
 }
 
-async function backendOf({ deployment }: Config): Promise<OpenBackend> {
+async function backendOf({ deployment, sqliteEngine: only }: Config): Promise<OpenBackend> {
   if (deployment.value === 'local') return (await import('./local.ts')).openLocalBackend;
-  const [{ awsBackend }, { betterSqlite }] = await Promise.all([
-    import('./aws.ts'),
-    import('../sqlite/better-sqlite.ts'),
-  ]);
-  return awsBackend(betterSqlite);
+  const { awsBackend } = await import('./aws.ts');
+  return awsBackend(() => sqliteEngine(only.value));
 }
 
 /** The accounts of a deployment alone: neither its store nor its cache is loaded. */

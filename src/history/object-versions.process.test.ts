@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../core/clock.ts';
 import { systemRandom } from '../core/random.ts';
 import { keyOf, usernameOf } from '../core/username.ts';
+import { betterSqlite } from '../sqlite/better-sqlite.ts';
 import type { DatabaseStore } from '../store/database-store.ts';
 import { LocalDatabaseStore } from '../store/local-store.ts';
 import { MemoryDatabaseStore } from '../store/memory-store.ts';
@@ -54,7 +55,7 @@ describeObjectVersions(
   'local',
   async () => {
     const root = mkdtempSync(join(tmpdir(), 'javumbo-objects-'));
-    const store = new LocalDatabaseStore(root, { clock: systemClock, random: systemRandom });
+    const store = new LocalDatabaseStore(root, { clock: systemClock, random: systemRandom, sqlite: betterSqlite });
     return overStore(store, new LocalObjectVersions(store), () => {
       store.close();
       rmSync(root, { recursive: true, force: true });
@@ -65,7 +66,7 @@ describeObjectVersions(
 
 test('files that a killed put has left are versions of the local deployment, and what a database names is not', async () => {
   const root = mkdtempSync(join(tmpdir(), 'javumbo-objects-'));
-  const store = new LocalDatabaseStore(root, { clock: systemClock, random: systemRandom });
+  const store = new LocalDatabaseStore(root, { clock: systemClock, random: systemRandom, sqlite: betterSqlite });
   const objects = new LocalObjectVersions(store);
   const under = overStore(store, objects, () => rmSync(root, { recursive: true, force: true }));
   for (const username of ['a', 'b', 'c']) await under.put(keyOf(username), username);

@@ -8,7 +8,7 @@ import { processContext } from '../core/context.ts';
 import { JavumboError } from '../core/failure.ts';
 import { awsBackend } from '../deployment/aws.ts';
 import { assembleDeployment } from '../deployment/deployment.ts';
-import { nodeSqlite } from '../sqlite/node-sqlite.ts';
+import { loadNodeSqlite } from '../sqlite/node-sqlite.ts';
 import { createHandler } from './handler.ts';
 
 /** Defined when the bundle is made. */
@@ -16,6 +16,7 @@ declare const JAVUMBO_VERSION: string;
 
 const context = processContext();
 const { clock, random, env } = context;
+const sqlite = loadNodeSqlite();
 const memoryMb = Number(env.AWS_LAMBDA_FUNCTION_MEMORY_SIZE);
 
 export const handler = createHandler({
@@ -24,13 +25,17 @@ export const handler = createHandler({
     if (config.deployment.value === 'local') {
       throw new JavumboError('usage', 'the function has no bucket', { try: 'S3_BUCKET in its environment' });
     }
-    return assembleDeployment(config, context, awsBackend(nodeSqlite));
+    return assembleDeployment(
+      config,
+      context,
+      awsBackend(async () => sqlite),
+    );
   },
   version: JAVUMBO_VERSION,
   description: {
     node: process.version,
     architecture: process.arch,
-    sqlite: nodeSqlite.name,
+    sqlite: sqlite.name,
     ...(Number.isSafeInteger(memoryMb) ? { memoryMb } : {}),
   },
   clock,

@@ -2,18 +2,23 @@
 import { join } from 'node:path';
 import { processContext } from '../core/context.ts';
 import { openDeployment } from '../deployment/open.ts';
+import { sqliteEngine } from '../sqlite/choose-engine.ts';
 import { serveCalls } from './container-runtime.ts';
 import { createHandler } from './handler.ts';
 
 const context = processContext();
 const { clock, random } = context;
 
-serveCalls(({ config, version, directory }) =>
+serveCalls(async ({ config, version, directory }) =>
   createHandler({
     open: () =>
       openDeployment({ ...config, cacheDir: { value: join(directory, 'cache'), source: 'default' } }, context),
     version,
-    description: { node: process.version, architecture: process.arch, sqlite: 'better-sqlite3' },
+    description: {
+      node: process.version,
+      architecture: process.arch,
+      sqlite: (await sqliteEngine(config.sqliteEngine.value)).name,
+    },
     clock,
     random,
     // The origin of the monotonic clock is the start of the process.

@@ -1,4 +1,4 @@
-import type { GlobalFlags } from '../config/config.ts';
+import { type GlobalFlags, SQLITE_ENGINE } from '../config/config.ts';
 import { loadConfig } from '../config/load.ts';
 import { type Context, processContext } from '../core/context.ts';
 import { JavumboError } from '../core/failure.ts';
@@ -107,7 +107,7 @@ function flagsOf({ bucket, directory, timeoutMs, cacheDirectory, ...same }: Open
  */
 function relevant(env: NodeJS.ProcessEnv, directory: string | undefined): NodeJS.ProcessEnv {
   const kept = Object.entries(env).filter(
-    ([name]) => name.startsWith('AWS_') || ['HOME', 'XDG_DATA_HOME', 'JAVUMBO_HOME'].includes(name),
+    ([name]) => name.startsWith('AWS_') || ['HOME', 'XDG_DATA_HOME', 'JAVUMBO_HOME', SQLITE_ENGINE].includes(name),
   );
   return { ...Object.fromEntries(kept), ...(directory === undefined ? {} : { JAVUMBO_HOME: directory }) };
 }

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { UserDatabases } from '../databases/user-databases.ts';
+import { betterSqlite } from '../sqlite/better-sqlite.ts';
 import type { SqliteDatabase } from '../sqlite/engine.ts';
 import type { DatabaseStore } from '../store/database-store.ts';
 import { SteppedClock } from '../testing/stepped-clock.ts';
@@ -101,7 +102,7 @@ function everybodyWrites(edit: (value: number, writer: number) => Promise<unknow
 describe('writers that queue', () => {
   const tables: { name: string; open: (home: string) => LockTable & { close?(): void } }[] = [
     { name: 'memory', open: () => new MemoryLockTable(clock) },
-    { name: 'local', open: (home) => new LocalLockTable(home, { clock }) },
+    { name: 'local', open: (home) => new LocalLockTable(home, { clock, sqlite: betterSqlite }) },
   ];
 
   test.each(tables)('in one process never conflict, and each edit costs one PUT: $name', async ({ open }) => {

@@ -1,5 +1,5 @@
-import type Database from 'better-sqlite3';
 import type { Clock } from '../core/clock.ts';
+import type { SqliteDatabase, SqliteEngine } from '../sqlite/engine.ts';
 import { LocalTable } from '../sqlite/table-file.ts';
 import {
   type AcquireResult,
@@ -16,8 +16,8 @@ export class LocalLockTable implements LockTable {
   readonly #table: LocalTable;
   readonly #clock: Clock;
 
-  constructor(home: string, { clock }: { readonly clock: Clock }) {
-    this.#table = new LocalTable(home, LOCKS);
+  constructor(home: string, { clock, sqlite }: { readonly clock: Clock; readonly sqlite: SqliteEngine }) {
+    this.#table = new LocalTable(sqlite, home, LOCKS);
     this.#clock = clock;
   }
 
@@ -26,15 +26,15 @@ export class LocalLockTable implements LockTable {
       const item = lockItem(username, owner, ttlMs, now);
       const { changes } = locks
         .prepare(
-          `INSERT INTO locks (username, owner, expiry, ttl) VALUES (:username, :owner, :expiry, :ttl)
+          `INSERT INTO locks (username, owner, expiry, ttl) VALUES (?, ?, ?, ?)
            ON CONFLICT (username) DO UPDATE SET owner = excluded.owner, expiry = excluded.expiry, ttl = excluded.ttl
-           WHERE locks.owner = excluded.owner OR locks.expiry <= :now OR locks.expiry > :latest`,
+           WHERE locks.owner = excluded.owner OR locks.expiry <= ? OR locks.expiry > ?`,
         )
-        .run({ ...item, now, latest: latestExpiry(now) });
+        .run(item.username, item.owner, item.expiry, item.ttl, now, latestExpiry(now));
       if (changes === 1) return { kind: 'acquired', lease: leaseOf(item) };
       // The row that refused still exists: no one else can have written since BEGIN.
       const { owner: holder, expiry } = locks
-        .prepare<[string], LockItem>('SELECT * FROM locks WHERE username = ?')
+        .prepare('SELECT * FROM locks WHERE username = ?')
         .get(username) as LockItem;
       return { kind: 'held', owner: holder, expiresAt: expiry };
     });
@@ -44,8 +44,8 @@ export class LocalLockTable implements LockTable {
     return this.#atomically('renew', username, (locks, now) => {
       const item = lockItem(username, owner, ttlMs, now);
       const { changes } = locks
-        .prepare('UPDATE locks SET expiry = :expiry, ttl = :ttl WHERE username = :username AND owner = :owner')
-        .run(item);
+        .prepare('UPDATE locks SET expiry = ?, ttl = ? WHERE username = ? AND owner = ?')
+        .run(item.expiry, item.ttl, username, owner);
       return changes === 1 ? leaseOf(item) : undefined;
     });
   }
@@ -61,7 +61,7 @@ export class LocalLockTable implements LockTable {
     this.#table.close();
   }
 
-  #atomically<T>(verb: string, username: string, work: (locks: Database.Database, now: number) => T): T {
+  #atomically<T>(verb: string, username: string, work: (locks: SqliteDatabase, now: number) => T): T {
     // The time is read under the lock, because waiting for it takes time.
     return this.#table.atomically(`${verb} the lease on "${username}"`, username, (locks) =>
       work(locks, this.#clock.now()),

@@ -6,6 +6,7 @@ import Database from 'better-sqlite3';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { seededRandom } from '../core/random.ts';
 import { UsageMeter } from '../core/usage.ts';
+import { betterSqlite } from '../sqlite/better-sqlite.ts';
 import { type DynamoServer, startDynamoServer } from '../testing/dynamo-server.ts';
 import { ManualClock } from '../testing/workbench.ts';
 import { DynamoLockTable } from './dynamo-lock-table.ts';
@@ -24,7 +25,7 @@ describeLockTable('local', () => {
   const opened: LocalLockTable[] = [];
   return {
     handle: (clock) => {
-      const table = new LocalLockTable(home, { clock });
+      const table = new LocalLockTable(home, { clock, sqlite: betterSqlite });
       opened.push(table);
       return table;
     },
@@ -132,7 +133,7 @@ describe('the local table', () => {
   let clock: ManualClock;
   let opened: LocalLockTable[];
   const open = (at = home): LocalLockTable => {
-    const table = new LocalLockTable(at, { clock });
+    const table = new LocalLockTable(at, { clock, sqlite: betterSqlite });
     opened.push(table);
     return table;
   };
@@ -225,7 +226,7 @@ test('memory and local give the same answers to the same histories, and no histo
   const home = temporaryDirectory();
   const clock = new ManualClock();
   const memory = new MemoryLockTable(clock);
-  const local = new LocalLockTable(home, { clock });
+  const local = new LocalLockTable(home, { clock, sqlite: betterSqlite });
   const answers = { held: 0, acquired: 0, renewed: 0, lost: 0, released: 0, notReleased: 0 };
   try {
     for (let seed = 1; seed <= 60; seed++) {

@@ -1,4 +1,5 @@
 /** Processes of their own on one local lock table, some of which are killed. */
+
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -8,6 +9,7 @@ import { setTimeout } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type Clock, systemClock } from '../core/clock.ts';
+import { betterSqlite } from '../sqlite/better-sqlite.ts';
 import { LocalLockTable } from './local-lock-table.ts';
 
 // Long enough that no machine is so busy that it ends by itself.
@@ -114,7 +116,7 @@ test('processes that are killed in the middle of acquiring, renewing and releasi
 });
 
 function open(clock: Clock): LocalLockTable {
-  return new LocalLockTable(home, { clock });
+  return new LocalLockTable(home, { clock, sqlite: betterSqlite });
 }
 
 /** The system's time, so many milliseconds later. */
@@ -133,8 +135,9 @@ async function start(processes: number, lines: string): Promise<ChildProcess[]> 
     import { systemClock } from ${dist('core/clock.js')};
     import { systemRandom } from ${dist('core/random.js')};
     import { LocalLockTable } from ${dist('locks/local-lock-table.js')};
+    import { betterSqlite } from ${dist('sqlite/better-sqlite.js')};
     import { withLease } from ${dist('locks/with-lease.js')};
-    const locks = new LocalLockTable(${JSON.stringify(home)}, { clock: systemClock });
+    const locks = new LocalLockTable(${JSON.stringify(home)}, { clock: systemClock, sqlite: betterSqlite });
     const work = async () => {${lines}};
     process.once('message', () => work().then(
       (report) => { locks.close(); process.send(report, () => process.disconnect()); },

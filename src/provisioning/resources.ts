@@ -4,6 +4,7 @@ import type { Context } from '../core/context.ts';
 import { JavumboError } from '../core/failure.ts';
 import { interruptibleClock, interrupting, interruptionOf } from '../core/interruptible.ts';
 import { TEST_USER_PREFIX } from '../core/test-data.ts';
+import { sqliteEngine } from '../sqlite/choose-engine.ts';
 import { interruptibleResource } from './interruptible-resource.ts';
 import type { Resource } from './provision.ts';
 import type { S3BucketOptions } from './s3-bucket.ts';
@@ -22,7 +23,7 @@ export async function openResources(config: Config, context: Context, scratch: s
   return config.deployment.value === 'local' ? localResources(config, context) : awsResources(config, context, scratch);
 }
 
-function localResources({ home }: Config, context: Context): Resources {
+function localResources({ home, sqliteEngine: only }: Config, context: Context): Resources {
   const directory: Resource = {
     kind: 'directory',
     name: home.value,
@@ -35,7 +36,7 @@ function localResources({ home }: Config, context: Context): Resources {
     },
     make: async () => {
       const { LocalDatabaseStore } = await import('../store/local-store.ts');
-      const store = new LocalDatabaseStore(home.value, context);
+      const store = new LocalDatabaseStore(home.value, { ...context, sqlite: await sqliteEngine(only.value) });
       // The first request creates it.
       await store.list();
       store.close();

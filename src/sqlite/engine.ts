@@ -1,11 +1,13 @@
 import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
 import { codeOf, JavumboError, messageOf } from '../core/failure.ts';
+import type { SqliteEngineName } from '../core/sqlite-engines.ts';
 
 /** What SQLite takes as a bound value. */
 export type SqlValue = string | number | bigint | null | Uint8Array;
 
-/** One prepared statement. Rows are objects with a property per column; integers arrive as numbers. */
+/** One prepared statement. Rows are objects with a property per column; integers arrive as numbers, blobs as bytes. */
 export interface SqlStatement {
+  /** `changes` means something for statements that insert, update or delete. */
   run(...values: SqlValue[]): { readonly changes: number | bigint };
   /** The first row, or undefined. */
   get(...values: SqlValue[]): unknown;
@@ -18,9 +20,30 @@ export interface SqlDatabase {
   prepare(sql: string): SqlStatement;
 }
 
+/** A statement that an engine prepared: it also says what it does, and returns rows exactly and one at a time. */
+export interface SqliteStatement extends SqlStatement {
+  /** True if it returns rows. Only then has it columns. */
+  readonly reader: boolean;
+  /** True if it changes nothing in the file. (https://sqlite.org/c3ref/stmt_readonly.html) */
+  readonly readonly: boolean;
+  columns(): readonly { readonly name: string }[];
+  iterate(...values: SqlValue[]): IterableIterator<unknown>;
+  /** Integers arrive as bigints from now on. */
+  safeIntegers(): SqliteStatement;
+  /** Rows arrive as arrays from now on, for columns of equal names. */
+  raw(): SqliteStatement;
+}
+
 /** A handle on one SQLite file, with only what the core uses, so that a library without a native module fits. */
 export interface SqliteDatabase extends SqlDatabase {
   readonly inTransaction: boolean;
+  /** Throws for SQL that holds more than one statement. */
+  prepare(sql: string): SqliteStatement;
+  /**
+   * Copies the database to a file. Calls `progress` between two steps; it returns how many pages the next one copies,
+   * and ends the backup by throwing.
+   */
+  backup(destination: string, options: { readonly progress: () => number }): Promise<unknown>;
   /** Can be called twice. */
   close(): unknown;
 }
@@ -31,9 +54,29 @@ export interface SqliteDatabase extends SqlDatabase {
  * take text in double quotes for a string.
  */
 export interface SqliteEngine {
-  readonly name: string;
-  /** `read-only` needs an existing file; `read-write` creates a missing one. Waits for no lock. */
-  open(path: string, mode: 'read-only' | 'read-write'): SqliteDatabase;
+  readonly name: SqliteEngineName;
+  /**
+   * `read-only` needs an existing file; `read-write` creates a missing one. Waits for another process's lock as long as
+   * `busyTimeoutMs` says: by default not at all.
+   */
+  open(path: string, mode: 'read-only' | 'read-write', busyTimeoutMs?: number): SqliteDatabase;
+}
+
+/** Returns the engine. It is loaded where the first file is opened, since many commands open none. */
+export type LoadSqlite = () => Promise<SqliteEngine>;
+
+/**
+ * Runs `work` in a transaction that takes the write lock before it reads. A process killed inside leaves no trace of it.
+ */
+export function immediately<T>(database: SqliteDatabase, work: () => T): T {
+  database.exec('BEGIN IMMEDIATE');
+  try {
+    const value = work();
+    database.exec('COMMIT');
+    return value;
+  } finally {
+    if (database.inTransaction) database.exec('ROLLBACK');
+  }
 }
 
 /** The facts in a database file's first 100 bytes. (https://sqlite.org/fileformat2.html, 1.3) */

@@ -1,17 +1,16 @@
 import { constants, existsSync, statSync } from 'node:fs';
 import { copyFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import Database from 'better-sqlite3';
 import { cacheFailure, isDiskFull } from '../core/cache-directory.ts';
 import { JavumboError, messageOf } from '../core/failure.ts';
 import { type RunBlocking, runBlockingIn } from '../core/run-blocking.ts';
-import { betterSqlite } from './better-sqlite.ts';
 import {
   isDamage,
   openReadOnly,
   quickCheck,
   readHeader,
   type SqliteDatabase,
+  type SqliteEngine,
   setRollbackMode,
   setSchemaCookie,
 } from './engine.ts';
@@ -21,8 +20,11 @@ interface CopyEnvironment {
   readonly signal?: AbortSignal | undefined;
 }
 
-// better-sqlite3's own default before it yields.
+// As better-sqlite3 has it before it yields.
 const PAGES_AT_ONCE = 100;
+
+// A writer that commits holds its lock for less.
+const BUSY_TIMEOUT_MS = 5_000;
 
 export interface CopiedSource {
   /** Reservations about a sound copy, for the user. */
@@ -42,6 +44,7 @@ export interface CopiedSource {
  * SQLite, truncated or damaged.
  */
 export async function copySource(
+  sqlite: SqliteEngine,
   source: string,
   destination: string,
   inspect: (database: SqliteDatabase) => readonly string[],
@@ -56,23 +59,30 @@ export async function copySource(
     // Without a -wal the file itself is complete, and opening it would create one beside it.
     const alone = walMode && !existsSync(`${source}-wal`);
     if (alone) await copyFile(source, destination, constants.COPYFILE_FICLONE);
-    else await backUp(source, destination, environment);
+    else await backUp(sqlite, source, destination, environment);
     if (readHeader(destination).journal === 'wal') setRollbackMode(destination);
-    return { warnings: await runBlockingIn(environment)(() => inspectCopy(source, destination, alone, inspect)) };
+    return {
+      warnings: await runBlockingIn(environment)(() => inspectCopy(sqlite, source, destination, alone, inspect)),
+    };
   } catch (error) {
     if (isDiskFull(error)) throw cacheFailure(dirname(destination), error);
     throw asSourceFailure(error, source);
   }
 }
 
-async function backUp(source: string, destination: string, environment: CopyEnvironment): Promise<void> {
-  const database = new Database(source, { readonly: true, fileMustExist: true, timeout: 5_000 });
+async function backUp(
+  sqlite: SqliteEngine,
+  source: string,
+  destination: string,
+  environment: CopyEnvironment,
+): Promise<void> {
+  const database = sqlite.open(source, 'read-only', BUSY_TIMEOUT_MS);
   try {
     // One read transaction around the whole backup: a writer cannot make it restart again and again, and a locked file
     // is reported here (a backup that cannot begin resolves without copying anything).
     const cookie = await runBlockingIn(environment)(() => {
       database.exec('BEGIN');
-      return database.pragma('schema_version', { simple: true }) as number;
+      return (database.prepare('PRAGMA schema_version').get() as { schema_version: number }).schema_version;
     });
     const progress = (): number => {
       environment.signal?.throwIfAborted();
@@ -88,12 +98,13 @@ async function backUp(source: string, destination: string, environment: CopyEnvi
 }
 
 function inspectCopy(
+  sqlite: SqliteEngine,
   source: string,
   destination: string,
   alone: boolean,
   inspect: (database: SqliteDatabase) => readonly string[],
 ): string[] {
-  const copy = openReadOnly(betterSqlite, destination);
+  const copy = openReadOnly(sqlite, destination);
   try {
     const warnings = [...inspect(copy)];
     quickCheck(copy);

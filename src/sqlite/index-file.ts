@@ -1,6 +1,6 @@
-import Database from 'better-sqlite3';
 import type { Clock } from '../core/clock.ts';
 import { codeOf } from '../core/failure.ts';
+import { immediately, type SqliteDatabase, type SqliteEngine } from './engine.ts';
 import { asFileFailure } from './file-failure.ts';
 
 /** The index's row for one user's database. */
@@ -27,7 +27,7 @@ const LOCK_POLL_MS = 5;
  * fail.
  */
 export async function withWriteLock<T>(
-  index: Database.Database,
+  index: SqliteDatabase,
   { clock, signal }: { readonly clock: Clock; readonly signal?: AbortSignal | undefined },
   work: () => T,
 ): Promise<T> {
@@ -37,13 +37,13 @@ export async function withWriteLock<T>(
 }
 
 /** Runs `work` under the write lock, if no other process holds it. */
-export function withWriteLockIfFree(index: Database.Database, work: () => void): void {
+export function withWriteLockIfFree(index: SqliteDatabase, work: () => void): void {
   if (begin(index, false)) inTransaction(index, work);
 }
 
 /** Takes the write lock. Returns false at once if another process holds it; `last`: throws instead. */
-function begin(index: Database.Database, last: boolean): boolean {
-  index.pragma('busy_timeout = 0');
+function begin(index: SqliteDatabase, last: boolean): boolean {
+  index.exec('PRAGMA busy_timeout = 0');
   try {
     index.exec('BEGIN IMMEDIATE');
     return true;
@@ -51,11 +51,11 @@ function begin(index: Database.Database, last: boolean): boolean {
     if (last || !codeOf(error)?.startsWith('SQLITE_BUSY')) throw error;
     return false;
   } finally {
-    index.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
+    index.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
   }
 }
 
-function inTransaction<T>(index: Database.Database, work: () => T): T {
+function inTransaction<T>(index: SqliteDatabase, work: () => T): T {
   try {
     return work();
   } finally {
@@ -64,12 +64,12 @@ function inTransaction<T>(index: Database.Database, work: () => T): T {
 }
 
 /** Opens the index of a local deployment. Creates a missing one with the id `newId`. */
-export function openIndex(path: string, newId: string): Database.Database {
-  const index = new Database(path, { timeout: BUSY_TIMEOUT_MS });
+export function openIndex(sqlite: SqliteEngine, path: string, newId: string): SqliteDatabase {
+  const index = sqlite.open(path, 'read-write', BUSY_TIMEOUT_MS);
   try {
     // WAL, so that readers continue while a put writes its file; FULL, so that commits survive a power cut.
     useWriteAheadLog(index);
-    index.pragma('synchronous = FULL');
+    index.exec('PRAGMA synchronous = FULL');
     index.exec(
       `CREATE TABLE IF NOT EXISTS databases (
          username TEXT PRIMARY KEY,
@@ -102,22 +102,21 @@ export interface AddedColumn {
 }
 
 /** Adds a missing column; several processes may do so at once. */
-export function addMissingColumn(database: Database.Database, { table, column, type }: AddedColumn): void {
+export function addMissingColumn(database: SqliteDatabase, { table, column, type }: AddedColumn): void {
   const isThere = (): boolean =>
     database.prepare('SELECT 1 FROM pragma_table_info(?) WHERE name = ?').get(table, column) !== undefined;
   // Checked first, so that opening an up-to-date file never waits for the write lock.
   if (isThere()) return;
-  const add = database.transaction(() => {
+  immediately(database, () => {
     if (!isThere()) database.exec(`ALTER TABLE ${table} ADD COLUMN ${column} ${type}`);
   });
-  add.immediate();
 }
 
 /** Switches a file to WAL mode; several processes may be creating it at once. */
-export function useWriteAheadLog(index: Database.Database): void {
+export function useWriteAheadLog(index: SqliteDatabase): void {
   for (let tries = 1; ; tries++) {
     try {
-      index.pragma('journal_mode = WAL');
+      index.exec('PRAGMA journal_mode = WAL');
       return;
     } catch (error) {
       // Two processes that create the same index meet here, and SQLite's busy timeout does not cover this switch.

@@ -9,9 +9,20 @@ declare module 'node:sqlite' {
     close(): void;
   }
 
-  interface StatementSync {
+  export class StatementSync {
+    readonly sourceSQL: string;
     run(...values: readonly unknown[]): { readonly changes: number | bigint };
     get(...values: readonly unknown[]): unknown;
     all(...values: readonly unknown[]): unknown[];
+    iterate(...values: readonly unknown[]): IterableIterator<unknown>;
+    columns(): readonly { readonly name: string }[];
+    setReadBigInts(enabled: boolean): void;
+    setReturnArrays(enabled: boolean): void;
   }
+
+  export function backup(
+    source: DatabaseSync,
+    path: string,
+    options: { readonly rate: number; readonly progress: () => void },
+  ): Promise<number>;
 }

@@ -1,13 +1,13 @@
-import { getBuiltinModule } from 'node:process';
+import { isBuiltin } from 'node:module';
 import { describe, test } from 'vitest';
 import { describeSqliteEngine } from './engine-contract.ts';
 
 // This file is also run by Node 22 and 24 themselves: src/lambda/node-versions.engine.ts.
-if (getBuiltinModule?.('node:sqlite') === undefined) {
+if (!isBuiltin('node:sqlite')) {
   describe('node:sqlite', () => {
     test.skip(`is not in Node ${process.version}`, () => {});
   });
 } else {
-  const { nodeSqlite } = await import('./node-sqlite.ts');
-  describeSqliteEngine(nodeSqlite);
+  const { loadNodeSqlite } = await import('./node-sqlite.ts');
+  describeSqliteEngine(loadNodeSqlite());
 }

@@ -1,7 +1,6 @@
-import Database from 'better-sqlite3';
 import { codeOf, JavumboError, messageOf } from '../core/failure.ts';
-import { asCorruption, type SqliteDatabase } from './engine.ts';
-import { refuseUnsafe, splitStatements } from './statements.ts';
+import { asCorruption, type SqliteDatabase, type SqliteStatement } from './engine.ts';
+import { refuseOtherValues, refuseUnsafe, splitStatements } from './statements.ts';
 
 /** A query's result. Integers beyond 2^53 and infinities are strings, blobs `{ base64 }`. */
 export interface QueryResult {
@@ -35,12 +34,13 @@ export function runQuery(database: SqliteDatabase, sql: string, values: readonly
   if (more.length > 0)
     throw new JavumboError('usage', 'db query takes one statement', { try: 'one db query for each' });
   refuseUnsafe([statement]);
-  const prepared = asBetterSqlite(database).prepare(statement.sql);
+  const onlyReads = new JavumboError('usage', `db query only reads, and ${statement.verb} does not`, {
+    try: 'javumbo db exec',
+  });
+  const prepared = database.prepare(statement.sql);
   // A read-only handle is not enough: VACUUM INTO writes on one. (docs/engines.md)
-  if (!prepared.readonly || !prepared.reader) {
-    throw new JavumboError('usage', `db query only reads, and ${statement.verb} does not`, { try: 'javumbo db exec' });
-  }
-  prepared.safeIntegers(true);
+  if (!prepared.readonly || !prepared.reader) throw onlyReads;
+  refuseOtherValues(statement.sql, values);
   const columns = prepared.columns().map((column) => column.name);
   const repeated = columns.find((name, index) => columns.indexOf(name) !== index);
   if (repeated !== undefined) {
@@ -48,7 +48,15 @@ export function runQuery(database: SqliteDatabase, sql: string, values: readonly
       try: 'another name for one of them, with AS',
     });
   }
-  const rows = prepared.raw(true).all(...values.map(boundValue)) as unknown[][];
+  let rows: unknown[][];
+  try {
+    rows = prepared
+      .safeIntegers()
+      .raw()
+      .all(...values.map(boundValue)) as unknown[][];
+  } catch (error) {
+    throw codeOf(error)?.startsWith('SQLITE_READONLY') ? onlyReads : error;
+  }
   return {
     columns,
     rows: rows.map((row) => Object.fromEntries(row.map((value, index) => [columns[index] ?? '', jsonValue(value)]))),
@@ -71,14 +79,17 @@ export function runScript(database: SqliteDatabase, script: string, values: read
   let changes = 0;
   for (const { sql, line, verb } of statements) {
     try {
-      const prepared = asBetterSqlite(database).prepare(sql);
+      const prepared = database.prepare(sql);
+      refuseOtherValues(sql, values);
+      const counts = changesRows(verb, prepared);
       const bound = values.map(boundValue);
-      if (!prepared.reader) changes += prepared.run(...bound).changes;
-      else {
+      if (!prepared.reader) {
+        const ran = prepared.run(...bound);
+        if (counts) changes += Number(ran.changes);
+      } else {
         // RETURNING, or a pragma that returns rows: they are not needed but must be stepped through.
         for (const _ of prepared.iterate(...bound));
-        if (changesRows(verb, prepared.readonly))
-          changes += (database.prepare('SELECT changes() AS n').get() as { n: number }).n;
+        if (counts) changes += (database.prepare('SELECT changes() AS n').get() as { n: number }).n;
       }
     } catch (error) {
       throw asSqlFailure(error, statements.length > 1 ? `line ${line}: ` : '');
@@ -87,9 +98,11 @@ export function runScript(database: SqliteDatabase, script: string, values: read
   return changes;
 }
 
-/** A pragma may count as writing but changes no row: changes() still refers to the previous statement. */
-function changesRows(verb: string, readonly: boolean): boolean {
-  return !readonly && verb !== 'PRAGMA';
+const ROWS = ['INSERT', 'REPLACE', 'UPDATE', 'DELETE', 'WITH'];
+
+/** After any other statement, changes() still refers to the one before it. */
+function changesRows(verb: string, prepared: SqliteStatement): boolean {
+  return ROWS.includes(verb) && !(prepared.reader && prepared.readonly);
 }
 
 function jsonValue(value: unknown): JsonValue {
@@ -111,7 +124,7 @@ export function asSqlFailure(error: unknown, where = ''): unknown {
       cause: error,
     });
   }
-  // better-sqlite3 throws RangeError and TypeError for values that do not fit the statement.
+  // Engines throw RangeError and TypeError for SQL and values that they do not hand to SQLite.
   if (code.startsWith('SQLITE_') || error instanceof RangeError || error instanceof TypeError) {
     return new JavumboError('usage', `${where}${lowerFirst(messageOf(error))}`, {
       try: 'other SQL, or other values',
@@ -124,10 +137,4 @@ export function asSqlFailure(error: unknown, where = ''): unknown {
 function lowerFirst(text: string): string {
   // Not UNIQUE and NOT NULL, which are names.
   return /^[A-Z][a-z ]/.test(text) ? text.charAt(0).toLowerCase() + text.slice(1) : text;
-}
-
-/** The handle as better-sqlite3's own, for what only it can do: statements that say whether they read, and exact integers. */
-function asBetterSqlite(database: SqliteDatabase): Database.Database {
-  if (database instanceof Database) return database;
-  throw new JavumboError('internal', 'a database that better-sqlite3 did not open was given SQL of its own');
 }

@@ -11,7 +11,7 @@ export interface Statement {
 // A token that matters for finding a statement's end: a quoted string or name, a comment, a word, a semicolon. An
 // unclosed quote or comment runs to the end, where SQLite reports it.
 const TOKEN =
-  /'(?:[^']|'')*(?:'|$)|"(?:[^"]|"")*(?:"|$)|`(?:[^`]|``)*(?:`|$)|\[[^\]]*(?:\]|$)|--[^\n]*|\/\*[\s\S]*?(?:\*\/|$)|[A-Za-z_][A-Za-z0-9_$]*|;/g;
+  /'(?:[^']|'')*(?:'|$)|"(?:[^"]|"")*(?:"|$)|`(?:[^`]|``)*(?:`|$)|\[[^\]]*(?:\]|$)|--[^\n]*|\/\*[\s\S]*?(?:\*\/|$)|[A-Za-z_\u0080-\ufefe\uff00-\uffff][A-Za-z0-9_$\u0080-\ufefe\uff00-\uffff]*|[?:@$][A-Za-z0-9_$\u0080-\ufefe\uff00-\uffff]*|;/g;
 
 /**
  * Splits a script into statements by the rules of sqlite3_complete(): a statement ends at a semicolon outside strings
@@ -62,8 +62,28 @@ function isTrigger(words: readonly string[]): boolean {
   return rest[0] === 'CREATE' && rest[1] === 'TRIGGER';
 }
 
-function withoutComments(sql: string): string {
+export function withoutComments(sql: string): string {
   return sql.replace(/--[^\n]*|\/\*[\s\S]*?(?:\*\/|$)/g, '');
+}
+
+/**
+ * Throws `usage` unless there is one value for each `?` of a statement that SQLite has parsed, and no other kind of
+ * parameter. node:sqlite would take NULL for what is missing.
+ */
+export function refuseOtherValues(sql: string, values: readonly unknown[]): void {
+  const parameters = [...sql.matchAll(TOKEN)].map(([token]) => token).filter((token) => /^[?:@$]/.test(token));
+  const wanted = parameters.filter((token) => token === '?').length;
+  const named = parameters.find((token) => token !== '?');
+  const wrong =
+    values.length > wanted
+      ? 'too many parameter values were provided'
+      : named !== undefined
+        ? `missing named parameter ${named}`
+        : values.length < wanted
+          ? 'too few parameter values were provided'
+          : undefined;
+  if (wrong === undefined) return;
+  throw new JavumboError('usage', wrong, { try: named === undefined ? 'one value for each ?' : 'a ? for each value' });
 }
 
 const WITHOUT_TRANSACTION = 'the same statements without BEGIN, COMMIT, END and ROLLBACK: they run in one transaction';

@@ -1,7 +1,7 @@
 import { chmodSync, closeSync, openSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import Database from 'better-sqlite3';
 import { makeDirectory } from '../core/make-directory.ts';
+import { immediately, type SqliteDatabase, type SqliteEngine } from './engine.ts';
 import { asFileFailure } from './file-failure.ts';
 import { type AddedColumn, addMissingColumn, useWriteAheadLog } from './index-file.ts';
 
@@ -28,11 +28,13 @@ const BUSY_TIMEOUT_MS = 5_000;
  * would have to wait for that upload.
  */
 export class LocalTable {
+  readonly #sqlite: SqliteEngine;
   readonly #home: string;
   readonly #options: LocalTableOptions;
-  #database: Database.Database | undefined;
+  #database: SqliteDatabase | undefined;
 
-  constructor(home: string, options: LocalTableOptions) {
+  constructor(sqlite: SqliteEngine, home: string, options: LocalTableOptions) {
+    this.#sqlite = sqlite;
     this.#home = home;
     this.#options = options;
   }
@@ -42,12 +44,12 @@ export class LocalTable {
    * state that another is changing. A process killed inside leaves no trace of it. Throws `unavailable` or `corrupt`,
    * beginning with `what`.
    */
-  atomically<T>(what: string, username: string | undefined, work: (table: Database.Database) => T): T {
-    return this.#guarded(what, username, (table) => table.transaction(() => work(table)).immediate());
+  atomically<T>(what: string, username: string | undefined, work: (table: SqliteDatabase) => T): T {
+    return this.#guarded(what, username, (table) => immediately(table, () => work(table)));
   }
 
   /** Runs `work`, which must only read, in one statement. Throws like `atomically`. */
-  read<T>(what: string, username: string | undefined, work: (table: Database.Database) => T): T {
+  read<T>(what: string, username: string | undefined, work: (table: SqliteDatabase) => T): T {
     return this.#guarded(what, username, work);
   }
 
@@ -56,7 +58,7 @@ export class LocalTable {
     this.#database = undefined;
   }
 
-  #guarded<T>(what: string, username: string | undefined, work: (table: Database.Database) => T): T {
+  #guarded<T>(what: string, username: string | undefined, work: (table: SqliteDatabase) => T): T {
     try {
       this.#database ??= this.#open();
       return work(this.#database);
@@ -73,17 +75,17 @@ export class LocalTable {
     }
   }
 
-  #open(): Database.Database {
+  #open(): SqliteDatabase {
     makeDirectory(this.#home);
     const path = join(this.#home, this.#options.file);
     // Whatever the directory's mode: a file with password hashes is private to its owner. Its -wal and -shm inherit the
     // mode.
     closeSync(openSync(path, 'a', 0o600));
     if ((statSync(path).mode & 0o077) !== 0) chmodSync(path, 0o600);
-    const table = new Database(path, { timeout: BUSY_TIMEOUT_MS });
+    const table = this.#sqlite.open(path, 'read-write', BUSY_TIMEOUT_MS);
     try {
       useWriteAheadLog(table);
-      table.pragma(`synchronous = ${this.#options.synchronous}`);
+      table.exec(`PRAGMA synchronous = ${this.#options.synchronous}`);
       table.exec(this.#options.schema);
       if (this.#options.addedColumn !== undefined) addMissingColumn(table, this.#options.addedColumn);
       return table;

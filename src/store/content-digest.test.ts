@@ -310,7 +310,7 @@ describe('a commit', () => {
     const databases = new UserDatabases({
       store,
       cache,
-      sqlite: betterSqlite,
+      sqlite: async () => betterSqlite,
       caching: true,
       clock,
       random: last,

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
 import { JavumboError } from '../core/failure.ts';
-import { chunksOf } from '../core/file.ts';
+import { type Content, chunksOf } from '../core/file.ts';
 import type { Random } from '../core/random.ts';
 import type { StoredDatabase } from './database-store.ts';
 
@@ -23,15 +23,15 @@ const IGNORED: readonly (readonly [from: number, to: number])[] = [
 
 const HEADER_BYTES = 100;
 
-/** Returns a file's content digest in hexadecimal, using one chunk of memory. */
-export async function contentDigestOf(path: string): Promise<string> {
-  return (await scan(path)).digest;
+/** Returns the content digest in hexadecimal, using one chunk of memory for a file. */
+export async function contentDigestOf(content: Content): Promise<string> {
+  return (await scan(content)).digest;
 }
 
-/** True if a file is not what its writer stored; false also if that is unknown (another program wrote it). */
-export async function isDamaged(path: string, { digest }: Pick<StoredDatabase, 'digest'>): Promise<boolean> {
+/** True if a database is not what its writer stored; false also if that is unknown (another program wrote it). */
+export async function isDamaged(content: Content, { digest }: Pick<StoredDatabase, 'digest'>): Promise<boolean> {
   if (digest === undefined) return false;
-  const found = await scan(path);
+  const found = await scan(content);
   return found.digest !== digest || !isOurs(found.header);
 }
 
@@ -43,15 +43,18 @@ function isOurs(header: Buffer): boolean {
   return header.readUInt32BE(CHANGE_COUNTER) === header.readUInt32BE(VERSION_VALID_FOR);
 }
 
-async function scan(path: string): Promise<{ readonly digest: string; readonly header: Buffer }> {
+async function scan(content: Content): Promise<{ readonly digest: string; readonly header: Buffer }> {
   const hash = createHash('sha256');
   let header: Buffer | undefined;
-  for await (const chunk of chunksOf(path)) {
-    if (header === undefined) {
-      header = Buffer.from(chunk.subarray(0, HEADER_BYTES));
-      for (const [from, to] of IGNORED) chunk.fill(0, from, Math.min(to, chunk.length));
+  for await (const chunk of chunksOf(content)) {
+    if (header !== undefined) {
+      hash.update(chunk);
+      continue;
     }
-    hash.update(chunk);
+    header = Buffer.from(chunk.subarray(0, HEADER_BYTES));
+    const zeroed = Buffer.from(header);
+    for (const [from, to] of IGNORED) zeroed.fill(0, from, Math.min(to, zeroed.length));
+    hash.update(zeroed).update(chunk.subarray(HEADER_BYTES));
   }
   return { digest: hash.digest('hex'), header: header ?? Buffer.alloc(0) };
 }
@@ -62,23 +65,31 @@ export function damaged(where: string): JavumboError {
 }
 
 /**
- * Gives a closed database file random change counters, so that no two commits have equal bytes and no version ever
- * recurs: a late request can never find its condition true again. SQLite only compares the counters.
+ * Gives a closed database random change counters, so that no two commits have equal bytes and no version ever recurs: a
+ * late request can never find its condition true again. SQLite only compares the counters.
  */
-export function makeUnique(path: string, random: Random): void {
-  const descriptor = openSync(path, 'r+');
+export function makeUnique(content: Content, random: Random): void {
+  if (typeof content !== 'string') {
+    setCounters(content, content.length, random);
+    return;
+  }
+  const descriptor = openSync(content, 'r+');
   try {
     const header = Buffer.alloc(HEADER_BYTES);
     readSync(descriptor, header, 0, HEADER_BYTES, 0);
-    // If the two differ, an old SQLite wrote last and left the page count stale. Making them equal makes it valid.
-    if (header.readUInt32BE(CHANGE_COUNTER) !== header.readUInt32BE(VERSION_VALID_FOR)) {
-      const pageSize = header.readUInt16BE(16) === 1 ? 65_536 : header.readUInt16BE(16);
-      header.writeUInt32BE(Math.floor(fstatSync(descriptor).size / pageSize), PAGE_COUNT);
-    }
-    const counter = Number.parseInt(random.hex(4), 16);
-    for (const position of [CHANGE_COUNTER, VERSION_VALID_FOR]) header.writeUInt32BE(counter, position);
+    setCounters(header, fstatSync(descriptor).size, random);
     writeSync(descriptor, header, CHANGE_COUNTER, VERSION_VALID_FOR + 4 - CHANGE_COUNTER, CHANGE_COUNTER);
   } finally {
     closeSync(descriptor);
   }
+}
+
+function setCounters(header: Buffer, sizeBytes: number, random: Random): void {
+  // If the two differ, an old SQLite wrote last and left the page count stale. Making them equal makes it valid.
+  if (header.readUInt32BE(CHANGE_COUNTER) !== header.readUInt32BE(VERSION_VALID_FOR)) {
+    const pageSize = header.readUInt16BE(16) === 1 ? 65_536 : header.readUInt16BE(16);
+    header.writeUInt32BE(Math.floor(sizeBytes / pageSize), PAGE_COUNT);
+  }
+  const counter = Number.parseInt(random.hex(4), 16);
+  for (const position of [CHANGE_COUNTER, VERSION_VALID_FOR]) header.writeUInt32BE(counter, position);
 }

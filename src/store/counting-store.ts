@@ -1,4 +1,4 @@
-import { stat } from 'node:fs/promises';
+import { type Content, sizeOf } from '../core/file.ts';
 import { type RequestCounts, UsageMeter } from '../core/usage.ts';
 import type {
   DatabaseStore,
@@ -45,8 +45,8 @@ export class CountingDatabaseStore implements DatabaseStore {
     return this.#inner.trace(username);
   }
 
-  async put(username: string, source: string, options: PutOptions): Promise<PutOutcome> {
-    const { size } = await stat(source);
+  async put(username: string, source: Content, options: PutOptions): Promise<PutOutcome> {
+    const size = sizeOf(source);
     this.meter.countStore({ put: 1, bytesUp: size });
     return this.#inner.put(username, source, options);
   }

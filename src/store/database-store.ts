@@ -1,3 +1,5 @@
+import type { Content } from '../core/file.ts';
+
 /**
  * The port to the store of user databases. One call is one request (S3's sends a second one while it learns an engine's
  * behaviour, and reports it). Implementations do not retry: retrying-store.ts does, where every attempt can be counted
@@ -28,8 +30,8 @@ export interface DatabaseStore {
   /** Sends the same request as `head`, and distinguishes a tombstone from nothing. */
   trace(username: string): Promise<Trace>;
 
-  /** Stores the file `source` if `condition` holds. The file must not change during the call. */
-  put(username: string, source: string, options: PutOptions): Promise<PutOutcome>;
+  /** Stores a database if `condition` holds. The file or the bytes must not change during the call. */
+  put(username: string, source: Content, options: PutOptions): Promise<PutOutcome>;
 
   /**
    * Removes exactly the version `ifVersion`; without it, whatever is stored, tombstones too (only for test data).

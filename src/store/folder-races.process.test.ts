@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../core/clock.ts';
 import { systemRandom } from '../core/random.ts';
+import { betterSqlite } from '../sqlite/better-sqlite.ts';
 import { LocalDatabaseStore } from './local-store.ts';
 import { LOCAL_PUT_STEPS, type LocalPutStep } from './local-store-options.ts';
 
@@ -22,13 +23,14 @@ const OTHER_PROCESS = `
   const { LocalDatabaseStore } = await import(dist + '/store/local-store.js');
   const { systemClock: clock } = await import(dist + '/core/clock.js');
   const { systemRandom: random } = await import(dist + '/core/random.js');
+  const { betterSqlite } = await import(dist + '/sqlite/better-sqlite.js');
   const pause = () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
   const atStep = (step) => {
     if (work !== 'delete and wait' || step !== 'deleted') return;
     writeFileSync(directory + '/ready', '');
     while (!existsSync(directory + '/go')) pause();
   };
-  const store = new LocalDatabaseStore(directory + '/store', { clock, random, atStep });
+  const store = new LocalDatabaseStore(directory + '/store', { clock, random, sqlite: betterSqlite, atStep });
   const remove = () => store.delete('alice');
   const writes = ['c'.repeat(32), 'new'];
   const create = () => store.put('alice', directory + '/source', { condition: { kind: 'absent' }, writes });
@@ -54,7 +56,8 @@ beforeEach(async () => {
   directory = mkdtempSync(join(tmpdir(), 'javumbo-folders-'));
   writeFileSync(join(directory, 'source'), 'what is stored');
   atStep = () => {};
-  const options = { clock: systemClock, random: systemRandom, atStep: (step: LocalPutStep) => atStep(step) };
+  const recording = (step: LocalPutStep): void => atStep(step);
+  const options = { clock: systemClock, random: systemRandom, sqlite: betterSqlite, atStep: recording };
   store = new LocalDatabaseStore(join(directory, 'store'), options);
 });
 

@@ -5,6 +5,7 @@ import Database from 'better-sqlite3';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { systemRandom as random } from '../core/random.ts';
+import { betterSqlite } from '../sqlite/better-sqlite.ts';
 import { LocalDatabaseStore } from './local-store.ts';
 
 let directory: string;
@@ -27,7 +28,7 @@ afterEach(() => {
 });
 
 function open(clock: Clock): LocalDatabaseStore {
-  const store = new LocalDatabaseStore(join(directory, 'home'), { clock, random });
+  const store = new LocalDatabaseStore(join(directory, 'home'), { clock, random, sqlite: betterSqlite });
   stores.push(store);
   return store;
 }
@@ -50,6 +51,7 @@ test('a write that a signal stops before it has the lock throws its reason, and 
   const store = new LocalDatabaseStore(join(directory, 'home'), {
     clock: systemClock,
     random,
+    sqlite: betterSqlite,
     signal: interrupt.signal,
   });
   stores.push(store);
@@ -69,6 +71,7 @@ test('a delete does not wait for the lock again to remove an empty folder', asyn
   const blocking = new LocalDatabaseStore(join(directory, 'home'), {
     clock: systemClock,
     random,
+    sqlite: betterSqlite,
     atStep: (step) => step === 'deleted' && other.exec('BEGIN IMMEDIATE'),
   });
   stores.push(blocking);

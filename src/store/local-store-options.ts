@@ -1,5 +1,6 @@
 import type { Clock } from '../core/clock.ts';
 import type { Random } from '../core/random.ts';
+import type { SqliteEngine } from '../sqlite/engine.ts';
 
 /** A file of the local deployment that no database refers to. */
 export interface OrphanedFile {
@@ -12,6 +13,8 @@ export interface OrphanedFile {
 export interface LocalDatabaseStoreOptions {
   readonly clock: Clock;
   readonly random: Random;
+  /** Opens the index. */
+  readonly sqlite: SqliteEngine;
   /** Ends the wait of a write for another process's lock: nothing has been written then. */
   readonly signal?: AbortSignal | undefined;
   /** Called before each step of a put, so that a test can end the process there. */

@@ -7,6 +7,7 @@ import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../core/clock.ts';
 import { systemRandom } from '../core/random.ts';
+import { betterSqlite } from '../sqlite/better-sqlite.ts';
 import { create, put } from '../testing/stores.ts';
 import { temporaryDirectory } from '../testing/temporary-directory.ts';
 import { LocalDatabaseStore } from './local-store.ts';
@@ -231,9 +232,10 @@ describe('the local store', () => {
       import { join } from 'node:path';
       import { systemClock } from ${dist('core/clock.js')};
       import { LocalDatabaseStore } from ${dist('store/local-store.js')};
+      import { betterSqlite } from ${dist('sqlite/better-sqlite.js')};
       import { systemRandom } from ${dist('core/random.js')};
       const directory = ${JSON.stringify(root)};
-      const store = new LocalDatabaseStore(${JSON.stringify(home)}, { clock: systemClock, random: systemRandom });
+      const store = new LocalDatabaseStore(${JSON.stringify(home)}, { clock: systemClock, random: systemRandom, sqlite: betterSqlite });
       const put = (store, username, content, base) => {
         const source = join(directory, 'source-' + process.pid);
         writeFileSync(source, content);
@@ -261,7 +263,7 @@ describe('the local store', () => {
 });
 
 function localStore(root: string): LocalDatabaseStore {
-  return new LocalDatabaseStore(root, { clock: systemClock, random: systemRandom });
+  return new LocalDatabaseStore(root, { clock: systemClock, random: systemRandom, sqlite: betterSqlite });
 }
 
 /** The next message of a child; rejects when it ends without one. */

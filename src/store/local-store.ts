@@ -1,13 +1,13 @@
 import { constants, existsSync, mkdirSync, readdirSync, rmdirSync, rmSync, statSync } from 'node:fs';
 import { copyFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import type Database from 'better-sqlite3';
 import { cacheFailure, isDiskFull } from '../core/cache-directory.ts';
 import type { Clock } from '../core/clock.ts';
 import { asError, codeOf, JavumboError } from '../core/failure.ts';
-import { copyDurably, sha256Of, syncToDisk } from '../core/file.ts';
+import { type Content, copyDurably, sha256Of, sizeOf, syncToDisk } from '../core/file.ts';
 import { makeDirectory } from '../core/make-directory.ts';
 import type { Random } from '../core/random.ts';
+import type { SqliteDatabase, SqliteEngine } from '../sqlite/engine.ts';
 import { asLocalFailure, type IndexRow, openIndex, withWriteLock, withWriteLockIfFree } from '../sqlite/index-file.ts';
 import {
   type DatabaseStore,
@@ -37,15 +37,17 @@ import { decodeWrites, encodeWrites } from './write-ids.ts';
  */
 export class LocalDatabaseStore implements DatabaseStore {
   readonly #root: string;
+  readonly #sqlite: SqliteEngine;
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #signal: AbortSignal | undefined;
   readonly #atStep: (step: LocalPutStep) => void;
-  #index: Database.Database | undefined;
+  #index: SqliteDatabase | undefined;
 
   /** The first request creates the directory and its index. */
   constructor(root: string, options: LocalDatabaseStoreOptions) {
     this.#root = root;
+    this.#sqlite = options.sqlite;
     this.#clock = options.clock;
     this.#random = options.random;
     this.#signal = options.signal;
@@ -78,7 +80,9 @@ export class LocalDatabaseStore implements DatabaseStore {
 
   /** A random name given to this deployment when it was created; no other one has it. */
   get id(): string {
-    return this.#ask((index) => index.prepare<[], { id: string }>('SELECT id FROM deployment').get()?.id ?? '');
+    return this.#ask(
+      (index) => (index.prepare('SELECT id FROM deployment').get() as { id: string } | undefined)?.id ?? '',
+    );
   }
 
   async head(username: string): Promise<StoredDatabase | undefined> {
@@ -90,10 +94,10 @@ export class LocalDatabaseStore implements DatabaseStore {
     return row === undefined ? { kind: 'nothing' } : { kind: 'database', ...described(row) };
   }
 
-  async put(username: string, source: string, { condition, writes, digest }: PutOptions): Promise<PutOutcome> {
+  async put(username: string, source: Content, { condition, writes, digest }: PutOptions): Promise<PutOutcome> {
     try {
       const version = await sha256Of(source);
-      const sizeBytes = statSync(source).size;
+      const sizeBytes = sizeOf(source);
       const folder = this.#folder(username);
       const index = this.#open();
       return await this.#locked(index, this.#signal, (): PutOutcome => {
@@ -165,12 +169,12 @@ export class LocalDatabaseStore implements DatabaseStore {
   async list(from = ''): Promise<ListPage> {
     const rows = this.#ask((index) =>
       index
-        .prepare<[string, number], ListedDatabase & { key: string }>(
+        .prepare(
           `SELECT username, username || '.anki2' AS key, version, size_bytes AS sizeBytes, last_modified AS lastModified
            FROM databases WHERE key > ? ORDER BY key LIMIT ?`,
         )
         .all(from, PAGE_LENGTH),
-    );
+    ) as (ListedDatabase & { key: string })[];
     const databases = rows.map(({ key, ...listed }) => listed);
     return { databases, foreignKeys: 0, next: rows.length < PAGE_LENGTH ? undefined : rows.at(-1)?.key };
   }
@@ -179,7 +183,8 @@ export class LocalDatabaseStore implements DatabaseStore {
   orphans(): OrphanedFile[] {
     const databases = join(this.#root, 'databases');
     if (statSync(databases, { throwIfNoEntry: false }) === undefined) return [];
-    const known = this.#ask((index) => new Set(index.prepare('SELECT file FROM databases').pluck().all()));
+    const rows = this.#ask((index) => index.prepare('SELECT file FROM databases').all()) as Pick<IndexRow, 'file'>[];
+    const known = new Set(rows.map(({ file }) => file));
     return readdirSync(databases).flatMap((username) =>
       readdirSync(join(databases, username)).flatMap((file) => {
         const found = known.has(file)
@@ -217,15 +222,13 @@ export class LocalDatabaseStore implements DatabaseStore {
   #row(username: string): IndexRow | undefined {
     return this.#ask((index) =>
       index
-        .prepare<[string], IndexRow>(
-          'SELECT file, version, writes, size_bytes, last_modified, digest FROM databases WHERE username = ?',
-        )
+        .prepare('SELECT file, version, writes, size_bytes, last_modified, digest FROM databases WHERE username = ?')
         .get(username),
-    );
+    ) as IndexRow | undefined;
   }
 
   /** Queries the index. Turns SQLite's errors into failures that name the local deployment. */
-  #ask<T>(question: (index: Database.Database) => T): T {
+  #ask<T>(question: (index: SqliteDatabase) => T): T {
     const index = this.#open();
     try {
       return question(index);
@@ -234,11 +237,11 @@ export class LocalDatabaseStore implements DatabaseStore {
     }
   }
 
-  #open(): Database.Database {
+  #open(): SqliteDatabase {
     if (this.#index !== undefined) return this.#index;
     try {
       makeDirectory(this.#root);
-      this.#index = openIndex(join(this.#root, 'index.sqlite'), this.#random.hex(16));
+      this.#index = openIndex(this.#sqlite, join(this.#root, 'index.sqlite'), this.#random.hex(16));
       return this.#index;
     } catch (error) {
       throw asLocalFailure(error, 'open');
@@ -246,7 +249,7 @@ export class LocalDatabaseStore implements DatabaseStore {
   }
 
   /** Runs `work` under the index's write lock. `work` commits; an open transaction is rolled back. */
-  #locked<T>(index: Database.Database, signal: AbortSignal | undefined, work: () => T): Promise<T> {
+  #locked<T>(index: SqliteDatabase, signal: AbortSignal | undefined, work: () => T): Promise<T> {
     return withWriteLock(index, { clock: this.#clock, signal }, () => {
       this.#atStep('locked');
       return work();
@@ -261,7 +264,7 @@ export class LocalDatabaseStore implements DatabaseStore {
   }
 
   /** Removes an empty folder, under the lock: another writer may have just made it to write into it. */
-  #removeFolder(index: Database.Database, username: string): void {
+  #removeFolder(index: SqliteDatabase, username: string): void {
     try {
       withWriteLockIfFree(index, () => {
         this.#atStep('locked');
@@ -272,7 +275,7 @@ export class LocalDatabaseStore implements DatabaseStore {
     }
   }
 
-  #removeOrphans(index: Database.Database, username: string): void {
+  #removeOrphans(index: SqliteDatabase, username: string): void {
     const folder = this.#folder(username);
     const known = index.prepare('SELECT 1 FROM databases WHERE file = ?');
     for (const file of readdirSync(folder)) {

@@ -1,5 +1,6 @@
 import type { Clock } from '../core/clock.ts';
 import { JavumboError } from '../core/failure.ts';
+import type { Content } from '../core/file.ts';
 import { Retries, type RetriesOptions } from '../core/retry.ts';
 import { settledWrite } from '../core/settled-write.ts';
 import type {
@@ -75,7 +76,7 @@ export class RetryingDatabaseStore implements DatabaseStore {
     );
   }
 
-  async put(username: string, source: string, options: PutOptions): Promise<PutOutcome> {
+  async put(username: string, source: Content, options: PutOptions): Promise<PutOutcome> {
     const { condition, writes } = options;
     const [own, ...lineage] = writes;
     if (own === undefined) throw new JavumboError('internal', `put database "${username}" without a write id`);

@@ -1,8 +1,6 @@
-import { createHash } from 'node:crypto';
-import { stat } from 'node:fs/promises';
 import { PutObjectCommand, type PutObjectCommandInput, type S3Client } from '@aws-sdk/client-s3';
 import { JavumboError } from '../core/failure.ts';
-import { digestOf, readStreamOf } from '../core/file.ts';
+import { type Content, digestOf, readStreamOf, sizeOf } from '../core/file.ts';
 import { keyOf } from '../core/username.ts';
 import type { PutOutcome } from './database-store.ts';
 import { putOutcomeOf, s3Subject } from './s3-errors.ts';
@@ -23,15 +21,19 @@ export class S3Puts {
     this.#endpoint = endpoint;
   }
 
-  /** Sends a file as a stream. Throws `unavailable` if it was certainly not accepted. */
-  async file(
+  /** Sends a database, a file as a stream. Throws `unavailable` if it was certainly not accepted. */
+  async content(
     username: string,
-    source: string,
+    source: Content,
     metadata: Record<string, string>,
     condition: Pick<PutObjectCommandInput, 'IfMatch' | 'IfNoneMatch'>,
   ): Promise<PutOutcome> {
-    const { size } = await stat(source);
+    const size = sizeOf(source);
     const checksum = await this.#checksumOf(source);
+    if (typeof source !== 'string') {
+      const input = { Body: source, ContentLength: size, ...checksum, Metadata: metadata, ...condition };
+      return this.#send(username, input, new AbortController());
+    }
     // With a known end the stream finishes at its last byte. Without it the reply can come first, and a request that
     // never ended takes its connection with it.
     const body = readStreamOf(source, size);
@@ -55,17 +57,6 @@ export class S3Puts {
     } finally {
       body.destroy();
     }
-  }
-
-  /** Sends bytes from memory in the same way. */
-  async bytes(
-    username: string,
-    bytes: Buffer,
-    metadata: Record<string, string>,
-    condition: Pick<PutObjectCommandInput, 'IfMatch'>,
-  ): Promise<PutOutcome> {
-    const ContentMD5 = createHash('md5').update(bytes).digest('base64');
-    return this.#send(username, { Body: bytes, ContentMD5, Metadata: metadata, ...condition }, new AbortController());
   }
 
   async #send(
@@ -99,7 +90,7 @@ export class S3Puts {
    * Computes a checksum for a header: by default the SDK sends a stream in chunks with a trailing checksum, which Ceph
    * RGW refuses. AWS gets the CRC32 that it recommends, other engines the Content-MD5 that all of them know.
    */
-  async #checksumOf(source: string): Promise<Pick<PutObjectCommandInput, 'ContentMD5' | 'ChecksumCRC32'>> {
+  async #checksumOf(source: Content): Promise<Pick<PutObjectCommandInput, 'ContentMD5' | 'ChecksumCRC32'>> {
     return this.#endpoint === undefined
       ? { ChecksumCRC32: (await digestOf(source, 'crc32')).toString('base64') }
       : { ContentMD5: (await digestOf(source, 'md5')).toString('base64') };

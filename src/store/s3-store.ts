@@ -1,5 +1,4 @@
 import { createWriteStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -14,6 +13,7 @@ import {
 import { statusOf } from '../aws/errors.ts';
 import { cacheFailure } from '../core/cache-directory.ts';
 import { JavumboError } from '../core/failure.ts';
+import { type Content, sizeOf } from '../core/file.ts';
 import { type Random, systemRandom } from '../core/random.ts';
 import type { Unknown } from '../core/settled-write.ts';
 import type { ExtraRequest } from '../core/usage.ts';
@@ -152,14 +152,14 @@ export class S3DatabaseStore implements DatabaseStore {
     }
   }
 
-  async put(username: string, source: string, { condition, writes, digest }: PutOptions): Promise<PutOutcome> {
+  async put(username: string, source: Content, { condition, writes, digest }: PutOptions): Promise<PutOutcome> {
     const metadata = { [WRITES_KEY]: encodeWrites(writes), ...(digest === undefined ? {} : { [DIGEST_KEY]: digest }) };
-    if (condition.kind === 'absent') return this.#puts.file(username, source, metadata, { IfNoneMatch: '*' });
+    if (condition.kind === 'absent') return this.#puts.content(username, source, metadata, { IfNoneMatch: '*' });
     return this.#compared(
       username,
       condition.version,
-      (ifMatch) => this.#puts.file(username, source, metadata, { IfMatch: ifMatch }),
-      async () => this.#onExtraRequest('put', (await stat(source)).size),
+      (ifMatch) => this.#puts.content(username, source, metadata, { IfMatch: ifMatch }),
+      async () => this.#onExtraRequest('put', sizeOf(source)),
     );
   }
 
@@ -201,7 +201,7 @@ export class S3DatabaseStore implements DatabaseStore {
     const { kind, ...more } = await this.#compared(
       username,
       version,
-      (ifMatch) => this.#puts.bytes(username, bytes, metadata, { IfMatch: ifMatch }),
+      (ifMatch) => this.#puts.content(username, bytes, metadata, { IfMatch: ifMatch }),
       async () => this.#onExtraRequest('put', bytes.length),
     );
     if (kind === 'unknown') return { kind, cause: (more as { cause: Error }).cause };

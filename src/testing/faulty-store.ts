@@ -2,6 +2,7 @@ import { chmod, copyFile, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../core/clock.ts';
 import { JavumboError } from '../core/failure.ts';
+import type { Content } from '../core/file.ts';
 import type { Random } from '../core/random.ts';
 import type {
   DatabaseStore,
@@ -146,7 +147,7 @@ export class FaultyDatabaseStore implements DatabaseStore {
     return this.#send('delete', remove, inDoubt, { write: { creates: false, keep: async () => remove } });
   }
 
-  put(username: string, source: string, options: PutOptions): Promise<PutOutcome> {
+  put(username: string, source: Content, options: PutOptions): Promise<PutOutcome> {
     const keep = () => this.#keep(username, source, options);
     return this.#send('put', () => this.#inner.put(username, source, options), inDoubt, {
       write: { creates: options.condition.kind === 'absent', keep },
@@ -218,9 +219,9 @@ export class FaultyDatabaseStore implements DatabaseStore {
   }
 
   /** The sender removes its file when it gives up, but the bytes are already under way. */
-  async #keep(username: string, source: string, options: PutOptions): Promise<LateRequest['arrive']> {
+  async #keep(username: string, source: Content, options: PutOptions): Promise<LateRequest['arrive']> {
     const file = join(this.#directory, `late-${this.#files++}`);
-    await copyFile(source, file);
+    await (typeof source === 'string' ? copyFile(source, file) : writeFile(file, source));
     return async () => {
       const outcome = await this.#inner.put(username, file, options);
       await rm(file);

@@ -42,7 +42,7 @@ export function startFunction(on: CommandDeployment, beforeOpen = (): void => {}
   const invoke = createHandler({
     open: async () => {
       beforeOpen();
-      const backend = on.server === undefined ? openLocalBackend : awsBackend(betterSqlite);
+      const backend = on.server === undefined ? openLocalBackend : awsBackend(async () => betterSqlite);
       opened = await assembleDeployment(config, context, backend);
       return opened;
     },

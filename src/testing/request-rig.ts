@@ -73,7 +73,7 @@ export async function makeRig(options: RigOptions = {}): Promise<Rig> {
     const databases = new UserDatabases({
       store: new RetryingDatabaseStore(counting, { clock, random }),
       cache: new DatabaseCache({ root: join(directory, name), deployment: 'test', clock, random }),
-      sqlite: betterSqlite,
+      sqlite: async () => betterSqlite,
       caching: options.caching ?? true,
       clock,
       random,

@@ -61,7 +61,15 @@ export class Workbench {
     const cache = new DatabaseCache({ root, deployment: 'test', clock, random, limits: options.limits });
     const { stalenessMaxMs = 0, caching = true, store = this.store } = options;
     return {
-      databases: new UserDatabases({ store, cache, sqlite: betterSqlite, caching, clock, random, stalenessMaxMs }),
+      databases: new UserDatabases({
+        store,
+        cache,
+        sqlite: async () => betterSqlite,
+        caching,
+        clock,
+        random,
+        stalenessMaxMs,
+      }),
       cache,
       root,
     };

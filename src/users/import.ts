@@ -5,8 +5,7 @@ import { JavumboError, messageOf } from '../core/failure.ts';
 import { type RunBlocking, runBlockingIn } from '../core/run-blocking.ts';
 import { isTestUser } from '../core/test-data.ts';
 import { isUsername } from '../core/username.ts';
-import { betterSqlite } from '../sqlite/better-sqlite.ts';
-import { openReadOnly } from '../sqlite/engine.ts';
+import { openReadOnly, type SqliteEngine } from '../sqlite/engine.ts';
 import { copySource } from '../sqlite/import-copy.ts';
 import { costOf } from './password.ts';
 import { type UserRepository, whatIsWrongWithName } from './repository.ts';
@@ -48,17 +47,18 @@ const COST_MAX = 16;
  * such a table.
  */
 export async function readAdminDatabase(
+  sqlite: SqliteEngine,
   file: string,
   copy: string,
   runBlocking?: RunBlocking | undefined,
 ): Promise<ImportRow[]> {
-  await copySource(file, copy, () => [], { runBlocking });
-  return runBlockingIn({ runBlocking })(() => importRowsOf(file, copy));
+  await copySource(sqlite, file, copy, () => [], { runBlocking });
+  return runBlockingIn({ runBlocking })(() => importRowsOf(sqlite, file, copy));
 }
 
 /** `file`: the original, for messages. */
-function importRowsOf(file: string, copy: string): ImportRow[] {
-  const database = openReadOnly(betterSqlite, copy);
+function importRowsOf(sqlite: SqliteEngine, file: string, copy: string): ImportRow[] {
+  const database = openReadOnly(sqlite, copy);
   try {
     const tables = database
       .prepare(
@@ -95,7 +95,7 @@ function importRowsOf(file: string, copy: string): ImportRow[] {
 
 /** Python's and Flask's bcrypt store bytes as well as text. */
 function textOf(value: unknown): string {
-  return Buffer.isBuffer(value) ? value.toString('utf8') : value === null ? '' : String(value);
+  return value instanceof Uint8Array ? Buffer.from(value).toString('utf8') : value === null ? '' : String(value);
 }
 
 export interface ImportOptions {

@@ -1,4 +1,4 @@
-import type Database from 'better-sqlite3';
+import type { SqliteDatabase, SqliteEngine } from '../sqlite/engine.ts';
 import { LocalTable } from '../sqlite/table-file.ts';
 import { decodeWrites, encodeWrites } from '../store/write-ids.ts';
 import {
@@ -15,8 +15,8 @@ import {
 export class LocalUserTable implements UserTable {
   readonly #table: LocalTable;
 
-  constructor(home: string) {
-    this.#table = new LocalTable(home, USERS);
+  constructor(home: string, { sqlite }: { readonly sqlite: SqliteEngine }) {
+    this.#table = new LocalTable(sqlite, home, USERS);
   }
 
   async get(username: string): Promise<UserItem | undefined> {
@@ -64,10 +64,10 @@ export class LocalUserTable implements UserTable {
   }): Promise<UserPage> {
     return this.#table.read('list users', undefined, (users) => {
       const rows = users
-        .prepare<[string, number], Omit<Row, 'password_hash' | 'javumbo_writes'>>(
+        .prepare(
           'SELECT username, name, created_at, updated_at FROM users WHERE username > ? ORDER BY username LIMIT ?',
         )
-        .all(after, limit);
+        .all(after, limit) as Omit<Row, 'password_hash' | 'javumbo_writes'>[];
       return { users: rows.map(fromRow), next: rows.length === limit ? rows.at(-1)?.username : undefined };
     });
   }
@@ -80,7 +80,7 @@ export class LocalUserTable implements UserTable {
     verb: string,
     base: UserItem,
     done: Done,
-    work: (users: Database.Database) => void,
+    work: (users: SqliteDatabase) => void,
   ): ChangeOutcome<Done> {
     const { username } = base;
     return this.#table.atomically(`${verb} user "${username}"`, username, (users) => {
@@ -102,8 +102,8 @@ interface Row {
   readonly javumbo_writes: string | null;
 }
 
-function itemOf(users: Database.Database, username: string): UserItem | undefined {
-  const row = users.prepare<[string], Row>('SELECT * FROM users WHERE username = ?').get(username);
+function itemOf(users: SqliteDatabase, username: string): UserItem | undefined {
+  const row = users.prepare('SELECT * FROM users WHERE username = ?').get(username) as Row | undefined;
   return row === undefined ? undefined : fromRow(row);
 }
 

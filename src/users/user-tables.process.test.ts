@@ -5,6 +5,7 @@ import Database from 'better-sqlite3';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { seededRandom } from '../core/random.ts';
 import { counting, UsageMeter } from '../core/usage.ts';
+import { betterSqlite } from '../sqlite/better-sqlite.ts';
 import { type DynamoServer, startDynamoServer } from '../testing/dynamo-server.ts';
 import { ManualClock } from '../testing/workbench.ts';
 import { DynamoUserTable } from './dynamo-user-table.ts';
@@ -39,7 +40,10 @@ describeUserTable('memory', () => {
 
 describeUserTable('local', () => {
   const home = temporaryDirectory();
-  const [table, other] = [new LocalUserTable(home), new LocalUserTable(home)];
+  const [table, other] = [
+    new LocalUserTable(home, { sqlite: betterSqlite }),
+    new LocalUserTable(home, { sqlite: betterSqlite }),
+  ];
   return {
     table,
     other,
@@ -81,7 +85,10 @@ describeUserTable(
   'retrying(local)',
   () => {
     const home = temporaryDirectory();
-    const tables = [new LocalUserTable(home), new LocalUserTable(home)] as const;
+    const tables = [
+      new LocalUserTable(home, { sqlite: betterSqlite }),
+      new LocalUserTable(home, { sqlite: betterSqlite }),
+    ] as const;
     const [table, other] = [retrying(tables[0], 1), retrying(tables[1], 2)];
     return {
       table,
@@ -100,7 +107,7 @@ const NOTHING = { name: null, password_hash: null, created_at: null, updated_at:
 describe('the local table', () => {
   test('reads as the storage contract says, in a file for its user alone', async () => {
     const home = join(temporaryDirectory(), 'new');
-    const table = new LocalUserTable(home);
+    const table = new LocalUserTable(home, { sqlite: betterSqlite });
     await table.putIfAbsent({ username: 'alice', name: 'Alice', passwordHash: 'h', createdAt: 'c' });
     await table.putIfAbsent({ username: 'bob', writes: ['first', 'new'] });
     expect(statSync(home).mode & 0o777).toBe(0o700);
@@ -119,7 +126,10 @@ describe('the local table', () => {
     file.exec(`CREATE TABLE users (username TEXT PRIMARY KEY, name TEXT, password_hash TEXT, created_at TEXT,
         updated_at TEXT) STRICT, WITHOUT ROWID;
       INSERT INTO users VALUES ('alice', 'Alice', 'h', 'c', NULL), ('bob', 'Bob', 'h', 'c', NULL)`);
-    const tables = [new LocalUserTable(home), new LocalUserTable(home)] as const;
+    const tables = [
+      new LocalUserTable(home, { sqlite: betterSqlite }),
+      new LocalUserTable(home, { sqlite: betterSqlite }),
+    ] as const;
     const [table, other] = [retrying(tables[0], 1), retrying(tables[1], 2)];
     const alice = (await table.get('alice')) as UserItem;
     expect(alice).toEqual({ username: 'alice', name: 'Alice', passwordHash: 'h', createdAt: 'c' });
@@ -134,7 +144,7 @@ describe('the local table', () => {
 
   test('goes on working for a program from before, whose changes are conflicts', async () => {
     const home = temporaryDirectory();
-    const inner = new LocalUserTable(home);
+    const inner = new LocalUserTable(home, { sqlite: betterSqlite });
     const table = retrying(inner, 1);
     await table.putIfAbsent({ username: 'alice', name: 'Alice', createdAt: 'c' });
     const alice = (await table.get('alice')) as UserItem;
@@ -152,7 +162,7 @@ describe('the local table', () => {
     const home = temporaryDirectory();
     chmodSync(home, 0o755);
     writeFileSync(join(home, 'users.sqlite'), '', { mode: 0o644 });
-    const table = new LocalUserTable(home);
+    const table = new LocalUserTable(home, { sqlite: betterSqlite });
     await table.putIfAbsent({ username: 'alice', passwordHash: 'h' });
     for (const file of readdirSync(home))
       expect({ file, mode: statSync(join(home, file)).mode & 0o777 }).toEqual({ file, mode: 0o600 });
@@ -162,7 +172,7 @@ describe('the local table', () => {
   test('that is no SQLite file is corruption, and names the file', async () => {
     const home = temporaryDirectory();
     writeFileSync(join(home, 'users.sqlite'), 'no database, but long enough to be taken for one. '.repeat(20));
-    await expect(new LocalUserTable(home).get('alice')).rejects.toMatchObject({
+    await expect(new LocalUserTable(home, { sqlite: betterSqlite }).get('alice')).rejects.toMatchObject({
       kind: 'corrupt',
       message: expect.stringContaining(join(home, 'users.sqlite')),
       try: expect.stringContaining('JAVUMBO_HOME'),

@@ -10,6 +10,7 @@ import { interrupted } from '../../core/interruptible.ts';
 import { systemRandom } from '../../core/random.ts';
 import { keyOf, usernameOf } from '../../core/username.ts';
 import type { ObjectVersion } from '../../history/object-versions.ts';
+import { betterSqlite } from '../../sqlite/better-sqlite.ts';
 import { LocalDatabaseStore } from '../../store/local-store.ts';
 import { BUCKET, COMMAND_DEPLOYMENTS, type CommandDeployment, openOnS3 } from '../../testing/command-deployments.ts';
 import { type Json, runCommand, temporaryDirectory } from '../../testing/run-command.ts';
@@ -30,7 +31,11 @@ async function put(key: string): Promise<void> {
   }
   const source = join(temporaryDirectory(), 'source');
   writeFileSync(source, 'bytes');
-  const store = new LocalDatabaseStore(env.JAVUMBO_HOME ?? '', { clock: systemClock, random: systemRandom });
+  const store = new LocalDatabaseStore(env.JAVUMBO_HOME ?? '', {
+    clock: systemClock,
+    random: systemRandom,
+    sqlite: betterSqlite,
+  });
   const outcome = await store.put(usernameOf(key) ?? '', source, { condition: { kind: 'absent' }, writes: ['w'] });
   expect(outcome.kind).toBe('committed');
   store.close();

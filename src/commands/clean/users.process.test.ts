@@ -1,5 +1,6 @@
 /** `clean users` and `clean all`: accounts of tests go, everybody else's stay. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { betterSqlite } from '../../sqlite/better-sqlite.ts';
 import { type DynamoServer, startDynamoServer } from '../../testing/dynamo-server.ts';
 import { freshMachine, type Json, runCommand } from '../../testing/run-command.ts';
 import { type S3Server, startS3Server } from '../../testing/s3-server/server.ts';
@@ -36,7 +37,7 @@ const PLACES: readonly { readonly name: string; readonly open: () => Promise<Pla
     name: 'the local deployment',
     open: async () => {
       const env = freshMachine();
-      const table = new LocalUserTable(env.JAVUMBO_HOME);
+      const table = new LocalUserTable(env.JAVUMBO_HOME, { sqlite: betterSqlite });
       return { env, table, word: 'local', close: () => table.close() };
     },
   },

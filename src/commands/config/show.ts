@@ -2,6 +2,8 @@ import type { Command } from 'commander';
 import type { View } from '../../cli/print.ts';
 import type { Config } from '../../config/config.ts';
 import type { Setting } from '../../config/setting.ts';
+import { messageOf } from '../../core/failure.ts';
+import { sqliteEngine } from '../../sqlite/choose-engine.ts';
 import type { Execute, Invocation } from '../execute.ts';
 
 export function registerConfigShow(parent: Command, execute: Execute): void {
@@ -12,8 +14,16 @@ export function registerConfigShow(parent: Command, execute: Execute): void {
   command.action(() => execute(command, configShow, configView));
 }
 
-export async function configShow({ config }: Invocation): Promise<Config> {
-  return config;
+/** Returns the configuration, with the engine that opens SQLite files here. */
+export async function configShow({ config, note }: Invocation): Promise<Config> {
+  const { sqliteEngine: setting } = config;
+  try {
+    const { name } = await sqliteEngine(setting.value);
+    return { ...config, sqliteEngine: { ...setting, value: name } };
+  } catch (error) {
+    note(`warning: ${messageOf(error)}`);
+    return config;
+  }
 }
 
 export const configView: View<Config> = {

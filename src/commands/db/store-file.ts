@@ -1,6 +1,7 @@
 import { foreignDatabaseWarnings } from '../../anki/check.ts';
 import { refuseNewerSchema } from '../../anki/refuse-newer-schema.ts';
 import type { ReplaceOver, UpdateResult, UserDatabases } from '../../databases/user-databases.ts';
+import { sqliteEngine } from '../../sqlite/choose-engine.ts';
 import type { SqliteDatabase } from '../../sqlite/engine.ts';
 import type { Invocation } from '../execute.ts';
 
@@ -22,11 +23,14 @@ export async function copyDatabase(
   file: string,
   destination: string,
 ): Promise<void> {
-  const { copySource } = await import('../../sqlite/import-copy.ts');
+  const [{ copySource }, sqlite] = await Promise.all([
+    import('../../sqlite/import-copy.ts'),
+    sqliteEngine(invocation.config.sqliteEngine.value),
+  ]);
   const inspect = (database: SqliteDatabase): string[] => {
     refuseNewerSchema(database, username);
     return foreignDatabaseWarnings(database, file);
   };
-  const { warnings } = await copySource(file, destination, inspect, invocation.context);
+  const { warnings } = await copySource(sqlite, file, destination, inspect, invocation.context);
   for (const warning of warnings) invocation.note(`warning: ${warning}`);
 }

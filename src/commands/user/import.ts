@@ -6,6 +6,7 @@ import type { View } from '../../cli/print.ts';
 import { progressBar, withProgress } from '../../cli/progress.ts';
 import { JavumboError } from '../../core/failure.ts';
 import { visible } from '../../core/format.ts';
+import { sqliteEngine } from '../../sqlite/choose-engine.ts';
 import type { ImportedRow, StoreDatabase } from '../../users/import.ts';
 import { operatorDatabases } from '../db/outcome.ts';
 import { copyDatabase, storeFile } from '../db/store-file.ts';
@@ -64,7 +65,8 @@ export async function userImport(
   const { cache } = await invocation.deployment();
   const copy = cache.workDirectory();
   const importing = withProgress(invocation, async (progress) => {
-    const rows = await readAdminDatabase(file, join(copy.path, 'admin.db'), invocation.context.runBlocking);
+    const sqlite = await sqliteEngine(invocation.config.sqliteEngine.value);
+    const rows = await readAdminDatabase(sqlite, file, join(copy.path, 'admin.db'), invocation.context.runBlocking);
     let done = 0;
     const imported = await importUsers(rows, {
       repository,

@@ -87,7 +87,7 @@ export class Machine {
     return new UserDatabases({
       store,
       cache,
-      sqlite: betterSqlite,
+      sqlite: async () => betterSqlite,
       caching: true,
       clock,
       random,

@@ -179,7 +179,7 @@ async function makeDatabase(
   const founder = new UserDatabases({
     store,
     cache,
-    sqlite: betterSqlite,
+    sqlite: async () => betterSqlite,
     caching: false,
     clock,
     random,
