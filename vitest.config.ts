@@ -1,6 +1,7 @@
 import { accessSync, constants, statfsSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 const FOLDERS = '{src,benchmarks,infra}';
 
@@ -18,6 +19,33 @@ function temporaryDirectory(): string {
   }
 }
 
+// Longest first: one that began last would run alone at the end. The others follow, those without processes last.
+const LONG = [
+  'store/ceph-rgw.engine',
+  'users/dynamodb-local.engine',
+  'infra/plan.engine',
+  'verify/verify-all.engine',
+  'cli/interruption.process',
+  'commands/verify/killed.process',
+  'docs.process',
+  'commands/repeated-writes.process',
+  'benchmarks/benchmark.process',
+  'function/client.process',
+  'databases/full-disk.process',
+  'commands/function/deploy.process',
+  'databases/simulation',
+];
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rank = ({ moduleId, project }: TestSpecification): number => {
+      const index = LONG.findIndex((name) => moduleId.includes(`/${name}.`));
+      return index === -1 ? LONG.length + (project.name === 'unit' ? 1 : 0) : index;
+    };
+    return (await super.sort(files)).sort((a, b) => rank(a) - rank(b));
+  }
+}
+
 /** What the three projects have in common. */
 const shared = {
   // Loading what they test takes longer than most of the tests.
@@ -31,6 +59,7 @@ const shared = {
 
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongestFirst },
     // On two cores Vitest would use one. Most of the process tests wait for processes and round trips: with two workers the
     // cores were idle for a quarter of the time.
     maxWorkers: Math.ceil(1.5 * availableParallelism()),
@@ -51,11 +80,8 @@ export default defineConfig({
           ...shared,
           name: 'engines',
           include: [`${FOLDERS}/**/*.engine.ts`],
-          globalSetup: ['ceph-rgw', 'dynamodb-local', 'nginx', 'node'].map(
-            (engine) => `src/testing/engines/${engine}.ts`,
-          ),
+          globalSetup: ['src/testing/engines/all.ts'],
           testTimeout: 600_000,
-          fileParallelism: false,
         },
       },
     ],

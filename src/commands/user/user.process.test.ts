@@ -1,6 +1,6 @@
-import { BatchWriteItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
+import { PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { PYTHON_USERS } from '../../testing/accounts.ts';
+import { PYTHON_USERS, putMany } from '../../testing/accounts.ts';
 import { runScript, SCRIPTS } from '../../testing/child-process.ts';
 import { ACCOUNT_DEPLOYMENTS, type CommandDeployment, openOnAws } from '../../testing/command-deployments.ts';
 import type { DynamoServer } from '../../testing/dynamo-server.ts';
@@ -11,8 +11,6 @@ vi.mock('bcryptjs', () => import('../../testing/quick-bcrypt.ts'));
 const PASSWORD = 'correct horse';
 // More than two pages of what is asked of the table at once.
 const MANY_USERS = 2_100;
-// As many as one request may write.
-const BATCH = 25;
 const TIME = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00$/);
 const ALICE = { username: 'alice', name: 'Alice Smith', createdAt: TIME };
 const CREATE = ['create', 'alice', '--name', 'Alice Smith', '--password-stdin'];
@@ -213,12 +211,7 @@ describe('on DynamoDB', () => {
   afterEach(() => deployment.close());
 
   test('2,100 users are listed once each, by a hundred or all at once, and the last page may be empty', async () => {
-    for (let first = 0; first < MANY_USERS; first += BATCH) {
-      const items = Array.from({ length: BATCH }, (_, index) => ({
-        PutRequest: { Item: { username: { S: `user-${first + index}` }, name: { S: 'Somebody' } } },
-      }));
-      await dynamo.client().send(new BatchWriteItemCommand({ RequestItems: { 'javumbo-users': items } }));
-    }
+    await putMany(dynamo.client(), 'javumbo-users', MANY_USERS);
     const order: string[] = [];
     for (let after: string[] = []; ; ) {
       const page = await deployment.json<Json>('user', 'list', ...after);
