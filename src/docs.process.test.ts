@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { metricOf } from './bench/stats.ts';
 import { seededRandom } from './core/random.ts';
+import type { Report } from './report/document.ts';
 import { startDynamoServer } from './testing/dynamo-server.ts';
 import { blocksOf, patternOf } from './testing/page-session.ts';
 import { PageShell } from './testing/page-shell.ts';
@@ -59,12 +60,13 @@ describe.concurrent('the pipelines', () => {
   });
 
   test('the gate lets a sound deployment through, and both reports are on the summary page', async ({ expect }) => {
-    await withPipeline(0, async ({ shell, run }) => {
+    await withPipeline(0, async ({ shell, s3, run }) => {
       // What a busy machine takes is not what is tested.
       const patient = (step: string): string => step.replace('totalMs.p95<1000', 'totalMs.p95<1000000');
       expect(await run({ changed: patient })).toEqual(0);
       const headings = readFileSync(join(shell.work, 'summary.md'), 'utf8').match(/^## .*$/gm);
       expect(headings).toEqual(['## ✅ javumbo verify day4', '## ✅ javumbo bench latency']);
+      expect(s3.keys('my-bucket')).toEqual([]);
     });
   });
 
@@ -82,6 +84,14 @@ describe.concurrent('the pipelines', () => {
         (file) => /<testsuites [^>]*failures="(\d+)"/.exec(readFileSync(join(shell.work, file), 'utf8'))?.[1],
       );
       expect(failures).toEqual(['0', '2']);
+      const { checks, failureReasons, passed } = JSON.parse(
+        readFileSync(join(shell.work, 'day4.json'), 'utf8'),
+      ) as Report;
+      expect({ passed, ended: checks.map(({ id, status }) => `${id} ${status}`) }).toEqual({
+        passed: false,
+        ended: ['4.1 failed', '4.2 failed'],
+      });
+      expect(failureReasons.join(' ')).toContain('every acknowledged note is there');
       expect(readFileSync(join(shell.work, 'summary.md'), 'utf8')).toContain('## ❌ javumbo verify day4');
     });
   });

@@ -13,11 +13,13 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Report } from '../report/document.ts';
 import { killGroup, type RunningScript, SCRIPTS, startScript } from '../testing/child-process.ts';
 import { type DynamoServer, startDynamoServer } from '../testing/dynamo-server.ts';
-import { busy, ENDLESS } from '../testing/long-command.ts';
+import { busy, ENDLESS, handlesInterrupt, waitsAt } from '../testing/long-command.ts';
 import { freshMachine, runCommand } from '../testing/run-command.ts';
 import { type S3Server, startS3Server } from '../testing/s3-server/server.ts';
 
 const BUCKET = 'bucket';
+// Enough as a rule. Earlier, the answer is the same.
+const TO_BEGIN_WAITING_MS = 300;
 
 let env: Record<string, string>;
 let server: S3Server | undefined;
@@ -101,7 +103,7 @@ describe('in the middle of SQL that does not end', () => {
     database.exec('CREATE TABLE notes (id); BEGIN EXCLUSIVE');
     const running = start(...argv, file);
     // SQLite waits five seconds for the lock.
-    await sleep(1_500);
+    await waitsAt(running.pid, file);
     running.signal('SIGINT');
     expect(await running.ended).toEqual(endedBy('SIGINT'));
     database.close();
@@ -338,7 +340,8 @@ test.each(['SIGINT', 'SIGHUP'] as const)('%s ends the waiting for a lease, and f
   const holder = start('db', 'exec', 'alice', ENDLESS, '--lease', '--lease-ttl', '10m');
   await busy(holder.pid);
   const waiting = start(...argv);
-  await sleep(1_500);
+  await handlesInterrupt(waiting.pid);
+  await sleep(TO_BEGIN_WAITING_MS);
   waiting.signal(signal);
   expect(await waiting.ended).toMatchObject({ code: 130, stderr: expect.stringMatching(/^error: interrupted\n/) });
   holder.signal('SIGKILL');
@@ -352,7 +355,8 @@ test.each(['SIGINT', 'SIGHUP'] as const)('%s ends the waiting for a lease, and f
     },
   );
   started.push({ pid: typing.pid ?? 0 });
-  await sleep(1_500);
+  await handlesInterrupt(typing.pid ?? 0);
+  await sleep(TO_BEGIN_WAITING_MS);
   typing.kill(signal);
   expect(await once(typing, 'exit')).toEqual([130, null]);
 });

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { keyOf } from '../core/username.ts';
 import { writeAnkiFile } from '../testing/anki-file.ts';
 import { isPutOrDelete, type RepeatingProxy, SLOW_DOWN, startRepeatingProxy } from '../testing/repeating-proxy.ts';
-import { freshMachine, type Json, runCommand, temporaryDirectory } from '../testing/run-command.ts';
+import { freshMachine, IMPATIENT, type Json, runCommand, temporaryDirectory } from '../testing/run-command.ts';
 import type { S3Place } from '../testing/s3-server/place.ts';
 
 const FILE_NOTES = 3;
@@ -88,7 +88,7 @@ const REPEATS = [
   { name: 'lands, and every reply is a throttle', rule: { every: 1, answerSecond: SLOW_DOWN } },
 ] as const;
 
-const INSERTS = 100;
+const INSERTS = 50;
 
 /** What must hold for every command that writes a database, where requests are repeated, on any S3 engine. */
 export function describeRepeatedWrites(open: () => Promise<S3Place>): void {
@@ -116,7 +116,7 @@ export function describeRepeatedWrites(open: () => Promise<S3Place>): void {
     ];
 
     const run = (endpoint: string, argv: readonly string[]) =>
-      runCommand([...argv, ...flagsOf(endpoint)], { env: machine });
+      runCommand([...argv, ...flagsOf(endpoint)], { env: machine, clock: IMPATIENT });
 
     async function succeeds(endpoint: string, ...argv: string[]): Promise<Json> {
       const { code, stderr, json } = await run(endpoint, argv);

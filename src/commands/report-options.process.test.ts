@@ -12,7 +12,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { JavumboError } from '../core/failure.ts';
 import type { Report } from '../report/document.ts';
 import { runScript, SCRIPTS } from '../testing/child-process.ts';
@@ -20,6 +20,8 @@ import { type CommandDeployment, openOnS3 } from '../testing/command-deployments
 import { asReport } from '../testing/report-schema.ts';
 import { freshMachine, runCommand, temporaryDirectory } from '../testing/run-command.ts';
 import { buildProgram } from './main.ts';
+
+vi.mock('bcryptjs', () => import('../testing/quick-bcrypt.ts'));
 
 /** A mount of one's own takes root, or a kernel that lets anybody be it. */
 const canMount = spawnSync('unshare', ['-rm', 'mount', '--bind', '/dev/null', '/dev/null']).status === 0;

@@ -130,8 +130,8 @@ describe('db exec on an S3 endpoint, killed', () => {
   );
 });
 
-// As the simulation, more in CI: 50 by default.
-const ROUNDS = Math.ceil(Number(process.env.JAVUMBO_SEEDS ?? 200) / 4);
+// As the simulation, more in CI: 25 by default.
+const ROUNDS = Math.ceil(Number(process.env.JAVUMBO_SEEDS ?? 200) / 8);
 const SEED = Number(process.env.JAVUMBO_SEED ?? 20_261_122);
 
 test(`db exec killed ${ROUNDS} times at a random moment (seed ${SEED}) never loses or doubles a change`, async () => {

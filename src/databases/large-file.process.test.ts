@@ -7,8 +7,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { runScript, SCRIPTS } from '../testing/child-process.ts';
 import { type S3Server, startS3Server } from '../testing/s3-server/server.ts';
 
-const LARGE_BYTES = 100_000_000;
-const ALLOWED_BYTES = 100_000_000;
+const LARGE_BYTES = 70_000_000;
+const ALLOWED_BYTES = 70_000_000;
 
 let directory: string;
 let server: S3Server;
@@ -17,7 +17,7 @@ beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), 'javumbo-large-'));
   server = await startS3Server({ buckets: ['b'] });
   makeDatabase('small.anki2', 10);
-  makeDatabase('large.anki2', 100_000);
+  makeDatabase('large.anki2', 70_000);
 });
 
 afterAll(async () => {
@@ -46,7 +46,7 @@ const COMMANDS = [
 ] as const;
 
 test.each(['local', 's3'] as const)(
-  '100 MB on %s: each command peaks at most 100 MB above the same on 24 KB',
+  '70 MB on %s: each command peaks at most 70 MB above the same on 24 KB',
   async (kind) => {
     expect(statSync(join(directory, 'large.anki2')).size).toBeGreaterThanOrEqual(LARGE_BYTES);
     const environment = {

@@ -6,7 +6,7 @@ import { freshMachine, runCommand, temporaryDirectory } from '../testing/run-com
 import type { S3Place } from '../testing/s3-server/place.ts';
 import type { UpdateOrders, UpdateReport } from '../testing/update-worker.ts';
 
-const PROCESSES = 8;
+const PROCESSES = 5;
 const USERNAMES = ['alice', 'bob', 'carol'];
 
 /** The rows reported as committed that are not stored exactly once. */

@@ -2,4 +2,4 @@
 import { loopbackPlace } from '../testing/s3-server/place.ts';
 import { describeRepeatedUpdates } from './repeated-updates-contract.ts';
 
-describeRepeatedUpdates(loopbackPlace, 160);
+describeRepeatedUpdates(loopbackPlace, 100);

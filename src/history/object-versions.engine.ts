@@ -80,7 +80,7 @@ describe.runIf(engine !== undefined)('Ceph RGW', () => {
     });
   }
 
-  test('clean s3 --versions leaves nothing of 3,000 versions and markers, and everything else as it was', async () => {
+  test('clean s3 --versions leaves nothing of 1,500 versions and markers, and everything else as it was', async () => {
     const bucket = await newBucket(false);
     const VersioningConfiguration = { Status: 'Enabled' } as const;
     // One from before versioning has the id `null`.
@@ -95,21 +95,21 @@ describe.runIf(engine !== undefined)('Ceph RGW', () => {
     ];
     for (const key of others) for (const text of ['one', key]) await put(bucket, key, text);
     await remove(bucket, 'zebra');
-    // Plain PUTs and DELETEs: 500 keys of 4 versions and a marker, and 499 of one version under week 1's prefix.
+    // Plain PUTs and DELETEs: 250 keys of 4 versions and a marker, and 249 of one version under week 1's prefix.
     const limit = pLimit(16);
     await Promise.all([
-      ...Array.from({ length: 500 }, (_, index) =>
+      ...Array.from({ length: 250 }, (_, index) =>
         limit(async () => {
           const key = `user_dbs/javumbo-test-${index % 7}-${index}.anki2`;
           for (let version = 0; version < 4; version++) await put(bucket, key, `${version}`);
           await remove(bucket, key);
         }),
       ),
-      ...Array.from({ length: 499 }, (_, index) => limit(() => put(bucket, `test/${index}.txt`, 'x'))),
+      ...Array.from({ length: 249 }, (_, index) => limit(() => put(bucket, `test/${index}.txt`, 'x'))),
     ]);
     const objects = new S3ObjectVersions(client, { bucket, endpoint, clock: systemClock });
     const before = await listAll(objects, '', true);
-    expect(before).toHaveLength(3_000 + 11);
+    expect(before).toHaveLength(1_500 + 11);
     const untouched = before.filter(({ key }) => others.includes(key));
     expect(untouched).toHaveLength(11);
 
@@ -120,12 +120,12 @@ describe.runIf(engine !== undefined)('Ceph RGW', () => {
       return stdout;
     };
     const planned = JSON.parse(await clean('--json', '--dry-run'));
-    expect(planned.plan).toHaveLength(3_000);
-    expect(await listAll(objects, '', true)).toHaveLength(3_011);
+    expect(planned.plan).toHaveLength(1_500);
+    expect(await listAll(objects, '', true)).toHaveLength(1_511);
     const cleaned = JSON.parse(await clean('--json'));
     expect({ deletedCount: cleaned.deletedCount, plan: cleaned.plan.length }).toEqual({
-      deletedCount: 3_000,
-      plan: 3_000,
+      deletedCount: 1_500,
+      plan: 1_500,
     });
     expect(await listAll(objects, '', true)).toEqual(untouched);
     const { Body } = await client.send(new GetObjectCommand({ Bucket: bucket, Key: 'user_dbs/alice.anki2' }));

@@ -80,7 +80,7 @@ describe.runIf(engine !== undefined)('Ceph RGW', () => {
         comparesOnDelete: false,
         needsWriteIds,
         racesMayEndUnknown: !needsWriteIds,
-        longLists: true,
+        longLists: needsWriteIds,
       },
     );
   }
@@ -94,7 +94,7 @@ describe.runIf(engine !== undefined)('Ceph RGW', () => {
   });
 
   test.each(['Ceph RGW', 'the local deployment'])(
-    'ten processes change one database a hundred times each: 1,000 of 1,000 are there, on %s',
+    'ten processes change one database thirty times each: 300 of 300 are there, on %s',
     async (place) => {
       const machine = environment(await newBucket(), 'race');
       const where =
@@ -103,33 +103,22 @@ describe.runIf(engine !== undefined)('Ceph RGW', () => {
           : { HOME: directory, JAVUMBO_HOME: join(directory, 'home'), JAVUMBO_CACHE_DIR: join(directory, 'local') };
       const { code, stdout, stderr } = await runScript(
         SCRIPTS.javumbo,
-        ['bench', 'concurrent', '--workers', '10', '--requests', '100', '--rtt', '0', '--json', '--quiet'],
+        ['bench', 'concurrent', '--workers', '10', '--requests', '30', '--rtt', '0', '--json', '--quiet'],
         where,
       );
       expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
       const report = JSON.parse(stdout) as Report;
       expect(report.derived).toMatchObject({
-        committed: 1000,
+        committed: 300,
         conflicts: 0,
         unknown: 0,
         other: 0,
         lost: 0,
         unexpected: 0,
       });
-      expect(report.derived.notesAtEnd).toBe(1005);
+      expect(report.derived.notesAtEnd).toBe(305);
     },
   );
-
-  test.each(['day3', 'day4'])('verify %s passes', async (day) => {
-    const bucket = await newBucket();
-    const { code, stdout } = await runScript(
-      SCRIPTS.javumbo,
-      ['verify', day, '--json', '--quiet', '--rtt', '20ms'],
-      environment(bucket, day),
-    );
-    const { passed, failureReasons } = JSON.parse(stdout) as Report;
-    expect({ code, passed, failureReasons }).toEqual({ code: 0, passed: true, failureReasons: [] });
-  });
 
   test('deployment create leaves off what this engine gets wrong, and what it makes can be worked on', async () => {
     const dynamo = await startDynamoServer();

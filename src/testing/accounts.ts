@@ -1,7 +1,20 @@
-import type { AttributeValue } from '@aws-sdk/client-dynamodb';
+import { type AttributeValue, BatchWriteItemCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
 
 /** Enough for several pages of the command, the repository and DynamoDB's megabyte. */
 export const MANY_USERS = 5_000;
+
+// As many as one request may write.
+const BATCH = 25;
+
+/** Puts items for so many users into a table. */
+export async function putMany(client: DynamoDBClient, table: string, users = MANY_USERS): Promise<void> {
+  for (let first = 0; first < users; first += BATCH) {
+    const items = Array.from({ length: BATCH }, (_, index) => ({
+      PutRequest: { Item: { username: { S: `user-${first + index}` }, name: { S: 'Somebody' } } },
+    }));
+    await client.send(new BatchWriteItemCommand({ RequestItems: { [table]: items } }));
+  }
+}
 
 /** An item as the Python repository, or week 1's Test 1.2, stores it. */
 export interface PythonUser {

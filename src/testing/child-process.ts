@@ -13,6 +13,7 @@ export interface ChildResult {
 /** Compiled scripts, which `npm test` builds first. */
 export const SCRIPTS = {
   javumbo: fileURLToPath(new URL('../../bin/javumbo.js', import.meta.url)),
+  quickCommand: fileURLToPath(new URL('../../dist/testing/quick-command.js', import.meta.url)),
   crashAt: fileURLToPath(new URL('../../dist/testing/crash-at.js', import.meta.url)),
   measuredCommand: fileURLToPath(new URL('../../dist/testing/measured-command.js', import.meta.url)),
   scriptedFunction: fileURLToPath(new URL('../../dist/testing/scripted-function.js', import.meta.url)),

@@ -3,8 +3,7 @@
  * '[["db","list"],…]'`.
  */
 
-import { main } from '../commands/main.ts';
-import { processContext } from '../core/context.ts';
+import { main, processContext } from './bundled-command.ts';
 
 const commands = JSON.parse(process.argv[2] ?? '[]') as string[][];
 const codes: number[] = [];

@@ -3,8 +3,7 @@
  * <argument…>`. Exits like the command if it never reaches the step.
  */
 
-import { main } from '../commands/main.ts';
-import { processContext } from '../core/context.ts';
+import { main, processContext } from './bundled-command.ts';
 
 const [step, ...argv] = process.argv.slice(2);
 

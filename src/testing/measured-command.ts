@@ -3,8 +3,7 @@
  * dist/testing/measured-command.js <argument…>`.
  */
 
-import { main } from '../commands/main.ts';
-import { processContext } from '../core/context.ts';
+import { main, processContext } from './bundled-command.ts';
 import { peakMemoryBytes } from './peak-memory.ts';
 
 process.exitCode = await main(process.argv.slice(2), { ...processContext(), stdout: { write: () => true } });

@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import type { ExitCode } from '../cli/exit-code.ts';
 import { main } from '../commands/main.ts';
 import { CleanUps } from '../core/clean-ups.ts';
-import { systemClock } from '../core/clock.ts';
+import { type Clock, systemClock } from '../core/clock.ts';
 import type { Context, Input, Output } from '../core/context.ts';
 import { systemRandom } from '../core/random.ts';
 import { temporaryDirectory } from './temporary-directory.ts';
@@ -36,6 +36,8 @@ export interface FailureDocument {
 export interface RunOptions {
   readonly env?: NodeJS.ProcessEnv;
   readonly atStep?: Context['atStep'];
+  /** Default: the system's. */
+  readonly clock?: Clock;
   /** Both streams are terminals of 80 columns. */
   readonly tty?: boolean;
   /** What somebody types at a terminal; undefined: nobody is there. */
@@ -44,6 +46,12 @@ export interface RunOptions {
   /** What comes through a pipe on standard input; undefined: nobody is there. */
   readonly piped?: string | Buffer;
 }
+
+/** The system's clock for a test that is not about how long a command waits before it tries again: it waits a tenth. */
+export const IMPATIENT: Clock = {
+  ...systemClock,
+  sleep: (milliseconds, signal) => systemClock.sleep(milliseconds / 10, signal),
+};
 
 /** A machine on which nothing has run yet: an empty deployment, an empty cache, a home without AWS files. */
 export function freshMachine(): { HOME: string; JAVUMBO_HOME: string; JAVUMBO_CACHE_DIR: string } {
@@ -54,7 +62,7 @@ export function freshMachine(): { HOME: string; JAVUMBO_HOME: string; JAVUMBO_CA
 /** Runs one command line in this process, on a machine of its own except for what `env` says. */
 export async function runCommand(
   argv: readonly string[],
-  { env = {}, atStep, tty = false, typed, piped, signal }: RunOptions = {},
+  { env = {}, atStep, clock = systemClock, tty = false, typed, piped, signal }: RunOptions = {},
 ): Promise<CommandResult> {
   const environment: NodeJS.ProcessEnv = { ...freshMachine(), ...env };
   giveToSdk(environment);
@@ -72,7 +80,7 @@ export async function runCommand(
     signal,
     stdout: stdout.output,
     stderr: stderr.output,
-    clock: systemClock,
+    clock,
     random: systemRandom,
     cleanUps: new CleanUps(),
     atStep,

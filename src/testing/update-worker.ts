@@ -2,7 +2,7 @@
  * Updates databases through the library and prints the outcome of each update: `node dist/testing/update-worker.js
  * '<UpdateOrders as JSON>'`. Rows go to `updates (worker, n)`.
  */
-import { JavumboError, openUserDatabases } from '../library/index.ts';
+import type * as library from '../library/index.ts';
 
 export interface UpdateOrders {
   readonly endpoint: string;
@@ -23,6 +23,7 @@ export interface UpdateReport {
 // A worker retries until it wins: one that gave up would prove nothing.
 const RETRIES = 10_000;
 
+const { JavumboError, openUserDatabases }: typeof library = await import('../bundle/library.js' as string);
 const { endpoint, bucket, cacheDir, worker, count, usernames } = JSON.parse(process.argv[2] ?? '') as UpdateOrders;
 const databases = await openUserDatabases({ bucket, endpointUrl: endpoint, cacheDirectory: cacheDir });
 

@@ -48,10 +48,10 @@ describe('a hash', () => {
   });
 
   test.each([undefined, '', 'plain text', '$2b$12$short', '$1$md5', `$2x$12$${'a'.repeat(53)}`])(
-    '%j is none, and nobody has its password',
-    async (hash) => {
+    '%j is none, and its account is verified as one that does not exist',
+    (hash) => {
       expect(hash === undefined ? undefined : costOf(hash)).toBeUndefined();
-      expect(await verifyPassword('', hash)).toBe(false);
+      expect(comparisons(hash)).toEqual(comparisons(undefined));
     },
   );
 
@@ -87,9 +87,7 @@ describe('the work that an answer takes', () => {
   });
 
   test('lets nobody in by the hash of nobody', async () => {
-    for (const password of ['', '.', 'correct horse']) {
-      expect(await verifyPassword(password, undefined)).toBe(false);
-      expect(await verifyPassword(password, PYTHON_USERS[2]?.Item.password_hash?.S)).toBe(false);
-    }
+    for (const password of ['', '.']) expect(await verifyPassword(password, undefined)).toBe(false);
+    expect(await verifyPassword('correct horse', PYTHON_USERS[2]?.Item.password_hash?.S)).toBe(false);
   });
 });

@@ -140,7 +140,7 @@ describe.each([
   test.each(days)(`verify %s, killed ${KILLS} times (seed ${SEED})`, async (day) => {
     const random = seededRandom(SEED);
     const argv = ['verify', day, '--rtt', '10ms', '--quiet'];
-    const whole = await runScript(SCRIPTS.javumbo, argv, place.env);
+    const whole = await runScript(SCRIPTS.quickCommand, argv, place.env);
     expect(whole.code).toBe(0);
     let { durationMs } = whole;
     expect(await place.stored()).toEqual(['user_dbs/alice.anki2']);
@@ -151,7 +151,7 @@ describe.each([
       expect(round, 'rounds').toBeLessThan(ROUNDS_MAX);
       // Before that nothing but Node has started.
       const killAfterMs = durationMs * (0.25 + 0.7 * random.fraction());
-      const run = await runScript(SCRIPTS.javumbo, argv, place.env, { killAfterMs });
+      const run = await runScript(SCRIPTS.quickCommand, argv, place.env, { killAfterMs });
       await containersEnded(place);
       if (run.signal === 'SIGKILL') killed++;
       // The machine was slower before.

@@ -1,4 +1,4 @@
-import { accessSync, constants, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseCache } from '../../cache/cache.ts';
@@ -60,7 +60,7 @@ export function profileOf(seed: number): Profile {
  * requests; then checks all reports. The seed decides everything.
  */
 export async function simulate(seed: number, stack: Stack = SOUND_STACK): Promise<Simulation> {
-  const directory = mkdtempSync(join(temporaryRoot(), 'javumbo-simulation-'));
+  const directory = mkdtempSync(join(tmpdir(), 'javumbo-simulation-'));
   try {
     return await simulateIn(directory, seed, stack);
   } finally {
@@ -207,15 +207,5 @@ async function observe(store: DatabaseStore, directory: string, clock: Scheduler
     return { ...look, outcome: 'read', saw: stateOf(database) };
   } finally {
     database.close();
-  }
-}
-
-/** Uses an in-memory file system if possible: no one waits for the disk then, and a power cut is not simulated. */
-function temporaryRoot(): string {
-  try {
-    accessSync('/dev/shm', constants.W_OK);
-    return '/dev/shm';
-  } catch {
-    return tmpdir();
   }
 }
