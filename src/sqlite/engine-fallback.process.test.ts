@@ -13,7 +13,7 @@ const NODE = `Node ${process.versions.node} has no node:sqlite`;
 const ON_AWS = ['--bucket', 'bucket', '--endpoint-url', 'http://127.0.0.1:9'];
 const HELP = 'Node 22.16 or later; or npm rebuild better-sqlite3, or npm install --allow-scripts=better-sqlite3';
 
-// Where Node has SQLite itself, nothing is missed: src/commands/node-versions.engine.ts.
+// Where Node has SQLite itself, nothing is missed: src/sqlite/node-versions.engine.ts.
 describe.skipIf(isBuiltin('node:sqlite'))('where better-sqlite3 cannot be loaded', () => {
   let installed: string;
   let library: string;
