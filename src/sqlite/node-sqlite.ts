@@ -144,10 +144,15 @@ class NodeStatement implements SqliteStatement {
 
   *iterate(...values: SqlValue[]): IterableIterator<unknown> {
     const rows = named(() => this.#statement.iterate(...values));
-    for (;;) {
-      const { done, value } = named(() => rows.next());
-      if (done) return;
-      yield this.#row(value);
+    try {
+      for (;;) {
+        const { done, value } = named(() => rows.next());
+        if (done) return;
+        yield this.#row(value);
+      }
+    } finally {
+      // Whoever stops early holds no lock.
+      rows.return?.();
     }
   }
 

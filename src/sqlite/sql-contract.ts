@@ -123,7 +123,7 @@ export function describeSql(engine: SqliteEngine, { textEndsAtNul = false }: Eng
       },
       {
         name: 'takes only question marks outside of strings, names and comments for parameters',
-        sql: 'SELECT \'?\' AS "a?", ? AS [:b] /* :c */ -- ?',
+        sql: 'SELECT \'?\' AS "a?", ?AS [:b] /* :c */ -- ?',
         values: ['1'],
         columns: ['a?', ':b'],
         rows: [{ 'a?': '?', ':b': 1 }],

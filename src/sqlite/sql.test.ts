@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { JavumboError } from '../core/failure.ts';
-import { asSqlFailure, boundValue } from './sql.ts';
+import { asSqlFailure, boundValue, runQuery } from './sql.ts';
 
 describe('a word of the command line is bound', () => {
   test.each<[string, bigint | number | string]>([
@@ -52,4 +52,25 @@ describe('an error over somebody’s SQL', () => {
     if (kind !== undefined) expect(failure).toMatchObject({ kind });
     if (kind === 'usage' || kind === 'unavailable') expect(failure).toMatchObject({ try: expect.any(String) });
   });
+});
+
+test('a write that an engine takes for a read is refused like any other, because the handle is read-only', () => {
+  const refuse = (): never => {
+    throw Object.assign(new Error('attempt to write a readonly database'), { code: 'SQLITE_READONLY' });
+  };
+  const statement = {
+    reader: true,
+    readonly: true,
+    columns: () => [{ name: 'a' }],
+    safeIntegers: () => statement,
+    raw: () => statement,
+    run: refuse,
+    get: refuse,
+    all: refuse,
+    iterate: refuse,
+  };
+  const database = { inTransaction: false, exec: refuse, prepare: () => statement, backup: refuse, close: () => {} };
+  expect(() => runQuery(database, 'DELETE FROM t RETURNING a', [])).toThrow(
+    expect.objectContaining({ kind: 'usage', message: 'db query only reads, and DELETE does not' }),
+  );
 });
