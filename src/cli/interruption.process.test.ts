@@ -319,7 +319,7 @@ test('an account of which nobody knows whether it was made is unknown', async ()
       SCRIPTS.javumbo,
       ['user', 'create', 'alice', '--name', 'Alice', '--password-stdin', '--json', '--quiet'],
       env,
-      'a password of hers',
+      { input: 'a password of hers' },
     );
     started.push(running);
     await arrival;

@@ -384,7 +384,7 @@ describe('a report', () => {
 describe('the engine of a report', () => {
   test('is local files where there is no server, and the commit that of the working tree', async () => {
     const { environment } = asReport((await runCommand([...LATENCY, '--json'], { env })).json());
-    expect(environment.engine).toBe('local files');
+    expect(environment).toMatchObject({ engine: 'local files', sqlite: 'better-sqlite3' });
     const { stdout } = spawnSync('git', ['rev-parse', 'HEAD'], { encoding: 'utf8' });
     expect(environment.commit ?? '').toBe((stdout ?? '').trim());
   });

@@ -13,11 +13,11 @@ import { conflictFailure, unexplainedRefusal, unknownOutcome } from './outcome-f
 import { type LocalVersion, type Placing, type SendOutcome, sessionFailure } from './session.ts';
 import { WriteSession } from './write-session.ts';
 
-// After a conflict a writer waits for a random part of a window, measured in cycles: the GET and the PUT of one attempt.
-// Attempts of 50 writers then meet as rarely as chance allows; two are done with little waiting.
-// (benchmarks/results/contention-backoff.md)
-const WINDOW_GROWTH = 4;
-const WINDOW_CYCLES_MAX = 48;
+// After each conflict a writer waits for a random part of a window, in cycles: a cycle is the GET and the PUT of one
+// attempt. The windows grow until 50 writers meet as rarely as chance allows, and then shrink, so that none is left
+// behind by writers that come straight back. (benchmarks/results/contention-backoff.md)
+const WINDOWS = [4, 16, 48, 24, 12, 6, 3];
+const LAST_WINDOW = 2;
 const WINDOW_MAX_MS = 5_000;
 
 // The default: more than the writers that meet on one user's collection.
@@ -249,7 +249,7 @@ export class OptimisticUpdates {
 
   #backOff({ conflicts, cycleMs }: Contention): Promise<void> {
     const { clock, random } = this.#environment;
-    const windowMs = cycleMs * Math.min(WINDOW_GROWTH ** conflicts, WINDOW_CYCLES_MAX);
+    const windowMs = cycleMs * (WINDOWS[conflicts - 1] ?? LAST_WINDOW);
     // A slow store still needs room for one attempt after the other.
     return clock.sleep(random.fraction() * Math.min(windowMs, Math.max(WINDOW_MAX_MS, 2 * cycleMs)));
   }

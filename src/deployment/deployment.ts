@@ -7,6 +7,7 @@ import type { Context } from '../core/context.ts';
 import { interruptibleClock, interrupting, interruptionOf } from '../core/interruptible.ts';
 import { delaying } from '../core/round-trip.ts';
 import type { RunBlocking } from '../core/run-blocking.ts';
+import type { SqliteEngineName } from '../core/sqlite-engines.ts';
 import { type Usage, UsageMeter } from '../core/usage.ts';
 import { UserDatabases } from '../databases/user-databases.ts';
 import type { FunctionClient } from '../function/client.ts';
@@ -36,6 +37,8 @@ export interface DeploymentData {
   readonly identity: string;
   /** Returns what serves the store: `AWS`, `local files`, or the server name an endpoint sent; `unknown` before that. */
   engine(): string;
+  /** Returns the library that opened databases so far; undefined where none was opened. */
+  sqlite(): SqliteEngineName | undefined;
   /** The configuration, for processes that open the same deployment. */
   readonly config: Config;
   /** Retrying, counted, and delayed where a round trip is simulated. */
@@ -157,6 +160,12 @@ export async function assembleDeployment(
       new DatabaseCache({ root, deployment: backend.identity, clock, random, atStep });
     const cache = openCache(config.cacheDir.value);
     const opened: UserDatabases[] = [];
+    let sqliteName: SqliteEngineName | undefined;
+    const sqlite: LoadSqlite = async () => {
+      const engine = await backend.sqlite();
+      sqliteName = engine.name;
+      return engine;
+    };
     const databasesOver = (
       over: DatabaseCache,
       { caching = true, groupCommit, runBlocking }: Pick<DatabasesOptions, 'caching' | 'groupCommit' | 'runBlocking'>,
@@ -165,7 +174,7 @@ export async function assembleDeployment(
       const databases = new UserDatabases({
         store,
         cache: over,
-        sqlite: backend.sqlite,
+        sqlite,
         caching,
         groupCommit,
         // A writer that waits for another one stops waiting at a signal.
@@ -183,6 +192,7 @@ export async function assembleDeployment(
       description: describeDeployment(config),
       identity: backend.identity,
       engine: backend.engine,
+      sqlite: () => sqliteName,
       config,
       store,
       cache,

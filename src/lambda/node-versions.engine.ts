@@ -1,14 +1,12 @@
 /** The function as Lambda runs it: only the unpacked package, under Node 22 and 24. */
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { unzipSync } from 'fflate';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
 import { packageVersion } from '../core/package-information.ts';
 import type { ContainerMessage, ContainerOrder } from '../function/container-messages.ts';
-import { CLAUSES } from '../sqlite/engine-contract.ts';
 import { runScript, SCRIPTS } from '../testing/child-process.ts';
 import { startDynamoServer } from '../testing/dynamo-server.ts';
 import { type Json, temporaryDirectory } from '../testing/run-command.ts';
@@ -77,27 +75,6 @@ describe.runIf(nodes !== undefined)('the function', () => {
   });
 
   describe.each(versions)('under $version', ({ node, begins }) => {
-    test('has an engine that keeps the whole contract', async () => {
-      const { stdout } = await promisify(execFile)(
-        node,
-        [
-          'node_modules/vitest/vitest.mjs',
-          'run',
-          '--project',
-          'unit',
-          'src/sqlite/node-sqlite.test.ts',
-          '--reporter=json',
-        ],
-        { cwd: root, env: { PATH: process.env.PATH, HOME: temporaryDirectory() } },
-      );
-      const { success, numTotalTests, numPassedTests } = JSON.parse(stdout) as Json;
-      expect({ success, numTotalTests, numPassedTests }).toEqual({
-        success: true,
-        numTotalTests: CLAUSES.length,
-        numPassedTests: CLAUSES.length,
-      });
-    });
-
     test('answers ping and health where there is neither a home nor a variable that it does not need', async () => {
       const invoke = startContainer(node, { S3_BUCKET: 'nowhere' });
       expect(await invoke({ operation: 'ping' })).toMatchObject({
@@ -221,8 +198,6 @@ describe.runIf(nodes !== undefined)('the function', () => {
         _HANDLER: 'index.handler',
         LAMBDA_TASK_ROOT: unpacked,
         TMPDIR: directory,
-        // Otherwise Node 22 logs that node:sqlite is experimental.
-        NODE_OPTIONS: '--disable-warning=ExperimentalWarning',
         ...env,
       },
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],

@@ -25,8 +25,11 @@ beforeAll(async () => {
   await promisify(execFile)('npm', ['pack', '--ignore-scripts', '--pack-destination', directory], { cwd: ROOT });
   const [tarball = ''] = readdirSync(directory).filter((name) => name.endsWith('.tgz'));
   await run('tar', '-xzf', tarball, '-C', join(modules, 'javumbo'), '--strip-components=1');
-  // What npm would install beside it, and what every program for Node has.
-  for (const name of ['better-sqlite3', 'bindings', 'file-uri-to-path', '@types/node']) {
+  const { dependencies, optionalDependencies } = JSON.parse(
+    readFileSync(join(modules, 'javumbo', 'package.json'), 'utf8'),
+  ) as Record<'dependencies' | 'optionalDependencies', Record<string, string>>;
+  // What npm would install beside it: what the package itself asks for, and no more.
+  for (const name of [...Object.keys({ ...dependencies, ...optionalDependencies }), '@types/node']) {
     mkdirSync(join(modules, name, '..'), { recursive: true });
     symlinkSync(join(ROOT, 'node_modules', name), join(modules, name));
   }

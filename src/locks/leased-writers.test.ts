@@ -161,7 +161,7 @@ describe('writers that queue', () => {
 
   test('would conflict without the queue: what is counted here can be seen', async () => {
     await createTable();
-    const { databases } = bench.machine();
+    const { databases } = bench.machine({ groupCommit: false });
     const before = putsSoFar();
     await everybodyWrites((value) => databases.update('alice', insert(value), { retries: ALL.length }));
     expect(putsSoFar() - before).toBeGreaterThan(ALL.length);

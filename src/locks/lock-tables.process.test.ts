@@ -20,22 +20,6 @@ describeLockTable('memory', () => {
   return { handle: (clock) => new MemoryLockTable(clock, items), cleanup: () => {} };
 });
 
-describeLockTable('local', () => {
-  const home = temporaryDirectory();
-  const opened: LocalLockTable[] = [];
-  return {
-    handle: (clock) => {
-      const table = new LocalLockTable(home, { clock, sqlite: betterSqlite });
-      opened.push(table);
-      return table;
-    },
-    cleanup: () => {
-      for (const table of opened) table.close();
-      rmSync(home, { recursive: true, force: true });
-    },
-  };
-});
-
 let server: DynamoServer;
 let tables = 0;
 

@@ -99,6 +99,7 @@ export const reportSchema = z.object({
     cpuModel: text,
     sdk: text.describe('the version of the AWS SDK'),
     engine: text.describe('AWS, local files, or how the server at the endpoint names itself; else unknown'),
+    sqlite: text.optional().describe('the library that opened databases; absent where this process opened none'),
     commit: text.optional().describe('of the tree that was tested: from the CI, or from git where the tool ran'),
   }),
   parameters: z.record(figure, value).describe('what the run was told; runs are compared only where all are equal'),

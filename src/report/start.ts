@@ -46,7 +46,7 @@ export interface StartedReport {
   /** Completes it with the findings; missed thresholds are added to the failure reasons. */
   finish(parts: ReportParts): Report;
   /** Sets the deployment once it is known. */
-  opened(deployment: Pick<Deployment, 'description' | 'engine' | 'config'>): void;
+  opened(deployment: Pick<Deployment, 'description' | 'engine' | 'sqlite' | 'config'>): void;
   /** Makes `fail` report these measurements too: an interruption does not invalidate samples. */
   measuring(soFar: () => MeasuredSoFar): void;
   /** Completes it with what was thrown: a signal, an unreachable store, a defect. */
@@ -62,17 +62,18 @@ export async function startReport(
   const startedAt = new Date(clock.now()).toISOString();
   const beganAt = clock.monotonic();
   const environment = await environmentOf(env, 'unknown');
-  let deployment: Pick<Deployment, 'description' | 'engine' | 'config'> | undefined;
+  let deployment: Pick<Deployment, 'description' | 'engine' | 'sqlite' | 'config'> | undefined;
   const known = (): Pick<Report, 'deployment' | 'simulated' | 'environment' | 'parameters'> => {
     if (deployment === undefined) {
       return { deployment: { kind: deploymentKind }, simulated: false, environment, parameters };
     }
     const { description, config } = deployment;
+    const sqlite = deployment.sqlite();
     return {
       deployment: description,
       simulated: description.rttMs !== undefined,
       // Asked at the end, because a custom endpoint's first reply says what it is.
-      environment: { ...environment, engine: deployment.engine() },
+      environment: { ...environment, engine: deployment.engine(), ...(sqlite === undefined ? {} : { sqlite }) },
       parameters: {
         ...parameters,
         ...(cacheTtlDefault === undefined ? {} : { cacheTtlSeconds: config.cacheTtl.value ?? cacheTtlDefault }),

@@ -124,8 +124,8 @@ class NodeStatement implements SqliteStatement {
    * SQLite name these instructions otherwise, a read-only handle still refuses to write.
    */
   get readonly(): boolean {
-    if (EXPLAINS.test(this.#sql)) return true;
-    const program = this.#handle.prepare(`EXPLAIN ${this.#sql}`).all() as { opcode: string; p2: number }[];
+    const explain = `EXPLAIN ${this.#sql.replace(EXPLAINS, '')}`;
+    const program = this.#handle.prepare(explain).all() as { opcode: string; p2: number }[];
     return !program.some(({ opcode, p2 }) => WRITES.includes(opcode) || (opcode === 'Transaction' && p2 !== 0));
   }
 
@@ -144,10 +144,15 @@ class NodeStatement implements SqliteStatement {
 
   *iterate(...values: SqlValue[]): IterableIterator<unknown> {
     const rows = named(() => this.#statement.iterate(...values));
-    for (;;) {
-      const { done, value } = named(() => rows.next());
-      if (done) return;
-      yield this.#row(value);
+    try {
+      for (;;) {
+        const { done, value } = named(() => rows.next());
+        if (done) return;
+        yield this.#row(value);
+      }
+    } finally {
+      // Whoever stops early holds no lock.
+      rows.return?.();
     }
   }
 
@@ -175,7 +180,9 @@ class NodeStatement implements SqliteStatement {
   }
 }
 
-const EXPLAINS = /^(?:\s|--[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/)*EXPLAIN\b/i;
+// SQLite judges an EXPLAIN by what it explains.
+const SPACE = String.raw`(?:\s|--[^\n]*(?:\n|$)|/\*[\s\S]*?\*/)*`;
+const EXPLAINS = new RegExp(`^${SPACE}EXPLAIN\\b(?:${SPACE}QUERY${SPACE}PLAN\\b)?`, 'i');
 
 // As resolveP2Values() of SQLite's vdbeaux.c has it.
 const WRITES = ['Checkpoint', 'JournalMode', 'Vacuum'];

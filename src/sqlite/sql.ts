@@ -34,12 +34,11 @@ export function runQuery(database: SqliteDatabase, sql: string, values: readonly
   if (more.length > 0)
     throw new JavumboError('usage', 'db query takes one statement', { try: 'one db query for each' });
   refuseUnsafe([statement]);
-  const onlyReads = new JavumboError('usage', `db query only reads, and ${statement.verb} does not`, {
-    try: 'javumbo db exec',
-  });
+  const onlyReads = (): JavumboError =>
+    new JavumboError('usage', `db query only reads, and ${statement.verb} does not`, { try: 'javumbo db exec' });
   const prepared = database.prepare(statement.sql);
   // A read-only handle is not enough: VACUUM INTO writes on one. (docs/engines.md)
-  if (!prepared.readonly || !prepared.reader) throw onlyReads;
+  if (!prepared.readonly || !prepared.reader) throw onlyReads();
   refuseOtherValues(statement.sql, values);
   const columns = prepared.columns().map((column) => column.name);
   const repeated = columns.find((name, index) => columns.indexOf(name) !== index);
@@ -55,7 +54,7 @@ export function runQuery(database: SqliteDatabase, sql: string, values: readonly
       .raw()
       .all(...values.map(boundValue)) as unknown[][];
   } catch (error) {
-    throw codeOf(error)?.startsWith('SQLITE_READONLY') ? onlyReads : error;
+    throw codeOf(error)?.startsWith('SQLITE_READONLY') ? onlyReads() : error;
   }
   return {
     columns,

@@ -11,7 +11,7 @@ export interface Statement {
 // A token that matters for finding a statement's end: a quoted string or name, a comment, a word, a semicolon. An
 // unclosed quote or comment runs to the end, where SQLite reports it.
 const TOKEN =
-  /'(?:[^']|'')*(?:'|$)|"(?:[^"]|"")*(?:"|$)|`(?:[^`]|``)*(?:`|$)|\[[^\]]*(?:\]|$)|--[^\n]*|\/\*[\s\S]*?(?:\*\/|$)|[A-Za-z_\u0080-\ufefe\uff00-\uffff][A-Za-z0-9_$\u0080-\ufefe\uff00-\uffff]*|[?:@$][A-Za-z0-9_$\u0080-\ufefe\uff00-\uffff]*|;/g;
+  /'(?:[^']|'')*(?:'|$)|"(?:[^"]|"")*(?:"|$)|`(?:[^`]|``)*(?:`|$)|\[[^\]]*(?:\]|$)|--[^\n]*|\/\*[\s\S]*?(?:\*\/|$)|[A-Za-z_\u0080-\ufefe\uff00-\uffff][A-Za-z0-9_$\u0080-\ufefe\uff00-\uffff]*|\?\d*|[:@$][A-Za-z0-9_$\u0080-\ufefe\uff00-\uffff]*|;/g;
 
 /**
  * Splits a script into statements by the rules of sqlite3_complete(): a statement ends at a semicolon outside strings

@@ -11,35 +11,6 @@ import { betterSqlite } from '../sqlite/better-sqlite.ts';
 import { create, put } from '../testing/stores.ts';
 import { temporaryDirectory } from '../testing/temporary-directory.ts';
 import { LocalDatabaseStore } from './local-store.ts';
-import { describeDatabaseStore } from './store-contract.ts';
-import type { StoreUnderTest } from './store-under-contract.ts';
-
-const local = (): StoreUnderTest => {
-  const root = temporaryDirectory();
-  const store = localStore(root);
-  const other = localStore(root);
-  return {
-    store,
-    otherHandle: () => other,
-    fill: async (usernames) => {
-      // A put waits for the disk four times, and 2,001 of them would test nothing but its patience.
-      await store.list();
-      const index = new Database(join(root, 'index.sqlite'));
-      const insert = index.prepare(
-        "INSERT INTO databases (username, file, version, writes, size_bytes, last_modified) VALUES (?, ?, 'v', '', 1, 1)",
-      );
-      index.transaction(() => usernames.forEach((username) => void insert.run(username, `${username}.file`)))();
-      index.close();
-    },
-    cleanup: () => {
-      store.close();
-      other.close();
-      rmSync(root, { recursive: true, force: true });
-    },
-  };
-};
-
-describeDatabaseStore('local', local, { longLists: true });
 
 describe('the local store', () => {
   let root: string;

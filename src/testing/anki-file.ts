@@ -1,5 +1,8 @@
 import { createHash } from 'node:crypto';
-import Database from 'better-sqlite3';
+import { sqliteEngine } from '../sqlite/choose-engine.ts';
+import { immediately } from '../sqlite/engine.ts';
+
+const sqlite = await sqliteEngine();
 
 const MODEL = 1_342_697_561_419;
 const DAY_MS = 86_400_000;
@@ -10,7 +13,7 @@ const DAY_MS = 86_400_000;
  * and a deleted card in `graves`.
  */
 export function writeAnkiFile(path: string, { notes, reviews }: { notes: number; reviews: number }): void {
-  const database = new Database(path);
+  const database = sqlite.open(path, 'read-write');
   database.exec(SCHEMA);
   database
     .prepare('INSERT INTO col VALUES (1, 1341100800, 1700000000000, 1700000000000, 11, 0, -1, 0, ?, ?, ?, ?, ?)')
@@ -22,7 +25,7 @@ export function writeAnkiFile(path: string, { notes, reviews }: { notes: number;
       '{"animals":-1}',
     );
   const cards: number[] = [];
-  database.transaction(() => {
+  immediately(database, () => {
     const addNote = database.prepare('INSERT INTO notes VALUES (?, ?, ?, ?, -1, ?, ?, ?, ?, 0, ?)');
     const addCard = database.prepare(
       'INSERT INTO cards VALUES (?, ?, ?, ?, ?, -1, 2, 2, ?, ?, 2500, ?, 1, 0, 0, 0, 0, ?)',
@@ -45,20 +48,20 @@ export function writeAnkiFile(path: string, { notes, reviews }: { notes: number;
       addReview.run(1_600_000_000_000 + index, card, 1 + (index % 4), index, index - 1, 4_000 + index);
     }
     database.exec('INSERT INTO graves VALUES (-1, 1342697561999, 0)');
-  })();
+  });
   database.exec('ANALYZE');
   database.close();
 }
 
 /** Returns the schema and every row of every table, SQLite's own included, to compare files. */
 export function allRows(path: string): Record<string, unknown[]> {
-  const database = new Database(path, { readonly: true, fileMustExist: true });
+  const database = sqlite.open(path, 'read-only');
   try {
-    const tables = database.prepare("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").pluck().all();
-    const rows = (sql: string): unknown[] => database.prepare(sql).safeIntegers(true).raw(true).all();
+    const rows = (sql: string): unknown[] => database.prepare(sql).safeIntegers().raw().all();
+    const tables = rows("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name") as [string][];
     return Object.fromEntries([
       ['sqlite_master', rows('SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY name')],
-      ...tables.map((name) => [name, rows(`SELECT rowid, * FROM "${name}" ORDER BY rowid`)]),
+      ...tables.map(([name]) => [name, rows(`SELECT rowid, * FROM "${name}" ORDER BY rowid`)]),
     ]);
   } finally {
     database.close();

@@ -32,15 +32,25 @@ export interface RunningScript {
   readonly ended: Promise<ChildResult>;
 }
 
-/** Starts a script of this project. `input`: its stdin. */
+/** How a script is run. */
+export interface ScriptOptions {
+  /** Its stdin. */
+  readonly input?: string;
+  /** Another Node than the one that runs the tests. */
+  readonly node?: string;
+  readonly cwd?: string;
+}
+
+/** Starts a script of this project. */
 export function startScript(
   script: string,
   argv: readonly string[],
   env: Readonly<Record<string, string>>,
-  input = '',
+  { input = '', node = process.execPath, cwd }: ScriptOptions = {},
 ): RunningScript {
   const startedAt = performance.now();
-  const child = spawn(process.execPath, [script, ...argv], {
+  const child = spawn(node, [script, ...argv], {
+    cwd,
     env: {
       PATH: process.env.PATH,
       AWS_EC2_METADATA_DISABLED: 'true',
@@ -71,14 +81,14 @@ export function startScript(
   return { pid: child.pid ?? 0, signal: (signal) => void child.kill(signal), ended };
 }
 
-/** Runs a script of this project. `killAfterMs`: kill -9 to its process group after that time. `input`: its stdin. */
+/** Runs a script of this project. `killAfterMs`: kill -9 to its process group after that time. */
 export async function runScript(
   script: string,
   argv: readonly string[],
   env: Readonly<Record<string, string>>,
-  { killAfterMs, input }: { readonly killAfterMs?: number; readonly input?: string } = {},
+  { killAfterMs, ...options }: ScriptOptions & { readonly killAfterMs?: number } = {},
 ): Promise<ChildResult> {
-  const running = startScript(script, argv, env, input);
+  const running = startScript(script, argv, env, options);
   const timer = killAfterMs === undefined ? undefined : setTimeout(() => killGroup(running), killAfterMs);
   try {
     return await running.ended;

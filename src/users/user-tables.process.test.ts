@@ -38,23 +38,6 @@ describeUserTable('memory', () => {
   return { table: new MemoryUserTable(items), other: new MemoryUserTable(items), cleanup: () => {} };
 });
 
-describeUserTable('local', () => {
-  const home = temporaryDirectory();
-  const [table, other] = [
-    new LocalUserTable(home, { sqlite: betterSqlite }),
-    new LocalUserTable(home, { sqlite: betterSqlite }),
-  ];
-  return {
-    table,
-    other,
-    cleanup: () => {
-      table.close();
-      other.close();
-      rmSync(home, { recursive: true });
-    },
-  };
-});
-
 describeUserTable('dynamo', async () => {
   const table = await server.createTable(`users-${tables++}`);
   return {
