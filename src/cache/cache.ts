@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { copyFileSync, existsSync, renameSync, rmSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { bootId, isBootKnown } from '../core/boot.ts';
 import { cacheFailure, isDiskFull, namesIn, requireOwnDirectory } from '../core/cache-directory.ts';
 import type { Clock, Moment } from '../core/clock.ts';
@@ -8,6 +8,7 @@ import { codeOf } from '../core/failure.ts';
 import { type Content, syncToDisk } from '../core/file.ts';
 import { makeDirectory } from '../core/make-directory.ts';
 import type { Random } from '../core/random.ts';
+import { isUsername, parseUsername } from '../core/username.ts';
 import type { StoredDatabase, Version } from '../store/database-store.ts';
 import {
   type CacheEntry,
@@ -82,13 +83,14 @@ export class DatabaseCache {
       limits: options.limits ?? DEFAULT_CACHE_LIMITS,
       marks: this.#marks,
       entries: () => this.entries(),
+      torn: () => this.#torn(),
       remove: (path) => this.#works.takeAway(path),
     });
   }
 
   /** Returns the entry that is most likely current, whatever its age, or undefined on a miss. */
   lookup(username: string): CacheEntry | undefined {
-    const entries = this.#index.entriesIn(join(this.directory, 'entries', username), () => this.#entriesOf(username));
+    const entries = this.#index.entriesIn(this.#userPath(username), () => this.#entriesOf(username));
     // A write on this machine is newer than its base, whatever the clocks of two requests say.
     const candidates = entries.filter((entry) => !entries.some((other) => isBasedOn(other, entry)));
     return candidates.sort((a, b) => b.validatedAt - a.validatedAt)[0];
@@ -143,7 +145,8 @@ export class DatabaseCache {
     const prepared = join(work.path, 'entry');
     const [preparedFile] = entryFiles(prepared, username);
     const directory = this.#entryPath(username, stored.version);
-    const others = this.#othersThan(username, stored.version);
+    const replaced = this.#directoriesOf(username).filter((path) => path !== directory);
+    const others = replaced.flatMap((path) => this.#read(path, username));
     if (!this.#mayInsert(username, stored, at, others)) return undefined;
     try {
       const usedAt = this.#clock.now();
@@ -156,13 +159,13 @@ export class DatabaseCache {
       renameSync(prepared, directory);
       this.#atStep('entry-renamed');
       // Checked again: a process that invalidates the user now either finds this entry or has already left its mark.
-      if (!this.#isUndisturbed(username, stored.version, others, at) && !this.#mayInsert(username, stored, at)) {
+      if (!this.#isUndisturbed(username, [...replaced, directory], at) && !this.#mayInsert(username, stored, at)) {
         if (typeof content === 'string') copyFileSync(entry.path, content);
         this.#works.takeAway(directory);
         return undefined;
       }
       this.verified.add(entry);
-      this.#evictions.makeRoom(entry, others);
+      this.#evictions.makeRoom(entry, replaced);
       return entry;
     } catch (error) {
       if (typeof content === 'string' && existsSync(preparedFile)) renameSync(preparedFile, content);
@@ -176,7 +179,7 @@ export class DatabaseCache {
 
   /** Forgets a user: no cached version may be served again, not even within the allowed staleness. */
   invalidate(username: string): void {
-    const path = join(this.directory, 'entries', username);
+    const path = this.#userPath(username);
     try {
       this.#marks.mark(username);
       this.#works.takeAway(path);
@@ -200,6 +203,7 @@ export class DatabaseCache {
   /** Returns every entry of this deployment, those of earlier boots too, least recently used first. */
   entries(): CacheEntry[] {
     return namesIn(join(this.directory, 'entries'))
+      .filter(isUsername)
       .flatMap((username) => this.#allOf(username))
       .sort((a, b) => a.usedAt - b.usedAt);
   }
@@ -227,16 +231,13 @@ export class DatabaseCache {
     return standing === 'based on one' || !this.#marks.since(username, at);
   }
 
-  /** Returns the user's other versions, those of earlier boots too. */
   #othersThan(username: string, version: Version): CacheEntry[] {
     return this.#allOf(username).filter((entry) => entry.version !== version);
   }
 
   /** True if no one has inserted or marked anything since. Comparing names avoids reading each entry. */
-  #isUndisturbed(username: string, version: Version, others: readonly CacheEntry[], at: Moment): boolean {
-    const known = new Set([...others.map(({ directory }) => basename(directory)), entryNameOf(version)]);
-    const names = namesIn(join(this.directory, 'entries', username));
-    return names.every((name) => known.has(name)) && !this.#marks.since(username, at);
+  #isUndisturbed(username: string, known: readonly string[], at: Moment): boolean {
+    return this.#directoriesOf(username).every((path) => known.includes(path)) && !this.#marks.since(username, at);
   }
 
   #entriesOf(username: string): CacheEntry[] {
@@ -245,16 +246,37 @@ export class DatabaseCache {
 
   readonly #isOfThisBoot = ({ boot }: CacheEntry): boolean => boot === this.#boot;
 
+  /** Returns the user's entries, those of earlier boots too. */
   #allOf(username: string): CacheEntry[] {
-    const directory = join(this.directory, 'entries', username);
-    return namesIn(directory).flatMap((name) => {
-      const entry = readEntry(join(directory, name));
-      return entry?.username === username ? entry : [];
-    });
+    return this.#directoriesOf(username).flatMap((path) => this.#read(path, username));
+  }
+
+  #read(directory: string, username: string): CacheEntry | [] {
+    const entry = readEntry(directory);
+    return entry?.username === username ? entry : [];
+  }
+
+  /** Returns where the user's entries are, readable or torn. */
+  #directoriesOf(username: string): string[] {
+    const directory = this.#userPath(username);
+    return namesIn(directory).map((name) => join(directory, name));
+  }
+
+  /** Throws `usage` for what is no username: it would be a path to elsewhere. */
+  #userPath(username: string): string {
+    return join(this.directory, 'entries', parseUsername(username));
+  }
+
+  /** Returns the entries that nobody can read: a power cut leaves some. */
+  #torn(): string[] {
+    const usernames = namesIn(join(this.directory, 'entries')).filter(isUsername);
+    return usernames.flatMap((username) =>
+      this.#directoriesOf(username).filter((path) => readEntry(path) === undefined),
+    );
   }
 
   #entryPath(username: string, version: Version): string {
-    return join(this.directory, 'entries', username, entryNameOf(version));
+    return join(this.#userPath(username), entryNameOf(version));
   }
 }
 

@@ -52,5 +52,8 @@ export class EntryIndex {
 function withCurrentTime(entry: CacheEntry): CacheEntry | [] {
   const described = statSync(join(entry.directory, 'entry.json'), { throwIfNoEntry: false });
   if (described?.ino !== entry.descriptionInode) return [];
+  // A cleaner of /tmp may have removed or truncated the file alone.
+  const file = statSync(entry.path, { throwIfNoEntry: false });
+  if (file?.ino !== entry.inode || file.size !== entry.sizeBytes) return [];
   return described.mtimeMs === entry.validatedAt ? entry : { ...entry, validatedAt: described.mtimeMs };
 }

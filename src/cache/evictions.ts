@@ -23,6 +23,8 @@ export interface CacheEvictionsOptions {
   readonly marks: InvalidationMarks;
   /** All entries, least recently used first. */
   readonly entries: () => readonly CacheEntry[];
+  /** The directories of entries that cannot be read. */
+  readonly torn: () => readonly string[];
   readonly remove: (path: string) => void;
 }
 
@@ -35,21 +37,26 @@ export class CacheEvictions {
     this.#options = options;
   }
 
-  /** Removes the user's older versions, `others`, and now and then what exceeds the limits, but never `inserted`. */
-  makeRoom(inserted: CacheEntry, others: readonly CacheEntry[]): void {
+  /** Removes what the entry replaces, the directories `replaced`, and now and then what exceeds the limits, but never `inserted`. */
+  makeRoom(inserted: CacheEntry, replaced: readonly string[]): void {
     try {
-      this.#removeWhatIsTooMuch(inserted, others);
+      this.#removeWhatIsTooMuch(inserted, replaced);
     } catch {
       // The entry was inserted, which is what matters; the next insertion tries again.
     }
   }
 
-  #removeWhatIsTooMuch(inserted: CacheEntry, others: readonly CacheEntry[]): void {
-    const { clock, limits, marks, entries, remove } = this.#options;
-    for (const { directory } of others) remove(directory);
+  #removeWhatIsTooMuch(inserted: CacheEntry, replaced: readonly string[]): void {
+    const { clock, limits, marks, entries, torn, remove } = this.#options;
+    for (const directory of replaced) remove(directory);
     this.#insertedBytes += inserted.sizeBytes;
     if (!this.#scanIsDue()) return;
     marks.removeOldMarks();
+    for (const directory of torn()) {
+      // One that another process is removing just now looks torn.
+      const changedAt = statSync(directory, { throwIfNoEntry: false })?.mtimeMs ?? clock.now();
+      if (clock.now() - changedAt > SCAN_INTERVAL_MS) remove(directory);
+    }
     const all = entries().filter((entry) => entry.directory !== inserted.directory);
     let total = all.reduce((sum, entry) => sum + entry.sizeBytes, inserted.sizeBytes);
     for (const entry of all) {

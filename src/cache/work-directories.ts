@@ -62,8 +62,10 @@ export class WorkDirectories {
     try {
       renameSync(path, removed);
     } catch (error) {
-      if (codeOf(error) === 'ENOENT') return;
-      throw cacheFailure(path, error);
+      if (codeOf(error) !== 'ENOENT') throw cacheFailure(path, error);
+      // Either is gone: the directory, or, if a cleaner of /tmp was here, the one that it was to go to.
+      if (existsSync(path)) rmSync(path, { recursive: true, force: true });
+      return;
     }
     removeTree(removed);
   }

@@ -139,10 +139,13 @@ function workIn(deployment: string, clock: Clock): CacheFile[] {
   const orphans = new Set(orphanedWorkDirectories(work, clock));
   return directoriesIn(work)
     .filter(isWorkDirectoryName)
-    .map((name) => {
+    .flatMap((name) => {
       const path = join(work, name);
       const found = contentsOf(path);
-      return { kind: 'working-copy', name, path, ...found, lastUsedAt: found.modifiedAt, inUse: !orphans.has(path) };
+      const inUse = !orphans.has(path);
+      // A process keeps an empty one for what it is about to move.
+      if (inUse && found.files.length === 0) return [];
+      return { kind: 'working-copy', name, path, ...found, lastUsedAt: found.modifiedAt, inUse } satisfies CacheFile;
     });
 }
 

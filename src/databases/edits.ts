@@ -1,4 +1,6 @@
-import { JavumboError } from '../core/failure.ts';
+import { setImmediate } from 'node:timers/promises';
+import type { Clock } from '../core/clock.ts';
+import { codeOf, JavumboError } from '../core/failure.ts';
 import { type RunBlocking, runBlockingIn } from '../core/run-blocking.ts';
 import type { SqliteDatabase } from '../sqlite/engine.ts';
 import type { Version } from '../store/database-store.ts';
@@ -31,41 +33,62 @@ export type Ended =
   | { readonly kind: 'changed' | 'unchanged'; readonly value: unknown }
   | { readonly kind: 'threw'; readonly error: unknown };
 
+// Other work of the process goes on between edits.
+const BLOCKING_MAX_MS = 10;
+
 /**
- * Runs edits in turn, each on a connection and in a transaction of its own: what one of them leaves open or sets by a
- * PRAGMA reaches no other. Throws `corrupt` if one of several failed and has changed the copy all the same, by ending its
- * transaction itself: the others cannot build on it.
+ * Runs edits in turn, each on a connection and in a transaction of its own: what one of them leaves open, sets by a PRAGMA
+ * or does later reaches no other. Throws `corrupt` if one of several failed in a way on which the others cannot build:
+ * it ended its transaction itself, or its changes may not all have been undone.
  */
 export async function runEdits(
   session: WriteSession,
   pending: readonly PendingEdit[],
-  environment: { readonly runBlocking?: RunBlocking | undefined },
+  environment: { readonly runBlocking?: RunBlocking | undefined; readonly clock: Clock },
 ): Promise<Ended[]> {
   const ended: Ended[] = [];
-  const isAlone = pending.length === 1;
+  if (pending.length === 1) {
+    const [{ edit }] = pending as [PendingEdit];
+    return [await runBlockingIn(environment)(() => runAlone(session, edit)).catch(threw)];
+  }
+  let pausedAt = environment.clock.monotonic();
   try {
     for (const { edit } of pending) {
-      const runNext = (): Ended => {
-        if (ended.length > 0) session.renew();
-        const one = run(session, edit);
-        // The session of an edit alone ends with its error.
-        if (one.kind === 'threw' && isAlone) return one;
-        if (session.database.inTransaction) session.database.exec('ROLLBACK');
-        const hasChanged = session.changedSinceLastLook();
-        if (one.kind === 'threw') {
-          if (hasChanged) throw new JavumboError('corrupt', 'an edit that failed has changed the copy');
-          return one;
-        }
-        return { kind: hasChanged ? 'changed' : 'unchanged', value: one.value };
-      };
-      ended.push(await runBlockingIn(environment)(runNext));
+      ended.push(await runBlockingIn(environment)(() => runAmongOthers(session, edit)));
+      if (environment.clock.monotonic() - pausedAt < BLOCKING_MAX_MS) continue;
+      await setImmediate();
+      pausedAt = environment.clock.monotonic();
     }
     return ended;
   } catch (error) {
-    if (isAlone) return [{ kind: 'threw', error }];
     session.discard();
     throw error;
   }
+}
+
+function runAlone(session: WriteSession, edit: PendingEdit['edit']): Ended {
+  const one = run(session, edit);
+  // The session ends with its error.
+  if (one.kind === 'threw') return one;
+  return session.changedSinceLastLook() ? one : { kind: 'unchanged', value: one.value };
+}
+
+function runAmongOthers(session: WriteSession, edit: PendingEdit['edit']): Ended {
+  const one = run(session, edit);
+  const isUndone = one.kind !== 'threw' || undo(session.database, one.error);
+  // At once: what the edit has left to do later finds its connection closed.
+  session.renew();
+  const hasChanged = session.changedSinceLastLook();
+  if (one.kind !== 'threw') return hasChanged ? one : { kind: 'unchanged', value: one.value };
+  if (hasChanged || !isUndone) throw new JavumboError('corrupt', 'an edit that failed has changed the copy');
+  return one;
+}
+
+/** Rolls a failed edit back. Returns false if SQLite may not have been able to: no journal, no memory, a failing disk. */
+function undo(database: SqliteDatabase, error: unknown): boolean {
+  if (database.inTransaction) database.exec('ROLLBACK');
+  const { journal_mode: journal } = database.prepare('PRAGMA journal_mode').get() as { journal_mode: string };
+  return journal !== 'off' && !/^SQLITE_(IOERR|NOMEM|FULL)/.test(codeOf(error) ?? '');
 }
 
 function run(session: WriteSession, edit: (database: SqliteDatabase) => unknown): Ended {
@@ -82,6 +105,10 @@ function run(session: WriteSession, edit: (database: SqliteDatabase) => unknown)
     database.exec('COMMIT');
     return { kind: 'changed', value };
   } catch (error) {
-    return { kind: 'threw', error };
+    return threw(error);
   }
+}
+
+function threw(error: unknown): Ended {
+  return { kind: 'threw', error };
 }

@@ -1,6 +1,9 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { systemClock } from '../core/clock.ts';
 import { JavumboError } from '../core/failure.ts';
+import { bytesOf } from '../core/file.ts';
 import { betterSqlite } from '../sqlite/better-sqlite.ts';
 import type { SqliteDatabase, SqliteEngine } from '../sqlite/engine.ts';
 import type { DatabaseStore } from '../store/database-store.ts';
@@ -87,7 +90,24 @@ const KINDS: readonly { name: string; edit: (value: number) => Edit; told: (valu
       },
       told: () => 'usage',
     },
-    { name: 'is asynchronous', edit: (value) => async (database) => insert(value)(database), told: () => 'usage' },
+    {
+      name: 'throws, and goes on later',
+      edit: (value) => (database) => {
+        Promise.resolve()
+          .then(() => insert(value)(database))
+          .catch(() => {});
+        throw new Error(`no ${value}`);
+      },
+      told: (value) => `no ${value}`,
+    },
+    {
+      name: 'is asynchronous',
+      edit: (value) => async (database) => {
+        await null;
+        insert(value)(database);
+      },
+      told: () => 'usage',
+    },
   ];
 
 describe.each([
@@ -237,6 +257,73 @@ test.each([
   else for (const value of [1, 2, 3, 4]) await databases.update('alice', insert(value));
   expect(puts() - before).toBeGreaterThanOrEqual(4);
   expect(await values(databases)).toEqual([1, 2, 3, 4]);
+});
+
+test('each runs in the asynchronous context of its own caller', async () => {
+  const databases = await founded(bench.machine().databases);
+  const caller = new AsyncLocalStorage<number>();
+  const edit: Edit = (database) => {
+    insert(caller.getStore() ?? -1)(database);
+    return caller.getStore();
+  };
+  const updates = [1, 2, 3].map((who) => caller.run(who, () => databases.update('alice', edit)));
+  expect((await Promise.all(updates)).map(({ value }) => value)).toEqual([1, 2, 3]);
+  expect(await values(databases)).toEqual([1, 2, 3]);
+});
+
+test('other work of the process goes on while many of them run', async () => {
+  const databases = await founded(bench.machine({ clock: systemClock }).databases);
+  const slow: Edit = (database) => {
+    const until = performance.now() + 15;
+    while (performance.now() < until);
+    return database.prepare('SELECT 1').get();
+  };
+  let turns = 0;
+  const counting = setInterval(() => turns++, 1);
+  await together(databases, Array<Edit>(10).fill(slow));
+  clearInterval(counting);
+  expect(turns).toBeGreaterThan(4);
+});
+
+describe('a refusal over the version that is still stored', () => {
+  const refused = { kind: 'conflict', reason: 'changed' } as const;
+
+  test('is answered by the same bytes under the same write id, for all', async () => {
+    const sent: { readonly id: string | undefined; readonly bytes: string }[] = [];
+    const store = interposed(bench.store, async (username, source, options) => {
+      sent.push({ id: options.writes[0], bytes: (await bytesOf(source)).toString('base64') });
+      return sent.length === 3 ? refused : bench.store.put(username, source, options);
+    });
+    const databases = await founded(bench.machine({ store }).databases);
+    const retries = (index: number): UpdateOptions => (index === 1 ? { retries: 0 } : {});
+    expect(await together(databases, [1, 2, 3].map(insert), retries)).toEqual([1, 1, 1]);
+    expect(sent).toHaveLength(4);
+    expect(sent[3]).toEqual(sent[2]);
+    expect(await values(databases)).toEqual([1, 2, 3]);
+  });
+
+  test('stores each once when a late copy lands before those bytes', async () => {
+    let late: (() => Promise<unknown>) | undefined;
+    let sent = 0;
+    const store = interposed(bench.store, async (username, source, options) => {
+      if (++sent === 2) {
+        const bytes = await bytesOf(source);
+        late = () => bench.store.put(username, bytes, options);
+        return refused;
+      }
+      await late?.();
+      return bench.store.put(username, source, options);
+    });
+    const databases = await founded(bench.machine({ store }).databases);
+    expect(await databases.update('alice', insert(1))).toMatchObject({ outcome: 'committed' });
+    expect(await values(databases)).toEqual([1]);
+  });
+});
+
+test('what is no username is refused, before anything is looked for', async () => {
+  const { databases } = bench.machine();
+  await expect(databases.update('../../../etc', insert(1))).rejects.toMatchObject({ kind: 'usage' });
+  expect(bench.store.counts().get).toBe(0);
 });
 
 test('updates of different users do not wait for each other', async () => {

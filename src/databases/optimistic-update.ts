@@ -9,8 +9,9 @@ import { writable } from '../store/tombstone.ts';
 import { committedIn, seenIn, settle } from '../store/write-ids.ts';
 import { type DatabaseLoader, type DatabaseLoaderOptions, isTombstone, noDatabase } from './database-loader.ts';
 import { type Ended, type PendingEdit, runEdits, type Settled, type UpdateResult } from './edits.ts';
-import { conflictFailure, unexplainedRefusal, unknownOutcome } from './outcome-failures.ts';
+import { conflictFailure, refusesItsOwnVersion, unexplainedRefusal, unknownOutcome } from './outcome-failures.ts';
 import { type LocalVersion, type Placing, type SendOutcome, sessionFailure } from './session.ts';
+import { RESENDS_MAX } from './settle-refusal.ts';
 import { WriteSession } from './write-session.ts';
 
 // After each conflict a writer waits for a random part of a window, in cycles: a cycle is the GET and the PUT of one
@@ -94,8 +95,9 @@ export class OptimisticUpdates {
       let ended: Ended[];
       for (;;) {
         const { base, baseEntry } = session;
+        const { isInMemory } = session;
         ended = await runEdits(session, pending, this.#environment);
-        const outgrown = session.isInMemory && ended.some((one) => one.kind === 'threw' && isDiskFull(one.error));
+        const outgrown = isInMemory && ended.some((one) => one.kind === 'threw' && isDiskFull(one.error));
         if (!outgrown && ended.some(({ kind }) => kind === 'changed')) break;
         session.discard();
         if (outgrown) {
@@ -117,38 +119,58 @@ export class OptimisticUpdates {
       const changed = pending.filter((_, place) => ended[place]?.kind === 'changed');
       // The last attempt checks a refusal by a HEAD; earlier ones check it in the winner, which they fetch next.
       const isLast = pending.every(({ retries }) => attempts > retries);
-      let winner: Winner;
-      const sentAt = this.#environment.clock.monotonic();
+      let sent: Sent;
       try {
-        const outcome = await (isLast ? session.commit() : session.send());
-        if (outcome.kind === 'committed' || outcome.kind === 'unchanged') {
-          this.#settle(settled, pending, ended, { username, version: outcome.version, attempts });
-          return settled;
-        }
-        if (outcome.kind === 'unknown') throw unknownOutcome(username, outcome.base, outcome.cause);
-        if (isLast && outcome.kind === 'conflict') throw conflictFailure(username, base?.version, outcome.seen);
-        const putMs = this.#environment.clock.monotonic() - sentAt;
-        winner = await this.#fetchWinner(username, base, outcome, {
-          conflicts: attempts,
-          cycleMs: putMs + (loadMs ?? putMs),
-        });
+        sent = await this.#send(username, session, { attempts, isLast, loadMs });
       } catch (error) {
         // Found before anything was sent: which edit did it is not known.
         if (edits.length > 1 && error instanceof JavumboError && error.kind === 'corrupt') throw error;
         for (const { index } of changed) settled[index] = { kind: 'failed', error };
         return settled;
       }
-      if (winner.kind === 'ourselves') {
-        this.#settle(settled, pending, ended, { username, version: winner.version, attempts });
+      if (sent.kind === 'stored') {
+        this.#settle(settled, pending, ended, { username, version: sent.version, attempts });
         return settled;
       }
-      const { found } = winner;
-      loadMs = winner.loadMs;
+      const { found } = sent;
+      loadMs = sent.loadMs;
       const usedUp = changed.filter(({ retries }) => attempts > retries);
       const error = conflictFailure(username, base?.version, traceOf(found));
       for (const { index } of usedUp) settled[index] = { kind: 'failed', error };
       pending = pending.filter((one) => !usedUp.includes(one));
       session = await this.#begin(username, found, options, placing);
+    }
+  }
+
+  /** Sends a session until it is stored or another version came first, and ends it. */
+  async #send(
+    username: string,
+    session: WriteSession,
+    {
+      attempts,
+      isLast,
+      loadMs,
+    }: { readonly attempts: number; readonly isLast: boolean; readonly loadMs?: number | undefined },
+  ): Promise<Sent> {
+    const { base } = session;
+    const { clock } = this.#environment;
+    try {
+      for (let resent = 0; ; ) {
+        const sentAt = clock.monotonic();
+        const outcome = await (isLast ? session.commit() : session.send());
+        if (outcome.kind === 'unknown') throw unknownOutcome(username, outcome.base, outcome.cause);
+        if (outcome.kind === 'committed' || outcome.kind === 'unchanged') {
+          return { kind: 'stored', version: outcome.version };
+        }
+        if (isLast && outcome.kind === 'conflict') throw conflictFailure(username, base?.version, outcome.seen);
+        const putMs = clock.monotonic() - sentAt;
+        const met = { conflicts: attempts, cycleMs: putMs + (loadMs ?? putMs) };
+        const sent = await this.#fetchWinner(username, base, outcome, met);
+        if (sent !== 'resend') return sent;
+        if (++resent > RESENDS_MAX) throw refusesItsOwnVersion(username);
+      }
+    } finally {
+      session.discard();
     }
   }
 
@@ -184,7 +206,7 @@ export class OptimisticUpdates {
     base: StoredDatabase | undefined,
     outcome: SendOutcome & { readonly kind: 'refused' | 'conflict' },
     met: Contention,
-  ): Promise<Winner> {
+  ): Promise<Sent | 'resend'> {
     const { clock } = this.#environment;
     let found: LocalVersion | Tombstone | undefined;
     let askedAt = 0;
@@ -202,8 +224,9 @@ export class OptimisticUpdates {
     const seen = traceOf(found);
     if (outcome.kind === 'refused') {
       const settlement = settle(outcome.writeId, base, seenIn(seen), outcome.because, outcome.sentAt);
-      if (settlement === 'committed' || settlement === 'unknown') release(found);
-      if (settlement === 'committed') return { kind: 'ourselves', version: committedIn(outcome.writeId, seen).version };
+      if (settlement !== 'conflict') release(found);
+      if (settlement === 'resend') return 'resend';
+      if (settlement === 'committed') return { kind: 'stored', version: committedIn(outcome.writeId, seen).version };
       if (settlement === 'unknown') throw unknownOutcome(username, base?.version, unexplainedRefusal());
     }
     if (found === undefined || (isTombstone(found) && base !== undefined))
@@ -264,8 +287,8 @@ function traceOf(found: LocalVersion | Tombstone | undefined): Trace {
   return isTombstone(found) ? { kind: 'tombstone', ...found } : { kind: 'database', ...found.stored };
 }
 
-type Winner =
-  | { readonly kind: 'ourselves'; readonly version: Version }
+type Sent =
+  | { readonly kind: 'stored'; readonly version: Version }
   | { readonly kind: 'another'; readonly found: LocalVersion | Tombstone; readonly loadMs: number };
 
 /** What an update has met so far, and how long one attempt takes. */

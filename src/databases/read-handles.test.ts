@@ -50,6 +50,8 @@ describe('nothing that a read leaves behind reaches the next one', () => {
     { what: 'an open transaction', leave: (database) => database.exec('BEGIN; SELECT * FROM t') },
     { what: 'a temporary table of the same name', leave: (database) => database.exec('CREATE TEMP TABLE t (x)') },
     { what: 'an attached database', leave: (database) => database.exec("ATTACH ':memory:' AS other") },
+    { what: 'a PRAGMA', leave: (database) => database.exec('PRAGMA case_sensitive_like = ON') },
+    { what: 'a PRAGMA of a query', leave: (database) => database.prepare('PRAGMA full_column_names = ON').run() },
     { what: 'an unfinished statement', leave: (database) => database.prepare('SELECT 1').iterate().next() },
     {
       what: 'an error',
@@ -67,12 +69,32 @@ describe('nothing that a read leaves behind reaches the next one', () => {
     });
     await databases.read('alice', ({ database }) => void leave(database)).catch(() => {});
     expect(await values(databases)).toEqual([7]);
+    await databases.update('alice', insert(8));
+    expect(await values(databases)).toEqual([7, 8]);
     const left = await databases.read('alice', ({ database }) => [
       database.prepare("SELECT name FROM pragma_database_list WHERE name NOT IN ('main', 'temp')").all(),
       database.prepare('SELECT name FROM temp.sqlite_schema').all(),
+      database.prepare("SELECT 'A' LIKE 'a' AS same").all(),
     ]);
-    expect(left).toEqual([[], []]);
+    expect(left).toEqual([[], [], [{ same: 1 }]]);
   });
+});
+
+test('a reader that goes on after its read finds the database closed', async () => {
+  const databases = machine();
+  await databases.create('alice', createTable);
+  let later: Promise<unknown> | undefined;
+  const asynchronous = async (database: SqliteDatabase): Promise<void> => {
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    database.exec('CREATE TEMP TABLE t (x); INSERT INTO t VALUES (42)');
+  };
+  const reading = databases.read('alice', ({ database }) => {
+    later = asynchronous(database);
+    return later;
+  });
+  await expect(reading).rejects.toMatchObject({ kind: 'usage' });
+  await expect(later).rejects.toThrow('is closed');
+  expect(await values(databases)).toEqual([]);
 });
 
 test('a process keeps few files open, and none after they are closed', async () => {

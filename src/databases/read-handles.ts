@@ -1,5 +1,5 @@
 import type { CacheEntry } from '../cache/entry.ts';
-import type { SqliteDatabase } from '../sqlite/engine.ts';
+import type { SqliteDatabase, SqliteStatement } from '../sqlite/engine.ts';
 
 // Each keeps a file open.
 const HANDLES_MAX = 16;
@@ -10,57 +10,116 @@ interface Handle {
   readonly database: SqliteDatabase;
 }
 
+/** What one reader gets of a kept handle. */
+export interface Borrowed {
+  readonly database: SqliteDatabase;
+  /** Ends it: from then on the reader can do nothing with it. */
+  giveBack(): void;
+}
+
 /**
  * The read-only handles that a process keeps on versions in its cache, at most one for each user: opening and inspecting a
- * version takes ten times as long as a query. A handle serves one reader at a time.
+ * version takes ten times as long as a query. A handle serves one reader at a time, and another one only if nothing but
+ * plain queries ran on it.
  */
 export class ReadHandles {
   /** By username, the longest unused first. */
   readonly #idle = new Map<string, Handle>();
 
-  /** Returns the handle on that entry, which is the caller's until it gives it back. */
-  take({ username, path, inode }: CacheEntry): SqliteDatabase | undefined {
-    const handle = this.#idle.get(username);
-    if (handle === undefined) return undefined;
+  /** Lends the handle on that entry, or the one that `open` makes. */
+  borrow({ username, path, inode }: CacheEntry, open: () => SqliteDatabase): Borrowed {
+    const idle = this.#idle.get(username);
     this.#idle.delete(username);
-    if (handle.path === path && handle.inode === inode) return handle.database;
-    handle.database.close();
-    return undefined;
-  }
-
-  /** Keeps a handle for the next reader, or closes it if the last one has left anything open on it. */
-  give({ username, path, inode }: CacheEntry, database: SqliteDatabase): void {
-    if (!isClean(database)) {
-      database.close();
-      return;
-    }
-    this.#idle.get(username)?.database.close();
-    this.#idle.delete(username);
-    this.#idle.set(username, { path, inode, database });
-    const [oldest] = this.#idle.keys();
-    if (this.#idle.size > HANDLES_MAX && oldest !== undefined) this.#close(oldest);
+    const fits = idle?.path === path && idle.inode === inode;
+    if (!fits) close(idle?.database);
+    const database = fits ? idle.database : open();
+    const lent = new LentDatabase(database);
+    return {
+      database: lent,
+      giveBack: () => {
+        if (lent.end()) this.#keep(username, { path, inode, database });
+        else close(database);
+      },
+    };
   }
 
   close(): void {
-    for (const username of this.#idle.keys()) this.#close(username);
+    for (const { database } of this.#idle.values()) close(database);
+    this.#idle.clear();
   }
 
-  #close(username: string): void {
-    this.#idle.get(username)?.database.close();
+  #keep(username: string, handle: Handle): void {
+    close(this.#idle.get(username)?.database);
     this.#idle.delete(username);
+    this.#idle.set(username, handle);
+    const [oldest] = this.#idle;
+    if (this.#idle.size <= HANDLES_MAX || oldest === undefined) return;
+    this.#idle.delete(oldest[0]);
+    close(oldest[1].database);
   }
 }
 
-/** True without a transaction, temporary tables, attached databases and unfinished statements. */
-function isClean(database: SqliteDatabase): boolean {
+function close(database: SqliteDatabase | undefined): void {
   try {
-    if (database.inTransaction) return false;
-    const left = database.prepare(
-      `SELECT (SELECT count(*) FROM temp.sqlite_schema) +
-         (SELECT count(*) FROM pragma_database_list WHERE name NOT IN ('main', 'temp')) AS n`,
-    );
-    return (left.get() as { n: number }).n === 0;
+    database?.close();
   } catch {
-    return false;
+    // A statement is unfinished: the handle goes with it.
+  }
+}
+
+// A query cannot change its connection; whatever else may: PRAGMA, ATTACH, temporary tables, a transaction.
+const PLAIN = /^\s*(SELECT|VALUES|WITH)\b/i;
+
+/** A database that notices whether its connection is as it was, and ends with its reader. */
+class LentDatabase implements SqliteDatabase {
+  readonly #inner: SqliteDatabase;
+  #isClean = true;
+  #isLent = true;
+
+  constructor(inner: SqliteDatabase) {
+    this.#inner = inner;
+  }
+
+  get inTransaction(): boolean {
+    return this.#inner.inTransaction;
+  }
+
+  prepare(sql: string): SqliteStatement {
+    if (!PLAIN.test(sql)) this.#isClean = false;
+    return this.#lent().prepare(sql);
+  }
+
+  exec(sql: string): unknown {
+    this.#isClean = false;
+    return this.#lent().exec(sql);
+  }
+
+  backup(...call: Parameters<SqliteDatabase['backup']>): Promise<unknown> {
+    this.#isClean = false;
+    return this.#lent().backup(...call);
+  }
+
+  close(): void {
+    this.#isClean = false;
+    this.#isLent = false;
+    close(this.#inner);
+  }
+
+  /** Returns true if another reader can have the connection. */
+  end(): boolean {
+    this.#isLent = false;
+    if (!this.#isClean || this.#inner.inTransaction) return false;
+    try {
+      // Refused while a row of a statement is still to be fetched.
+      this.#inner.exec('');
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  #lent(): SqliteDatabase {
+    if (!this.#isLent) throw new TypeError('the session that this database belongs to is closed');
+    return this.#inner;
   }
 }

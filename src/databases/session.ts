@@ -122,8 +122,8 @@ export class ReadSession {
   readonly database: SqliteDatabase;
   /** True when no request was needed. */
   readonly fromCache: boolean;
-  readonly #local: LocalVersion;
-  readonly #handles: ReadHandles | undefined;
+  readonly #end: () => void;
+  readonly #work: WorkDirectory | undefined;
 
   private constructor(
     username: string,
@@ -135,16 +135,23 @@ export class ReadSession {
     this.username = username;
     this.stored = local.stored;
     this.fromCache = fromCache;
-    this.#local = local;
-    this.#handles = handles;
-    this.database =
-      (local.entry && handles?.take(local.entry)) ??
+    const open = (): SqliteDatabase =>
       openInspected(
         () => openReadOnly(environment.sqlite, local.path),
         (database) => database,
         username,
         environment,
       );
+    if (local.entry !== undefined && handles !== undefined) {
+      const { database, giveBack } = handles.borrow(local.entry, open);
+      this.database = database;
+      this.#end = giveBack;
+    } else {
+      const database = open();
+      this.database = database;
+      this.#end = () => void database.close();
+    }
+    this.#work = local.work;
   }
 
   /** `handles`: where a handle on a cached version comes from, and goes to when the session is closed. */
@@ -165,12 +172,10 @@ export class ReadSession {
   }
 
   close(): void {
-    const { entry, work } = this.#local;
     try {
-      if (entry !== undefined && this.#handles !== undefined) this.#handles.give(entry, this.database);
-      else this.database.close();
+      this.#end();
     } finally {
-      work?.release();
+      this.#work?.release();
     }
   }
 }

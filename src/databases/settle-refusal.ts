@@ -4,6 +4,9 @@ import { committedIn, seenIn, settle } from '../store/write-ids.ts';
 import { unexplainedRefusal } from './outcome-failures.ts';
 import type { CommitOutcome, SendRefusal, SessionEnvironment } from './session.ts';
 
+// A store that refuses a write over the version it holds this often will not change its mind.
+export const RESENDS_MAX = 3;
+
 /**
  * Looks up what refused a write, with one HEAD, and says how the write ended: `resend` if nothing did. `over`: what it was
  * to replace.

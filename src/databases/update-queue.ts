@@ -1,7 +1,11 @@
+import { AsyncResource } from 'node:async_hooks';
 import { JavumboError } from '../core/failure.ts';
 import type { SqliteDatabase } from '../sqlite/engine.ts';
 import type { PendingEdit, Settled, UpdateResult } from './edits.ts';
 import type { OptimisticUpdates, UpdateOptions } from './optimistic-update.ts';
+
+// More would make the first of them wait long for the last.
+const TOGETHER_MAX = 200;
 
 interface Waiting extends PendingEdit {
   readonly options: UpdateOptions;
@@ -30,8 +34,15 @@ export class UpdateQueue {
     const waiting = this.#waiting.get(username);
     if (waiting !== undefined) {
       return new Promise((resolve, reject) => {
-        const { retries } = options;
-        waiting.push({ edit, retries, options, resolve: (result) => resolve(result as UpdateResult<T>), reject });
+        const { retries, create } = options;
+        waiting.push({
+          // They run when another caller's update has ended, and belong to this one all the same (AsyncLocalStorage).
+          edit: AsyncResource.bind(edit),
+          options: create === undefined ? options : { ...options, create: AsyncResource.bind(create) },
+          retries,
+          resolve: (result) => resolve(result as UpdateResult<T>),
+          reject,
+        });
       });
     }
     this.#waiting.set(username, []);
@@ -52,20 +63,24 @@ export class UpdateQueue {
       }
       // Who may create the database does not share a copy of it with others.
       const creator = waiting.findIndex(({ options }) => options.create !== undefined);
-      const together = waiting.splice(0, creator === -1 ? waiting.length : Math.max(creator, 1));
+      const count = creator === -1 ? waiting.length : Math.max(creator, 1);
+      const together = waiting.splice(0, Math.min(count, TOGETHER_MAX));
       await this.#runTogether(username, together);
     }
   }
 
   async #runTogether(username: string, together: readonly Waiting[]): Promise<void> {
     const settled = together.length === 1 ? [] : await this.#tryTogether(username, together);
-    for (const [index, one] of together.entries()) {
-      const { edit, options, resolve, reject } = one;
+    const again = together.filter(({ resolve, reject }, index) => {
       const known = settled[index] ?? { kind: 'again' };
       if (known.kind === 'done') resolve(known.result);
       else if (known.kind === 'failed' && !isCorrupt(known.error)) reject(known.error);
       // Damage may be in the cache alone: an update by itself looks.
-      else await this.#updates.update(username, edit, options).then(resolve, reject);
+      else return true;
+      return false;
+    });
+    for (const { edit, options, resolve, reject } of again) {
+      await this.#updates.update(username, edit, options).then(resolve, reject);
     }
   }
 

@@ -367,3 +367,14 @@ describe('an edit that outgrows the memory of a working copy', () => {
     expect(count).toEqual({ n: 1 });
   });
 });
+
+test('a commit stands when the cache directory is gone by the time it is acknowledged', async () => {
+  const store = interposed(bench.store, async (...call) => {
+    const outcome = await bench.store.put(...call);
+    rmSync(machine.root, { recursive: true, force: true });
+    return outcome;
+  });
+  const machine = bench.machine({ store });
+  expect(await machine.databases.create('alice', createTable)).toMatchObject({ outcome: 'committed' });
+  expect(await values(bench.machine().databases)).toEqual([]);
+});

@@ -22,6 +22,8 @@ export interface UserDatabasesOptions extends DatabaseLoaderOptions {
    * out together.
    */
   readonly groupCommit?: boolean | undefined;
+  /** Those of all that work on the same cache. Default: its own. */
+  readonly readHandles?: ReadHandles | undefined;
 }
 
 export type { OpenOptions, UpdateOptions, UpdateResult };
@@ -38,13 +40,14 @@ const PULL_AGAIN = 'javumbo db pull, and make your changes to that version';
 export class UserDatabases {
   readonly #environment: UserDatabasesOptions;
   readonly #loader: DatabaseLoader;
-  readonly #handles = new ReadHandles();
+  readonly #handles: ReadHandles;
   readonly #updates: OptimisticUpdates;
   readonly #update: OptimisticUpdates['update'];
 
   constructor(options: UserDatabasesOptions) {
     this.#environment = options;
     this.#loader = new DatabaseLoader(options);
+    this.#handles = options.readHandles ?? new ReadHandles();
     const updates = new OptimisticUpdates(options, this.#loader);
     const queue = new UpdateQueue(updates);
     this.#updates = updates;
@@ -77,7 +80,7 @@ export class UserDatabases {
 
   /** True if a read now would be served from the cache without asking the store. */
   isCached(username: string): boolean {
-    return this.#loader.isFresh(this.#loader.lookup(username)?.entry);
+    return this.#loader.isFresh(this.#loader.lookup(parseUsername(username))?.entry);
   }
 
   /** Asks the store whether the cached version is current, and fetches a newer one. Does nothing without a cache. */
@@ -110,12 +113,12 @@ export class UserDatabases {
    * Throws what `edit` throws (nothing is stored, the cache is unchanged), `conflict` with both versions when the
    * retries are used up or the database was deleted, `unknown`, `unavailable`, `corrupt`, `not-found`.
    */
-  update<T>(
+  async update<T>(
     username: string,
     edit: (database: SqliteDatabase) => T,
     options: UpdateOptions = {},
   ): Promise<UpdateResult<T>> {
-    return this.#update(username, edit, options);
+    return this.#update(parseUsername(username), edit, options);
   }
 
   /** Stores a new database that `build` fills: one conditional PUT. Throws `conflict` if the user has one already. */

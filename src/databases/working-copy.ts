@@ -69,6 +69,8 @@ export function fileCopy(engine: SqliteEngine, work: WorkDirectory, hasBase: boo
 /** Opens bytes in memory. */
 export function memoryCopy(engine: MemoryEngine, bytes: Buffer): WorkingCopy {
   let database = openInMemory(engine, bytes);
+  // Known until somebody may have changed it.
+  let known: number | undefined;
   return {
     get database() {
       return database;
@@ -81,8 +83,13 @@ export function memoryCopy(engine: MemoryEngine, bytes: Buffer): WorkingCopy {
       const content = database.serialize();
       database.close();
       database = openInMemory(engine, content);
+      known = readHeader(content).changeCounter;
     },
-    counter: () => readHeader(database.serialize()).changeCounter,
+    counter: () => {
+      const counter = known ?? readHeader(database.serialize()).changeCounter;
+      known = undefined;
+      return counter;
+    },
     close: () => {
       const content = database.serialize();
       database.close();

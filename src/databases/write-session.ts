@@ -21,7 +21,7 @@ import {
   type SessionStart,
   sessionFailure,
 } from './session.ts';
-import { settleRefusal } from './settle-refusal.ts';
+import { RESENDS_MAX, settleRefusal } from './settle-refusal.ts';
 import {
   bytesOf,
   copyTo,
@@ -32,15 +32,13 @@ import {
   workingCopyIn,
 } from './working-copy.ts';
 
-/** `writeId`, `digest` and `content` of an unchanged copy are empty. */
+/** That of an unchanged copy is empty. */
 interface ClosedCopy {
   readonly writeId: string;
   readonly digest: string;
   readonly content: Content;
+  readonly sizeBytes: number;
 }
-
-// A store that refuses a write over the version it holds this often will not change its mind.
-const RESENDS_MAX = 3;
 
 /**
  * Work on a private copy of one version, or on a new database, committed once or discarded. The copy is invisible to
@@ -143,21 +141,26 @@ export class WriteSession {
     }
   }
 
-  /** Like `commit`, for a caller that fetches what is stored after a refusal and looks for the write id itself. */
+  /**
+   * Like `commit`, for a caller that fetches what is stored after a refusal and looks for the write id itself. A session
+   * that was refused can be sent again, with the same bytes, and must be discarded.
+   */
   async send(): Promise<SendOutcome> {
+    let outcome: SendOutcome | undefined;
     try {
-      return await this.#send();
+      outcome = await this.#send();
+      return outcome;
     } catch (error) {
       throw sessionFailure(error, this.username, this.#environment.cache);
     } finally {
-      this.discard();
+      if (outcome?.kind !== 'refused') this.discard();
     }
   }
 
   async #send(): Promise<SendOutcome> {
     const { store, clock, atStep } = this.#environment;
     this.#closed ??= await this.#close();
-    const { writeId, digest, content } = this.#closed;
+    const { writeId, digest, content, sizeBytes } = this.#closed;
     const base = this.base;
     // A copy's counter shows whether it changed; a file put in its place must be compared by content.
     if (base !== undefined && (!this.hasChanged() || (await this.#isStoredAlready(base, digest)))) {
@@ -174,7 +177,7 @@ export class WriteSession {
       case 'committed': {
         atStep?.('stored');
         const { version, superseded, lastModified = startedAt.wall } = outcome;
-        const stored = { version, writes, lastModified, digest, sizeBytes: sizeOf(content) };
+        const stored = { version, writes, lastModified, digest, sizeBytes };
         this.#remember(superseded === true ? undefined : stored, content, startedAt);
         atStep?.('cached');
         return { kind: 'committed', version, ...(superseded === true ? { superseded } : {}) };
@@ -261,10 +264,10 @@ export class WriteSession {
     const { random } = this.#environment;
     const content = await runBlockingIn(this.#environment)(() => this.#settle());
     this.#changed = content !== undefined;
-    if (content === undefined) return { writeId: '', digest: '', content: '' };
+    if (content === undefined) return { writeId: '', digest: '', content: '', sizeBytes: 0 };
     // Once per commit, never per attempt: a retry sends the same bytes.
     makeUnique(content, random);
-    return { writeId: random.hex(16), digest: await contentDigestOf(content), content };
+    return { writeId: random.hex(16), digest: await contentDigestOf(content), content, sizeBytes: sizeOf(content) };
   }
 
   /**

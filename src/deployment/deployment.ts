@@ -9,6 +9,7 @@ import { delaying } from '../core/round-trip.ts';
 import type { RunBlocking } from '../core/run-blocking.ts';
 import type { SqliteEngineName } from '../core/sqlite-engines.ts';
 import { type Usage, UsageMeter } from '../core/usage.ts';
+import { ReadHandles } from '../databases/read-handles.ts';
 import { UserDatabases } from '../databases/user-databases.ts';
 import type { FunctionClient } from '../function/client.ts';
 import { InterruptibleObjectVersions } from '../history/interruptible-object-versions.ts';
@@ -159,7 +160,7 @@ export async function assembleDeployment(
     const openCache = (root: string): DatabaseCache =>
       new DatabaseCache({ root, deployment: backend.identity, clock, random, atStep });
     const cache = openCache(config.cacheDir.value);
-    const opened: UserDatabases[] = [];
+    const readHandles = new ReadHandles();
     let sqliteName: SqliteEngineName | undefined;
     const sqlite: LoadSqlite = async () => {
       const engine = await backend.sqlite();
@@ -171,12 +172,13 @@ export async function assembleDeployment(
       { caching = true, groupCommit, runBlocking }: Pick<DatabasesOptions, 'caching' | 'groupCommit' | 'runBlocking'>,
       stalenessMaxMs: number,
     ): UserDatabases => {
-      const databases = new UserDatabases({
+      return new UserDatabases({
         store,
         cache: over,
         sqlite,
         caching,
         groupCommit,
+        readHandles: over === cache ? readHandles : undefined,
         // A writer that waits for another one stops waiting at a signal.
         clock: interruption === undefined ? clock : interruptibleClock(interruption),
         random,
@@ -185,8 +187,6 @@ export async function assembleDeployment(
         inspect: refuseNewerSchema,
         stalenessMaxMs,
       });
-      opened.push(databases);
-      return databases;
     };
     return {
       description: describeDeployment(config),
@@ -219,7 +219,7 @@ export async function assembleDeployment(
       ...(verdict === undefined ? { tryDeletion: backend.tryDeletion, removeTombstone: backend.removeTombstone } : {}),
       accounts: backend.tables.users,
       close: () => {
-        for (const databases of opened) databases.closeFiles();
+        readHandles.close();
         cache.close();
         backend.close();
       },

@@ -101,10 +101,8 @@ const JOURNAL_IN_MEMORY_BYTES_MAX = 32 * 1024 * 1024;
  */
 export function openWorkingCopy(engine: SqliteEngine, path: string): SqliteDatabase {
   const sizeBytes = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
-  const database = guarded(engine.open(path, 'read-write'));
-  database.exec('PRAGMA synchronous = OFF');
-  if (sizeBytes <= JOURNAL_IN_MEMORY_BYTES_MAX) database.exec('PRAGMA journal_mode = MEMORY');
-  return database;
+  const journal = sizeBytes <= JOURNAL_IN_MEMORY_BYTES_MAX ? 'MEMORY' : 'DELETE';
+  return guarded(engine.open(path, 'read-write'), ['synchronous = OFF', `journal_mode = ${journal}`]);
 }
 
 /** An engine that can open a database in memory. */
@@ -168,12 +166,13 @@ export function tableCounts(database: SqliteDatabase): Record<string, number> {
   );
 }
 
-function guarded<T extends SqliteDatabase>(database: T): T {
+function guarded<T extends SqliteDatabase>(database: T, pragmas: readonly string[] = []): T {
   try {
     // The file is untrusted: its views and triggers must not call functions with side effects, and its cells are
     // checked before use. (https://sqlite.org/security.html)
-    database.exec('PRAGMA trusted_schema = OFF');
-    database.exec('PRAGMA cell_size_check = ON');
+    for (const pragma of ['trusted_schema = OFF', 'cell_size_check = ON', ...pragmas]) {
+      database.exec(`PRAGMA ${pragma}`);
+    }
     return database;
   } catch (error) {
     database.close();

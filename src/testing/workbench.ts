@@ -57,10 +57,12 @@ export class Workbench {
       readonly limits?: CacheLimits;
       readonly sqlite?: SqliteEngine;
       readonly groupCommit?: boolean;
+      readonly clock?: Clock;
     } = {},
   ): { databases: UserDatabases; cache: DatabaseCache; root: string } {
     const root = join(this.directory, `machine-${this.#machines++}`);
-    const { clock, random } = this;
+    const { random } = this;
+    const { clock = this.clock } = options;
     const cache = new DatabaseCache({ root, deployment: 'test', clock, random, limits: options.limits });
     const { stalenessMaxMs = 0, caching = true, store = this.store, sqlite = betterSqlite, groupCommit } = options;
     return {
