@@ -159,7 +159,9 @@ export const NAIVE_STACKS: readonly NaiveStack[] = [
         const sound = new RetryingDatabaseStore(network, options);
         return new WithPut(sound, async (request) => {
           const outcome = await sound.put(...request);
-          return outcome.kind === 'unknown' ? { kind: 'conflict', reason: 'changed' } : outcome;
+          if (outcome.kind !== 'unknown') return outcome;
+          // As from a look, or the session would look itself.
+          return { kind: 'conflict', reason: 'changed', seen: await sound.trace(request[0]) };
         });
       },
     },
