@@ -126,6 +126,7 @@ describe('an entry that cannot be made', () => {
     full = true;
     expect((await databases.update('alice', insert, { retries: 0 })).outcome).toBe('committed');
     expect(await databases.read('alice', rows)).toBe(1);
+    cache.close();
     expect(readdirSync(join(cache.directory, 'work'))).toEqual([]);
   });
 });

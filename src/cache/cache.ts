@@ -15,7 +15,7 @@ import { bootId, isBootKnown } from '../core/boot.ts';
 import { cacheFailure, isDiskFull, namesIn, requireOwnDirectory } from '../core/cache-directory.ts';
 import type { Clock, Moment } from '../core/clock.ts';
 import { codeOf } from '../core/failure.ts';
-import { syncToDisk } from '../core/file.ts';
+import { type Content, syncToDisk } from '../core/file.ts';
 import { makeDirectory } from '../core/make-directory.ts';
 import type { Random } from '../core/random.ts';
 import type { StoredDatabase, Version } from '../store/database-store.ts';
@@ -88,7 +88,7 @@ export class DatabaseCache {
       limits: options.limits ?? DEFAULT_CACHE_LIMITS,
       marks: this.#marks,
       entries: () => this.entries(),
-      remove: (path, work) => this.#works.takeAway(path, work),
+      remove: (path) => this.#works.takeAway(path),
     });
   }
 
@@ -131,19 +131,21 @@ export class DatabaseCache {
   }
 
   /**
-   * Moves a file from a work directory of this cache into an entry for the version it holds. `at` is the start of the
-   * request that delivered or stored it. Removes the user's older versions and what the limits do not allow.
+   * Makes an entry for a version, of bytes or of a file in `work`, a work directory of this cache, which it moves. `at` is
+   * the start of the request that delivered or stored it. Removes the user's older versions and what the limits do not
+   * allow.
    *
    * Returns undefined, with the file back in place (unless another process removed it just then), if there is no space,
    * if the user was invalidated since `at`, or if a cached version may be newer: the cache is only an aid.
    */
   insert(
-    work: WorkDirectory,
-    file: string,
+    given: WorkDirectory | undefined,
+    content: Content,
     username: string,
     stored: StoredDatabase,
     at: Moment,
   ): CacheEntry | undefined {
+    const work = given ?? this.#works.staging();
     const prepared = join(work.path, 'entry');
     const preparedFile = join(prepared, `${username}.anki2`);
     const directory = this.#entryPath(username, stored.version);
@@ -151,8 +153,11 @@ export class DatabaseCache {
     if (!this.#mayInsert(username, stored, at, others)) return undefined;
     try {
       mkdirSync(prepared, { mode: 0o700 });
-      renameSync(file, preparedFile);
-      chmodSync(preparedFile, 0o400);
+      if (typeof content !== 'string') writeFileSync(preparedFile, content, { mode: 0o400 });
+      else {
+        renameSync(content, preparedFile);
+        chmodSync(preparedFile, 0o400);
+      }
       const { size: sizeBytes, ino: inode } = statSync(preparedFile);
       const description = descriptionOf({
         ...stored,
@@ -171,22 +176,22 @@ export class DatabaseCache {
       this.#atStep('entry-written');
       makeDirectory(dirname(directory));
       // Another process may have inserted the same version already; this copy of equal bytes is as good.
-      this.#works.takeAway(directory, work);
+      this.#works.takeAway(directory);
       renameSync(prepared, directory);
       this.#atStep('entry-renamed');
       const path = join(directory, `${username}.anki2`);
       const entry = { ...description, directory, path, validatedAt: at.wall, usedAt, inode };
       // Checked again: a process that invalidates the user now either finds this entry or has already left its mark.
       if (!this.#isUndisturbed(username, stored.version, others, at) && !this.#mayInsert(username, stored, at)) {
-        copyFileSync(path, file);
-        this.#works.takeAway(directory, work);
+        if (typeof content === 'string') copyFileSync(path, content);
+        this.#works.takeAway(directory);
         return undefined;
       }
       this.verified.add(entry);
-      this.#evictions.makeRoom(entry, others, work);
+      this.#evictions.makeRoom(entry, others);
       return entry;
     } catch (error) {
-      if (existsSync(preparedFile)) renameSync(preparedFile, file);
+      if (typeof content === 'string' && existsSync(preparedFile)) renameSync(preparedFile, content);
       rmSync(prepared, { recursive: true, force: true });
       if (!isDiskFull(error) && !['ENOTEMPTY', 'EEXIST', 'ENOENT'].includes(codeOf(error) ?? '')) {
         throw cacheFailure(this.directory, error);
@@ -211,6 +216,11 @@ export class DatabaseCache {
   /** Creates a private directory for working copies, on the same file system as the entries. */
   workDirectory(): WorkDirectory {
     return this.#works.make();
+  }
+
+  /** Removes what this process keeps beside the entries. The cache can be used again. */
+  close(): void {
+    this.#works.close();
   }
 
   /** Returns every entry of this deployment, those of earlier boots too, least recently used first. */

@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import type { Clock } from '../core/clock.ts';
 import type { CacheEntry } from './entry.ts';
 import type { InvalidationMarks } from './invalidation-marks.ts';
-import type { WorkDirectory } from './work-directory.ts';
 
 export interface CacheLimits {
   readonly bytesMax: number;
@@ -24,7 +23,7 @@ export interface CacheEvictionsOptions {
   readonly marks: InvalidationMarks;
   /** All entries, least recently used first. */
   readonly entries: () => readonly CacheEntry[];
-  readonly remove: (path: string, work: WorkDirectory) => void;
+  readonly remove: (path: string) => void;
 }
 
 /** Decides which entries an insertion evicts. */
@@ -37,17 +36,17 @@ export class CacheEvictions {
   }
 
   /** Removes the user's older versions, `others`, and now and then what exceeds the limits, but never `inserted`. */
-  makeRoom(inserted: CacheEntry, others: readonly CacheEntry[], work: WorkDirectory): void {
+  makeRoom(inserted: CacheEntry, others: readonly CacheEntry[]): void {
     try {
-      this.#removeWhatIsTooMuch(inserted, others, work);
+      this.#removeWhatIsTooMuch(inserted, others);
     } catch {
       // The entry was inserted, which is what matters; the next insertion tries again.
     }
   }
 
-  #removeWhatIsTooMuch(inserted: CacheEntry, others: readonly CacheEntry[], work: WorkDirectory): void {
+  #removeWhatIsTooMuch(inserted: CacheEntry, others: readonly CacheEntry[]): void {
     const { clock, limits, marks, entries, remove } = this.#options;
-    for (const { directory } of others) remove(directory, work);
+    for (const { directory } of others) remove(directory);
     this.#insertedBytes += inserted.sizeBytes;
     if (!this.#scanIsDue()) return;
     marks.removeOldMarks();
@@ -57,7 +56,7 @@ export class CacheEvictions {
       const expired = clock.now() - entry.usedAt > limits.ageMaxMs;
       if (!expired && total <= limits.bytesMax) continue;
       marks.mark(entry.username);
-      remove(entry.directory, work);
+      remove(entry.directory);
       total -= entry.sizeBytes;
     }
   }

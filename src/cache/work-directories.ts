@@ -1,4 +1,4 @@
-import { existsSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, renameSync, rmdirSync, rmSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { cacheFailure, isDiskFull } from '../core/cache-directory.ts';
 import type { Clock } from '../core/clock.ts';
@@ -13,6 +13,7 @@ export class WorkDirectories {
   readonly #random: Random;
   #swept = false;
   #taken = 0;
+  #staging: WorkDirectory | undefined;
 
   constructor(cache: string, { clock, random }: { readonly clock: Clock; readonly random: Random }) {
     this.#parent = join(cache, 'work');
@@ -31,24 +32,40 @@ export class WorkDirectories {
   }
 
   /**
-   * Removes a directory by renaming it first: removing it in place could race with another process that renames an
-   * entry into it. `into`: a work directory that is released soon; a new one costs a write a millisecond.
+   * Returns the work directory that this process keeps until `close`, for what is put together and taken apart in one
+   * go: making one each time would take as long as that.
    */
-  takeAway(path: string, into?: WorkDirectory): void {
+  staging(): WorkDirectory {
+    // A cleaner of /tmp may have removed it.
+    if (this.#staging === undefined || !existsSync(this.#staging.path)) this.#staging = this.make();
+    return this.#staging;
+  }
+
+  close(): void {
+    this.#staging?.release();
+    this.#staging = undefined;
+  }
+
+  /**
+   * Removes a directory by renaming it first: removing it in place could race with another process that renames an
+   * entry into it.
+   */
+  takeAway(path: string): void {
     if (!existsSync(path)) return;
-    const work = into ?? this.#makeIfThereIsRoom();
+    const staging = this.#stagingIfThereIsRoom();
     // A full disk has no room for another directory, and removing this one makes some.
-    if (work === undefined) {
+    if (staging === undefined) {
       rmSync(path, { recursive: true, force: true });
       return;
     }
+    const removed = join(staging.path, `removed-${this.#taken++}`);
     try {
-      renameSync(path, join(work.path, `removed-${this.#taken++}`));
+      renameSync(path, removed);
     } catch (error) {
-      if (codeOf(error) !== 'ENOENT') throw cacheFailure(path, error);
-    } finally {
-      if (into === undefined) work.release();
+      if (codeOf(error) === 'ENOENT') return;
+      throw cacheFailure(path, error);
     }
+    removeTree(removed);
   }
 
   sweep(): void {
@@ -58,12 +75,23 @@ export class WorkDirectories {
     }
   }
 
-  #makeIfThereIsRoom(): WorkDirectory | undefined {
+  #stagingIfThereIsRoom(): WorkDirectory | undefined {
     try {
-      return this.make();
+      return this.staging();
     } catch (error) {
       if (error instanceof JavumboError && isDiskFull(error.cause)) return undefined;
       throw error;
     }
+  }
+}
+
+/** Removes a private directory. What cannot be removed now, a later process sweeps. */
+function removeTree(path: string): void {
+  try {
+    // An entry is two files. Node's recursive removal takes four times as long.
+    for (const name of readdirSync(path)) unlinkSync(join(path, name));
+    rmdirSync(path);
+  } catch {
+    rmSync(path, { recursive: true, force: true });
   }
 }

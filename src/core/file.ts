@@ -12,6 +12,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 
 // Each of Node's default 64 KiB chunks costs a round through the thread pool, which takes longer than their CRC32.
@@ -24,6 +25,11 @@ export type Content = string | Buffer;
 /** Returns the size in bytes. */
 export function sizeOf(content: Content): number {
   return typeof content === 'string' ? statSync(content).size : content.length;
+}
+
+/** Returns the bytes, which the caller may change. */
+export async function bytesOf(content: Content): Promise<Buffer> {
+  return typeof content === 'string' ? readFile(content) : Buffer.from(content);
 }
 
 /** Streams the first `sizeBytes` bytes of a file in large chunks. */

@@ -103,7 +103,10 @@ export type SessionStart =
       readonly tombstone?: Tombstone | undefined;
     };
 
-export const WORKING_COPY = 'working-copy.anki2';
+/** Where a working copy is: by default a small one is in memory. */
+export interface Placing {
+  readonly inMemory?: boolean;
+}
 
 /** Turns damage or a full disk into their failures; returns any other error unchanged. */
 export function sessionFailure(error: unknown, username: string, cache: DatabaseCache): unknown {
@@ -125,7 +128,12 @@ export class ReadSession {
     this.stored = local.stored;
     this.fromCache = fromCache;
     this.#work = local.work;
-    this.database = openInspected(() => openReadOnly(environment.sqlite, local.path), username, environment);
+    this.database = openInspected(
+      () => openReadOnly(environment.sqlite, local.path),
+      (database) => database,
+      username,
+      environment,
+    );
   }
 
   static async open(
@@ -152,19 +160,20 @@ export class ReadSession {
   }
 }
 
-/** Opens a file as the user's database, if `inspect` does not refuse it. */
-export function openInspected(
-  handle: () => SqliteDatabase,
+/** Opens a user's database, unless `inspect` refuses it. */
+export function openInspected<T extends { close(): unknown }>(
+  open: () => T,
+  databaseOf: (opened: T) => SqliteDatabase,
   username: string,
   environment: Pick<SessionEnvironment, 'inspect'> | undefined,
-): SqliteDatabase {
-  let database: SqliteDatabase | undefined;
+): T {
+  let opened: T | undefined;
   try {
-    database = handle();
-    environment?.inspect?.(database, username);
-    return database;
+    opened = open();
+    environment?.inspect?.(databaseOf(opened), username);
+    return opened;
   } catch (error) {
-    database?.close();
+    opened?.close();
     throw asCorruption(error, username) ?? error;
   }
 }

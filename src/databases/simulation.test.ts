@@ -90,7 +90,7 @@ describe.runIf(REPLAY !== undefined)('one seed', () => {
 });
 
 // Enough for each to be caught.
-const NAIVE_RUNS = 40;
+const NAIVE_RUNS = 150;
 
 describe.runIf(REPLAY === undefined)('the check is checked: it catches', () => {
   test.each(NAIVE_STACKS)('$name ($caughtBy)', async ({ name, stack, caughtBy, profile }) => {

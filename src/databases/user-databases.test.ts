@@ -4,6 +4,8 @@ import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { JavumboError } from '../core/failure.ts';
 import type { RequestCounts } from '../core/usage.ts';
+import { betterSqlite } from '../sqlite/better-sqlite.ts';
+import type { SqlDatabase, SqliteEngine } from '../sqlite/engine.ts';
 import type { DatabaseStore } from '../store/database-store.ts';
 import { createTable, failureOf, insert, interposed, NO_RETRIES, values } from '../testing/values-table.ts';
 import { Workbench } from '../testing/workbench.ts';
@@ -338,6 +340,30 @@ test('no session leaves a work directory behind, however it ends', async () => {
   (await databases.openForWriting('alice')).discard();
   await databases.openForWriting('bob').catch(() => {});
   await values(databases);
+  cache.close();
   expect(existsSync(cache.directory)).toBe(true);
   expect(readdirSync(join(cache.directory, 'work'))).toEqual([]);
+});
+
+describe('an edit that outgrows the memory of a working copy', () => {
+  const cramped: SqliteEngine = {
+    ...betterSqlite,
+    openInMemory: (bytes) => {
+      const database = new Database(bytes);
+      database.pragma('max_page_count = 3');
+      return database;
+    },
+  };
+  const grow = (database: SqlDatabase): void => void database.exec('INSERT INTO t VALUES (zeroblob(100000))');
+
+  test('runs again on disk', async () => {
+    const { databases, cache } = bench.machine({ sqlite: cramped });
+    await databases.create('alice', createTable);
+    expect(await databases.update('alice', grow)).toMatchObject({ outcome: 'committed', attempts: 1 });
+    cache.invalidate('alice');
+    const [count] = await databases.read('alice', ({ database }) =>
+      database.prepare('SELECT count(*) AS n FROM t').all(),
+    );
+    expect(count).toEqual({ n: 1 });
+  });
 });

@@ -1,18 +1,27 @@
-import { join } from 'node:path';
 import { cacheFailure, isDiskFull } from '../core/cache-directory.ts';
 import type { JavumboError } from '../core/failure.ts';
 import { runBlockingIn } from '../core/run-blocking.ts';
 import { parseUsername } from '../core/username.ts';
 import type { SqliteDatabase } from '../sqlite/engine.ts';
 import { type DeleteOutcome, databaseIn, type StoredDatabase, type Version } from '../store/database-store.ts';
+import { writable } from '../store/tombstone.ts';
 import { writesOver } from '../store/write-ids.ts';
 import { DatabaseLoader, type DatabaseLoaderOptions, noDatabase } from './database-loader.ts';
-import { type OpenOptions, OptimisticUpdates, type UpdateOptions, type UpdateResult } from './optimistic-update.ts';
+import type { UpdateResult } from './edits.ts';
+import { type OpenOptions, OptimisticUpdates, type UpdateOptions } from './optimistic-update.ts';
 import { alreadyExists, conflictFailure, traceIfPossible, unknownOutcome } from './outcome-failures.ts';
-import { ReadSession, type SessionStart, sessionFailure, synchronous, WORKING_COPY } from './session.ts';
-import { WriteSession, writable } from './write-session.ts';
+import { ReadSession, type SessionStart, sessionFailure, synchronous } from './session.ts';
+import { UpdateQueue } from './update-queue.ts';
+import { workingCopyIn } from './working-copy.ts';
+import { WriteSession } from './write-session.ts';
 
-export type UserDatabasesOptions = DatabaseLoaderOptions;
+export interface UserDatabasesOptions extends DatabaseLoaderOptions {
+  /**
+   * False: each update has a PUT of its own. By default those of one user that wait for another one in this process go
+   * out together.
+   */
+  readonly groupCommit?: boolean | undefined;
+}
 
 export type { OpenOptions, UpdateOptions, UpdateResult };
 
@@ -29,11 +38,16 @@ export class UserDatabases {
   readonly #environment: UserDatabasesOptions;
   readonly #loader: DatabaseLoader;
   readonly #updates: OptimisticUpdates;
+  readonly #update: OptimisticUpdates['update'];
 
   constructor(options: UserDatabasesOptions) {
     this.#environment = options;
     this.#loader = new DatabaseLoader(options);
-    this.#updates = new OptimisticUpdates(options, this.#loader);
+    const updates = new OptimisticUpdates(options, this.#loader);
+    const queue = new UpdateQueue(updates);
+    this.#updates = updates;
+    this.#update = (username, edit, options_) =>
+      options.groupCommit === false ? updates.update(username, edit, options_) : queue.update(username, edit, options_);
   }
 
   /**
@@ -90,7 +104,7 @@ export class UserDatabases {
     edit: (database: SqliteDatabase) => T,
     options: UpdateOptions = {},
   ): Promise<UpdateResult<T>> {
-    return this.#updates.update(username, edit, options);
+    return this.#update(username, edit, options);
   }
 
   /** Stores a new database that `build` fills: one conditional PUT. Throws `conflict` if the user has one already. */
@@ -121,7 +135,7 @@ export class UserDatabases {
     const base = await this.#baseOf(username, over);
     const work = this.#environment.cache.workDirectory();
     try {
-      await write(join(work.path, WORKING_COPY));
+      await write(workingCopyIn(work));
     } catch (error) {
       work.release();
       throw isDiskFull(error) ? cacheFailure(work.path, error) : error;

@@ -86,6 +86,8 @@ export interface DatabasesOptions {
   readonly cacheTtl?: number | undefined;
   /** False: the cache is neither read nor filled. Default true. */
   readonly caching?: boolean;
+  /** False: each update has a PUT of its own, even if several of one user come at once. */
+  readonly groupCommit?: boolean | undefined;
   /** Runs SQL of unbounded length; undefined if the SQL is ours, and short. */
   readonly runBlocking?: RunBlocking | undefined;
 }
@@ -156,7 +158,7 @@ export async function assembleDeployment(
     const cache = openCache(config.cacheDir.value);
     const databasesOver = (
       over: DatabaseCache,
-      { caching = true, runBlocking }: Pick<DatabasesOptions, 'caching' | 'runBlocking'>,
+      { caching = true, groupCommit, runBlocking }: Pick<DatabasesOptions, 'caching' | 'groupCommit' | 'runBlocking'>,
       stalenessMaxMs: number,
     ): UserDatabases =>
       new UserDatabases({
@@ -164,6 +166,7 @@ export async function assembleDeployment(
         cache: over,
         sqlite: backend.sqlite,
         caching,
+        groupCommit,
         // A writer that waits for another one stops waiting at a signal.
         clock: interruption === undefined ? clock : interruptibleClock(interruption),
         random,
@@ -201,7 +204,10 @@ export async function assembleDeployment(
       testObjects: backend.objects,
       ...(verdict === undefined ? { tryDeletion: backend.tryDeletion, removeTombstone: backend.removeTombstone } : {}),
       accounts: backend.tables.users,
-      close: backend.close,
+      close: () => {
+        cache.close();
+        backend.close();
+      },
     };
   } catch (error) {
     backend.close();

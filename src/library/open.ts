@@ -31,6 +31,8 @@ export interface OpenUserDatabasesOptions {
   readonly stalenessMaxMs?: number | undefined;
   /** How long a connection may be silent, in milliseconds. Default 15,000. */
   readonly timeoutMs?: number | undefined;
+  /** False: each update has a PUT of its own. By default updates of one user that come at once go out together. */
+  readonly groupCommit?: boolean | undefined;
   /** Called before a request is retried. */
   readonly onRetry?: ((retry: Retry) => void) | undefined;
 }
@@ -54,7 +56,7 @@ export interface OpenedUserDatabases extends UserDatabases {
  * @throws JavumboError `usage` for options that contradict each other or make no sense.
  */
 export async function openUserDatabases(options: OpenUserDatabasesOptions): Promise<OpenedUserDatabases> {
-  const { bucket, directory, stalenessMaxMs = 0, onRetry } = options;
+  const { bucket, directory, stalenessMaxMs = 0, groupCommit, onRetry } = options;
   if ((bucket === undefined) === (directory === undefined)) {
     throw new JavumboError('usage', 'openUserDatabases needs exactly one of bucket and directory', {
       try: "openUserDatabases({ bucket: 'my-bucket' })",
@@ -80,7 +82,7 @@ export async function openUserDatabases(options: OpenUserDatabasesOptions): Prom
     onRetry,
   };
   const deployment = await openDeployment(await loadConfig(flagsOf(options), context.env), context);
-  const databases = deployment.databases({ cacheTtlDefault: 0, cacheTtl: stalenessMaxMs / 1000 });
+  const databases = deployment.databases({ cacheTtlDefault: 0, cacheTtl: stalenessMaxMs / 1000, groupCommit });
   return Object.assign(databases, {
     list: async function* () {
       for await (const page of listPages(deployment.store)) yield* page.databases;

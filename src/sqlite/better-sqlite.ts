@@ -8,4 +8,5 @@ export const betterSqlite: SqliteEngine = {
     mode === 'read-only'
       ? new Database(path, { readonly: true, fileMustExist: true, timeout: busyTimeoutMs })
       : new Database(path, { timeout: busyTimeoutMs }),
+  openInMemory: (bytes) => new Database(bytes),
 };

@@ -10,16 +10,18 @@ import { seededRandom } from '../core/random.ts';
 import { sentenceOf } from '../testing/sentence.ts';
 import {
   asCorruption,
+  canOpenInMemory,
   integrityFindings,
+  openInMemory,
   openReadOnly,
   openWorkingCopy,
   quickCheck,
-  readHeader,
   type SqliteDatabase,
   type SqliteEngine,
   settleJournal,
   tableCounts,
 } from './engine.ts';
+import { readHeader } from './header.ts';
 
 interface EngineUnderTest {
   readonly engine: SqliteEngine;
@@ -77,6 +79,7 @@ export const CLAUSES = [
   trustsNoSchema,
   movesTheChangeCounter,
   settlesAWriteAheadLog,
+  changesACopyInMemoryAndNothingElse,
   findsASoundFileSound,
   countsTheRowsOfEveryTable,
   makesACollectionWithNotes,
@@ -247,6 +250,31 @@ function settlesAWriteAheadLog({ engine, path, open }: EngineUnderTest): void {
   const read = openReadOnly(engine, path);
   expect(tableCounts(read)).toEqual({ t: 1 });
   read.close();
+}
+
+function changesACopyInMemoryAndNothingElse({ engine, path, open }: EngineUnderTest): void {
+  const database = open();
+  database.exec('CREATE TABLE t (x PRIMARY KEY); INSERT INTO t VALUES (1)');
+  database.close();
+  if (!canOpenInMemory(engine)) return;
+  const bytes = readFileSync(path);
+  const copy = openInMemory(engine, bytes);
+  expect(copy.serialize().equals(bytes)).toBe(true);
+  copy.exec('BEGIN IMMEDIATE; DELETE FROM t; ROLLBACK');
+  expect(copy.serialize().equals(bytes)).toBe(true);
+  expect(() => copy.exec('INSERT INTO t VALUES (2), (1)')).toThrow(/UNIQUE/);
+  expect(readHeader(copy.serialize())).toEqual(readHeader(bytes));
+  copy.exec('INSERT INTO t VALUES (2)');
+  expect(readHeader(copy.serialize()).changeCounter).toBeGreaterThan(readHeader(bytes).changeCounter);
+  settleJournal(copy);
+  writeFileSync(`${path}-copy`, copy.serialize());
+  copy.close();
+  copy.close();
+  const read = openReadOnly(engine, `${path}-copy`);
+  expect(tableCounts(read)).toEqual({ t: 2 });
+  expect(integrityFindings(read)).toEqual([]);
+  read.close();
+  expect(readFileSync(path).equals(bytes)).toBe(true);
 }
 
 function findsASoundFileSound({ path, open }: EngineUnderTest): void {

@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { codeOf, JavumboError, messageOf } from '../core/failure.ts';
 import type { SqliteEngineName } from '../core/sqlite-engines.ts';
 
@@ -60,6 +60,14 @@ export interface SqliteEngine {
    * `busyTimeoutMs` says: by default not at all.
    */
   open(path: string, mode: 'read-only' | 'read-write', busyTimeoutMs?: number): SqliteDatabase;
+  /** Opens a copy of a database in memory. Absent where the library cannot. */
+  openInMemory?(bytes: Buffer): SqliteMemoryDatabase;
+}
+
+/** A database in memory. */
+export interface SqliteMemoryDatabase extends SqliteDatabase {
+  /** Returns what its file would hold, without an open transaction. */
+  serialize(): Buffer;
 }
 
 /** Returns the engine. It is loaded where the first file is opened, since many commands open none. */
@@ -79,86 +87,50 @@ export function immediately<T>(database: SqliteDatabase, work: () => T): T {
   }
 }
 
-/** The facts in a database file's first 100 bytes. (https://sqlite.org/fileformat2.html, 1.3) */
-export interface SqliteHeader {
-  readonly journal: 'rollback' | 'wal';
-  /** Grows with every change in rollback mode; does not move in WAL mode. */
-  readonly changeCounter: number;
-}
-
-const MAGIC = Buffer.from('SQLite format 3\0', 'latin1');
-
-/** Reads the header. Throws `corrupt` for a file that is not SQLite, or is shorter than its header says. */
-export function readHeader(path: string): SqliteHeader {
-  const descriptor = openSync(path, 'r');
-  try {
-    const header = Buffer.alloc(100);
-    const length = readSync(descriptor, header, 0, 100, 0);
-    if (length < 100 || !header.subarray(0, 16).equals(MAGIC)) {
-      throw new JavumboError('corrupt', 'it is not a SQLite database');
-    }
-    const pageSize = header.readUInt16BE(16) === 1 ? 65_536 : header.readUInt16BE(16);
-    const changeCounter = header.readUInt32BE(24);
-    const pages = header.readUInt32BE(28);
-    const { size } = fstatSync(descriptor);
-    // The page count is valid only if the version-valid-for number equals the change counter.
-    const expected = header.readUInt32BE(92) === changeCounter ? pages * pageSize : pageSize;
-    if (size < expected) {
-      throw new JavumboError('corrupt', `it is truncated: ${size} bytes of ${expected}`);
-    }
-    return { journal: header[18] === 2 || header[19] === 2 ? 'wal' : 'rollback', changeCounter };
-  } finally {
-    closeSync(descriptor);
-  }
-}
-
-/**
- * Marks a file as being in rollback mode. Only for a file without a -wal, such as one from a store: then these two
- * bytes are the only difference, and opening it writes nothing beside it.
- */
-export function setRollbackMode(path: string): void {
-  const descriptor = openSync(path, 'r+');
-  try {
-    writeSync(descriptor, Buffer.from([1, 1]), 0, 2, 18);
-  } finally {
-    closeSync(descriptor);
-  }
-}
-
-/** Sets the schema cookie of a file that nobody has open. (https://sqlite.org/fileformat2.html, 1.3.9) */
-export function setSchemaCookie(path: string, cookie: number): void {
-  const bytes = Buffer.alloc(4);
-  bytes.writeUInt32BE(cookie >>> 0);
-  const descriptor = openSync(path, 'r+');
-  try {
-    writeSync(descriptor, bytes, 0, 4, 40);
-  } finally {
-    closeSync(descriptor);
-  }
-}
-
 /** Opens a file that no one changes. */
 export function openReadOnly(engine: SqliteEngine, path: string): SqliteDatabase {
   return guarded(engine.open(path, 'read-only'));
 }
 
-/** Opens a private working copy for changes. It never waits for the disk: what is not uploaded is discarded. */
+// The journal holds the old pages of what an edit changes; up to this file size it is no burden in memory.
+const JOURNAL_IN_MEMORY_BYTES_MAX = 32 * 1024 * 1024;
+
+/**
+ * Opens a private working copy for changes. It never waits for the disk, and a small one has no journal file: what is not
+ * uploaded is discarded.
+ */
 export function openWorkingCopy(engine: SqliteEngine, path: string): SqliteDatabase {
+  const sizeBytes = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
   const database = guarded(engine.open(path, 'read-write'));
   database.exec('PRAGMA synchronous = OFF');
+  if (sizeBytes <= JOURNAL_IN_MEMORY_BYTES_MAX) database.exec('PRAGMA journal_mode = MEMORY');
   return database;
+}
+
+/** An engine that can open a database in memory. */
+export type MemoryEngine = SqliteEngine & Required<Pick<SqliteEngine, 'openInMemory'>>;
+
+export function canOpenInMemory(engine: SqliteEngine): engine is MemoryEngine {
+  return engine.openInMemory !== undefined;
+}
+
+/** Opens a working copy in memory. */
+export function openInMemory(engine: MemoryEngine, bytes: Buffer): SqliteMemoryDatabase {
+  return guarded(engine.openInMemory(bytes));
 }
 
 /** Moves everything into the file, in rollback mode, whatever the edit did to the journal mode. */
 export function settleJournal(database: SqliteDatabase): void {
   const { journal_mode: mode } = database.prepare('PRAGMA journal_mode').get() as { journal_mode: string };
-  if (mode === 'delete') return;
+  if (mode === 'delete' || mode === 'memory') return;
   database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
   database.exec('PRAGMA journal_mode = DELETE');
 }
 
 /** Throws `corrupt` with SQLite's findings if the database is damaged. */
 export function quickCheck(database: SqliteDatabase): void {
+  // An edit may have switched it on, and then the check would ignore them too.
+  database.exec('PRAGMA ignore_check_constraints = OFF');
   const findings = database.prepare('PRAGMA quick_check(3)').all() as { quick_check: string }[];
   const bad = findings.map((row) => row.quick_check).filter((finding) => finding !== 'ok');
   if (bad.length > 0) throw new JavumboError('corrupt', `it is damaged: ${bad.join('; ')}`);
@@ -196,7 +168,7 @@ export function tableCounts(database: SqliteDatabase): Record<string, number> {
   );
 }
 
-function guarded(database: SqliteDatabase): SqliteDatabase {
+function guarded<T extends SqliteDatabase>(database: T): T {
   try {
     // The file is untrusted: its views and triggers must not call functions with side effects, and its cells are
     // checked before use. (https://sqlite.org/security.html)

@@ -4,16 +4,8 @@ import { dirname } from 'node:path';
 import { cacheFailure, isDiskFull } from '../core/cache-directory.ts';
 import { JavumboError, messageOf } from '../core/failure.ts';
 import { type RunBlocking, runBlockingIn } from '../core/run-blocking.ts';
-import {
-  isDamage,
-  openReadOnly,
-  quickCheck,
-  readHeader,
-  type SqliteDatabase,
-  type SqliteEngine,
-  setRollbackMode,
-  setSchemaCookie,
-} from './engine.ts';
+import { isDamage, openReadOnly, quickCheck, type SqliteDatabase, type SqliteEngine } from './engine.ts';
+import { readHeader, setRollbackMode, setSchemaCookie } from './header.ts';
 
 interface CopyEnvironment {
   readonly runBlocking?: RunBlocking | undefined;

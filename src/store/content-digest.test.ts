@@ -15,7 +15,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { seededRandom } from '../core/random.ts';
 import { UserDatabases } from '../databases/user-databases.ts';
 import { betterSqlite } from '../sqlite/better-sqlite.ts';
-import { readHeader, type SqliteDatabase } from '../sqlite/engine.ts';
+import type { SqliteDatabase } from '../sqlite/engine.ts';
+import { readHeader } from '../sqlite/header.ts';
 import { Workbench } from '../testing/workbench.ts';
 import { contentDigestOf, damaged, isDamaged, makeUnique } from './content-digest.ts';
 

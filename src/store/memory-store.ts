@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import type { Clock } from '../core/clock.ts';
-import type { Content } from '../core/file.ts';
+import { bytesOf, type Content } from '../core/file.ts';
 import {
   type DatabaseStore,
   type DeleteOptions,
@@ -58,7 +58,7 @@ export class MemoryDatabaseStore implements DatabaseStore {
   }
 
   async put(username: string, source: Content, { condition, writes, digest }: PutOptions): Promise<PutOutcome> {
-    const bytes = typeof source === 'string' ? await readFile(source) : Buffer.from(source);
+    const bytes = await bytesOf(source);
     // Nothing awaits from here on: comparing and writing are one step.
     const current = this.#entries.get(username);
     if (condition.kind === 'absent' && current !== undefined) return { kind: 'conflict', reason: 'changed' };

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { sentenceOf } from '../testing/sentence.ts';
-import type { DatabaseStore, Version } from './database-store.ts';
+import type { DatabaseStore, PutOutcome, Version } from './database-store.ts';
 import {
   deliversBytesAndWhatIsKnownOfThem,
   deliversWhatIsNewerThanTheNamedVersion,
@@ -17,7 +17,7 @@ import {
   replacesALongerFileAtTheDestination,
   saysThatADatabaseIsAbsent,
 } from './store-reads-contract.ts';
-import { Contract, type StoreTraits, type StoreUnderTest, writeId } from './store-under-contract.ts';
+import { Contract, committed, type StoreTraits, type StoreUnderTest, writeId } from './store-under-contract.ts';
 import { writesOver } from './write-ids.ts';
 
 /** Runs the contract of store.ts against one implementation. The names of the functions below are its clauses. */
@@ -78,6 +78,7 @@ const PROPERTIES = [
   showsACommitToTheOtherHandleAtOnce,
   carriesFiveMegabytesThereAndBack,
   carriesAnEmptyFileThereAndBack,
+  takesBytesAsItTakesAFile,
   takesEveryCharacterOfAUsername,
 ] as const;
 
@@ -333,6 +334,18 @@ async function carriesFiveMegabytesThereAndBack(contract: Contract): Promise<voi
 async function carriesAnEmptyFileThereAndBack(contract: Contract): Promise<void> {
   const version = await contract.create('alice', '');
   await contract.holds('alice', { version, content: '' });
+}
+
+async function takesBytesAsItTakesAFile(contract: Contract): Promise<void> {
+  const put = (content: string, base?: Version): Promise<PutOutcome> => {
+    const condition = base === undefined ? { kind: 'absent' as const } : { kind: 'version' as const, version: base };
+    return contract.store.put('alice', Buffer.from(content), { condition, writes: [contract.newWriteId()] });
+  };
+  const created = committed(await put('one'));
+  await contract.holds('alice', { version: created, content: 'one' });
+  expect(await put('two')).toMatchObject({ kind: 'conflict', reason: 'changed' });
+  expect(await put('three', await contract.update('alice', 'two', created))).toMatchObject({ kind: 'committed' });
+  expect(await put('four', created)).toMatchObject({ kind: 'conflict', reason: 'changed' });
 }
 
 async function takesEveryCharacterOfAUsername(contract: Contract): Promise<void> {

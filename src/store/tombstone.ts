@@ -1,3 +1,7 @@
+import type { Clock } from '../core/clock.ts';
+import { JavumboError } from '../core/failure.ts';
+import type { Tombstone } from './database-store.ts';
+
 /**
  * On an engine that ignores the condition of a DELETE, a delete could remove a newer version, at once or, arriving
  * late, at any time. There a delete is a conditional put of a tombstone: random bytes, so that no two are alike, with
@@ -23,3 +27,17 @@ export const CLOSING_MS = 3_600_000;
 
 /** How deletes are made on an engine: by a conditional DELETE, if it was seen to compare, or by a tombstone. */
 export type DeletionKind = 'condition' | 'tombstone';
+
+/** Returns the tombstone if a create may replace it. Throws `unavailable` while clean-up is removing it. */
+export function writable(tombstone: Tombstone, username: string, clock: Clock): Tombstone {
+  if (!tombstone.closing || clock.now() - tombstone.lastModified > CLOSING_MS) return tombstone;
+  throw new JavumboError(
+    'unavailable',
+    `create database "${username}": clean-up is removing the tombstone of a deleted database`,
+    {
+      try: 'the same command again in a minute',
+      username,
+      retryable: true,
+    },
+  );
+}

@@ -7,6 +7,7 @@ import type { Clock } from '../core/clock.ts';
 import { type Random, seededRandom } from '../core/random.ts';
 import { UserDatabases } from '../databases/user-databases.ts';
 import { betterSqlite } from '../sqlite/better-sqlite.ts';
+import type { SqliteEngine } from '../sqlite/engine.ts';
 import { CountingDatabaseStore } from '../store/counting-store.ts';
 import type { DatabaseStore } from '../store/database-store.ts';
 import { MemoryDatabaseStore } from '../store/memory-store.ts';
@@ -54,21 +55,24 @@ export class Workbench {
       readonly caching?: boolean;
       readonly store?: DatabaseStore;
       readonly limits?: CacheLimits;
+      readonly sqlite?: SqliteEngine;
+      readonly groupCommit?: boolean;
     } = {},
   ): { databases: UserDatabases; cache: DatabaseCache; root: string } {
     const root = join(this.directory, `machine-${this.#machines++}`);
     const { clock, random } = this;
     const cache = new DatabaseCache({ root, deployment: 'test', clock, random, limits: options.limits });
-    const { stalenessMaxMs = 0, caching = true, store = this.store } = options;
+    const { stalenessMaxMs = 0, caching = true, store = this.store, sqlite = betterSqlite, groupCommit } = options;
     return {
       databases: new UserDatabases({
         store,
         cache,
-        sqlite: async () => betterSqlite,
+        sqlite: async () => sqlite,
         caching,
         clock,
         random,
         stalenessMaxMs,
+        groupCommit,
       }),
       cache,
       root,

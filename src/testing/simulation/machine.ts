@@ -6,7 +6,7 @@ import { JavumboError } from '../../core/failure.ts';
 import type { Random } from '../../core/random.ts';
 import { UserDatabases } from '../../databases/user-databases.ts';
 import { betterSqlite } from '../../sqlite/better-sqlite.ts';
-import { openReadOnly, openWorkingCopy, type SqliteDatabase } from '../../sqlite/engine.ts';
+import { openReadOnly, openWorkingCopy, type SqliteDatabase, type SqliteEngine } from '../../sqlite/engine.ts';
 import type { DatabaseStore } from '../../store/database-store.ts';
 import { damageDigit } from '../faulty-store.ts';
 import type { MachineDescription, Operation, OperationKind, OperationOutcome, State } from './history.ts';
@@ -33,6 +33,10 @@ export interface MachineOptions {
   readonly plan: readonly PlannedOperation[];
   readonly pauseMs?: number | undefined;
   readonly crashes: () => boolean;
+  /** Whether it is asked for several updates at once. */
+  readonly asksAtOnce: () => boolean;
+  /** Whether its next session can be in memory. */
+  readonly opensInMemory: () => boolean;
   /** The machine's clock, shared by its processes. */
   readonly clock: SetClock;
   readonly cacheIsDamaged: () => boolean;
@@ -46,23 +50,37 @@ interface Ended {
   readonly outcome: OperationOutcome;
 }
 
+/** An operation that has begun. */
+interface Running {
+  readonly planned: PlannedOperation;
+  readonly start: number;
+  readonly isAlone: boolean;
+  /** What it has found so far. */
+  saw?: State;
+}
+
+/** Updates that one process may be asked for at once. */
+const AT_ONCE: readonly string[] = ['append', 'increment', 'no-op', 'throwing'];
+const AT_ONCE_MAX = 4;
+
 const BOOT = 'simulation';
 
 // A few requests long.
 const HELD_MS = 30;
 const PAUSE_MS = 10;
 
+/** An engine that opens files alone. */
+const ON_DISK: SqliteEngine = { name: betterSqlite.name, open: betterSqlite.open };
+
 /**
- * One machine: its process runs the operations of its plan in turn. After a crash it restarts on the same cache
+ * One machine: its process runs the operations of its plan in turn, some updates at once. After a crash it restarts on the same cache
  * directory; its memory is gone, and its working copies stay behind.
  */
 export class Machine {
   readonly #options: MachineOptions;
   readonly #waiting: PlannedOperation[];
   #databases: UserDatabases;
-  /** What the current operation has found so far. */
-  #saw: State | undefined;
-  #current: { readonly planned: PlannedOperation; readonly start: number } | undefined;
+  readonly #running = new Set<Running>();
   #open: SqliteDatabase | undefined;
   /** This machine's backup, if made. */
   #backup: State | undefined;
@@ -82,12 +100,12 @@ export class Machine {
   }
 
   #boot(): UserDatabases {
-    const { cacheRoot: root, store, clock, random, description } = this.#options;
+    const { cacheRoot: root, store, clock, random, description, opensInMemory } = this.#options;
     const cache = new DatabaseCache({ root, deployment: 'simulation', clock, random, boot: BOOT });
     return new UserDatabases({
       store,
       cache,
-      sqlite: async () => betterSqlite,
+      sqlite: async () => (opensInMemory() ? betterSqlite : ON_DISK),
       caching: true,
       clock,
       random,
@@ -96,7 +114,7 @@ export class Machine {
   }
 
   #crash(): void {
-    if (this.#current !== undefined) this.#end('crashed');
+    for (const running of this.#running) this.#end(running, 'crashed');
     // The end of its process would close the handle; the work directory stays.
     this.#open?.close();
     this.#open = undefined;
@@ -106,27 +124,42 @@ export class Machine {
 
   async #work(): Promise<void> {
     const { scheduler } = this.#options;
-    for (let planned = this.#waiting.shift(); planned !== undefined; planned = this.#waiting.shift()) {
+    while (this.#waiting.length > 0) {
       await scheduler.sleep(this.#options.pauseMs ?? PAUSE_MS);
       if (this.#options.clockIsSet()) this.#options.clock.set(this.#options.random);
       if (this.#options.cacheIsDamaged()) await this.#damageCache();
-      this.#saw = undefined;
-      this.#current = { planned, start: scheduler.monotonic() };
-      let outcome: OperationOutcome;
-      try {
-        outcome = (await this.#run(planned)).outcome;
-      } catch (error) {
-        outcome = outcomeOf(error);
-        if (outcome === 'failed') this.#options.onDefect(error);
-      }
-      this.#end(outcome);
+      const next = this.#next();
+      await Promise.all(next.map((planned) => this.#operate(planned, next.length === 1)));
     }
   }
 
-  #end(outcome: OperationOutcome): void {
-    if (this.#current === undefined) return;
-    const { planned, start } = this.#current;
-    this.#current = undefined;
+  /** Takes the next operation from the plan, now and then with the updates that follow. */
+  #next(): PlannedOperation[] {
+    const isGroup = this.#options.asksAtOnce();
+    const end = this.#waiting.findIndex(({ kind }) => !AT_ONCE.includes(kind));
+    const updates = end === -1 ? this.#waiting.length : end;
+    return this.#waiting.splice(0, isGroup ? Math.min(Math.max(updates, 1), AT_ONCE_MAX) : 1);
+  }
+
+  async #operate(planned: PlannedOperation, isAlone: boolean): Promise<void> {
+    const running: Running = { planned, isAlone, start: this.#options.scheduler.monotonic() };
+    this.#running.add(running);
+    let outcome: OperationOutcome;
+    try {
+      outcome = (await this.#run(running)).outcome;
+    } catch (error) {
+      outcome = outcomeOf(error);
+      if (outcome === 'failed') this.#options.onDefect(error);
+    }
+    this.#end(running, outcome);
+  }
+
+  #end(running: Running, outcome: OperationOutcome): void {
+    // It has crashed before.
+    if (!this.#running.delete(running)) return;
+    const { planned, start, saw, isAlone } = running;
+    // What one of several saw of those before it need not have been stored, if it was not stored itself.
+    const isReal = isAlone || ['committed', 'unchanged', 'threw'].includes(outcome);
     this.#options.record({
       machine: this.#options.description.name,
       start,
@@ -134,12 +167,12 @@ export class Machine {
       kind: planned.kind,
       ...(planned.value === undefined ? {} : { value: planned.value }),
       outcome,
-      ...(this.#saw === undefined ? {} : { saw: this.#saw }),
+      ...(saw === undefined || !isReal ? {} : { saw }),
     });
   }
 
-  #run(planned: PlannedOperation): Promise<Ended> {
-    const { kind, value = '', retries } = planned;
+  #run(running: Running): Promise<Ended> {
+    const { kind, value = '', retries } = running.planned;
     switch (kind) {
       case 'create':
         return this.#databases.create(USER, (database) => {
@@ -147,17 +180,18 @@ export class Machine {
           append(database, value);
         });
       case 'append':
-        return this.#update((database) => append(database, value), { retries });
+        return this.#update(running, (database) => append(database, value), { retries });
       case 'append-or-create':
-        return this.#update((database) => append(database, value), { retries, create: makeTables });
+        return this.#update(running, (database) => append(database, value), { retries, create: makeTables });
       case 'increment':
-        return this.#update((database) => database.exec('UPDATE counter SET n = n + 1'), { retries });
+        return this.#update(running, (database) => database.exec('UPDATE counter SET n = n + 1'), { retries });
       case 'no-op':
-        return this.#update((database) => database.exec("UPDATE counter SET n = 0 WHERE 'no row' IS NULL"), {
+        return this.#update(running, (database) => database.exec("UPDATE counter SET n = 0 WHERE 'no row' IS NULL"), {
           retries,
         });
       case 'throwing':
         return this.#update(
+          running,
           (database) => {
             append(database, value);
             throw new PlannedError();
@@ -165,75 +199,76 @@ export class Machine {
           { retries },
         );
       case 'session':
-        return this.#session(value);
+        return this.#session(running, value);
       case 'foreign':
-        return this.#foreign(value);
+        return this.#foreign(running, value);
       case 'push':
-        return this.#push(value);
+        return this.#push(running, value);
       case 'restore':
-        return this.#restore();
+        return this.#restore(running);
       case 'read':
         return this.#databases.read(USER, ({ database }) => {
-          this.#saw = stateOf(database);
+          running.saw = stateOf(database);
           return { outcome: 'read' };
         });
       case 'held-read':
-        return this.#heldRead();
+        return this.#heldRead(running);
       case 'delete':
         return this.#databases.delete(USER).then(() => ({ outcome: 'deleted' }));
     }
   }
 
   #update(
+    running: Running,
     edit: (database: SqliteDatabase) => void,
     options: { readonly retries: number; readonly create?: (database: SqliteDatabase) => void },
   ): Promise<Ended> {
     return this.#databases.update(
       USER,
       (database) => {
-        this.#saw = stateOf(database);
+        running.saw = stateOf(database);
         edit(database);
       },
       options,
     );
   }
 
-  async #session(value: string): Promise<Ended> {
+  async #session(running: Running, value: string): Promise<Ended> {
     const session = await this.#databases.openForWriting(USER);
     this.#open = session.database;
     await this.#options.scheduler.sleep(HELD_MS);
     this.#open = undefined;
-    this.#saw = stateOf(session.database);
+    running.saw = stateOf(session.database);
     append(session.database, value);
     const { kind } = await session.commit();
     return { outcome: kind };
   }
 
-  async #foreign(value: string): Promise<Ended> {
+  async #foreign(running: Running, value: string): Promise<Ended> {
     const { network, cacheRoot, description } = this.#options;
     const path = join(cacheRoot, `${description.name}-foreign.anki2`);
     const found = await network.get(USER, path);
     if (found.kind !== 'found') return { outcome: 'absent' };
     const database = openWorkingCopy(betterSqlite, path);
-    this.#saw = stateOf(database);
+    running.saw = stateOf(database);
     append(database, value);
     database.close();
     const condition = { kind: 'version', version: found.version } as const;
     return { outcome: (await network.put(USER, path, { condition, writes: [] })).kind };
   }
 
-  async #push(value: string): Promise<Ended> {
+  async #push(running: Running, value: string): Promise<Ended> {
     const path = this.#ownFile('pushed');
     const version = await this.#pull(path);
     const database = openWorkingCopy(betterSqlite, path);
-    this.#saw = stateOf(database);
+    running.saw = stateOf(database);
     append(database, value);
     database.close();
     await this.#options.scheduler.sleep(HELD_MS);
     return this.#databases.replace(USER, { kind: 'version', version }, (to) => copyFile(path, to));
   }
 
-  async #restore(): Promise<Ended> {
+  async #restore(running: Running): Promise<Ended> {
     const path = this.#ownFile('backup');
     if (this.#backup === undefined) {
       await this.#pull(path);
@@ -243,7 +278,7 @@ export class Machine {
       this.#backup = backup;
       await this.#options.scheduler.sleep(HELD_MS);
     }
-    this.#saw = this.#backup;
+    running.saw = this.#backup;
     return this.#databases.replace(USER, { kind: 'anything' }, (to) => copyFile(path, to));
   }
 
@@ -273,12 +308,12 @@ export class Machine {
     this.#databases = this.#boot();
   }
 
-  async #heldRead(): Promise<Ended> {
+  async #heldRead(running: Running): Promise<Ended> {
     const session = await this.#databases.openForReading(USER);
     this.#open = session.database;
     await this.#options.scheduler.sleep(HELD_MS);
     this.#open = undefined;
-    this.#saw = stateOf(session.database);
+    running.saw = stateOf(session.database);
     session.close();
     return { outcome: 'read' };
   }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { JavumboError } from '../../core/failure.ts';
+import { bytesOf, type Content } from '../../core/file.ts';
 import type { Random } from '../../core/random.ts';
 import type { RetriesOptions } from '../../core/retry.ts';
 import type {
@@ -145,7 +146,7 @@ export const NAIVE_STACKS: readonly NaiveStack[] = [
         return new WithPut(sound, async (request) => {
           const outcome = await network.put(...request);
           if (outcome.kind !== 'unknown') return outcome;
-          return { kind: 'committed', version: versionOf(await readFile(request[1])) };
+          return { kind: 'committed', version: versionOf(await bytesOf(request[1])) };
         });
       },
     },
@@ -187,7 +188,7 @@ export const NAIVE_STACKS: readonly NaiveStack[] = [
   },
 ];
 
-type PutRequest = [username: string, source: string, options: PutOptions];
+type PutRequest = [username: string, source: Content, options: PutOptions];
 
 /** A store with another `put`. */
 class WithPut implements DatabaseStore {
@@ -327,7 +328,7 @@ class DirtyCache extends WithPut {
   constructor(sound: DatabaseStore) {
     super(sound, async (request) => {
       const [, source, { writes }] = request;
-      const bytes = await readFile(source);
+      const bytes = await bytesOf(source);
       this.#dirty = { bytes, writes };
       const outcome = await sound.put(...request);
       if (outcome.kind === 'committed') this.#dirty = undefined;

@@ -71,9 +71,9 @@ export async function simulate(seed: number, stack: Stack = SOUND_STACK): Promis
 async function simulateIn(directory: string, seed: number, stack: Stack): Promise<Simulation> {
   const profile = profileOf(seed);
   // Each part has its own randomness, so that one does not shift the others.
-  const [forPlan, forTurns, forFaults, forCrashes, forMachines, forMishaps] = [1, 2, 3, 4, 5, 6].map((part) =>
-    seededRandom(seed * 8 + part),
-  ) as [Random, Random, Random, Random, Random, Random];
+  const [forPlan, forTurns, forFaults, forCrashes, forMachines, forMishaps, forSessions] = [1, 2, 3, 4, 5, 6, 7].map(
+    (part) => seededRandom(seed * 8 + part),
+  ) as [Random, Random, Random, Random, Random, Random, Random];
   const random = stack.random?.(forMachines) ?? forMachines;
   const scheduler = new Scheduler(forTurns);
   const { faults, attemptsMax, crashProbability, deletion = 'condition' } = profile;
@@ -113,6 +113,9 @@ async function simulateIn(directory: string, seed: number, stack: Stack): Promis
       plan: planOf(profile, forPlan, values),
       pauseMs: profile.pauseMs,
       crashes: () => forCrashes.fraction() < crashProbability,
+      // In the naive stacks nothing but the stack differs.
+      asksAtOnce: () => stack === SOUND_STACK && forSessions.fraction() < 0.2,
+      opensInMemory: () => forSessions.fraction() < 0.5,
       cacheIsDamaged: () => forMishaps.fraction() < (profile.cacheDamageProbability ?? 0),
       clockIsSet: () => forMishaps.fraction() < (profile.clockJumpProbability ?? 0),
       record: (operation) => operations.push(operation),

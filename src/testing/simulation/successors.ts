@@ -1,3 +1,4 @@
+import type { Content } from '../../core/file.ts';
 import type {
   DatabaseStore,
   DeleteOptions,
@@ -30,7 +31,7 @@ export class Successors {
       head: (...call) => store.head(...call),
       trace: (...call) => store.trace(...call),
       list: (...call) => store.list(...call),
-      put: async (username: string, source: string, options: PutOptions): Promise<PutOutcome> => {
+      put: async (username: string, source: Content, options: PutOptions): Promise<PutOutcome> => {
         const before = this.#deletes;
         const outcome = await store.put(username, source, options);
         const { condition } = options;
