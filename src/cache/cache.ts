@@ -1,15 +1,5 @@
 import { createHash } from 'node:crypto';
-import {
-  chmodSync,
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  renameSync,
-  rmSync,
-  statSync,
-  utimesSync,
-  writeFileSync,
-} from 'node:fs';
+import { copyFileSync, existsSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { bootId, isBootKnown } from '../core/boot.ts';
 import { cacheFailure, isDiskFull, namesIn, requireOwnDirectory } from '../core/cache-directory.ts';
@@ -21,16 +11,18 @@ import type { Random } from '../core/random.ts';
 import type { StoredDatabase, Version } from '../store/database-store.ts';
 import {
   type CacheEntry,
-  clockOffsetOf,
-  descriptionOf,
+  entryFiles,
   entryNameOf,
   isBasedOn,
   readEntry,
   renew,
   sameClock,
   setTimes,
+  setUsedAt,
   standingAmong,
+  writeEntry,
 } from './entry.ts';
+import { EntryIndex } from './entry-index.ts';
 import { CacheEvictions, type CacheLimits, DEFAULT_CACHE_LIMITS } from './evictions.ts';
 import { InvalidationMarks } from './invalidation-marks.ts';
 import { VerifiedFiles } from './verified-files.ts';
@@ -64,6 +56,7 @@ export class DatabaseCache {
   readonly #atStep: (step: CacheStep) => void;
   readonly #boot: string;
   readonly #survivesBoots: boolean;
+  readonly #index: EntryIndex;
   readonly #marks: InvalidationMarks;
   readonly #works: WorkDirectories;
 
@@ -80,6 +73,7 @@ export class DatabaseCache {
     requireOwnDirectory(this.directory);
     this.#boot = options.boot ?? bootId();
     this.#survivesBoots = options.boot === undefined && !isBootKnown();
+    this.#index = new EntryIndex(options.clock);
     this.#marks = new InvalidationMarks(join(this.directory, 'invalidations'), options.clock, this.#boot);
     this.#works = new WorkDirectories(this.directory, options);
     this.#evictions = new CacheEvictions({
@@ -94,7 +88,7 @@ export class DatabaseCache {
 
   /** Returns the entry that is most likely current, whatever its age, or undefined on a miss. */
   lookup(username: string): CacheEntry | undefined {
-    const entries = this.#entriesOf(username);
+    const entries = this.#index.entriesIn(join(this.directory, 'entries', username), () => this.#entriesOf(username));
     // A write on this machine is newer than its base, whatever the clocks of two requests say.
     const candidates = entries.filter((entry) => !entries.some((other) => isBasedOn(other, entry)));
     return candidates.sort((a, b) => b.validatedAt - a.validatedAt)[0];
@@ -106,7 +100,7 @@ export class DatabaseCache {
   }
 
   touch(entry: CacheEntry): void {
-    setTimes(entry, this.#clock.now(), entry.validatedAt);
+    setUsedAt(entry, this.#clock.now());
   }
 
   /** Records that a request that began at `at` found this version current. Returns the updated entry. */
@@ -147,43 +141,23 @@ export class DatabaseCache {
   ): CacheEntry | undefined {
     const work = given ?? this.#works.staging();
     const prepared = join(work.path, 'entry');
-    const preparedFile = join(prepared, `${username}.anki2`);
+    const [preparedFile] = entryFiles(prepared, username);
     const directory = this.#entryPath(username, stored.version);
     const others = this.#othersThan(username, stored.version);
     if (!this.#mayInsert(username, stored, at, others)) return undefined;
     try {
-      mkdirSync(prepared, { mode: 0o700 });
-      if (typeof content !== 'string') writeFileSync(preparedFile, content, { mode: 0o400 });
-      else {
-        renameSync(content, preparedFile);
-        chmodSync(preparedFile, 0o400);
-      }
-      const { size: sizeBytes, ino: inode } = statSync(preparedFile);
-      const description = descriptionOf({
-        ...stored,
-        username,
-        sizeBytes,
-        clockOffset: clockOffsetOf(at),
-        boot: this.#boot,
-      });
       const usedAt = this.#clock.now();
-      writeFileSync(join(prepared, 'entry.json'), JSON.stringify(description), { mode: 0o600 });
-      utimesSync(join(prepared, 'entry.json'), at.wall / 1000, at.wall / 1000);
-      utimesSync(preparedFile, usedAt / 1000, usedAt / 1000);
-      if (this.#survivesBoots) {
-        for (const path of [preparedFile, join(prepared, 'entry.json'), prepared]) syncToDisk(path);
-      }
+      const entry = writeEntry({ prepared, directory }, content, { username, stored, boot: this.#boot, at, usedAt });
+      if (this.#survivesBoots) for (const path of [...entryFiles(prepared, username), prepared]) syncToDisk(path);
       this.#atStep('entry-written');
       makeDirectory(dirname(directory));
       // Another process may have inserted the same version already; this copy of equal bytes is as good.
       this.#works.takeAway(directory);
       renameSync(prepared, directory);
       this.#atStep('entry-renamed');
-      const path = join(directory, `${username}.anki2`);
-      const entry = { ...description, directory, path, validatedAt: at.wall, usedAt, inode };
       // Checked again: a process that invalidates the user now either finds this entry or has already left its mark.
       if (!this.#isUndisturbed(username, stored.version, others, at) && !this.#mayInsert(username, stored, at)) {
-        if (typeof content === 'string') copyFileSync(path, content);
+        if (typeof content === 'string') copyFileSync(entry.path, content);
         this.#works.takeAway(directory);
         return undefined;
       }

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
-import { readFileSync, renameSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, renameSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { cacheFailure } from '../core/cache-directory.ts';
 import type { Moment } from '../core/clock.ts';
 import { codeOf } from '../core/failure.ts';
+import type { Content } from '../core/file.ts';
 import type { StoredDatabase, Version } from '../store/database-store.ts';
 
 /** One version of one user's database in the cache. */
@@ -21,6 +22,8 @@ export interface CacheEntry extends StoredDatabase {
   readonly boot: string;
   /** Distinguishes the file from a later one at the same path. */
   readonly inode: number;
+  /** That of `entry.json`. */
+  readonly descriptionInode: number;
 }
 
 /** The content of `entry.json`. */
@@ -80,6 +83,46 @@ export function isEntryName(name: string): boolean {
   return /^[0-9a-f]{32}$/.test(name);
 }
 
+/** Returns where an entry's database and description are in its directory. */
+export function entryFiles(directory: string, username: string): [file: string, description: string] {
+  return [join(directory, `${username}.anki2`), join(directory, 'entry.json')];
+}
+
+/**
+ * Puts an entry together in the new directory `prepared`: of bytes, or of a file that it moves there. Returns it as it will
+ * be in `directory`.
+ */
+export function writeEntry(
+  { prepared, directory }: { readonly prepared: string; readonly directory: string },
+  content: Content,
+  { username, stored, boot, at, usedAt }: NewEntry,
+): CacheEntry {
+  const [file, description] = entryFiles(prepared, username);
+  mkdirSync(prepared, { mode: 0o700 });
+  if (typeof content !== 'string') writeFileSync(file, content, { mode: 0o400 });
+  else {
+    renameSync(content, file);
+    chmodSync(file, 0o400);
+  }
+  const { size: sizeBytes, ino: inode } = statSync(file);
+  const described = descriptionOf({ ...stored, username, sizeBytes, clockOffset: clockOffsetOf(at), boot });
+  writeFileSync(description, JSON.stringify(described), { mode: 0o600 });
+  utimesSync(description, at.wall / 1000, at.wall / 1000);
+  utimesSync(file, usedAt / 1000, usedAt / 1000);
+  const [path] = entryFiles(directory, username);
+  const descriptionInode = statSync(description).ino;
+  return { ...described, directory, path, validatedAt: at.wall, usedAt, inode, descriptionInode };
+}
+
+interface NewEntry {
+  readonly username: string;
+  readonly stored: StoredDatabase;
+  readonly boot: string;
+  /** The start of the request that delivered or stored it. */
+  readonly at: Moment;
+  readonly usedAt: number;
+}
+
 /** Returns the entry in a directory, or undefined if it is missing or incomplete. */
 export function readEntry(directory: string): CacheEntry | undefined {
   try {
@@ -88,12 +131,23 @@ export function readEntry(directory: string): CacheEntry | undefined {
     const file = statSync(path);
     // A cleaner of /tmp may have removed or truncated one of the two files.
     if (file.size !== described.sizeBytes || !Array.isArray(described.writes)) return undefined;
-    const validatedAt = statSync(join(directory, 'entry.json')).mtimeMs;
+    const description = statSync(join(directory, 'entry.json'));
     // Written by a version that did not compare clocks: its age is unknown.
     const { clockOffset = Number.NaN, boot = '' } = described;
-    return { ...described, clockOffset, boot, directory, path, validatedAt, usedAt: file.mtimeMs, inode: file.ino };
+    const times = { validatedAt: description.mtimeMs, usedAt: file.mtimeMs };
+    const inodes = { inode: file.ino, descriptionInode: description.ino };
+    return { ...described, clockOffset, boot, directory, path, ...times, ...inodes };
   } catch {
     return undefined;
+  }
+}
+
+/** Records when an entry was used. Does nothing if another process has removed it. */
+export function setUsedAt({ directory, path }: CacheEntry, usedAt: number): void {
+  try {
+    utimesSync(path, usedAt / 1000, usedAt / 1000);
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') throw cacheFailure(directory, error);
   }
 }
 

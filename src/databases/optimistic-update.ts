@@ -189,7 +189,8 @@ export class OptimisticUpdates {
     let found: LocalVersion | Tombstone | undefined;
     let askedAt = 0;
     try {
-      await this.#backOff(met);
+      // A create looks at once: a copy of it may have landed, and is recognised only until somebody deletes it.
+      if (base !== undefined) await this.#backOff(met);
       askedAt = clock.monotonic();
       found = await this.#loader.load(username, undefined, 'private');
     } catch (error) {

@@ -14,6 +14,7 @@ import {
   type SqliteEngine,
 } from '../sqlite/engine.ts';
 import type { DatabaseStore, StoredDatabase, Tombstone, Trace, Version } from '../store/database-store.ts';
+import type { ReadHandles } from './read-handles.ts';
 
 /** What sessions share. */
 export interface SessionEnvironment {
@@ -121,30 +122,42 @@ export class ReadSession {
   readonly database: SqliteDatabase;
   /** True when no request was needed. */
   readonly fromCache: boolean;
-  readonly #work: WorkDirectory | undefined;
+  readonly #local: LocalVersion;
+  readonly #handles: ReadHandles | undefined;
 
-  private constructor(username: string, local: LocalVersion, environment: ReadyEnvironment, fromCache: boolean) {
+  private constructor(
+    username: string,
+    local: LocalVersion,
+    environment: ReadyEnvironment,
+    fromCache: boolean,
+    handles: ReadHandles | undefined,
+  ) {
     this.username = username;
     this.stored = local.stored;
     this.fromCache = fromCache;
-    this.#work = local.work;
-    this.database = openInspected(
-      () => openReadOnly(environment.sqlite, local.path),
-      (database) => database,
-      username,
-      environment,
-    );
+    this.#local = local;
+    this.#handles = handles;
+    this.database =
+      (local.entry && handles?.take(local.entry)) ??
+      openInspected(
+        () => openReadOnly(environment.sqlite, local.path),
+        (database) => database,
+        username,
+        environment,
+      );
   }
 
+  /** `handles`: where a handle on a cached version comes from, and goes to when the session is closed. */
   static async open(
     username: string,
     local: LocalVersion,
     environment: SessionEnvironment,
     fromCache: boolean,
+    handles?: ReadHandles,
   ): Promise<ReadSession> {
     try {
       const ready = await readyFor(environment);
-      return await runBlockingIn(environment)(() => new ReadSession(username, local, ready, fromCache));
+      return await runBlockingIn(environment)(() => new ReadSession(username, local, ready, fromCache, handles));
     } catch (error) {
       local.work?.release();
       throw error;
@@ -152,10 +165,12 @@ export class ReadSession {
   }
 
   close(): void {
+    const { entry, work } = this.#local;
     try {
-      this.database.close();
+      if (entry !== undefined && this.#handles !== undefined) this.#handles.give(entry, this.database);
+      else this.database.close();
     } finally {
-      this.#work?.release();
+      work?.release();
     }
   }
 }

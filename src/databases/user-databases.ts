@@ -10,6 +10,7 @@ import { DatabaseLoader, type DatabaseLoaderOptions, noDatabase } from './databa
 import type { UpdateResult } from './edits.ts';
 import { type OpenOptions, OptimisticUpdates, type UpdateOptions } from './optimistic-update.ts';
 import { alreadyExists, conflictFailure, traceIfPossible, unknownOutcome } from './outcome-failures.ts';
+import { ReadHandles } from './read-handles.ts';
 import { ReadSession, type SessionStart, sessionFailure, synchronous } from './session.ts';
 import { UpdateQueue } from './update-queue.ts';
 import { workingCopyIn } from './working-copy.ts';
@@ -37,6 +38,7 @@ const PULL_AGAIN = 'javumbo db pull, and make your changes to that version';
 export class UserDatabases {
   readonly #environment: UserDatabasesOptions;
   readonly #loader: DatabaseLoader;
+  readonly #handles = new ReadHandles();
   readonly #updates: OptimisticUpdates;
   readonly #update: OptimisticUpdates['update'];
 
@@ -56,7 +58,7 @@ export class UserDatabases {
    */
   async read<T>(username: string, query: (session: ReadSession) => T): Promise<T> {
     const readOnce = async (): Promise<T> => {
-      const session = await this.openForReading(username);
+      const session = await this.#open(username, this.#handles);
       try {
         return await runBlockingIn(this.#environment)(() => synchronous(query(session), username));
       } catch (error) {
@@ -66,6 +68,11 @@ export class UserDatabases {
       }
     };
     return this.#loader.retryWithoutCache(username, readOnce);
+  }
+
+  /** Closes the files that are kept open between reads. The databases can be used again. */
+  closeFiles(): void {
+    this.#handles.close();
   }
 
   /** True if a read now would be served from the cache without asking the store. */
@@ -80,9 +87,13 @@ export class UserDatabases {
 
   /** Like `read`, for a caller that closes the session itself. */
   async openForReading(username: string): Promise<ReadSession> {
+    return this.#open(username);
+  }
+
+  #open(username: string, handles?: ReadHandles): Promise<ReadSession> {
     parseUsername(username);
     return this.#loader.withCurrent(username, (local, fromCache) =>
-      ReadSession.open(username, local, this.#environment, fromCache),
+      ReadSession.open(username, local, this.#environment, fromCache, handles),
     );
   }
 

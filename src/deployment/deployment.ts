@@ -156,12 +156,13 @@ export async function assembleDeployment(
     const openCache = (root: string): DatabaseCache =>
       new DatabaseCache({ root, deployment: backend.identity, clock, random, atStep });
     const cache = openCache(config.cacheDir.value);
+    const opened: UserDatabases[] = [];
     const databasesOver = (
       over: DatabaseCache,
       { caching = true, groupCommit, runBlocking }: Pick<DatabasesOptions, 'caching' | 'groupCommit' | 'runBlocking'>,
       stalenessMaxMs: number,
-    ): UserDatabases =>
-      new UserDatabases({
+    ): UserDatabases => {
+      const databases = new UserDatabases({
         store,
         cache: over,
         sqlite: backend.sqlite,
@@ -175,6 +176,9 @@ export async function assembleDeployment(
         inspect: refuseNewerSchema,
         stalenessMaxMs,
       });
+      opened.push(databases);
+      return databases;
+    };
     return {
       description: describeDeployment(config),
       identity: backend.identity,
@@ -205,6 +209,7 @@ export async function assembleDeployment(
       ...(verdict === undefined ? { tryDeletion: backend.tryDeletion, removeTombstone: backend.removeTombstone } : {}),
       accounts: backend.tables.users,
       close: () => {
+        for (const databases of opened) databases.closeFiles();
         cache.close();
         backend.close();
       },
