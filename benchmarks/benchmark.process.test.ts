@@ -170,7 +170,7 @@ function scenarioNames(): string[] {
   return readRecord(join(directory, file)).scenarios.map(({ name }) => name);
 }
 
-test.each([
+test.concurrent.each([
   { argv: ['--only', 'nothing'], message: /no scenario "nothing": operations, / },
   { argv: ['--link', 'satellite'], message: /no link "satellite": far, near, none/ },
   { argv: ['--fast'], message: /--fast/ },

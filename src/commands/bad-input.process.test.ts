@@ -6,7 +6,7 @@ import { EXIT_CODE } from '../cli/exit-code.ts';
 import { runScript, SCRIPTS } from '../testing/child-process.ts';
 import { BUCKET } from '../testing/command-deployments.ts';
 import { expectFailure } from '../testing/expect-failure.ts';
-import { freshMachine, runCommand, temporaryDirectory } from '../testing/run-command.ts';
+import { freshMachine, IMPATIENT, runCommand, temporaryDirectory } from '../testing/run-command.ts';
 import { type S3Server, startS3Server } from '../testing/s3-server/server.ts';
 
 interface Case {
@@ -20,8 +20,8 @@ interface Case {
 
 /** What must hold of every failure: for people two lines, with --json one document on the last line of stderr. */
 async function expectRefused({ argv, env = freshMachine(), code, error, hint }: Omit<Case, 'name'>): Promise<void> {
-  expectFailure(await runCommand(argv, { env }), { code, error, ...(hint && { hint }) });
-  const json = await runCommand(['--json', ...argv], { env });
+  expectFailure(await runCommand(argv, { env, clock: IMPATIENT }), { code, error, ...(hint && { hint }) });
+  const json = await runCommand(['--json', ...argv], { env, clock: IMPATIENT });
   expect({ code: json.code, stdout: json.stdout }).toEqual({ code, stdout: '' });
   const { kind, message, try: tried } = json.failure();
   expect(EXIT_CODE[kind as keyof typeof EXIT_CODE]).toBe(code);

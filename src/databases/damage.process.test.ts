@@ -11,7 +11,7 @@ import type { SqliteDatabase } from '../sqlite/engine.ts';
 import type { DatabaseStore } from '../store/database-store.ts';
 import { MemoryDatabaseStore } from '../store/memory-store.ts';
 import { BUCKET, COMMAND_DEPLOYMENTS, type CommandDeployment, openOnS3 } from '../testing/command-deployments.ts';
-import { type CommandResult, type Json, runCommand, temporaryDirectory } from '../testing/run-command.ts';
+import { type CommandResult, IMPATIENT, type Json, runCommand, temporaryDirectory } from '../testing/run-command.ts';
 import type { S3Server, ScriptedFault } from '../testing/s3-server/server.ts';
 import { Workbench } from '../testing/workbench.ts';
 import { UserDatabases } from './user-databases.ts';
@@ -214,7 +214,7 @@ describe('on the way, and in the store, at an endpoint of its own', () => {
   async function run(...argv: string[]): Promise<CommandResult> {
     const { HOME } = deployment.env;
     const env = { ...deployment.env, HOME, JAVUMBO_CACHE_DIR: join(temporaryDirectory(), 'cache') };
-    return runCommand([...deployment.flags, ...argv], { env });
+    return runCommand([...deployment.flags, ...argv], { env, clock: IMPATIENT });
   }
 
   const COMMANDS: readonly { name: string; argv: readonly string[]; puts: number; bytes?: typeof BYTES }[] = [

@@ -23,7 +23,7 @@ import { UserDatabases } from './user-databases.ts';
 const engine = inject('cephRgw');
 
 const RACING_USERS = 10;
-const RACES = 200;
+const RACES = 300;
 
 /** A meeting point for two: the first waits for the second, and later ones pass. */
 class Meeting {

@@ -7,11 +7,11 @@ export const ENDLESS = 'WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 
 // The first signal of the mask, and handled together with Ctrl-C: that one Node itself handles from its start.
 const SIGHUP_BIT = 0b1;
 
-/** Returns the first child of a process, once it has one. */
-export async function childOf(pid: number): Promise<number> {
+/** Returns the children of a process, once there are so many. */
+export async function childrenOf(pid: number, count: number): Promise<number[]> {
   for (;;) {
-    const [child] = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ');
-    if (child !== undefined && child !== '') return Number(child);
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').match(/\d+/g) ?? [];
+    if (children.length >= count) return children.map(Number);
     await sleep(20);
   }
 }

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { BAD_FILES, damaged, SIZE, sound, soundBytes } from '../../testing/bad-files.ts';
 import { BUCKET, type CommandDeployment, openOnS3 } from '../../testing/command-deployments.ts';
 import { expectFailure } from '../../testing/expect-failure.ts';
-import { type Json, temporaryDirectory } from '../../testing/run-command.ts';
+import { IMPATIENT, type Json, temporaryDirectory } from '../../testing/run-command.ts';
 
 describe('an object that is broken', () => {
   const KEY = 'user_dbs/alice.anki2';
@@ -40,10 +40,10 @@ describe('an object that is broken', () => {
     async ({ bytes, command, argv }) => {
       place(bytes(scratch));
       const before = deployment.server?.object(BUCKET, KEY);
-      const result = await deployment.run(['db', command, 'alice', ...argv]);
+      const result = await deployment.run(['db', command, 'alice', ...argv], { clock: IMPATIENT });
       expectFailure(result, { code: 8, error: /^error: database "alice": / });
       expect(deployment.server?.object(BUCKET, KEY)).toEqual(before);
-      const json = await deployment.run(['db', command, 'alice', ...argv, '--json']);
+      const json = await deployment.run(['db', command, 'alice', ...argv, '--json'], { clock: IMPATIENT });
       expect(json.failure()).toMatchObject({ kind: 'corrupt', username: 'alice' });
     },
   );
@@ -81,7 +81,7 @@ describe('an object that is broken', () => {
       await deployment.json('db', 'pull', 'alice', '--out', out);
       expect(readFileSync(out).equals(readFileSync(scratch))).toBe(true);
       for (const { command, argv } of commands) {
-        expectFailure(await deployment.run(['db', command, 'alice', ...argv]), {
+        expectFailure(await deployment.run(['db', command, 'alice', ...argv], { clock: IMPATIENT }), {
           code: 2,
           error: /^error: database "alice" has a newer Anki schema/,
           hint: /in Anki/,

@@ -3,7 +3,7 @@ import { CreateTableCommand } from '@aws-sdk/client-dynamodb';
 import { ListBucketsCommand, PutBucketVersioningCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type DynamoServer, startDynamoServer } from '../../testing/dynamo-server.ts';
-import { type CommandResult, freshMachine, type Json, runCommand } from '../../testing/run-command.ts';
+import { type CommandResult, freshMachine, IMPATIENT, type Json, runCommand } from '../../testing/run-command.ts';
 import { type S3Server, type S3ServerOptions, startS3Server } from '../../testing/s3-server/server.ts';
 
 let s3: S3Server | undefined;
@@ -30,7 +30,7 @@ async function engines(options: S3ServerOptions = {}): Promise<(...argv: string[
     AWS_ENDPOINT_URL_S3: server.endpoint,
     AWS_ENDPOINT_URL_DYNAMODB: dynamo.endpoint,
   };
-  return (...argv) => runCommand([...argv, '--json'], { env });
+  return (...argv) => runCommand([...argv, '--json'], { env, clock: IMPATIENT });
 }
 
 function client(): S3Client {

@@ -4,7 +4,7 @@ import { PYTHON_USERS, putMany } from '../../testing/accounts.ts';
 import { runScript, SCRIPTS } from '../../testing/child-process.ts';
 import { ACCOUNT_DEPLOYMENTS, type CommandDeployment, openOnAws } from '../../testing/command-deployments.ts';
 import type { DynamoServer } from '../../testing/dynamo-server.ts';
-import { freshMachine, type Json } from '../../testing/run-command.ts';
+import { freshMachine, IMPATIENT, type Json } from '../../testing/run-command.ts';
 
 vi.mock('bcryptjs', () => import('../../testing/quick-bcrypt.ts'));
 
@@ -264,7 +264,7 @@ describe('on DynamoDB', () => {
     ] as const) {
       dynamo.clearFaults();
       dynamo.inject({ operation, times: 1000, fault: { kind: 'refuse', status: 400, code } });
-      const result = await deployment.run(['user', ...argv, '--json'], piped === undefined ? {} : { piped });
+      const result = await deployment.run(['user', ...argv, '--json'], { clock: IMPATIENT, ...(piped && { piped }) });
       expect({ argv, code: result.code, stdout: result.stdout }).toEqual({ argv, code: 5, stdout: '' });
       expect(result.failure()).toMatchObject({
         kind: 'unavailable',
@@ -281,7 +281,7 @@ describe('on DynamoDB', () => {
       times: 100,
       fault: { kind: 'refuse', status: 500, code: 'InternalServerError' },
     });
-    const result = await deployment.run(['user', ...CREATE, '--json'], { piped: PASSWORD });
+    const result = await deployment.run(['user', ...CREATE, '--json'], { piped: PASSWORD, clock: IMPATIENT });
     expect(result.code).toBe(6);
     expect(result.failure()).toMatchObject({ kind: 'unknown', try: 'javumbo user get alice', username: 'alice' });
   });
