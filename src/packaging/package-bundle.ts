@@ -44,7 +44,7 @@ export async function bundlePackage(root: string): Promise<void> {
     mainFields: ['module', 'main'],
     external: INSTALLED,
     define: { JAVUMBO_SDK_VERSION: JSON.stringify(version) },
-    banner: { js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);" },
+    banner: { js: "import{createRequire as requireOf}from'node:module';const require=requireOf(import.meta.url);" },
     tsconfigRaw: {},
     metafile: true,
     logLevel: 'warning',
