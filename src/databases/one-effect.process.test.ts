@@ -1,10 +1,11 @@
 /** Each operation has at most one effect, whatever is late, lost, or done by others meanwhile. (docs/consistency.md) */
-import { copyFileSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { S3Client } from '@aws-sdk/client-s3';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { SILENT } from '../aws/client-options.ts';
 import { type CacheStep, DatabaseCache } from '../cache/cache.ts';
+import { bytesOf } from '../core/file.ts';
 import { keyOf } from '../core/username.ts';
 import { betterSqlite } from '../sqlite/better-sqlite.ts';
 import type { SqliteDatabase } from '../sqlite/engine.ts';
@@ -73,7 +74,7 @@ function keeping(inner: DatabaseStore, arrives: boolean): { store: DatabaseStore
   const kept: (() => Promise<PutOutcome>)[] = [];
   const store = withPut(inner, async (username, source, options) => {
     const copy = join(bench.directory, `late-${bench.random.hex(8)}`);
-    copyFileSync(source, copy);
+    writeFileSync(copy, await bytesOf(source));
     kept.push(() => inner.put(username, copy, options));
     return arrives ? inner.put(username, source, options) : { kind: 'unknown', cause: new Error('no answer in time') };
   });

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { makeWorkDirectory } from '../cache/work-directory.ts';
@@ -116,6 +116,7 @@ describe('a container looks at its files', () => {
 test('a clean-up of everything takes what is young, and not what is being worked on', () => {
   plant({ ageSeconds: 0, sizeMb: 1 }, { ageSeconds: 10, sizeMb: 1 });
   const work = makeWorkDirectory(join(cacheDir, '0123456789abcdef', 'work'), seededRandom(2));
+  writeFileSync(join(work.path, 'working-copy.anki2'), '');
   expect(files.clean({ everything: true })).toEqual({ deletedCount: 2, deletedBytes: 2 * MB });
   expect({ work: existsSync(work.path), listed: files.list().length }).toEqual({ work: true, listed: 1 });
 });
@@ -123,8 +124,7 @@ test('a clean-up of everything takes what is young, and not what is being worked
 test('what a container that crashed was working on goes after the first call of the next one', async () => {
   const home = temporaryDirectory();
   const env = { HOME: home, JAVUMBO_HOME: join(home, 'deployment'), JAVUMBO_CACHE_DIR: cacheDir };
-  await runScript(SCRIPTS.javumbo, ['db', 'create', 'alice', '--quiet'], env);
-  const argv = ['edited', 'db', 'exec', 'alice', 'CREATE TABLE t (x)', '--quiet'];
+  const argv = ['edited', 'db', 'create', 'alice', '--quiet'];
   expect((await runScript(SCRIPTS.crashAt, argv, env)).signal).toBe('SIGKILL');
   const working = () =>
     readdirSync(cacheDir, { recursive: true, encoding: 'utf8' }).filter((path) => /\/work\/[^/]+$/.test(path));

@@ -1,6 +1,6 @@
 import { codeOf, JavumboError, messageOf } from '../core/failure.ts';
 import { asCorruption, type SqliteDatabase, type SqliteStatement } from './engine.ts';
-import { refuseOtherValues, refuseUnsafe, splitStatements } from './statements.ts';
+import { refuseJournalMode, refuseOtherValues, refuseUnsafe, splitStatements } from './statements.ts';
 
 /** A query's result. Integers beyond 2^53 and infinities are strings, blobs `{ base64 }`. */
 export interface QueryResult {
@@ -75,6 +75,7 @@ export function runScript(database: SqliteDatabase, script: string, values: read
     });
   }
   refuseUnsafe(statements);
+  refuseJournalMode(statements);
   let changes = 0;
   for (const { sql, line, verb } of statements) {
     try {

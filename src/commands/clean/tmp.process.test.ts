@@ -53,11 +53,7 @@ function workOf(path: string): string {
 
 /** What a killed command leaves: the work directory of a process that is gone. */
 async function orphan(): Promise<string> {
-  const { signal } = await runScript(
-    SCRIPTS.crashAt,
-    ['edited', 'db', 'exec', 'alice', 'DELETE FROM notes; CREATE TABLE t (x)', '--quiet'],
-    env,
-  );
+  const { signal } = await runScript(SCRIPTS.crashAt, ['edited', 'db', 'create', 'killed', '--quiet'], env);
   expect(signal).toBe('SIGKILL');
   const found = cachedFiles().find((path) => path.includes('/work/'));
   expect(found).toBeDefined();
