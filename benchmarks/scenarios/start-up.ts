@@ -7,10 +7,11 @@ import { atMost, ratioOf, type Scenario, type Start } from './scenario.ts';
 const JAVUMBO = fileURLToPath(new URL('../../../bin/javumbo.js', import.meta.url));
 
 const COMMANDS = [
-  { argv: ['--version'], limit: 2.5 },
+  { argv: ['--version'], limit: 1.5 },
   { argv: ['--help'], limit: undefined },
-  { argv: ['user', 'get', 'alice'], limit: 4 },
+  { argv: ['user', 'get', 'alice'], limit: 3 },
   { argv: ['db', 'info', 'alice'], limit: undefined },
+  { argv: ['db', 'query', 'alice', 'SELECT 1'], limit: 4.5 },
 ] as const;
 
 /** Measures whole processes. */
