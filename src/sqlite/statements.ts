@@ -114,7 +114,7 @@ export function refuseUnsafe(statements: readonly Statement[]): void {
 /** Throws `usage` for a change of the journal mode: a copy in memory would ignore it, one on disk refuse it. */
 export function refuseJournalMode(statements: readonly Statement[]): void {
   for (const { verb, sql, line } of statements) {
-    if (verb !== 'PRAGMA' || !/\bjournal_mode\s*[=(]\s*(?!'?delete\b)/i.test(withoutComments(sql))) continue;
+    if (verb !== 'PRAGMA' || !/\bjournal_mode\s*[=(](?!\s*'?delete\b)/i.test(withoutComments(sql))) continue;
     throw new JavumboError(
       'usage',
       `line ${line}: databases are stored in rollback mode, which journal_mode cannot change`,
