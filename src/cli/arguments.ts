@@ -66,16 +66,29 @@ export function parseReportTarget(text: string): { readonly format: (typeof FORM
   return { format, file };
 }
 
+const ADDING = new WeakSet<object>();
+
+/** True for the parser of an option that may be given several times. */
+export function addsToPrevious(parser: object | undefined): boolean {
+  return parser !== undefined && ADDING.has(parser);
+}
+
+function adding<T>(parse: (text: string) => readonly T[]): (text: string, previous?: readonly T[]) => readonly T[] {
+  const parser = (text: string, previous: readonly T[] = []): readonly T[] => [...previous, ...parse(text)];
+  ADDING.add(parser);
+  return parser;
+}
+
 /** Numbers of tests with commas between them, added to those of earlier options. */
-export function parseTestNumbers(text: string, previous: readonly string[] = []): readonly string[] {
+export const parseTestNumbers = adding((text) => {
   const numbers = text.split(',').map((number) => number.trim());
   if (numbers.some((number) => number === '')) throw new InvalidArgumentError('It must be the number of a test.');
-  return [...previous, ...numbers];
-}
+  return numbers;
+});
 
 /** An option that may be given several times. */
 export function repeated<T>(parse: (text: string) => T): (text: string, previous?: readonly T[]) => readonly T[] {
-  return (text, previous = []) => [...previous, parse(text)];
+  return adding((text) => [parse(text)]);
 }
 
 /** Several texts, from an option given several times. */

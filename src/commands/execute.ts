@@ -45,12 +45,20 @@ export interface DeploymentOptions {
 
 export type Run<T> = (invocation: Invocation) => Promise<T>;
 
-/** Runs a parsed command: configuration, run, view. `main` reports what it throws. */
-export type Execute = <T>(command: Command, run: Run<T>, view: View<T>) => Promise<void>;
+/**
+ * Runs a parsed command: configuration, run, view. `main` reports what it throws. A command that is `unconfigured` reads
+ * no setting, so that a bad one does not stop it.
+ */
+export type Execute = <T>(
+  command: Command,
+  run: Run<T>,
+  view: View<T>,
+  options?: { readonly unconfigured?: boolean },
+) => Promise<void>;
 
 /** Returns an `Execute` that works in `context` and passes the exit code to `finished`. */
 export function executeIn(given: Context, finished: (code: ExitCode) => void): Execute {
-  return async (command, run, view) => {
+  return async (command, run, view, { unconfigured = false } = {}) => {
     const flags = outputFlags(command);
     const context = flags.verbose ? tellingRetries(given) : given;
     const { cleanUps } = context;
@@ -65,16 +73,19 @@ export function executeIn(given: Context, finished: (code: ExitCode) => void): E
       if (!flags.quiet) warn(line);
     };
     try {
-      const configured = await configOf(command, context).then(
-        (config) => () => config,
-        (error: unknown) => {
-          // The report must say why nothing ran: the file of an earlier run would mislead.
-          if (report === undefined) throw error;
-          return (): Config => {
-            throw error;
-          };
-        },
-      );
+      const withoutConfig = (error: unknown) => (): Config => {
+        throw error;
+      };
+      const configured = unconfigured
+        ? withoutConfig(new JavumboError('internal', `javumbo ${command.name()} reads no setting`))
+        : await configOf(command, context).then(
+            (config) => () => config,
+            (error: unknown) => {
+              // The report must say why nothing ran: the file of an earlier run would mislead.
+              if (report === undefined) throw error;
+              return withoutConfig(error);
+            },
+          );
       let isMeant = false;
       const requireMeantDeployment = (): void => {
         const config = configured();

@@ -123,6 +123,11 @@ const NOUNS: readonly {
     description: 'look for what endangers data',
     verbs: async () => (await import('./doctor/doctor.ts')).registerDoctor,
   },
+  {
+    name: 'completion',
+    description: 'print the script that completes commands in bash, zsh or fish',
+    verbs: async () => (await import('./completion/completion.ts')).registerCompletion,
+  },
 ];
 
 /**

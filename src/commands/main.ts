@@ -58,6 +58,13 @@ Exit codes: 0 ok, 1 internal, 2 usage, 3 not found, 4 conflict or exists already
 
 /** Runs one command line, without the program's name, and returns its exit code. Never throws or exits. */
 export async function main(argv: readonly string[], context: Context): Promise<ExitCode> {
+  if (argv[0] === 'completion' && argv[1] === 'candidates') {
+    const { printCandidates } = await import('./completion/candidates.ts');
+    await printCandidates(argv.slice(argv[2] === '--' ? 3 : 2), context, (words) =>
+      buildProgram(context, async () => {}, words),
+    );
+    return EXIT_CODE.ok;
+  }
   let code: ExitCode = EXIT_CODE.ok;
   const execute = executeIn(context, (finished) => {
     code = finished;

@@ -24,6 +24,7 @@ import {
   type Trace,
 } from './database-store.ts';
 import type { LocalDatabaseStoreOptions, LocalPutStep, OrphanedFile } from './local-store-options.ts';
+import { databasesFolder } from './local-usernames.ts';
 import { decodeWrites, encodeWrites } from './write-ids.ts';
 
 /**
@@ -181,7 +182,7 @@ export class LocalDatabaseStore implements DatabaseStore {
 
   /** Returns files without a row: left by killed processes, or being written right now. */
   orphans(): OrphanedFile[] {
-    const databases = join(this.#root, 'databases');
+    const databases = databasesFolder(this.#root);
     if (statSync(databases, { throwIfNoEntry: false }) === undefined) return [];
     const rows = this.#ask((index) => index.prepare('SELECT file FROM databases').all()) as Pick<IndexRow, 'file'>[];
     const known = new Set(rows.map(({ file }) => file));
@@ -216,7 +217,7 @@ export class LocalDatabaseStore implements DatabaseStore {
   }
 
   #folder(username: string): string {
-    return join(this.#root, 'databases', username);
+    return join(databasesFolder(this.#root), username);
   }
 
   #row(username: string): IndexRow | undefined {
