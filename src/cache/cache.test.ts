@@ -169,7 +169,7 @@ describe('which of two entries is current', () => {
     await bench.store.get('alice', file);
     await databases.update('alice', insert, { retries: 0 });
     bench.clock.advance(60_000);
-    cache.insert(work, file, 'alice', old as CacheEntry, momentOf(bench.clock));
+    cache.insert(file, 'alice', old as CacheEntry, momentOf(bench.clock));
     work.release();
     expect(await databases.read('alice', rows)).toBe(1);
   });
@@ -185,7 +185,7 @@ describe('which of two entries is current', () => {
     bench.clock.advance(1);
     await databases.update('alice', insert, { retries: 0 });
     cache.invalidate('alice');
-    expect(cache.insert(work, file, 'alice', old, began)).toBeUndefined();
+    expect(cache.insert(file, 'alice', old, began)).toBeUndefined();
     expect(existsSync(file)).toBe(true);
     work.release();
     expect(cache.lookup('alice')).toBeUndefined();
@@ -265,7 +265,7 @@ describe('which of two entries is current', () => {
     bench.clock.advance(5);
     cache.touch(entry);
     const foreign = { version: 'another', writes: [], sizeBytes: entry.sizeBytes, lastModified: 0 };
-    expect(cache.insert(work, file, 'alice', foreign, began)).toBeUndefined();
+    expect(cache.insert(file, 'alice', foreign, began)).toBeUndefined();
     expect(existsSync(file)).toBe(true);
     work.release();
     expect(cache.lookup('alice')).toBeUndefined();

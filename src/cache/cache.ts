@@ -127,28 +127,21 @@ export class DatabaseCache {
   }
 
   /**
-   * Makes an entry for a version, of bytes or of a file in `work`, a work directory of this cache, which it moves. `at` is
-   * the start of the request that delivered or stored it. Removes the user's older versions and what the limits do not
+   * Makes an entry for a version, of bytes or of a file in a work directory of this cache, which it moves. `at` is the
+   * start of the request that delivered or stored it. Removes the user's older versions and what the limits do not
    * allow.
    *
    * Returns undefined, with the file back in place (unless another process removed it just then), if there is no space,
    * if the user was invalidated since `at`, or if a cached version may be newer: the cache is only an aid.
    */
-  insert(
-    given: WorkDirectory | undefined,
-    content: Content,
-    username: string,
-    stored: StoredDatabase,
-    at: Moment,
-  ): CacheEntry | undefined {
-    const work = given ?? this.#works.staging();
-    const prepared = join(work.path, 'entry');
-    const [preparedFile] = entryFiles(prepared, username);
+  insert(content: Content, username: string, stored: StoredDatabase, at: Moment): CacheEntry | undefined {
     const directory = this.#entryPath(username, stored.version);
     const replaced = this.#directoriesOf(username).filter((path) => path !== directory);
     const others = replaced.flatMap((path) => this.#read(path, username));
     if (!this.#mayInsert(username, stored, at, others)) return undefined;
+    let prepared: string | undefined;
     try {
+      prepared = this.#works.emptyDirectory();
       const usedAt = this.#clock.now();
       const entry = writeEntry({ prepared, directory }, content, { username, stored, boot: this.#boot, at, usedAt });
       if (this.#survivesBoots) for (const path of [...entryFiles(prepared, username), prepared]) syncToDisk(path);
@@ -168,8 +161,11 @@ export class DatabaseCache {
       this.#evictions.makeRoom(entry, replaced);
       return entry;
     } catch (error) {
-      if (typeof content === 'string' && existsSync(preparedFile)) renameSync(preparedFile, content);
-      rmSync(prepared, { recursive: true, force: true });
+      if (prepared !== undefined) {
+        const [preparedFile] = entryFiles(prepared, username);
+        if (typeof content === 'string' && existsSync(preparedFile)) renameSync(preparedFile, content);
+        rmSync(prepared, { recursive: true, force: true });
+      }
       if (!isDiskFull(error) && !['ENOTEMPTY', 'EEXIST', 'ENOENT'].includes(codeOf(error) ?? '')) {
         throw cacheFailure(this.directory, error);
       }

@@ -1,7 +1,6 @@
 import { statSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Clock } from '../core/clock.ts';
-import type { CacheEntry } from './entry.ts';
+import { type CacheEntry, refreshed } from './entry.ts';
 
 // Longer than the tick of any file system's clock: a change within the tick of the last one would not show.
 const SETTLED_MS = 100;
@@ -36,7 +35,7 @@ export class EntryIndex {
     }
     const known = this.#known.get(directory);
     if (known?.inode === found.ino && known.modifiedAt === found.mtimeNs) {
-      const entries = known.entries.flatMap(withCurrentTime);
+      const entries = known.entries.flatMap((entry) => refreshed(entry) ?? []);
       if (entries.length === known.entries.length) return entries;
     }
     const entries = read();
@@ -46,14 +45,4 @@ export class EntryIndex {
     else this.#known.delete(directory);
     return entries;
   }
-}
-
-/** Another process may have found it current meanwhile, or renewed what is written of it. */
-function withCurrentTime(entry: CacheEntry): CacheEntry | [] {
-  const described = statSync(join(entry.directory, 'entry.json'), { throwIfNoEntry: false });
-  if (described?.ino !== entry.descriptionInode) return [];
-  // A cleaner of /tmp may have removed or truncated the file alone.
-  const file = statSync(entry.path, { throwIfNoEntry: false });
-  if (file?.ino !== entry.inode || file.size !== entry.sizeBytes) return [];
-  return described.mtimeMs === entry.validatedAt ? entry : { ...entry, validatedAt: described.mtimeMs };
 }

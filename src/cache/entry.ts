@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { chmodSync, mkdirSync, readFileSync, renameSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, renameSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { cacheFailure } from '../core/cache-directory.ts';
 import type { Moment } from '../core/clock.ts';
@@ -89,7 +89,7 @@ export function entryFiles(directory: string, username: string): [file: string, 
 }
 
 /**
- * Puts an entry together in the new directory `prepared`: of bytes, or of a file that it moves there. Returns it as it will
+ * Puts an entry together in the empty directory `prepared`: of bytes, or of a file that it moves there. Returns it as it will
  * be in `directory`.
  */
 export function writeEntry(
@@ -98,7 +98,6 @@ export function writeEntry(
   { username, stored, boot, at, usedAt }: NewEntry,
 ): CacheEntry {
   const [file, description] = entryFiles(prepared, username);
-  mkdirSync(prepared, { mode: 0o700 });
   if (typeof content !== 'string') writeFileSync(file, content, { mode: 0o400 });
   else {
     renameSync(content, file);
@@ -140,6 +139,16 @@ export function readEntry(directory: string): CacheEntry | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** Returns an entry with its times as they are now; undefined if its files are no longer those that were read. */
+export function refreshed(entry: CacheEntry): CacheEntry | undefined {
+  const description = statSync(join(entry.directory, 'entry.json'), { throwIfNoEntry: false });
+  // A cleaner of /tmp may have removed or truncated one of the two files.
+  const file = statSync(entry.path, { throwIfNoEntry: false });
+  if (description?.ino !== entry.descriptionInode) return undefined;
+  if (file?.ino !== entry.inode || file.size !== entry.sizeBytes) return undefined;
+  return { ...entry, validatedAt: description.mtimeMs, usedAt: file.mtimeMs };
 }
 
 /** Records when an entry was used. Does nothing if another process has removed it. */

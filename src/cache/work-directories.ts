@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, renameSync, rmdirSync, rmSync, unlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmdirSync, rmSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { cacheFailure, isDiskFull } from '../core/cache-directory.ts';
 import type { Clock } from '../core/clock.ts';
@@ -14,6 +14,8 @@ export class WorkDirectories {
   #swept = false;
   #taken = 0;
   #staging: WorkDirectory | undefined;
+  /** An empty directory in it: what held an entry that was taken away can hold the next one. */
+  #spare: string | undefined;
 
   constructor(cache: string, { clock, random }: { readonly clock: Clock; readonly random: Random }) {
     this.#parent = join(cache, 'work');
@@ -31,19 +33,34 @@ export class WorkDirectories {
     }
   }
 
+  /** Returns an empty directory, for an entry that is put together and renamed into place. */
+  emptyDirectory(): string {
+    const staging = this.#inStaging();
+    const spare = this.#spare;
+    this.#spare = undefined;
+    if (spare !== undefined) return spare;
+    const path = join(staging.path, `entry-${this.#taken++}`);
+    mkdirSync(path, { mode: 0o700 });
+    return path;
+  }
+
   /**
    * Returns the work directory that this process keeps until `close`, for what is put together and taken apart in one
    * go: making one each time would take as long as that.
    */
-  staging(): WorkDirectory {
+  #inStaging(): WorkDirectory {
     // A cleaner of /tmp may have removed it.
-    if (this.#staging === undefined || !existsSync(this.#staging.path)) this.#staging = this.make();
+    if (this.#staging === undefined || !existsSync(this.#staging.path)) {
+      this.#spare = undefined;
+      this.#staging = this.make();
+    }
     return this.#staging;
   }
 
   close(): void {
     this.#staging?.release();
     this.#staging = undefined;
+    this.#spare = undefined;
   }
 
   /**
@@ -67,7 +84,9 @@ export class WorkDirectories {
       if (existsSync(path)) rmSync(path, { recursive: true, force: true });
       return;
     }
-    removeTree(removed);
+    if (!emptied(removed)) rmSync(removed, { recursive: true, force: true });
+    else if (this.#spare === undefined) this.#spare = removed;
+    else rmdirSync(removed);
   }
 
   sweep(): void {
@@ -79,7 +98,7 @@ export class WorkDirectories {
 
   #stagingIfThereIsRoom(): WorkDirectory | undefined {
     try {
-      return this.staging();
+      return this.#inStaging();
     } catch (error) {
       if (error instanceof JavumboError && isDiskFull(error.cause)) return undefined;
       throw error;
@@ -87,13 +106,12 @@ export class WorkDirectories {
   }
 }
 
-/** Removes a private directory. What cannot be removed now, a later process sweeps. */
-function removeTree(path: string): void {
+/** Removes the files in a directory of a former entry. Returns false if it holds anything else. */
+function emptied(path: string): boolean {
   try {
-    // An entry is two files. Node's recursive removal takes four times as long.
     for (const name of readdirSync(path)) unlinkSync(join(path, name));
-    rmdirSync(path);
+    return true;
   } catch {
-    rmSync(path, { recursive: true, force: true });
+    return false;
   }
 }

@@ -108,10 +108,10 @@ export class DatabaseLoader {
     });
   }
 
-  #keep(work: WorkDirectory, path: string, username: string, stored: StoredDatabase, at: Moment): void {
+  #keep(_work: WorkDirectory, path: string, username: string, stored: StoredDatabase, at: Moment): void {
     try {
       if (readHeader(path).journal === 'wal') setRollbackMode(path);
-      this.#environment.cache.insert(work, path, username, stored, at);
+      this.#environment.cache.insert(path, username, stored, at);
     } catch {
       // Damaged, or no space: the caller has the bytes, and the next reader will report it.
     }
@@ -194,7 +194,7 @@ export class DatabaseLoader {
         case 'found': {
           const { kind: _, ...stored } = result;
           if (readHeader(path).journal === 'wal') setRollbackMode(path);
-          const entry = caching ? cache.insert(work, path, username, stored, startedAt) : undefined;
+          const entry = caching ? cache.insert(path, username, stored, startedAt) : undefined;
           if (entry !== undefined) return { path: entry.path, stored, entry, work: undefined };
           // Another process removed it during the insertion.
           if (!existsSync(path)) return await this.load(username, undefined, 'private');

@@ -277,8 +277,7 @@ export class WriteSession {
   #remember(committed: StoredDatabase | undefined, content: Content, startedAt: Moment): void {
     const { cache, caching } = this.#environment;
     try {
-      const entry =
-        committed && caching ? cache.insert(this.#copy.work, content, this.username, committed, startedAt) : undefined;
+      const entry = committed && caching ? cache.insert(content, this.username, committed, startedAt) : undefined;
       // Without an entry for the new version the old one must go, or it would still be served.
       if (entry === undefined) cache.invalidate(this.username);
     } catch {
