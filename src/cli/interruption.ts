@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { CleanUps } from '../core/clean-ups.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Context, Output } from '../core/context.ts';
@@ -29,6 +30,8 @@ export class Interruption {
     this.#process = process;
     this.#clock = clock;
     this.#cleanUps = cleanUps;
+    // Each request under way listens, and Node would warn of more than ten.
+    setMaxListeners(0, this.signal);
     this.#handle();
   }
 
