@@ -82,8 +82,7 @@ export class DatabaseCache {
       clock: options.clock,
       limits: options.limits ?? DEFAULT_CACHE_LIMITS,
       marks: this.#marks,
-      entries: () => this.entries(),
-      torn: () => this.#torn(),
+      scan: () => this.#scan(),
       remove: (path) => this.#works.takeAway(path),
     });
   }
@@ -198,10 +197,7 @@ export class DatabaseCache {
 
   /** Returns every entry of this deployment, those of earlier boots too, least recently used first. */
   entries(): CacheEntry[] {
-    return namesIn(join(this.directory, 'entries'))
-      .filter(isUsername)
-      .flatMap((username) => this.#allOf(username))
-      .sort((a, b) => a.usedAt - b.usedAt);
+    return this.#scan().entries;
   }
 
   /** Removes every entry and every orphaned working copy, but no working copy in use. */
@@ -263,12 +259,17 @@ export class DatabaseCache {
     return join(this.directory, 'entries', parseUsername(username));
   }
 
-  /** Returns the entries that nobody can read: a power cut leaves some. */
-  #torn(): string[] {
-    const usernames = namesIn(join(this.directory, 'entries')).filter(isUsername);
-    return usernames.flatMap((username) =>
-      this.#directoriesOf(username).filter((path) => readEntry(path) === undefined),
-    );
+  #scan(): { readonly entries: CacheEntry[]; readonly torn: string[] } {
+    const entries: CacheEntry[] = [];
+    const torn: string[] = [];
+    for (const username of namesIn(join(this.directory, 'entries')).filter(isUsername)) {
+      for (const path of this.#directoriesOf(username)) {
+        const entry = readEntry(path);
+        if (entry === undefined) torn.push(path);
+        else if (entry.username === username) entries.push(entry);
+      }
+    }
+    return { entries: entries.sort((a, b) => a.usedAt - b.usedAt), torn };
   }
 
   #entryPath(username: string, version: Version): string {

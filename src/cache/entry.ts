@@ -152,21 +152,21 @@ export function refreshed(entry: CacheEntry): CacheEntry | undefined {
 }
 
 /** Records when an entry was used. Does nothing if another process has removed it. */
-export function setUsedAt({ directory, path }: CacheEntry, usedAt: number): void {
-  try {
-    utimesSync(path, usedAt / 1000, usedAt / 1000);
-  } catch (error) {
-    if (codeOf(error) !== 'ENOENT') throw cacheFailure(directory, error);
-  }
+export function setUsedAt(entry: CacheEntry, usedAt: number): void {
+  setTime(entry, entry.path, usedAt);
 }
 
 /** Records when an entry was used and found current. Does nothing if another process has removed it. */
 export function setTimes(entry: CacheEntry, usedAt: number, validatedAt: number): void {
+  setTime(entry, join(entry.directory, 'entry.json'), validatedAt);
+  setUsedAt(entry, usedAt);
+}
+
+function setTime({ directory }: CacheEntry, path: string, time: number): void {
   try {
-    utimesSync(join(entry.directory, 'entry.json'), validatedAt / 1000, validatedAt / 1000);
-    utimesSync(entry.path, usedAt / 1000, usedAt / 1000);
+    utimesSync(path, time / 1000, time / 1000);
   } catch (error) {
-    if (codeOf(error) !== 'ENOENT') throw cacheFailure(entry.directory, error);
+    if (codeOf(error) !== 'ENOENT') throw cacheFailure(directory, error);
   }
 }
 

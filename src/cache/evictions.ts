@@ -21,11 +21,15 @@ export interface CacheEvictionsOptions {
   readonly clock: Clock;
   readonly limits: CacheLimits;
   readonly marks: InvalidationMarks;
-  /** All entries, least recently used first. */
-  readonly entries: () => readonly CacheEntry[];
-  /** The directories of entries that cannot be read. */
-  readonly torn: () => readonly string[];
+  /** Reads all entries, least recently used first. */
+  readonly scan: () => CacheScan;
   readonly remove: (path: string) => void;
+}
+
+export interface CacheScan {
+  readonly entries: readonly CacheEntry[];
+  /** The directories of entries that nobody can read: a power cut leaves some. */
+  readonly torn: readonly string[];
 }
 
 /** Decides which entries an insertion evicts. */
@@ -47,17 +51,18 @@ export class CacheEvictions {
   }
 
   #removeWhatIsTooMuch(inserted: CacheEntry, replaced: readonly string[]): void {
-    const { clock, limits, marks, entries, torn, remove } = this.#options;
+    const { clock, limits, marks, scan, remove } = this.#options;
     for (const directory of replaced) remove(directory);
     this.#insertedBytes += inserted.sizeBytes;
     if (!this.#scanIsDue()) return;
     marks.removeOldMarks();
-    for (const directory of torn()) {
+    const { entries, torn } = scan();
+    for (const directory of torn) {
       // One that another process is removing just now looks torn.
       const changedAt = statSync(directory, { throwIfNoEntry: false })?.mtimeMs ?? clock.now();
       if (clock.now() - changedAt > SCAN_INTERVAL_MS) remove(directory);
     }
-    const all = entries().filter((entry) => entry.directory !== inserted.directory);
+    const all = entries.filter((entry) => entry.directory !== inserted.directory);
     let total = all.reduce((sum, entry) => sum + entry.sizeBytes, inserted.sizeBytes);
     for (const entry of all) {
       const expired = clock.now() - entry.usedAt > limits.ageMaxMs;
