@@ -70,15 +70,14 @@ function runAlone(session: WriteSession, edit: PendingEdit['edit']): Ended {
   const one = run(session, edit);
   // The session ends with its error.
   if (one.kind === 'threw') return one;
-  return session.changedSinceLastLook() ? one : { kind: 'unchanged', value: one.value };
+  return session.hasChanged() ? one : { kind: 'unchanged', value: one.value };
 }
 
 function runAmongOthers(session: WriteSession, edit: PendingEdit['edit']): Ended {
   const one = run(session, edit);
   const isUndone = one.kind !== 'threw' || undo(session.database, one.error);
   // At once: what the edit has left to do later finds its connection closed.
-  session.renew();
-  const hasChanged = session.changedSinceLastLook();
+  const hasChanged = session.renew();
   if (one.kind !== 'threw') return hasChanged ? one : { kind: 'unchanged', value: one.value };
   if (hasChanged || !isUndone) throw new JavumboError('corrupt', 'an edit that failed has changed the copy');
   return one;

@@ -26,8 +26,8 @@ export interface WorkingCopy {
   readonly work: WorkDirectory | undefined;
   /** The change counter of the version that was copied. */
   readonly counterBefore: number;
-  /** Closes the database, without an open transaction, and opens it again. */
-  renew(): void;
+  /** Closes the database, without an open transaction, and opens it again. Returns its change counter. */
+  renew(): number;
   /** Returns the change counter of what is committed in it. Throws `corrupt` if it is no database. */
   counter(): number;
   /** Closes the database and returns what it holds. */
@@ -50,6 +50,7 @@ export function fileCopy(engine: SqliteEngine, work: WorkDirectory, hasBase: boo
     renew: () => {
       database.close();
       database = openWorkingCopy(engine, path);
+      return readHeader(path).changeCounter;
     },
     counter: () => readHeader(path).changeCounter,
     close: () => {
@@ -69,8 +70,6 @@ export function fileCopy(engine: SqliteEngine, work: WorkDirectory, hasBase: boo
 /** Opens bytes in memory. */
 export function memoryCopy(engine: MemoryEngine, bytes: Buffer): WorkingCopy {
   let database = openInMemory(engine, bytes);
-  // Known until somebody may have changed it.
-  let known: number | undefined;
   return {
     get database() {
       return database;
@@ -83,13 +82,9 @@ export function memoryCopy(engine: MemoryEngine, bytes: Buffer): WorkingCopy {
       const content = database.serialize();
       database.close();
       database = openInMemory(engine, content);
-      known = readHeader(content).changeCounter;
+      return readHeader(content).changeCounter;
     },
-    counter: () => {
-      const counter = known ?? readHeader(database.serialize()).changeCounter;
-      known = undefined;
-      return counter;
-    },
+    counter: () => readHeader(database.serialize()).changeCounter,
     close: () => {
       const content = database.serialize();
       database.close();
@@ -100,7 +95,7 @@ export function memoryCopy(engine: MemoryEngine, bytes: Buffer): WorkingCopy {
 }
 
 /** Reads a version for a copy in memory. Throws `corrupt` if a cached one is damaged. */
-export async function bytesOf(local: LocalVersion): Promise<Buffer> {
+export async function copyInMemory(local: LocalVersion): Promise<Buffer> {
   const bytes = readFileSync(local.path);
   if (local.entry !== undefined && (await isDamaged(bytes, local.stored))) throw damaged(IN_CACHE);
   if (readHeader(bytes).journal === 'wal') setRollbackMode(bytes);

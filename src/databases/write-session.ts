@@ -23,7 +23,7 @@ import {
 } from './session.ts';
 import { RESENDS_MAX, settleRefusal } from './settle-refusal.ts';
 import {
-  bytesOf,
+  copyInMemory,
   copyTo,
   fileCopy,
   IN_MEMORY_BYTES_MAX,
@@ -95,7 +95,7 @@ export class WriteSession {
         start.local.stored.sizeBytes <= IN_MEMORY_BYTES_MAX &&
         canOpenInMemory(sqlite)
       ) {
-        const bytes = await bytesOf(start.local);
+        const bytes = await copyInMemory(start.local);
         work?.release();
         work = undefined;
         open = () => memoryCopy(sqlite, bytes);
@@ -224,18 +224,15 @@ export class WriteSession {
     return this.base === undefined || this.#copy.counter() !== this.#copy.counterBefore;
   }
 
-  /** True if anything was committed in the copy since it was made, or since the last call of this. */
-  changedSinceLastLook(): boolean {
-    if (this.base === undefined) return true;
+  /**
+   * Ends the connection, with whatever is open on it, and opens the copy again, unless it must not be opened now. Returns
+   * true if anything was committed in it since it was made, or since the last call of this.
+   */
+  renew(): boolean {
     const before = this.#counter;
-    this.#counter = this.#copy.counter();
-    return this.#counter !== before;
-  }
-
-  /** Ends the connection, with whatever is open on it, and opens the copy again, unless it must not be opened now. */
-  renew(): void {
-    this.#copy.renew();
+    this.#counter = this.#copy.renew();
     this.#environment.inspect?.(this.#copy.database, this.username);
+    return this.#counter !== before;
   }
 
   /** Ends the session without storing anything or changing the cache. Can be called at any time, also twice. */

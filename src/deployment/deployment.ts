@@ -171,8 +171,8 @@ export async function assembleDeployment(
       over: DatabaseCache,
       { caching = true, groupCommit, runBlocking }: Pick<DatabasesOptions, 'caching' | 'groupCommit' | 'runBlocking'>,
       stalenessMaxMs: number,
-    ): UserDatabases => {
-      return new UserDatabases({
+    ): UserDatabases =>
+      new UserDatabases({
         store,
         cache: over,
         sqlite,
@@ -187,7 +187,6 @@ export async function assembleDeployment(
         inspect: refuseNewerSchema,
         stalenessMaxMs,
       });
-    };
     return {
       description: describeDeployment(config),
       identity: backend.identity,
