@@ -1,15 +1,12 @@
 /** A program that has only read docs/library.md: it is compiled against the published package, and runs. */
 import { execFile } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const PAGE = readFileSync(join(ROOT, 'docs/library.md'), 'utf8');
-const PROGRAMS = [...PAGE.matchAll(/```ts\n([\s\S]*?)```/g)].map((match) => match[1] ?? '');
+import { COMPILER, PROGRAMS, SHOWN, writePrograms } from '../testing/library-page.ts';
+import { ROOT } from '../testing/pages.ts';
 
 let directory: string;
 
@@ -33,29 +30,20 @@ beforeAll(async () => {
     mkdirSync(join(modules, name, '..'), { recursive: true });
     symlinkSync(join(ROOT, 'node_modules', name), join(modules, name));
   }
-  writeFileSync(join(directory, 'package.json'), JSON.stringify({ type: 'module' }));
-  writeFileSync(
-    join(directory, 'tsconfig.json'),
-    JSON.stringify({
-      compilerOptions: { module: 'nodenext', target: 'es2023', strict: true, types: ['node'], outDir: 'out' },
-      include: ['*.ts'],
-    }),
-  );
+  writePrograms(directory);
 });
 
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
 test('every program of docs/library.md compiles against the package, strictly and with the types of its libraries', async () => {
   expect(PROGRAMS.length).toBeGreaterThanOrEqual(3);
-  for (const [index, program] of PROGRAMS.entries()) writeFileSync(join(directory, `program${index}.ts`), program);
-  const said = await run(process.execPath, join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', directory).catch(
+  const said = await run(process.execPath, COMPILER, '-p', directory).catch(
     (error: { stdout: string }) => error.stdout,
   );
   expect(said).toBe('');
 });
 
 test('the first of them runs on a directory, and prints what the page shows', async () => {
-  const [, shown = ''] = /```text\n([\s\S]*?)```/.exec(PAGE) ?? [];
-  expect(shown).not.toBe('');
-  expect(await run(process.execPath, join(directory, 'out/program0.js'))).toBe(shown);
+  expect(SHOWN).not.toBe('');
+  expect(await run(process.execPath, join(directory, 'out/program0.js'))).toBe(SHOWN);
 });

@@ -1,9 +1,9 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { isBuiltin } from 'node:module';
 import { dirname, join } from 'node:path';
 import { build } from 'esbuild';
 import { packageVersion } from '../core/package-information.ts';
 import { BUNDLE_BANNER, BUNDLE_PATH } from '../lambda/package.ts';
+import { refuseMissingModules } from './missing-modules.ts';
 
 /**
  * Bundles the function into one self-contained file for Node 22 and later on any architecture. The published package
@@ -34,12 +34,8 @@ export async function bundleFunction(root: string): Promise<void> {
     logLevel: 'warning',
   });
   const native = Object.keys(metafile.inputs).filter((path) => /\bbetter-sqlite3\b|\.node$/.test(path));
-  const missing = Object.values(metafile.outputs)
-    .flatMap(({ imports }) => imports.map(({ path }) => path))
-    // This may run on Node 20, which does not know node:sqlite.
-    .filter((path) => !path.startsWith('node:') && !isBuiltin(path));
   if (native.length > 0) throw new Error(`the function's bundle needs a native module: ${native.join(', ')}`);
-  if (missing.length > 0) throw new Error(`the function's bundle lacks modules that it needs: ${missing.join(', ')}`);
+  refuseMissingModules("the function's bundle", metafile);
   mkdirSync(dirname(BUNDLE_PATH), { recursive: true });
   for (const { path, contents } of outputFiles) writeFileSync(path, contents);
 }

@@ -1,15 +1,14 @@
 /** The package as npm installs it from its tarball, without install scripts, under Node 20, 22 and 24. */
 import { execFile } from 'node:child_process';
-import { cpSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, inject, test } from 'vitest';
+import { COMPILER, PROGRAMS, SHOWN, writePrograms } from '../testing/library-page.ts';
+import { ROOT } from '../testing/pages.ts';
 import { temporaryDirectory } from '../testing/run-command.ts';
 
 const nodes = inject('lambdaNodes');
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const PAGE = readFileSync(join(ROOT, 'docs/library.md'), 'utf8');
 
 const TARBALL_BYTES_MAX = 3_000_000;
 const INSTALLED_BYTES_MAX = 15_000_000;
@@ -93,7 +92,7 @@ describe.runIf(nodes !== undefined).each([
 
   beforeAll(async () => {
     directory = temporaryDirectory();
-    writeFileSync(join(directory, 'package.json'), JSON.stringify({ type: 'module' }));
+    writePrograms(directory);
     const types = `@types/node@${JSON.parse(readFileSync(join(ROOT, 'node_modules/@types/node/package.json'), 'utf8')).version}`;
     for (const argv of [
       [tarball, types],
@@ -143,20 +142,14 @@ describe.runIf(nodes !== undefined).each([
   });
 
   test('every program of docs/library.md compiles against it, and the first runs', async () => {
-    const programs = [...PAGE.matchAll(/```ts\n([\s\S]*?)```/g)].map((match) => match[1] ?? '');
-    expect(programs.length).toBeGreaterThanOrEqual(3);
-    for (const [index, program] of programs.entries()) writeFileSync(join(directory, `program${index}.ts`), program);
-    const compilerOptions = { module: 'nodenext', target: 'es2023', strict: true, types: ['node'], outDir: 'out' };
-    writeFileSync(join(directory, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['*.ts'] }));
-    const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
-    expect(await run(process.execPath, directory, process.execPath, tsc, '-p', directory)).toMatchObject({
+    expect(PROGRAMS.length).toBeGreaterThanOrEqual(3);
+    expect(await run(process.execPath, directory, process.execPath, COMPILER, '-p', directory)).toMatchObject({
       code: 0,
       stdout: '',
     });
-    const [, shown = ''] = /```text\n([\s\S]*?)```/.exec(PAGE) ?? [];
     expect(await run(node, directory, node, join(directory, 'out/program0.js'))).toMatchObject({
       code: 0,
-      stdout: shown,
+      stdout: SHOWN,
     });
   });
 });

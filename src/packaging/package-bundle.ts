@@ -1,7 +1,8 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { createRequire, isBuiltin } from 'node:module';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { build } from 'esbuild';
+import { refuseMissingModules } from './missing-modules.ts';
 import { thirdPartyNotices } from './third-party-notices.ts';
 
 /** The programs and modules of the published package, by their name in dist/bundle. */
@@ -56,10 +57,7 @@ export async function bundlePackage(root: string): Promise<void> {
   });
   mkdirSync(outdir, { recursive: true });
   for (const { path, text } of outputFiles) writeFileSync(path, (text.includes(NEEDS_REQUIRE) ? REQUIRE : '') + text);
-  const missing = Object.values(metafile.outputs)
-    .flatMap(({ imports }) => imports.filter(({ external }) => external === true).map(({ path }) => path))
-    .filter((path) => !path.startsWith('node:') && !isBuiltin(path) && !INSTALLED.includes(path));
-  if (missing.length > 0) throw new Error(`the package lacks modules that it needs: ${missing.join(', ')}`);
+  refuseMissingModules('the package', metafile, INSTALLED);
   const inside = Object.values(metafile.outputs).flatMap(({ inputs }) =>
     Object.entries(inputs)
       .filter(([, { bytesInOutput }]) => bytesInOutput > 0)
