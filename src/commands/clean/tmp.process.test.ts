@@ -104,6 +104,14 @@ describe('clean tmp', () => {
     expect(plan.map(({ name }: Json) => name).sort()).toEqual(removed);
   });
 
+  test.each([
+    { title: 'at this very moment', ageSeconds: 0 },
+    { title: 'by a clock that has been set back since', ageSeconds: -3_600 },
+  ])('--max-age 0s removes what was used $title', async ({ ageSeconds }) => {
+    await cached('alice', ageSeconds);
+    expect((await clean('--max-age', '0s')).plan).toMatchObject([{ name: 'alice.anki2', ageSeconds: 0 }]);
+  });
+
   test('removes the working copy of a killed command whatever its age, and none of a living one', async () => {
     const entry = await cached('alice', 0);
     const orphaned = await orphan();
