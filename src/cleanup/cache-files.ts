@@ -47,7 +47,7 @@ export function listCacheFiles(root: string, clock: Clock): CacheFile[] {
 export interface CacheLimitsToKeep {
   /** A glob of `*` and `?` for the file names; undefined: all files. */
   readonly pattern?: string | undefined;
-  /** Files that have not been used for this long go, in milliseconds; 0: all of them, also under a clock that was set back. */
+  /** The age since last use, in milliseconds, above which files go; 0: all of them, whatever the clock says. */
   readonly ageMaxMs: number;
   /** The oldest of the rest go until all files together take no more than this. */
   readonly bytesMax: number;
@@ -61,7 +61,7 @@ export function filesToRemove(files: readonly CacheFile[], limits: CacheLimitsTo
   const matches = pattern === undefined ? undefined : matcherOf(pattern);
   const removable = files.filter((file) => !file.inUse && (matches === undefined || file.files.some(matches)));
   const due = (file: CacheFile): boolean =>
-    file.kind === 'working-copy' || Math.max(0, now - file.lastUsedAt) >= ageMaxMs || always(file);
+    file.kind === 'working-copy' || ageMaxMs === 0 || now - file.lastUsedAt > ageMaxMs || always(file);
   const removed = new Set(removable.filter(due));
   let left = files.reduce((sum, file) => sum + (removed.has(file) ? 0 : file.sizeBytes), 0);
   for (const file of removable) {

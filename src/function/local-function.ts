@@ -6,7 +6,6 @@ import type { Config } from '../config/config.ts';
 import type { Clock } from '../core/clock.ts';
 import { JavumboError } from '../core/failure.ts';
 import { makeDirectory } from '../core/make-directory.ts';
-import { endOrphan } from '../core/orphaned-process.ts';
 import type { ContainerMessage, ContainerOrder } from './container-messages.ts';
 import type { FunctionDescription, FunctionFault, FunctionReply, RemoteFunction } from './remote-function.ts';
 
@@ -142,8 +141,6 @@ class Container {
   readonly #child: ChildProcess;
   readonly #directory: string;
   readonly #clock: Clock;
-  /** Ends a container that is stuck in a long statement when this process ends. */
-  readonly #endNoOrphan: () => void;
   #finish: ((ended: Ended) => void) | undefined;
   /** How its process ended; undefined while it lives. */
   #gone: FunctionFault | undefined;
@@ -160,8 +157,6 @@ class Container {
       detached: true,
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     });
-    const { pid } = this.#child;
-    this.#endNoOrphan = pid === undefined ? () => {} : endOrphan(pid);
     this.ready = new Promise((resolve) => {
       const waiting = new AbortController();
       this.#child.on('message', (message: ContainerMessage) => {
@@ -174,7 +169,6 @@ class Container {
       const gone = (message: string): void => {
         this.#gone ??= { kind: 'crashed', message };
         waiting.abort();
-        this.#endNoOrphan();
         resolve(this.#gone);
         this.#finish?.(this.#gone);
       };
@@ -218,7 +212,6 @@ class Container {
   end(): void {
     this.#gone ??= { kind: 'crashed', message: 'it was ended' };
     this.#child.kill('SIGKILL');
-    this.#endNoOrphan();
     try {
       // Retried, since what it was just writing may still appear.
       rmSync(this.#directory, { recursive: true, force: true, maxRetries: 5 });

@@ -1,8 +1,17 @@
 import { rmSync } from 'node:fs';
+import { Worker } from 'node:worker_threads';
 import type { ContainerMessage, ContainerOrder } from '../function/container-messages.ts';
 import type { Handler } from './handler.ts';
 
 type StartOrder = Extract<ContainerOrder, { kind: 'start' }>;
+
+// Inside SQLite the main thread cannot see that the caller is gone, and an endless statement would run for ever. Ten seconds
+// are long enough to finish a write and to remove the files.
+const END_ORPHAN = `
+  const { workerData: parent } = require('node:worker_threads');
+  setInterval(() => {
+    if (process.ppid !== parent) setTimeout(() => process.kill(process.pid, 'SIGKILL'), 10_000);
+  }, 1_000);`;
 
 /**
  * A container's runtime, like Lambda's around a handler: answers calls from the channel one after another until its
@@ -33,5 +42,6 @@ export function serveCalls(start: (order: StartOrder) => Promise<Handler> | Hand
     if (directory !== undefined) rmSync(directory, { recursive: true, force: true });
     process.kill(process.pid, 'SIGTERM');
   });
+  new Worker(END_ORPHAN, { eval: true, workerData: process.ppid }).unref();
   send({ kind: 'loaded' });
 }

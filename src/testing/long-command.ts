@@ -7,11 +7,11 @@ export const ENDLESS = 'WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 
 // The first signal of the mask, and handled together with Ctrl-C: that one Node itself handles from its start.
 const SIGHUP_BIT = 0b1;
 
-/** Returns the children of a process, once there are so many. */
-export async function childrenOf(pid: number, count: number): Promise<number[]> {
+/** Returns the first child of a process, once there is one. */
+export async function childOf(pid: number): Promise<number> {
   for (;;) {
-    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').match(/\d+/g) ?? [];
-    if (children.length >= count) return children.map(Number);
+    const child = /\d+/.exec(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8'))?.[0];
+    if (child !== undefined) return Number(child);
     await sleep(20);
   }
 }

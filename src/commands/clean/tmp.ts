@@ -47,7 +47,7 @@ export function registerCleanTmp(parent: Command, execute: Execute): void {
     .command('tmp')
     .description('remove cached files and orphaned working copies of every deployment; never one in use')
     .addOption(
-      new Option('--max-age <duration>', 'remove what has been unused for this long')
+      new Option('--max-age <duration>', 'remove what has been unused for longer')
         .argParser(parseAge)
         .default(MAX_AGE_DEFAULT_MS, '1h'),
     )
