@@ -70,19 +70,22 @@ async function write(orders: WorkerOrders): Promise<WorkerAnswer> {
   }
 }
 
-let finished = false;
-// Without its parent nobody would count what this process writes.
-process.once('disconnect', () => {
-  if (!finished) process.kill(process.pid, 'SIGTERM');
-});
-
-try {
-  await send({ kind: 'started' });
-  const answer = await write(await nextMessage<WorkerOrders>());
-  await send({ kind: 'done', ...answer });
-} catch (error) {
-  await send({ kind: 'failed', reason: messageOf(error) });
-} finally {
-  finished = true;
-  process.disconnect();
+async function work(): Promise<void> {
+  let finished = false;
+  // Without its parent nobody would count what this process writes.
+  process.once('disconnect', () => {
+    if (!finished) process.kill(process.pid, 'SIGTERM');
+  });
+  try {
+    await send({ kind: 'started' });
+    const answer = await write(await nextMessage<WorkerOrders>());
+    await send({ kind: 'done', ...answer });
+  } catch (error) {
+    await send({ kind: 'failed', reason: messageOf(error) });
+  } finally {
+    finished = true;
+    process.disconnect();
+  }
 }
+
+void work();

@@ -50,7 +50,7 @@ export interface ConcurrentResult {
 const FIRST_NOTE_ID = 1000;
 
 // From src it is the built file too.
-const WORKER = fileURLToPath(new URL('../../dist/bundle/concurrent-worker.js', import.meta.url));
+const WORKER = fileURLToPath(new URL('../../dist/bundle/concurrent-worker.cjs', import.meta.url));
 
 /** A race of workers that each edit one database. */
 export interface Race {

@@ -26,7 +26,7 @@ export interface LocalFunctionOptions {
 }
 
 // From src it is the built file too.
-const PROGRAM = fileURLToPath(new URL('../../dist/bundle/local-container.js', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('../../dist/bundle/local-container.cjs', import.meta.url));
 const TIMEOUT_MS = 30_000;
 const IDLE_MS = 300_000;
 // Lambda allows ten seconds, on dedicated processors.

@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { build } from 'esbuild';
+import { rolldown } from 'rolldown';
 import { packageVersion } from '../core/package-information.ts';
 import { BUNDLE_BANNER, BUNDLE_PATH } from '../lambda/package.ts';
 import { refuseMissingModules } from './missing-modules.ts';
@@ -10,32 +10,24 @@ import { refuseMissingModules } from './missing-modules.ts';
  * contains it, so that `function package` needs no bundler. `root`: the directory of package.json, with what tsc compiled.
  */
 export async function bundleFunction(root: string): Promise<void> {
-  const { metafile, outputFiles } = await build({
-    entryPoints: [join(root, 'dist/lambda/lambda.js')],
-    outfile: BUNDLE_PATH,
-    // Makes paths in the bundle (minifying leaves none) independent of where the build started.
-    absWorkingDir: root,
-    bundle: true,
-    minify: true,
+  const bundle = await rolldown({
+    cwd: root,
+    input: join(root, 'dist/lambda/lambda.js'),
     platform: 'node',
-    target: 'node22',
-    format: 'esm',
     // Prefers ES modules, of which the bundle takes only what is used.
-    mainFields: ['module', 'main'],
-    define: { JAVUMBO_VERSION: JSON.stringify(packageVersion()) },
-    // Parts of the SDK are CommonJS and load Node's own modules with `require`.
-    banner: {
-      js: `${BUNDLE_BANNER}\nimport{createRequire}from'node:module';const require=createRequire(import.meta.url);`,
-    },
-    // Compiled files need no tsconfig.json, whichever lies above.
-    tsconfigRaw: {},
-    metafile: true,
-    write: false,
-    logLevel: 'warning',
+    resolve: { mainFields: ['module', 'main'] },
+    transform: { target: 'node22', define: { JAVUMBO_VERSION: JSON.stringify(packageVersion()) } },
+    tsconfig: false,
+    logLevel: 'warn',
   });
-  const native = Object.keys(metafile.inputs).filter((path) => /\bbetter-sqlite3\b|\.node$/.test(path));
+  const { output } = await bundle.generate({ format: 'esm', codeSplitting: false, minify: true, comments: false });
+  await bundle.close();
+  const chunks = output.filter((file) => file.type === 'chunk');
+  const [chunk] = chunks;
+  if (chunk === undefined || chunks.length > 1) throw new Error("the function's bundle is not one file");
+  const native = Object.keys(chunk.modules).filter((path) => /\bbetter-sqlite3\b|\.node$/.test(path));
   if (native.length > 0) throw new Error(`the function's bundle needs a native module: ${native.join(', ')}`);
-  refuseMissingModules("the function's bundle", metafile);
+  refuseMissingModules("the function's bundle", chunks);
   mkdirSync(dirname(BUNDLE_PATH), { recursive: true });
-  for (const { path, contents } of outputFiles) writeFileSync(path, contents);
+  writeFileSync(BUNDLE_PATH, `${BUNDLE_BANNER}\n${chunk.code}`);
 }

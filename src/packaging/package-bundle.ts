@@ -1,7 +1,7 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
-import { build } from 'esbuild';
+import { join, relative } from 'node:path';
+import { type OutputChunk, rolldown } from 'rolldown';
 import { refuseMissingModules } from './missing-modules.ts';
 import { thirdPartyNotices } from './third-party-notices.ts';
 
@@ -14,54 +14,61 @@ const ENTRIES = {
   'local-container': 'dist/lambda/local-container.js',
 };
 
+/** What a program imports. */
+const MODULES = ['library', 'store'];
+
 /** What npm installs beside the package, since it has a native part. */
 const INSTALLED = ['better-sqlite3'];
-
-// Parts of the SDK are CommonJS and load Node's own modules with `require`, all of them by way of one file: making it takes
-// a tenth of a millisecond, in each of the twenty files that every command loads.
-const NEEDS_REQUIRE = 'typeof require';
-const REQUIRE = "import{createRequire as requireOf}from'node:module';const require=requireOf(import.meta.url);\n";
 
 /**
  * Bundles the command and the library, with everything they use, into `dist/bundle`: a file per entry, one per command,
  * and shared ones, loaded only when used. A command then reads a few files instead of hundreds, and npm installs none of
- * what is inside. Writes the notices of what is inside beside them. `root`: the directory of package.json, with what tsc
- * compiled.
+ * what is inside. They are CommonJS, since loading ES modules takes Node twice as long; for those who import the library,
+ * there are ES modules with its names. Writes the notices of what is inside beside them. `root`: the directory of
+ * package.json, with what tsc compiled.
  */
 export async function bundlePackage(root: string): Promise<void> {
-  const outdir = join(root, 'dist/bundle');
-  rmSync(outdir, { recursive: true, force: true });
+  const directory = join(root, 'dist/bundle');
+  rmSync(directory, { recursive: true, force: true });
   const { version } = createRequire(join(root, 'package.json'))('@aws-sdk/client-s3/package.json') as {
     version: string;
   };
-  const { metafile, outputFiles } = await build({
-    entryPoints: Object.fromEntries(Object.entries(ENTRIES).map(([name, path]) => [name, join(root, path)])),
-    outdir,
-    absWorkingDir: root,
-    bundle: true,
-    splitting: true,
-    // Names stay, for the stack of an internal error.
-    minifySyntax: true,
-    minifyWhitespace: true,
-    legalComments: 'none',
+  const bundle = await rolldown({
+    cwd: root,
+    input: Object.fromEntries(Object.entries(ENTRIES).map(([name, path]) => [name, join(root, path)])),
     platform: 'node',
-    target: 'node20',
-    format: 'esm',
-    mainFields: ['module', 'main'],
+    resolve: { mainFields: ['module', 'main'] },
     external: INSTALLED,
-    define: { JAVUMBO_SDK_VERSION: JSON.stringify(version) },
-    tsconfigRaw: {},
-    metafile: true,
-    write: false,
-    logLevel: 'warning',
+    transform: { target: 'node20', define: { JAVUMBO_SDK_VERSION: JSON.stringify(version) } },
+    tsconfig: false,
+    logLevel: 'warn',
   });
-  mkdirSync(outdir, { recursive: true });
-  for (const { path, text } of outputFiles) writeFileSync(path, (text.includes(NEEDS_REQUIRE) ? REQUIRE : '') + text);
-  refuseMissingModules('the package', metafile, INSTALLED);
-  const inside = Object.values(metafile.outputs).flatMap(({ inputs }) =>
-    Object.entries(inputs)
-      .filter(([, { bytesInOutput }]) => bytesInOutput > 0)
-      .map(([path]) => path),
+  const { output } = await bundle.write({
+    dir: directory,
+    format: 'cjs',
+    entryFileNames: '[name].cjs',
+    chunkFileNames: '[name]-[hash].cjs',
+    // Names stay, for the stack of an internal error.
+    minify: { compress: true, mangle: false, codegen: { removeWhitespace: true } },
+    comments: false,
+  });
+  await bundle.close();
+  const chunks = output.filter((file) => file.type === 'chunk');
+  refuseMissingModules('the package', chunks, INSTALLED);
+  for (const name of MODULES) writeFileSync(join(directory, `${name}.js`), esModuleOf(name, chunks));
+  writeFileSync(join(directory, 'THIRD-PARTY-NOTICES.txt'), thirdPartyNotices(root, pathsInside(root, chunks)));
+}
+
+function esModuleOf(name: string, chunks: readonly OutputChunk[]): string {
+  const names = chunks.find((chunk) => chunk.isEntry && chunk.name === name)?.exports ?? [];
+  if (names.length === 0) throw new Error(`the bundle has no module ${name}`);
+  return `import module from './${name}.cjs';\nexport const { ${names.join(', ')} } = module;\n`;
+}
+
+function pathsInside(root: string, chunks: readonly OutputChunk[]): string[] {
+  return chunks.flatMap(({ modules }) =>
+    Object.entries(modules)
+      .filter(([, { renderedLength }]) => renderedLength > 0)
+      .map(([path]) => relative(root, path)),
   );
-  writeFileSync(join(outdir, 'THIRD-PARTY-NOTICES.txt'), thirdPartyNotices(root, inside));
 }

@@ -17,7 +17,7 @@ export const SCRIPTS = {
   crashAt: fileURLToPath(new URL('../../dist/testing/crash-at.js', import.meta.url)),
   measuredCommand: fileURLToPath(new URL('../../dist/testing/measured-command.js', import.meta.url)),
   scriptedFunction: fileURLToPath(new URL('../../dist/testing/scripted-function.js', import.meta.url)),
-  container: fileURLToPath(new URL('../../dist/bundle/local-container.js', import.meta.url)),
+  container: fileURLToPath(new URL('../../dist/bundle/local-container.cjs', import.meta.url)),
   updateWorker: fileURLToPath(new URL('../../dist/testing/update-worker.js', import.meta.url)),
   commandServer: fileURLToPath(new URL('../../dist/testing/command-server.js', import.meta.url)),
   commandLoop: fileURLToPath(new URL('../../dist/testing/command-loop.js', import.meta.url)),

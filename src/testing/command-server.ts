@@ -7,16 +7,16 @@
  * when `stdout` and `stderr` are there.
  */
 import { createReadStream, createWriteStream, existsSync, readFileSync, type WriteStream } from 'node:fs';
-import { register } from 'node:module';
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { main, processContext } from './bundled-command.ts';
+import { useQuickBcrypt } from './quick-bcrypt-hook.ts';
 
 const COLUMNS = 80;
 
 // What pages say of passwords is not how long it takes to hash them.
-register('./quick-bcrypt-hook.js', import.meta.url);
+useQuickBcrypt();
 
 let last: Promise<void> = Promise.resolve();
 const server = createServer((socket) => {

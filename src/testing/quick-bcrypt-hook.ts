@@ -1,7 +1,13 @@
-/** What Node asks where a module is: bcryptjs, in the bundle a file of its own, is quick-bcrypt.ts. */
-import type { ResolveHook } from 'node:module';
+/** Makes quick-bcrypt.ts what the bundle loads as bcryptjs, a file of its own. For scripts in dist/testing. */
+import { createRequire } from 'node:module';
+import * as quickBcrypt from './quick-bcrypt.ts';
 
-const QUICK = new URL('./quick-bcrypt.js', import.meta.url).href;
+interface ModuleLoader {
+  _load(request: string, ...more: readonly unknown[]): unknown;
+}
 
-export const resolve: ResolveHook = async (specifier, context, next) =>
-  /\bbcryptjs\b/.test(specifier) ? { url: QUICK, format: 'module', shortCircuit: true } : next(specifier, context);
+export function useQuickBcrypt(): void {
+  const loader = createRequire(import.meta.url)('node:module') as ModuleLoader;
+  const load = loader._load.bind(loader);
+  loader._load = (request, ...more) => (/^\.\/bcryptjs-/.test(request) ? quickBcrypt : load(request, ...more));
+}
