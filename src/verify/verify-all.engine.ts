@@ -14,7 +14,7 @@ describe.runIf(s3 !== undefined && dynamo !== undefined)('on Ceph RGW and Dynamo
 
   test('deployment create makes it, and verify all passes every test of every day', async () => {
     expect((await javumbo('deployment', 'create')).code).toBe(0);
-    const { code, stdout, stderr } = await javumbo('verify', 'all', '--no-skips', '--rtt', '20ms');
+    const { code, stdout, stderr } = await javumbo('verify', 'all', '--no-skips', '--rtt', '50ms');
     const report = asReport(JSON.parse(stdout));
     expect({ code, failed: report.failureReasons, stderr }).toEqual({ code: 0, failed: [], stderr: '' });
     expect(report.checks.map(({ id, status }) => `${id} ${status}`)).toEqual(
