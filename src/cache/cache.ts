@@ -24,7 +24,7 @@ import {
   writeEntry,
 } from './entry.ts';
 import { EntryIndex } from './entry-index.ts';
-import { CacheEvictions, type CacheLimits, DEFAULT_CACHE_LIMITS } from './evictions.ts';
+import { CacheEvictions, type CacheLimits, type CacheScan, DEFAULT_CACHE_LIMITS } from './evictions.ts';
 import { InvalidationMarks } from './invalidation-marks.ts';
 import { VerifiedFiles } from './verified-files.ts';
 import { WorkDirectories } from './work-directories.ts';
@@ -192,12 +192,16 @@ export class DatabaseCache {
 
   /** Removes what this process keeps beside the entries. The cache can be used again. */
   close(): void {
+    this.#evictions.close();
     this.#works.close();
   }
 
   /** Returns every entry of this deployment, those of earlier boots too, least recently used first. */
   entries(): CacheEntry[] {
-    return this.#scan().entries;
+    const steps = this.#scan();
+    let step = steps.next();
+    while (step.done !== true) step = steps.next();
+    return [...step.value.entries];
   }
 
   /** Removes every entry and every orphaned working copy, but no working copy in use. */
@@ -259,7 +263,7 @@ export class DatabaseCache {
     return join(this.directory, 'entries', parseUsername(username));
   }
 
-  #scan(): { readonly entries: CacheEntry[]; readonly torn: string[] } {
+  *#scan(): Generator<void, CacheScan> {
     const entries: CacheEntry[] = [];
     const torn: string[] = [];
     for (const username of namesIn(join(this.directory, 'entries')).filter(isUsername)) {
@@ -267,6 +271,7 @@ export class DatabaseCache {
         const entry = readEntry(path);
         if (entry === undefined) torn.push(path);
         else if (entry.username === username) entries.push(entry);
+        yield;
       }
     }
     return { entries: entries.sort((a, b) => a.usedAt - b.usedAt), torn };
