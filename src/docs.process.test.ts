@@ -139,12 +139,12 @@ describe.concurrent('the sessions of', () => {
 
   test('README for a fresh clone: they install, run the main job, and run the tests', async ({ expect }) => {
     const [main = '', tests = ''] = blocksOf(page('README.md'), 'sh').filter((block) => block.startsWith('npm ci'));
-    expect(main).toMatch(/^npm ci && npx javumbo [^\n]+\n$/);
+    expect(main).toMatch(/^npm ci && npm link && javumbo [^\n]+\n$/);
     expect(tests).toBe('npm ci && npm test\n');
     expect(readFileSync(join(ROOT, '.ci', 'run'), 'utf8')).toContain("\nbash -c 'npm ci && npm test'\n");
     const shell = await PageShell.open();
     try {
-      const { code, output } = await shell.run(main.replace('npm ci && ', ''));
+      const { code, output } = await shell.run(main.replace('npm ci && npm link && ', ''));
       expect(code, output).toBe(0);
     } finally {
       shell.close();

@@ -130,6 +130,29 @@ describe('db exec on an S3 endpoint, killed', () => {
   );
 });
 
+const BATCHES = [
+  ...LOCAL_STEPS.map((row) => ({ ...row, place: 'the local deployment' })),
+  ...S3_STEPS.map((row) => ({ ...row, place: 'an S3 endpoint' })),
+];
+
+describe('three updates that go out together, killed', () => {
+  test.each(BATCHES)(
+    'at "$step" on $place are all there or not at all ($after), and what was acknowledged is',
+    async ({ step, after, place }) => {
+      if (place === 'an S3 endpoint') server = await startS3Server({ buckets: ['b'] });
+      await javumbo('db', 'create', 'alice');
+      await javumbo('db', 'exec', 'alice', 'CREATE TABLE updates (n INTEGER)');
+      const crashed = await runScript(SCRIPTS.crashBatch, [step, 'alice'], environment());
+      expect(crashed).toMatchObject({ signal: 'SIGKILL', stdout: '0\n', stderr: '' });
+
+      const found = await javumbo('db', 'query', 'alice', 'SELECT n FROM updates ORDER BY n');
+      expect(found.trim().split(/\s+/).join()).toBe(after === 0 ? '0' : '0,1,2,3');
+      await javumbo('db', 'exec', 'alice', 'INSERT INTO updates VALUES (4)');
+      expect(workDirectories()).toEqual([]);
+    },
+  );
+});
+
 // As the simulation, more in CI: 25 by default.
 const ROUNDS = Math.ceil(Number(process.env.JAVUMBO_SEEDS ?? 200) / 8);
 const SEED = Number(process.env.JAVUMBO_SEED ?? 20_261_122);

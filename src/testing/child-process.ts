@@ -15,6 +15,7 @@ export const SCRIPTS = {
   javumbo: fileURLToPath(new URL('../../bin/javumbo.js', import.meta.url)),
   quickCommand: fileURLToPath(new URL('../../dist/testing/quick-command.js', import.meta.url)),
   crashAt: fileURLToPath(new URL('../../dist/testing/crash-at.js', import.meta.url)),
+  crashBatch: fileURLToPath(new URL('../../dist/testing/crash-batch.js', import.meta.url)),
   measuredCommand: fileURLToPath(new URL('../../dist/testing/measured-command.js', import.meta.url)),
   scriptedFunction: fileURLToPath(new URL('../../dist/testing/scripted-function.js', import.meta.url)),
   container: fileURLToPath(new URL('../../dist/bundle/local-container.cjs', import.meta.url)),
