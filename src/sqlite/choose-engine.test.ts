@@ -85,6 +85,14 @@ describe('better-sqlite3', () => {
       is: 'is not installed',
     },
     {
+      name: 'is missing in the bundle',
+      error: withCode(
+        "Cannot find module 'better-sqlite3'\nRequire stack:\n- /x/dist/bundle/a.cjs",
+        'MODULE_NOT_FOUND',
+      ),
+      is: 'is not installed',
+    },
+    {
       name: 'lacks its binary',
       error: withCode('Could not locate the bindings file. Tried:\n → /x/build/better_sqlite3.node\n → /x/y'),
       is: 'has no binary: its install script did not run',

@@ -55,7 +55,9 @@ async function loadBetterSqlite(): Promise<SqliteEngine> {
 /** Says why better-sqlite3 did not load, without the lists of paths that its loader adds. */
 export function whyNot(error: unknown): string {
   const message = messageOf(error);
-  if (codeOf(error) === 'ERR_MODULE_NOT_FOUND' && message.includes("'better-sqlite3'")) return 'is not installed';
+  // The first of `import`, the second of `require`.
+  const isMissing = ['ERR_MODULE_NOT_FOUND', 'MODULE_NOT_FOUND'].includes(codeOf(error) ?? '');
+  if (isMissing && message.includes("'better-sqlite3'")) return 'is not installed';
   if (message.startsWith('Could not locate the bindings file')) return 'has no binary: its install script did not run';
   const [, theirs, ours] = /NODE_MODULE_VERSION (\d+)[\s\S]*NODE_MODULE_VERSION (\d+)/.exec(message) ?? [];
   if (theirs !== undefined) {
