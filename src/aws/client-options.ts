@@ -1,4 +1,5 @@
 import type { Config } from '../config/config.ts';
+import { credentialsOf } from './credentials.ts';
 
 // A connection not made within three seconds will not be made.
 const CONNECTION_TIMEOUT_MS = 3_000;
@@ -13,6 +14,7 @@ export function clientOptions({ region, profile, timeout }: Config, maxAttempts 
   return {
     region: region.value,
     ...(profile.value === undefined ? {} : { profile: profile.value }),
+    credentialDefaultProvider: credentialsOf,
     maxAttempts,
     // By default the SDK prints warnings about requests that it does not retry; errors are thrown anyway.
     logger: SILENT,

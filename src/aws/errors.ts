@@ -1,5 +1,7 @@
 /** Interprets errors of the AWS SDK, whatever the service. */
 import { codeOf, JavumboError, messageOf } from '../core/failure.ts';
+import { UnsentError } from './unsent.ts';
+import { unsentFailure } from './unsent-failure.ts';
 
 /** Returns the HTTP status of a thrown reply, or undefined if there was no reply. */
 export function statusOf(error: unknown): number | undefined {
@@ -82,6 +84,7 @@ export function errorNameOf(error: unknown): string {
 
 /** True if a request certainly changed nothing: refused, throttled or never sent. False for an unreadable 2xx. */
 export function certainlyRefused(error: unknown): boolean {
+  if (error instanceof UnsentError) return true;
   if (throttled(error)) return true;
   const status = statusOf(error);
   // 501: the request is not supported.
@@ -107,6 +110,7 @@ function detailOf(error: unknown): string {
  */
 export function isAccessDenied(error: unknown): boolean {
   const cause = error instanceof JavumboError ? error.cause : error;
+  if (cause instanceof UnsentError) return false;
   if (errorNameOf(cause).startsWith('AccessDenied')) return true;
   // The reply to a HEAD has no body, so only its status shows.
   return statusOf(cause) === 403 && /^(Forbidden|Unknown|403)/.test(errorNameOf(cause));
@@ -129,6 +133,7 @@ export interface AwsRequest {
  */
 export function asAwsFailure(error: unknown, { what, where, username, rights }: AwsRequest): JavumboError {
   if (error instanceof JavumboError) return error;
+  if (error instanceof UnsentError) return unsentFailure(error, what, username);
   const status = statusOf(error);
   const name = errorNameOf(error);
   const fail = (message: string, hint: string | undefined, retryable = false): JavumboError =>

@@ -43,3 +43,15 @@ function isHttpAddress(text: string): boolean {
   const { search, hash } = new URL(text);
   return search === '' && hash === '';
 }
+
+// A region becomes a part of host names and signatures, and the SDK takes no other.
+const REGION = /^(?!-)[A-Za-z0-9-]{1,63}(?<!-)$/;
+
+/** Returns the first region that is given. Throws `usage` for one that no request could be signed for. */
+export function resolveRegion(...candidates: [...(Setting<string> | undefined)[], Setting<string>]): Setting<string> {
+  const region = first(...candidates);
+  if (REGION.test(region.value)) return region;
+  throw new JavumboError('usage', `${region.name} is not the name of a region: ${JSON.stringify(region.value)}`, {
+    try: 'letters, digits and hyphens, such as eu-central-1',
+  });
+}

@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { milliseconds, parsedDuration, positiveMilliseconds, seconds } from '../core/duration.ts';
 import { JavumboError } from '../core/failure.ts';
 import { SQLITE_ENGINES, type SqliteEngineName } from '../core/sqlite-engines.ts';
-import { resolveEndpoint } from './address.ts';
+import { resolveEndpoint, resolveRegion } from './address.ts';
 import { type DeploymentFlags, resolveBucket, resolveDeployment } from './bucket.ts';
 import { resolveApiUrl, resolveFunction } from './function.ts';
 import { fallback, first, given, type Setting } from './setting.ts';
@@ -120,7 +120,7 @@ export function resolveConfig(
   return {
     deployment,
     bucket,
-    region: first(
+    region: resolveRegion(
       given('flag', '--region', flags.region),
       given('environment', 'AWS_REGION', env.AWS_REGION || undefined),
       given('environment', 'AWS_DEFAULT_REGION', env.AWS_DEFAULT_REGION || undefined),

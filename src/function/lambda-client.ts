@@ -1,5 +1,6 @@
 import { LambdaClient } from '@aws-sdk/client-lambda';
 import { clientOptions } from '../aws/client-options.ts';
+import { tellUnsent } from '../aws/unsent.ts';
 import type { Config } from '../config/config.ts';
 import { LambdaFunction } from './lambda-function.ts';
 import type { RemoteFunction } from './remote-function.ts';
@@ -17,7 +18,7 @@ const ANY_NUMBER = { keepAlive: true, maxSockets: Number.POSITIVE_INFINITY };
 export function openLambdaFunction(config: Config): RemoteFunction {
   const endpoint = config.lambdaEndpointUrl.value;
   const open = (options: ReturnType<typeof clientOptions>): LambdaClient =>
-    new LambdaClient({ ...options, ...(endpoint === undefined ? {} : { endpoint }) });
+    tellUnsent(new LambdaClient({ ...options, ...(endpoint === undefined ? {} : { endpoint }) }));
   const { requestHandler, ...options } = clientOptions({ ...config, timeout: callTimeout(config) });
   const calls = { ...options, requestHandler: { ...requestHandler, httpAgent: ANY_NUMBER, httpsAgent: ANY_NUMBER } };
   return new LambdaFunction({
