@@ -1,5 +1,6 @@
 /** Interprets errors of the AWS SDK, whatever the service. */
 import { codeOf, JavumboError, messageOf } from '../core/failure.ts';
+import { clockDifferenceOf, credentialsRefused, hasNoName, isWrongRegion, regionOf } from './refusals.ts';
 import { UnsentError } from './unsent.ts';
 import { unsentFailure } from './unsent-failure.ts';
 
@@ -55,23 +56,8 @@ function noTls(error: unknown): boolean {
 // Transient according to the SDK.
 const PASSING = new Set(['RequestTimeout', 'RequestTimeoutException']);
 
-// DynamoDB answers these with status 400.
-const REFUSED = new Set([
-  'AccessDeniedException',
-  'UnrecognizedClientException',
-  'IncompleteSignatureException',
-  'InvalidSignatureException',
-  'MissingAuthenticationTokenException',
-  'ExpiredTokenException',
-]);
-
-/** The clocks differ too much. The SDK corrects its own by the reply, so the same request can succeed. */
-function clockWasOff(error: unknown): boolean {
-  if (errorNameOf(error) === 'RequestTimeTooSkewed') return true;
-  return (
-    errorNameOf(error) === 'InvalidSignatureException' && /signature (expired|not yet current)/i.test(messageOf(error))
-  );
-}
+// DynamoDB answers these with status 400; refusals.ts knows what is wrong with credentials themselves.
+const REFUSED = new Set(['AccessDeniedException', 'MissingAuthenticationTokenException']);
 
 function throttled(error: unknown): boolean {
   return THROTTLED.has(errorNameOf(error)) || statusOf(error) === 429;
@@ -113,7 +99,7 @@ export function isAccessDenied(error: unknown): boolean {
   if (cause instanceof UnsentError) return false;
   if (errorNameOf(cause).startsWith('AccessDenied')) return true;
   // The reply to a HEAD has no body, so only its status shows.
-  return statusOf(cause) === 403 && /^(Forbidden|Unknown|403)/.test(errorNameOf(cause));
+  return statusOf(cause) === 403 && hasNoName(cause) && clockDifferenceOf(cause) === undefined;
 }
 
 /** The subject of a request, for its error message. */
@@ -151,12 +137,27 @@ export function asAwsFailure(error: unknown, { what, where, username, rights }: 
       'export AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or --profile',
     );
   }
-  if (PASSING.has(name) || clockWasOff(error) || status === 408) {
-    return fail(`${where} answers ${name}`, "the same command again; is this machine's clock right?", true);
+  const clocks = clockDifferenceOf(error);
+  if (clocks !== undefined) {
+    const message = `this machine's clock and that of ${where} differ by ${clocks}`;
+    return fail(`${message} (${detailOf(error)})`, "set this machine's clock, and the same command again", true);
+  }
+  if (PASSING.has(name) || status === 408) {
+    return fail(`${where} answers ${name}`, 'the same command again', true);
+  }
+  if (isWrongRegion(error)) {
+    const region = regionOf(error);
+    const message = region === undefined ? 'another region' : `region ${region}`;
+    return fail(
+      `${where} sends it to ${message}`,
+      region === undefined ? 'its region, with --region' : `--region ${region}`,
+    );
   }
   if (noTls(error)) {
     return fail(`no TLS connection to ${where}: ${messageOf(error)}`, 'http:// or https://, as the endpoint has it');
   }
+  const refused = credentialsRefused(error);
+  if (refused !== undefined) return fail(`${where} ${refused.why} (${detailOf(error)})`, refused.hint);
   if (REFUSED.has(name) || status === 401 || status === 403) {
     return fail(`${where} refuses it (${detailOf(error)})`, `credentials that may ${rights}`);
   }

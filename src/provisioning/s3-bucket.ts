@@ -7,6 +7,7 @@ import {
   GetPublicAccessBlockCommand,
   HeadBucketCommand,
   type LifecycleRule,
+  ListObjectsV2Command,
   PutBucketEncryptionCommand,
   PutBucketLifecycleConfigurationCommand,
   PutBucketVersioningCommand,
@@ -15,6 +16,7 @@ import {
   type TransitionDefaultMinimumObjectSize,
 } from '@aws-sdk/client-s3';
 import { asAwsFailure, errorNameOf, statusOf } from '../aws/errors.ts';
+import { namedErrorOfHead } from '../aws/refusals.ts';
 import { JavumboError } from '../core/failure.ts';
 import { isRetryable } from '../core/retry.ts';
 import { type IsOn, type Resource, type ResourceSetting, type Service, settingOf, unsupported } from './provision.ts';
@@ -50,14 +52,8 @@ export function bucketResource(client: S3Client, options: S3BucketOptions): Reso
         return true;
       } catch (error) {
         if (statusOf(error) === 404) return false;
-        // A HEAD has no body that could say so.
-        if (statusOf(error) === 301 || statusOf(error) === 400) {
-          throw new JavumboError('unavailable', `look for ${subject}: it is in another region`, {
-            try: "the bucket's region, with --region",
-            cause: error,
-          });
-        }
-        throw service.failure(error, `look for ${subject}`);
+        const list = (): Promise<unknown> => client.send(new ListObjectsV2Command({ Bucket, MaxKeys: 1 }));
+        throw service.failure(await namedErrorOfHead(error, list), `look for ${subject}`);
       }
     },
     make: async () => {
