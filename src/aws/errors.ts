@@ -1,5 +1,6 @@
 /** Interprets errors of the AWS SDK, whatever the service. */
 import { codeOf, JavumboError, messageOf } from '../core/failure.ts';
+import { ProxyError } from './proxy.ts';
 import { clockDifferenceOf, credentialsRefused, hasNoName, isWrongRegion, regionOf } from './refusals.ts';
 import { UnsentError } from './unsent.ts';
 import { unsentFailure } from './unsent-failure.ts';
@@ -37,6 +38,7 @@ const THROTTLED = new Set([
 ]);
 
 function neverLeft(error: unknown): boolean {
+  if (error instanceof ProxyError) return true;
   // Node tries several addresses of a host and throws all their errors as one.
   if (error instanceof AggregateError) return error.errors.length > 0 && error.errors.every(neverLeft);
   const syscall = (error as { syscall?: unknown } | null)?.syscall;
@@ -163,6 +165,12 @@ export function asAwsFailure(error: unknown, { what, where, username, rights }: 
   }
   if (throttled(error) || status === 409) {
     return fail(`${where} answers ${name}`, 'the same command again in a minute', true);
+  }
+  if (status === 407) {
+    return fail(`the proxy before ${where} answers 407`, 'user and password of the proxy, in HTTP_PROXY');
+  }
+  if (error instanceof ProxyError) {
+    return fail(`cannot connect to ${where}: ${messageOf(error)}`, 'the right HTTPS_PROXY, or NO_PROXY', true);
   }
   if (neverLeft(error)) {
     return fail(`cannot connect to ${where} (${codeOf(error) ?? 'timed out'})`, 'is the endpoint right, and up?', true);

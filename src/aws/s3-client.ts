@@ -1,7 +1,6 @@
 import { S3Client } from '@aws-sdk/client-s3';
 import type { Config } from '../config/config.ts';
-import { clientOptions } from './client-options.ts';
-import { tellUnsent } from './unsent.ts';
+import { clientOptions, prepared } from './client-options.ts';
 
 /** Opens an S3 client without sending a request. */
 export function openS3(config: Config, maxAttempts = 1): S3Client {
@@ -20,5 +19,5 @@ export function openS3(config: Config, maxAttempts = 1): S3Client {
     // For bodies of 2 MiB and more the SDK would ask first, on a new connection every time. (docs/engines.md)
     expectContinueHeader: false,
   });
-  return tellUnsent(client);
+  return prepared(client, config);
 }

@@ -24,7 +24,7 @@ type Handler = (args: object) => Promise<object>;
 type Middleware = (next: Handler, context: object) => Handler;
 
 /** The part of a client of the SDK that is used here; each command of each client has types of its own. */
-interface Client {
+export interface Client {
   readonly middlewareStack: { add(middleware: never, options: object): void };
 }
 

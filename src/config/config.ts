@@ -6,6 +6,7 @@ import { SQLITE_ENGINES, type SqliteEngineName } from '../core/sqlite-engines.ts
 import { resolveEndpoint, resolveRegion } from './address.ts';
 import { type DeploymentFlags, resolveBucket, resolveDeployment } from './bucket.ts';
 import { resolveApiUrl, resolveFunction } from './function.ts';
+import { type Proxies, resolveProxies } from './proxy.ts';
 import { fallback, first, given, type Setting } from './setting.ts';
 import type { TerraformOutputs } from './terraform.ts';
 
@@ -35,7 +36,7 @@ export interface GlobalFlags extends DeploymentFlags {
 }
 
 /** The complete configuration of a command, each value with its source. */
-export interface Config {
+export interface Config extends Proxies {
   readonly deployment: Setting<'local' | 'aws'>;
   readonly bucket: Setting<string | undefined>;
   readonly region: Setting<string>;
@@ -137,6 +138,7 @@ export function resolveConfig(
       profile.dynamodbEndpointUrl,
     ),
     lambdaEndpointUrl,
+    ...resolveProxies(deployment.value === 'aws' ? env : {}),
     usersTable: resolveTable(
       given('flag', '--users-table', flags.usersTable),
       given('environment', 'DYNAMODB_USERS_TABLE', env.DYNAMODB_USERS_TABLE || undefined),
