@@ -98,9 +98,9 @@ export async function openBucketResource(config: Config, context: Context, scrat
   const s3 = openS3(config, ATTEMPTS);
   // The probe's conditional puts must be sent once.
   const once = openS3(config);
-  const probe: S3BucketOptions['probe'] = (prepare) => {
+  const probe: S3BucketOptions['probe'] = async (prepare) => {
     const name = `${TEST_USER_PREFIX}${random.hex(8)}`;
-    return withScratchBucket(s3, { name, region, endpoint, cleanUps }, async () => {
+    const { value, left } = await withScratchBucket(s3, { name, region, endpoint, clock, cleanUps }, async () => {
       await prepare(name);
       const store = new S3DatabaseStore(once, { bucket: name, endpoint });
       const retrying = new RetryingDatabaseStore(store, { clock, random });
@@ -109,6 +109,7 @@ export async function openBucketResource(config: Config, context: Context, scrat
       // On our own scratch bucket, a refusal is caused by what was set there.
       return probed.kind === 'tried' ? probed.broken : [`a create is refused (${probed.failure.message})`];
     });
+    return { broken: value, left: left && `scratch bucket "${name}" is left (${left.message})` };
   };
   return {
     resources: interruptible([bucketResource(s3, { bucket, region, endpoint, probe })], context),

@@ -275,7 +275,7 @@ export class S3DatabaseStore implements DatabaseStore {
               lastModified: Math.floor((object.LastModified?.getTime() ?? 0) / 1000) * 1000,
             },
       );
-      const next = page.IsTruncated === true ? page.NextContinuationToken : undefined;
+      const next = page.IsTruncated === true ? (page.NextContinuationToken ?? '') : undefined;
       return { databases, foreignKeys: objects.length - named.length, next };
     } catch (error) {
       throw asReadFailure(error, this.#subject('list', undefined));
