@@ -1,7 +1,8 @@
-import { homedir, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { milliseconds, parsedDuration, positiveMilliseconds, seconds } from '../core/duration.ts';
 import { JavumboError } from '../core/failure.ts';
+import { homeOf } from '../core/home.ts';
 import { SQLITE_ENGINES, type SqliteEngineName } from '../core/sqlite-engines.ts';
 import { resolveEndpoint, resolveRegion } from './address.ts';
 import { type DeploymentFlags, resolveBucket, resolveDeployment } from './bucket.ts';
@@ -156,7 +157,7 @@ export function resolveConfig(
     terraform: first<string | undefined>(given('flag', '--terraform', absolute(flags.terraform)), fallback(undefined)),
     home: first(
       given('environment', 'JAVUMBO_HOME', absolute(env.JAVUMBO_HOME)),
-      fallback(join(env.XDG_DATA_HOME || join(env.HOME || homedir(), '.local', 'share'), 'javumbo')),
+      fallback(join(env.XDG_DATA_HOME || join(homeOf(env), '.local', 'share'), 'javumbo')),
     ),
     allowUnsafeStore: first(given('flag', '--allow-unsafe-store', flags.allowUnsafeStore), fallback(false)),
     cacheDir: first(
