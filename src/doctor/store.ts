@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { isAccessDenied } from '../aws/errors.ts';
 import { withTestUser } from '../bench/test-user.ts';
 import type { Context } from '../core/context.ts';
@@ -62,7 +63,7 @@ async function tryStore(deployment: Deployment, { random }: Pick<Context, 'rando
   try {
     await withTestUser(deployment, run, first, () =>
       withTestUser(deployment, run, second, async () => {
-        seen.result = await probeConditionalWrites(store, work.path, random, run);
+        seen.result = await probeConditionalWrites(store, random, join(work.path, 'read-back'), run);
         seen.unlisted = await tryLists(await deployment.testObjects(), keyOf(testUser(run, first)));
       }),
     );

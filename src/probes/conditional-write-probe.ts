@@ -1,5 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { errorNameOf, statusOf } from '../aws/errors.ts';
 import { JavumboError } from '../core/failure.ts';
 import type { Random } from '../core/random.ts';
@@ -18,26 +17,25 @@ export type ProbeResult =
   | { readonly kind: 'tried'; readonly broken: readonly string[] };
 
 /**
- * Tests a store with puts that it must refuse, one after another and in parallel, and reads back what it accepted.
- * Writes files into `directory` and leaves the databases of PROBE_PURPOSES. Throws `unavailable` if the store gives no
+ * Tests a store with puts that it must refuse, one after another and in parallel, and reads back what it accepted
+ * into the file `readTo`. Leaves the databases of PROBE_PURPOSES. Throws `unavailable` if the store gives no
  * clear answer.
  */
 export async function probeConditionalWrites(
   store: DatabaseStore,
-  directory: string,
   random: Random,
+  readTo: string | undefined,
   run: Pick<TestRun, 'id'> = { id: newRunId(random) },
 ): Promise<ProbeResult> {
   const sequential = testUser(run, PROBE_PURPOSES[0]);
-  let files = 0;
-  const made = (): Written => {
-    const file = join(directory, `probe-${files++}`);
-    // Different bytes each time, so that no two writes share a version.
-    writeFileSync(file, random.hex(64));
-    return { file, writes: [random.hex(16)], digest: random.hex(16) };
-  };
-  const put = (username: string, condition: PutCondition, { file, ...sent } = made()): Promise<PutOutcome> =>
-    store.put(username, file, { condition, ...sent });
+  // Different bytes each time, so that no two writes share a version.
+  const made = (): Written => ({
+    bytes: Buffer.from(random.hex(64)),
+    writes: [random.hex(16)],
+    digest: random.hex(16),
+  });
+  const put = (username: string, condition: PutCondition, { bytes, ...sent } = made()): Promise<PutOutcome> =>
+    store.put(username, bytes, { condition, ...sent });
 
   const first = await put(sequential, { kind: 'absent' }).catch((error: unknown) => {
     // A permanent refusal of the first write will repeat for all; an unreachable store says nothing.
@@ -63,7 +61,9 @@ export async function probeConditionalWrites(
   }
   const weak = base.startsWith('W/') ? ', for its ETags are weak' : '';
   if (!committed(second)) findings.push(`an update over the current version is refused${weak}`);
-  else findings.push(...(await readBack(store, sequential, join(directory, 'read-back'), written, versionOf(second))));
+  else if (readTo !== undefined) {
+    findings.push(...(await readBack(store, sequential, readTo, written, versionOf(second))));
+  }
   if (committed(await put(sequential, { kind: 'version', version: base }))) {
     findings.push('an update over an old version is accepted');
   }
@@ -87,7 +87,7 @@ export async function probeConditionalWrites(
 }
 
 interface Written {
-  readonly file: string;
+  readonly bytes: Buffer;
   readonly writes: readonly string[];
   readonly digest: string;
 }
@@ -97,7 +97,7 @@ async function readBack(
   store: DatabaseStore,
   username: string,
   destination: string,
-  { file, writes, digest }: Written,
+  { bytes: sent, writes, digest }: Written,
   version: Version,
 ): Promise<string[]> {
   let found: Awaited<ReturnType<DatabaseStore['get']>>;
@@ -109,7 +109,7 @@ async function readBack(
     return [`what was written cannot be read back (${error.message})`];
   }
   if (found.kind !== 'found') return ['what was written is not there afterwards'];
-  const [sent, stored] = [readFileSync(file), readFileSync(destination)];
+  const stored = readFileSync(destination);
   const head = await store.head(username);
   return [
     ...(sent.equals(stored) ? [] : ['what was written reads back as other bytes']),
