@@ -1,4 +1,8 @@
+import type { AgentOptions } from 'node:https';
 import type { Config } from '../config/config.ts';
+import { credentialsOf } from './credentials.ts';
+import { TunnelAgent, throughProxies } from './proxy.ts';
+import { type Client, tellUnsent } from './unsent.ts';
 
 // A connection not made within three seconds will not be made.
 const CONNECTION_TIMEOUT_MS = 3_000;
@@ -9,10 +13,12 @@ export const SILENT = { trace: () => {}, debug: () => {}, info: () => {}, warn: 
  * Returns the options that all AWS clients share. Use `maxAttempts` above 1 only for idempotent requests: a conditional
  * write can be refused because its own first attempt landed, so we retry those ourselves. (docs/engines.md)
  */
-export function clientOptions({ region, profile, timeout }: Config, maxAttempts = 1) {
+export function clientOptions(config: Config, maxAttempts = 1, connections: AgentOptions = { keepAlive: true }) {
+  const { region, profile, timeout } = config;
   return {
     region: region.value,
     ...(profile.value === undefined ? {} : { profile: profile.value }),
+    credentialDefaultProvider: credentialsOf,
     maxAttempts,
     // By default the SDK prints warnings about requests that it does not retry; errors are thrown anyway.
     logger: SILENT,
@@ -20,8 +26,13 @@ export function clientOptions({ region, profile, timeout }: Config, maxAttempts 
       connectionTimeout: Math.min(CONNECTION_TIMEOUT_MS, timeout.value),
       // Unlike the SDK's requestTimeout, which by default only warns, this one ends the request.
       socketTimeout: timeout.value,
-      httpAgent: { keepAlive: true },
-      httpsAgent: { keepAlive: true },
+      httpAgent: connections,
+      httpsAgent: config.httpsProxy.value === undefined ? connections : new TunnelAgent(config, connections),
     },
   };
+}
+
+/** Returns a client that was made with these options, with what stands around each of its requests. */
+export function prepared<C extends Client>(client: C, config: Config): C {
+  return throughProxies(tellUnsent(client), config);
 }

@@ -1,7 +1,7 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { Config } from '../config/config.ts';
 import { JavumboError } from '../core/failure.ts';
-import { clientOptions } from './client-options.ts';
+import { clientOptions, prepared } from './client-options.ts';
 
 /**
  * Opens a DynamoDB client without sending a request. Throws `usage` if S3 has a custom endpoint and DynamoDB has none,
@@ -10,7 +10,8 @@ import { clientOptions } from './client-options.ts';
 export function openDynamo(config: Config, maxAttempts = 1): DynamoDBClient {
   refuseUnnamedDynamo(config);
   const endpoint = config.dynamodbEndpointUrl.value;
-  return new DynamoDBClient({ ...clientOptions(config, maxAttempts), ...(endpoint === undefined ? {} : { endpoint }) });
+  const options = { ...clientOptions(config, maxAttempts), ...(endpoint === undefined ? {} : { endpoint }) };
+  return prepared(new DynamoDBClient(options), config);
 }
 
 function refuseUnnamedDynamo({ endpointUrl, dynamodbEndpointUrl }: Config): void {

@@ -1,5 +1,6 @@
 import { asError, JavumboError } from '../core/failure.ts';
 import { asAwsFailure, certainlyRefused, errorNameOf } from './errors.ts';
+import { UnsentError } from './unsent.ts';
 
 /** The subject of a request to DynamoDB, for its error message. */
 export interface DynamoSubject {
@@ -39,6 +40,9 @@ export function writeOutcomeOf(
 export function asDynamoFailure(error: unknown, subject: DynamoSubject): JavumboError {
   const { what, table, flag, endpoint, username } = subject;
   const where = endpoint ?? 'AWS';
+  const rights = `read and write table "${table}"`;
+  // Its name may be that of another service's reply.
+  if (error instanceof UnsentError) return asAwsFailure(error, { what, where, username, rights });
   const fail = (message: string, hint: string, retryable: boolean): JavumboError =>
     new JavumboError('unavailable', `${what}: ${message}`, {
       try: hint,
@@ -60,7 +64,7 @@ export function asDynamoFailure(error: unknown, subject: DynamoSubject): Javumbo
     return otherKey(subject, error);
   }
   if (PASSING.has(name)) return fail(`${where} answers ${name}`, 'the same command again', true);
-  return asAwsFailure(error, { what, where, username, rights: `read and write table "${table}"` });
+  return asAwsFailure(error, { what, where, username, rights });
 }
 
 /** Returns the failure of a wrong table: its items have another key. */

@@ -1,5 +1,9 @@
 /** Interprets errors of the AWS SDK, whatever the service. */
 import { codeOf, JavumboError, messageOf } from '../core/failure.ts';
+import { ProxyError } from './proxy.ts';
+import { clockDifferenceOf, credentialsRefused, hasNoName, isWrongRegion, regionOf } from './refusals.ts';
+import { UnsentError } from './unsent.ts';
+import { unsentFailure } from './unsent-failure.ts';
 
 /** Returns the HTTP status of a thrown reply, or undefined if there was no reply. */
 export function statusOf(error: unknown): number | undefined {
@@ -34,6 +38,7 @@ const THROTTLED = new Set([
 ]);
 
 function neverLeft(error: unknown): boolean {
+  if (error instanceof ProxyError) return true;
   // Node tries several addresses of a host and throws all their errors as one.
   if (error instanceof AggregateError) return error.errors.length > 0 && error.errors.every(neverLeft);
   const syscall = (error as { syscall?: unknown } | null)?.syscall;
@@ -53,23 +58,8 @@ function noTls(error: unknown): boolean {
 // Transient according to the SDK.
 const PASSING = new Set(['RequestTimeout', 'RequestTimeoutException']);
 
-// DynamoDB answers these with status 400.
-const REFUSED = new Set([
-  'AccessDeniedException',
-  'UnrecognizedClientException',
-  'IncompleteSignatureException',
-  'InvalidSignatureException',
-  'MissingAuthenticationTokenException',
-  'ExpiredTokenException',
-]);
-
-/** The clocks differ too much. The SDK corrects its own by the reply, so the same request can succeed. */
-function clockWasOff(error: unknown): boolean {
-  if (errorNameOf(error) === 'RequestTimeTooSkewed') return true;
-  return (
-    errorNameOf(error) === 'InvalidSignatureException' && /signature (expired|not yet current)/i.test(messageOf(error))
-  );
-}
+// DynamoDB answers these with status 400; refusals.ts knows what is wrong with credentials themselves.
+const REFUSED = new Set(['AccessDeniedException', 'MissingAuthenticationTokenException']);
 
 function throttled(error: unknown): boolean {
   return THROTTLED.has(errorNameOf(error)) || statusOf(error) === 429;
@@ -82,6 +72,7 @@ export function errorNameOf(error: unknown): string {
 
 /** True if a request certainly changed nothing: refused, throttled or never sent. False for an unreadable 2xx. */
 export function certainlyRefused(error: unknown): boolean {
+  if (error instanceof UnsentError) return true;
   if (throttled(error)) return true;
   const status = statusOf(error);
   // 501: the request is not supported.
@@ -107,9 +98,10 @@ function detailOf(error: unknown): string {
  */
 export function isAccessDenied(error: unknown): boolean {
   const cause = error instanceof JavumboError ? error.cause : error;
+  if (cause instanceof UnsentError) return false;
   if (errorNameOf(cause).startsWith('AccessDenied')) return true;
   // The reply to a HEAD has no body, so only its status shows.
-  return statusOf(cause) === 403 && /^(Forbidden|Unknown|403)/.test(errorNameOf(cause));
+  return statusOf(cause) === 403 && hasNoName(cause) && clockDifferenceOf(cause) === undefined;
 }
 
 /** The subject of a request, for its error message. */
@@ -129,6 +121,7 @@ export interface AwsRequest {
  */
 export function asAwsFailure(error: unknown, { what, where, username, rights }: AwsRequest): JavumboError {
   if (error instanceof JavumboError) return error;
+  if (error instanceof UnsentError) return unsentFailure(error, what, username);
   const status = statusOf(error);
   const name = errorNameOf(error);
   const fail = (message: string, hint: string | undefined, retryable = false): JavumboError =>
@@ -146,17 +139,38 @@ export function asAwsFailure(error: unknown, { what, where, username, rights }: 
       'export AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or --profile',
     );
   }
-  if (PASSING.has(name) || clockWasOff(error) || status === 408) {
-    return fail(`${where} answers ${name}`, "the same command again; is this machine's clock right?", true);
+  const clocks = clockDifferenceOf(error);
+  if (clocks !== undefined) {
+    const message = `this machine's clock and that of ${where} differ by ${clocks}`;
+    return fail(`${message} (${detailOf(error)})`, "set this machine's clock, and the same command again", true);
+  }
+  if (PASSING.has(name) || status === 408) {
+    return fail(`${where} answers ${name}`, 'the same command again', true);
+  }
+  if (isWrongRegion(error)) {
+    const region = regionOf(error);
+    const message = region === undefined ? 'another region' : `region ${region}`;
+    return fail(
+      `${where} sends it to ${message}`,
+      region === undefined ? 'its region, with --region' : `--region ${region}`,
+    );
   }
   if (noTls(error)) {
     return fail(`no TLS connection to ${where}: ${messageOf(error)}`, 'http:// or https://, as the endpoint has it');
   }
+  const refused = credentialsRefused(error);
+  if (refused !== undefined) return fail(`${where} ${refused.why} (${detailOf(error)})`, refused.hint);
   if (REFUSED.has(name) || status === 401 || status === 403) {
     return fail(`${where} refuses it (${detailOf(error)})`, `credentials that may ${rights}`);
   }
   if (throttled(error) || status === 409) {
     return fail(`${where} answers ${name}`, 'the same command again in a minute', true);
+  }
+  if (status === 407) {
+    return fail(`the proxy before ${where} answers 407`, 'user and password of the proxy, in HTTP_PROXY');
+  }
+  if (error instanceof ProxyError) {
+    return fail(`cannot connect to ${where}: ${messageOf(error)}`, 'the right HTTPS_PROXY, or NO_PROXY', true);
   }
   if (neverLeft(error)) {
     return fail(`cannot connect to ${where} (${codeOf(error) ?? 'timed out'})`, 'is the endpoint right, and up?', true);

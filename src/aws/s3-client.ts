@@ -1,11 +1,11 @@
 import { S3Client } from '@aws-sdk/client-s3';
 import type { Config } from '../config/config.ts';
-import { clientOptions } from './client-options.ts';
+import { clientOptions, prepared } from './client-options.ts';
 
 /** Opens an S3 client without sending a request. */
 export function openS3(config: Config, maxAttempts = 1): S3Client {
   const endpoint = config.endpointUrl.value;
-  return new S3Client({
+  const client = new S3Client({
     ...clientOptions(config, maxAttempts),
     // Custom engines rarely serve bucket names as host names, or understand the SDK's newer checksums.
     ...(endpoint === undefined
@@ -19,4 +19,5 @@ export function openS3(config: Config, maxAttempts = 1): S3Client {
     // For bodies of 2 MiB and more the SDK would ask first, on a new connection every time. (docs/engines.md)
     expectContinueHeader: false,
   });
+  return prepared(client, config);
 }

@@ -56,7 +56,9 @@ export async function deleteObjects(
   listed: readonly ObjectVersion[],
   options: DeleteOptions = {},
 ): Promise<void> {
-  const failures = await deleteWhatCan(objects, listed, options);
+  const refused = await deleteWhatCan(objects, listed, options);
+  const keys = [...new Set(listed.map(({ key }) => key))];
+  const failures = refused.length > 0 ? refused : await survivors(objects, keys, listed);
   const [first] = failures;
   if (first === undefined) return;
   throw new JavumboError(
@@ -64,6 +66,23 @@ export async function deleteObjects(
     `${failures.length} of ${listed.length} could not be deleted, such as ${first.object.key}: ${first.reason}`,
     { try: 'the same command again, with credentials that may delete them (s3:DeleteObject, s3:DeleteObjectVersion)' },
   );
+}
+
+/**
+ * Looks again for what was deleted, by the other list than the one that found it where there are versions, and returns
+ * what is still there: a reply that says "deleted" proves nothing on an engine that does not know versions.
+ */
+export async function survivors(
+  objects: ObjectVersions,
+  prefixes: readonly string[],
+  deleted: readonly ObjectVersion[],
+): Promise<DeleteFailure[]> {
+  if (deleted.length === 0) return [];
+  const now = await objectsUnder(objects, prefixes, false);
+  const left = new Set(now.map(({ key, etag }) => `${etag} ${key}`));
+  return deleted
+    .filter(({ key, etag, kind }) => kind === 'object' && left.has(`${etag} ${key}`))
+    .map((object) => ({ object, reason: 'it is still there after it was deleted' }));
 }
 
 /** Returns the listed objects that are unchanged. The others are gone, or changed since and must not be deleted. */

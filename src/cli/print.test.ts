@@ -182,7 +182,7 @@ describe('what commands print on a terminal', () => {
     const { stdout } = await runCommand(['db', 'query', 'alice', 'SELECT flds, ? FROM notes', 'a\tb\nc\rd\\e'], {
       env,
     });
-    expect(stdout).toBe(`${FLDS}\ta\\tb\\nc\\rd\\\\e\n`);
+    expect(stdout).toBe(`${FLDS.replace('\u001b', '\\u001b')}\ta\\tb\\nc\\rd\\\\e\n`);
   });
 
   test('as JSON it is one document, whatever the terminal', async () => {

@@ -1,6 +1,6 @@
 import type { Context } from '../core/context.ts';
 import { type FailureKind, JavumboError, messageOf } from '../core/failure.ts';
-import { tsvField, visible } from '../core/format.ts';
+import { jsonText, noCommand, outgoing, tsvField, visible } from '../core/format.ts';
 import { runBlockingIn } from '../core/run-blocking.ts';
 import { type Cell, textForMachines } from './cells.ts';
 import type { ExitCode } from './exit-code.ts';
@@ -30,7 +30,7 @@ export async function printResult<T>(result: T, view: View<T>, flags: OutputFlag
   const lay = runBlockingIn(view.unbounded ? context : {});
   if (flags.json) {
     const document = view.json === undefined ? result : await view.json(result);
-    stdout.write(await lay(() => `${JSON.stringify(document, null, 2)}\n`));
+    stdout.write(await lay(() => `${jsonText(document, 2)}\n`));
     return;
   }
   const terminal = stdout.isTTY === true;
@@ -45,7 +45,7 @@ export async function printResult<T>(result: T, view: View<T>, flags: OutputFlag
   }
   if (view.text !== undefined && (terminal || (table === undefined && view.lines === undefined))) {
     const text = view.text(result, terminal ? await paintFor(flags, context) : PLAIN);
-    if (text !== '') stdout.write(`${text}\n`);
+    if (text !== '') stdout.write(`${outgoing(text)}\n`);
   }
 }
 
@@ -55,7 +55,7 @@ async function tableOf<T>(result: T, { table, fields }: View<T>): Promise<Table 
 }
 
 function tabSeparated({ rows }: Table): string {
-  return rows.map((row) => `${row.map((cell) => tsvField(textForMachines(cell))).join('\t')}\n`).join('');
+  return rows.map((row) => `${noCommand(row.map((cell) => tsvField(textForMachines(cell))).join('\t'))}\n`).join('');
 }
 
 async function drawer(table: Table, columns: number, flags: OutputFlags, context: Context): Promise<() => string> {
@@ -90,13 +90,11 @@ export function printFailure(
   const message = visible(messageOf(thrown));
   if (flags.verbose && thrown instanceof Error) {
     for (let error: unknown = thrown; error instanceof Error; error = error.cause)
-      stderr.write(`${error.stack ?? error.message}\n`);
+      stderr.write(`${outgoing(error.stack ?? error.message)}\n`);
   }
   if (flags.json) {
     const { username, expectedVersion, actualVersion } = failure ?? {};
-    stderr.write(
-      `${JSON.stringify({ error: { kind, message, try: hint, username, expectedVersion, actualVersion } })}\n`,
-    );
+    stderr.write(`${jsonText({ error: { kind, message, try: hint, username, expectedVersion, actualVersion } })}\n`);
   } else {
     stderr.write(`error: ${message}\n`);
     stderr.write(`try:   ${visible(hint)}\n`);

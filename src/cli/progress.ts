@@ -1,4 +1,5 @@
 import type { Context, Output } from '../core/context.ts';
+import { visible } from '../core/format.ts';
 import type { OutputFlags } from './paint.ts';
 
 /** Shows on stderr what is going on. */
@@ -101,5 +102,5 @@ export function checklistOn(
 
 /** Replaces the last line, and cuts the text so that it stays one line. */
 function redraw(stderr: Output, text: string): void {
-  stderr.write(`\r\u001b[2K${[...text].slice(0, (stderr.columns || 80) - 1).join('')}`);
+  stderr.write(`\r\u001b[2K${[...visible(text)].slice(0, (stderr.columns || 80) - 1).join('')}`);
 }

@@ -1,6 +1,7 @@
 import type { Readable, Writable } from 'node:stream';
 import type { Context } from '../core/context.ts';
 import { JavumboError } from '../core/failure.ts';
+import { visible } from '../core/format.ts';
 import { interruptibleRead } from '../core/interruptible.ts';
 
 export interface Confirmation {
@@ -33,7 +34,7 @@ export async function confirm(
     });
   }
   const { createInterface } = await import('node:readline');
-  stderr.write(`${what}.\nType ${word} to go on: `);
+  stderr.write(`${visible(what)}.\nType ${visible(word)} to go on: `);
   // Without `terminal` the terminal itself edits the line, and Ctrl-C stays a signal.
   const lines = createInterface({ input: stdin, terminal: false, ...(signal === undefined ? {} : { signal }) });
   try {

@@ -332,7 +332,7 @@ describe('a place that cannot be used', () => {
     await expectRefused({
       argv: ['db', 'list'],
       env,
-      code: 5,
+      code: 2,
       error: /^error: open the local deployment: ENOTDIR/,
       hint: /JAVUMBO_HOME/,
     });

@@ -9,7 +9,7 @@ import { loadConfig } from '../config/load.ts';
 import type { TerraformOutputs } from '../config/terraform.ts';
 import type { Context } from '../core/context.ts';
 import { JavumboError, messageOf } from '../core/failure.ts';
-import { formatMs, visible } from '../core/format.ts';
+import { formatMs, noCommand, visible } from '../core/format.ts';
 import { interruptionOf, stoppable } from '../core/interruptible.ts';
 import type { Retry } from '../core/retry.ts';
 import { leftWarning, newRunId, type TestRun } from '../core/test-data.ts';
@@ -67,7 +67,7 @@ export function executeIn(given: Context, finished: (code: ExitCode) => void): E
     const closing: { close(): void }[] = [];
     let testRun: TestRun | undefined;
     const warn = (line: string): void => {
-      context.stderr.write(`${visible(line)}\n`);
+      context.stderr.write(`${noCommand(visible(line))}\n`);
     };
     const note = (line: string): void => {
       if (!flags.quiet) warn(line);

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { parseReportTarget, repeated } from '../cli/arguments.ts';
+import { visible } from '../core/format.ts';
 import type { Deployment } from '../deployment/deployment.ts';
 import type { Report } from '../report/document.ts';
 import type { ReportTarget } from '../report/files.ts';
@@ -65,7 +66,8 @@ export async function withReport<R extends { readonly report: Report }>(
       started.opened(deployment);
       result = await work(started, deployment);
     } catch (error) {
-      for (const trouble of await files.write(started.fail(error))) context.stderr.write(`error: ${trouble}\n`);
+      for (const trouble of await files.write(started.fail(error)))
+        context.stderr.write(`error: ${visible(trouble)}\n`);
       throw error;
     }
     const troubles = await files.write(result.report);

@@ -1,4 +1,5 @@
 import { JavumboError } from '../core/failure.ts';
+import { withoutUser } from './proxy.ts';
 import { fallback, first, given, type Setting } from './setting.ts';
 
 /** The SDK's variable for the endpoint of one service. */
@@ -30,6 +31,12 @@ export function resolveEndpoint(
 export function httpAddress(address: Setting<string | undefined>, example: string): Setting<string | undefined> {
   const { value, source, name } = address;
   if (value === undefined) return address;
+  if (/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*@/i.test(value)) {
+    // It would be printed, logged and kept with every record of this store.
+    throw new JavumboError('usage', `${name} holds a user or a password: ${withoutUser(value)}`, {
+      try: 'the address alone; credentials belong into AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY',
+    });
+  }
   if (!isHttpAddress(value)) {
     throw new JavumboError('usage', `${name} is not an http or https address: ${JSON.stringify(value)}`, {
       try: source === 'flag' ? `${name} ${example}` : `an address such as ${example}`,
@@ -42,4 +49,16 @@ function isHttpAddress(text: string): boolean {
   if (!/^https?:\/\/[^/]/.test(text) || !URL.canParse(text)) return false;
   const { search, hash } = new URL(text);
   return search === '' && hash === '';
+}
+
+// A region becomes a part of host names and signatures, and the SDK takes no other.
+const REGION = /^(?!-)[A-Za-z0-9-]{1,63}(?<!-)$/;
+
+/** Returns the first region that is given. Throws `usage` for one that no request could be signed for. */
+export function resolveRegion(...candidates: [...(Setting<string> | undefined)[], Setting<string>]): Setting<string> {
+  const region = first(...candidates);
+  if (REGION.test(region.value)) return region;
+  throw new JavumboError('usage', `${region.name} is not the name of a region: ${JSON.stringify(region.value)}`, {
+    try: 'letters, digits and hyphens, such as eu-central-1',
+  });
 }

@@ -338,6 +338,30 @@ describe('flags go before the environment before Terraform before the profile be
     { setting: 'cacheTtl', env: { DB_CACHE_TTL: '0.5' }, is: 0.5, from: 'environment DB_CACHE_TTL' },
     { setting: 'cacheTtl', env: { DB_CACHE_TTL: '' }, is: undefined, from: 'default' },
 
+    {
+      setting: 'httpProxy',
+      flags: { bucket: 'b' },
+      env: { http_proxy: 'http://p', HTTP_PROXY: 'http://q' },
+      is: 'http://p',
+      from: 'environment http_proxy',
+    },
+    { setting: 'httpProxy', env: { HTTP_PROXY: 'socks5://q' }, is: undefined, from: 'default' },
+    {
+      setting: 'httpProxy',
+      flags: { bucket: 'b' },
+      env: { HTTP_PROXY: 'http://q', REQUEST_METHOD: 'GET' },
+      is: undefined,
+      from: 'default',
+    },
+    {
+      setting: 'httpsProxy',
+      flags: { bucket: 'b' },
+      env: { HTTPS_PROXY: 'p:3128' },
+      is: 'http://p:3128',
+      from: 'environment HTTPS_PROXY',
+    },
+    { setting: 'noProxy', flags: { bucket: 'b' }, env: { NO_PROXY: '*' }, is: '*', from: 'environment NO_PROXY' },
+
     { setting: 'rtt', flags: { rtt: '171ms' }, is: 171, from: 'flag --rtt' },
     { setting: 'rtt', is: undefined, from: 'default' },
     { setting: 'timeout', flags: { timeout: '2s' }, is: 2000, from: 'flag --timeout' },

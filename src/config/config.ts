@@ -1,11 +1,13 @@
-import { homedir, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { milliseconds, parsedDuration, positiveMilliseconds, seconds } from '../core/duration.ts';
 import { JavumboError } from '../core/failure.ts';
+import { homeOf } from '../core/home.ts';
 import { SQLITE_ENGINES, type SqliteEngineName } from '../core/sqlite-engines.ts';
-import { resolveEndpoint } from './address.ts';
+import { resolveEndpoint, resolveRegion } from './address.ts';
 import { type DeploymentFlags, resolveBucket, resolveDeployment } from './bucket.ts';
 import { resolveApiUrl, resolveFunction } from './function.ts';
+import { type Proxies, resolveProxies } from './proxy.ts';
 import { fallback, first, given, type Setting } from './setting.ts';
 import type { TerraformOutputs } from './terraform.ts';
 
@@ -35,7 +37,7 @@ export interface GlobalFlags extends DeploymentFlags {
 }
 
 /** The complete configuration of a command, each value with its source. */
-export interface Config {
+export interface Config extends Proxies {
   readonly deployment: Setting<'local' | 'aws'>;
   readonly bucket: Setting<string | undefined>;
   readonly region: Setting<string>;
@@ -120,7 +122,7 @@ export function resolveConfig(
   return {
     deployment,
     bucket,
-    region: first(
+    region: resolveRegion(
       given('flag', '--region', flags.region),
       given('environment', 'AWS_REGION', env.AWS_REGION || undefined),
       given('environment', 'AWS_DEFAULT_REGION', env.AWS_DEFAULT_REGION || undefined),
@@ -137,6 +139,7 @@ export function resolveConfig(
       profile.dynamodbEndpointUrl,
     ),
     lambdaEndpointUrl,
+    ...resolveProxies(deployment.value === 'aws' ? env : {}),
     usersTable: resolveTable(
       given('flag', '--users-table', flags.usersTable),
       given('environment', 'DYNAMODB_USERS_TABLE', env.DYNAMODB_USERS_TABLE || undefined),
@@ -154,7 +157,7 @@ export function resolveConfig(
     terraform: first<string | undefined>(given('flag', '--terraform', absolute(flags.terraform)), fallback(undefined)),
     home: first(
       given('environment', 'JAVUMBO_HOME', absolute(env.JAVUMBO_HOME)),
-      fallback(join(env.XDG_DATA_HOME || join(env.HOME || homedir(), '.local', 'share'), 'javumbo')),
+      fallback(join(env.XDG_DATA_HOME || join(homeOf(env), '.local', 'share'), 'javumbo')),
     ),
     allowUnsafeStore: first(given('flag', '--allow-unsafe-store', flags.allowUnsafeStore), fallback(false)),
     cacheDir: first(

@@ -13,5 +13,5 @@ export async function loadConfig(
   // Asked beforehand: without the profile's endpoint, --rtt would seem to be meant for AWS itself.
   if (!asksProfile(flags, env, terraform)) return resolveConfig(flags, env, {}, terraform);
   const { loadProfile } = await import('./profile.ts');
-  return resolveConfig(flags, env, await loadProfile(resolveProfile(flags, env).value), terraform);
+  return resolveConfig(flags, env, await loadProfile(resolveProfile(flags, env)), terraform);
 }

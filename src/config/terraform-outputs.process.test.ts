@@ -1,7 +1,7 @@
 /** Tests `--terraform` with executables on the PATH that imitate Terraform. */
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { runCommand, temporaryDirectory } from '../testing/run-command.ts';
 import { readTerraformOutputs } from './terraform-outputs.ts';
 
@@ -252,4 +252,25 @@ describe('without a bucket, what names a part of AWS is refused', () => {
   test('but --function local is not', async () => {
     expect(await runCommand(['db', 'list', '--json', '--function', 'local'])).toMatchObject({ code: 0 });
   });
+});
+
+test('what a program that takes too long has started ends with it', async () => {
+  const directory = temporaryDirectory();
+  const bin = join(directory, 'bin');
+  mkdirSync(bin);
+  // A wrapper, as tfenv is one.
+  const script = `#!/bin/sh\nsleep 600 &\necho $! > ${join(directory, 'pid')}\nwait\n`;
+  writeFileSync(join(bin, 'terraform'), script, { mode: 0o755 });
+  const asked = readTerraformOutputs(directory, { env: { PATH: `${bin}:${process.env.PATH}` }, timeoutMs: 1_000 });
+  await expect(asked).rejects.toMatchObject({ kind: 'unavailable', message: expect.stringMatching(/took longer/) });
+  const pid = Number(readFileSync(join(directory, 'pid'), 'utf8'));
+  const state = (): string | undefined => {
+    try {
+      return readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.[0];
+    } catch {
+      return undefined;
+    }
+  };
+  // It is killed; without an init process it stays a zombie.
+  await vi.waitFor(() => expect([undefined, 'Z', 'X']).toContain(state()));
 });

@@ -1,6 +1,5 @@
-import { execFile } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { statSync } from 'node:fs';
-import { promisify } from 'node:util';
 import * as z from 'zod';
 import { codeOf, JavumboError } from '../core/failure.ts';
 import type { TerraformOutputs } from './terraform.ts';
@@ -100,15 +99,7 @@ async function runFirst(
 ): Promise<{ program: string; stdout: string }> {
   for (const program of programs) {
     try {
-      const { stdout } = await promisify(execFile)(program, ARGUMENTS, {
-        cwd,
-        env: { ...env, TF_IN_AUTOMATION: '1', TF_INPUT: '0' },
-        signal,
-        timeout: timeoutMs,
-        // At SIGTERM Terraform waits for its plugins; here it has nothing to leave half done.
-        killSignal: 'SIGKILL',
-        maxBuffer: OUTPUT_BYTES_MAX,
-      });
+      const stdout = await outputOf(program, { cwd, env, signal, timeoutMs });
       return { program, stdout };
     } catch (error) {
       signal?.throwIfAborted();
@@ -119,6 +110,58 @@ async function runFirst(
   throw new JavumboError('usage', 'neither terraform nor tofu is on the PATH, and --terraform needs one of them', {
     try: 'install Terraform or OpenTofu, or name --bucket, --users-table, --locks-table, --function and --api-url',
   });
+}
+
+/**
+ * Runs a program in a process group of its own, which ends with it: a wrapper such as tfenv starts another program, which
+ * would outlive its parent and hold its output open.
+ */
+async function outputOf(
+  program: string,
+  {
+    cwd,
+    env,
+    signal,
+    timeoutMs,
+  }: { cwd: string; env: NodeJS.ProcessEnv; signal?: AbortSignal | undefined; timeoutMs: number },
+): Promise<string> {
+  const child = spawn(program, ARGUMENTS, {
+    cwd,
+    env: { ...env, TF_IN_AUTOMATION: '1', TF_INPUT: '0' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  });
+  let killed = false;
+  const kill = (): void => {
+    // At SIGTERM Terraform waits for its plugins; here it has nothing to leave half done.
+    try {
+      if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+    } catch {}
+  };
+  const timer = setTimeout(() => {
+    killed = true;
+    kill();
+  }, timeoutMs);
+  if (signal?.aborted) kill();
+  signal?.addEventListener('abort', kill);
+  const texts = { stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name].setEncoding('utf8').on('data', (text: string) => {
+      texts[name] += text;
+      if (texts[name].length > OUTPUT_BYTES_MAX) kill();
+    });
+  }
+  try {
+    const code = await new Promise<number | null>((resolve, reject) => {
+      child.once('error', reject);
+      child.once('close', resolve);
+    });
+    if (code === 0 && !killed) return texts.stdout;
+    throw Object.assign(new Error(`${program} ended with ${code}`), { killed, stderr: texts.stderr });
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', kill);
+  }
 }
 
 function programFailure(program: string, cwd: string, timeoutMs: number, error: unknown): JavumboError {

@@ -1,4 +1,4 @@
-import { lstatSync, readdirSync } from 'node:fs';
+import { lstatSync, readdirSync, statSync } from 'node:fs';
 import { codeOf, JavumboError, messageOf } from './failure.ts';
 import { makeDirectory } from './make-directory.ts';
 
@@ -10,7 +10,10 @@ import { makeDirectory } from './make-directory.ts';
 export function requireOwnDirectory(path: string): void {
   try {
     makeDirectory(path);
-    const found = lstatSync(path);
+    const link = lstatSync(path);
+    // A link of one's own leads where one wants; anybody may plant one in /tmp.
+    const own = process.getuid === undefined || link.uid === process.getuid();
+    const found = link.isSymbolicLink() && own ? statSync(path) : link;
     if (!found.isDirectory()) {
       throw new JavumboError('usage', `the cache path ${path} is not a directory`, { try: OTHER_PLACE });
     }
@@ -57,8 +60,20 @@ export function cacheFailure(path: string, error: unknown): Error {
       cause: error,
     });
   }
-  return new JavumboError('usage', `the cache directory ${path} cannot be used: ${messageOf(error)}`, {
-    try: OTHER_PLACE,
-    cause: error,
-  });
+  return new JavumboError(
+    isWrongPlace(error) ? 'usage' : 'unavailable',
+    `the cache directory ${path} cannot be used: ${messageOf(error)}`,
+    {
+      try: OTHER_PLACE,
+      cause: error,
+    },
+  );
+}
+
+// A directory that this user cannot have: waiting does not help, and naming another one does.
+const WRONG_PLACE = ['EACCES', 'EEXIST', 'EISDIR', 'ELOOP', 'ENAMETOOLONG', 'ENOENT', 'ENOTDIR', 'EPERM', 'EROFS'];
+
+/** True for a configured place that cannot be used, as opposed to a disk that fails. */
+export function isWrongPlace(error: unknown): boolean {
+  return WRONG_PLACE.includes(codeOf(error) ?? '');
 }

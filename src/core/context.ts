@@ -1,6 +1,7 @@
 import { CleanUps } from './clean-ups.ts';
 import type { Clock } from './clock.ts';
 import { systemClock } from './clock.ts';
+import { homeOf } from './home.ts';
 import { type Random, systemRandom } from './random.ts';
 import type { Retry } from './retry.ts';
 import type { RunBlocking } from './run-blocking.ts';
@@ -35,6 +36,8 @@ export interface Context {
 }
 
 export function processContext(): Context {
+  // The AWS SDK, and what we start, would look for a home by themselves, and fail where there is none.
+  process.env.HOME ||= homeOf(process.env);
   return {
     env: process.env,
     // A getter, because the first access opens stdin.

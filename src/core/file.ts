@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import {
+  chmodSync,
   closeSync,
   constants,
   copyFileSync,
@@ -81,10 +82,28 @@ export function copyDurably(content: Content, destination: string, copied: () =>
   try {
     if (typeof content !== 'string') writeFileSync(destination, content, { flag: 'wx', mode: 0o600 });
     else copyFileSync(content, destination, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+    // A copy has the mode of its original.
+    chmodSync(destination, 0o600);
     copied();
     syncToDisk(destination);
   } catch (error) {
     rmSync(destination, { force: true });
     throw error;
   }
+}
+
+/**
+ * Makes a file that only this user may read, and takes one that exists from others, whatever the umask and the mode of
+ * its directory. What SQLite puts beside it inherits the mode.
+ */
+export function makePrivateFile(path: string): void {
+  closeSync(openSync(path, 'a', 0o600));
+  if ((statSync(path).mode & 0o077) !== 0) chmodSync(path, 0o600);
+}
+
+/** Takes an older directory of this user's from others. It may have been made under another umask. */
+export function makePrivateDirectory(path: string): void {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found === undefined || (found.mode & 0o077) === 0 || found.uid !== process.getuid?.()) return;
+  chmodSync(path, 0o700);
 }

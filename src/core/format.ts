@@ -34,19 +34,53 @@ export function formatAge(milliseconds: number): string {
   return `${Math.round(s / 86_400)} d`;
 }
 
-/** Makes control characters visible, so that stored text cannot control a terminal: U+001F becomes ␟. */
+// What moves a terminal's cursor, turns the order of letters round, or hides what is written.
+const CONTROLS = '\\u0000-\\u001f\\u007f-\\u009f';
+const ORDER = '\\u061c\\u200e\\u200f\\u2028\\u2029\\u202a-\\u202e\\u2066-\\u2069';
+const DRIVING = new RegExp(`[${CONTROLS}${ORDER}]`, 'g');
+
+/** Makes control characters visible, so that foreign text cannot drive a terminal: U+001F becomes ␟. */
 export function visible(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this is about
-  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, (character) => {
+  return text.replace(DRIVING, (character) => {
     const code = character.charCodeAt(0);
     return code < 0x20 ? String.fromCharCode(0x2400 + code) : code === 0x7f ? '␡' : '�';
   });
 }
 
-/** Escapes a field of a tab-separated line. */
+const ESCAPES: Readonly<Record<string, string>> = { '\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r' };
+
+/** Escapes a field of a tab-separated line. U+001F stays as it is: it does nothing, and separates the fields of a note. */
 export function tsvField(text: string): string {
-  return text.replace(
-    /[\\\t\n\r]/g,
-    (character) => ({ '\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r' })[character] ?? '',
+  return text
+    .replace(/[\\\t\n\r]/g, (character) => ESCAPES[character] ?? '')
+    .replace(DRIVING, (character) => (character === '\u001f' ? character : escapedUnit(character)));
+}
+
+/** Keeps a line from being read as a command by a CI, which takes those that begin with two colons. */
+export function noCommand(line: string): string {
+  return line.replace(/^(\s*):(?=:)/, '$1\\u003a');
+}
+
+/** Lays out text of our own with foreign parts: colours and line ends stay, nothing else drives a terminal or a CI. */
+export function outgoing(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: our own colours begin with one
+  const colour = /(\u001b\[\d+(?:;\d+)*m)/;
+  return text
+    .split('\n')
+    .map((line) => {
+      const parts = line.split(colour);
+      return noCommand(parts.map((part, index) => (index % 2 === 1 ? part : visible(part))).join(''));
+    })
+    .join('\n');
+}
+
+/** Renders a JSON document. What would drive a terminal is escaped, which JSON does only below U+0020. */
+export function jsonText(value: unknown, indent?: number): string {
+  return JSON.stringify(value, null, indent).replace(DRIVING, (character) =>
+    character === '\n' ? character : escapedUnit(character),
   );
+}
+
+function escapedUnit(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }

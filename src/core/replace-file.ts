@@ -1,18 +1,39 @@
-import { open, readlink, realpath, rename, rm, writeFile } from 'node:fs/promises';
+import { lstat, open, readlink, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { codeOf } from './failure.ts';
+import { codeOf, JavumboError } from './failure.ts';
 import type { Random } from './random.ts';
 
-/** Resolves links to where a file is or will be; a link may point to a file that does not exist yet. */
+/**
+ * Resolves links to where a file is or will be; a link may point to a file that does not exist yet. Throws `usage` for
+ * one that somebody else put into a directory where everybody may, such as /tmp: it leads where they want.
+ */
 export async function pathBehindLinks(file: string): Promise<string> {
-  try {
-    return await realpath(file);
-  } catch (error) {
-    if (codeOf(error) !== 'ENOENT') throw error;
-  }
-  // Either nothing exists there, or a dangling link.
-  const target = await readlink(file).catch(() => undefined);
-  return target === undefined ? resolve(file) : pathBehindLinks(resolve(await realpath(dirname(file)), target));
+  const directory = await realpath(dirname(resolve(file))).catch(noneIf('ENOENT'));
+  // Whoever writes there says what is wrong.
+  if (directory === undefined) return resolve(file);
+  const path = join(directory, basename(resolve(file)));
+  const found = await lstat(path).catch(() => undefined);
+  if (found?.isSymbolicLink() !== true) return found === undefined ? path : realpath(path);
+  await refusePlanted(path, directory, found.uid);
+  // Throws for links that lead to each other; a dangling one names a file to be made.
+  await realpath(path).catch(noneIf('ENOENT'));
+  return pathBehindLinks(resolve(directory, await readlink(path)));
+}
+
+function noneIf(code: string): (error: unknown) => undefined {
+  return (error) => {
+    if (codeOf(error) !== code) throw error;
+  };
+}
+
+// What Linux does itself with fs.protected_symlinks, which follows no link before a rename.
+async function refusePlanted(link: string, directory: string, owner: number): Promise<void> {
+  const { mode, uid } = await stat(directory);
+  const shared = (mode & 0o1000) !== 0 && (mode & 0o002) !== 0;
+  if (!shared || process.getuid === undefined || owner === process.getuid() || owner === uid) return;
+  throw new JavumboError('usage', `${link} is a link of another user in a directory that everybody writes to`, {
+    try: 'another file, or one below a directory of your own',
+  });
 }
 
 /**

@@ -67,7 +67,7 @@ export function lambdaOf({ function: use }: Usage): { readonly lambda?: Function
 }
 
 /** A request beyond the one that was called for. `tombstone`: a PUT instead of the DELETE. */
-export type ExtraRequest = 'head' | 'put' | 'delete' | 'tombstone';
+export type ExtraRequest = 'get' | 'head' | 'put' | 'delete' | 'tombstone';
 
 /** Counts the usage of a deployment. */
 export class UsageMeter {

@@ -63,7 +63,7 @@ describe.runIf(engine !== undefined)('deletes on Ceph RGW', () => {
     directory = mkdtempSync(join(tmpdir(), 'javumbo-one-effect-'));
     bucket = await newBucket();
     const comparing = new RetryingDatabaseStore(new S3DatabaseStore(client, { bucket, endpoint }), sources);
-    probe = await probeDeletion(comparing, directory, systemRandom, { id: systemRandom.hex(4) });
+    probe = await probeDeletion(comparing, systemRandom, { id: systemRandom.hex(4) });
     found = deletionKindOf(probe);
   });
 

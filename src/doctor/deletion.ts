@@ -4,6 +4,7 @@ import { deletionKindOf } from '../probes/deletion-probe.ts';
 import { type Finding, ok, warning } from './finding.ts';
 
 const ID = 'conditional-deletes';
+const AGAIN = 'javumbo doctor again, once conditional-writes is ok';
 
 /** Tests how the engine deletes, on test databases that are then removed, and records it for later deletes. */
 export async function examineDeletion({ tryDeletion }: Pick<Deployment, 'tryDeletion'>): Promise<Finding[]> {
@@ -25,7 +26,7 @@ export async function examineDeletion({ tryDeletion }: Pick<Deployment, 'tryDele
   } catch (error) {
     // Other examinations report an unreachable store.
     if (!(error instanceof JavumboError) || error.kind !== 'unavailable') throw error;
-    return [warning(ID, `it is not known how the engine deletes: ${error.message}`, 'javumbo doctor again')];
+    return [warning(ID, `it is not known how the engine deletes: ${error.message}`, AGAIN)];
   }
 }
 

@@ -1,5 +1,5 @@
 import { LambdaClient } from '@aws-sdk/client-lambda';
-import { clientOptions } from '../aws/client-options.ts';
+import { clientOptions, prepared } from '../aws/client-options.ts';
 import type { Config } from '../config/config.ts';
 import { LambdaFunction } from './lambda-function.ts';
 import type { RemoteFunction } from './remote-function.ts';
@@ -17,13 +17,11 @@ const ANY_NUMBER = { keepAlive: true, maxSockets: Number.POSITIVE_INFINITY };
 export function openLambdaFunction(config: Config): RemoteFunction {
   const endpoint = config.lambdaEndpointUrl.value;
   const open = (options: ReturnType<typeof clientOptions>): LambdaClient =>
-    new LambdaClient({ ...options, ...(endpoint === undefined ? {} : { endpoint }) });
-  const { requestHandler, ...options } = clientOptions({ ...config, timeout: callTimeout(config) });
-  const calls = { ...options, requestHandler: { ...requestHandler, httpAgent: ANY_NUMBER, httpsAgent: ANY_NUMBER } };
+    prepared(new LambdaClient({ ...options, ...(endpoint === undefined ? {} : { endpoint }) }), config);
   return new LambdaFunction({
     name: config.function.value,
     endpoint,
-    calls: open(calls),
+    calls: open(clientOptions({ ...config, timeout: callTimeout(config) }, 1, ANY_NUMBER)),
     control: open(clientOptions(config, CONTROL_ATTEMPTS)),
   });
 }

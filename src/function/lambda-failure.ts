@@ -1,4 +1,5 @@
 import { asAwsFailure, certainlyRefused, errorNameOf } from '../aws/errors.ts';
+import { UnsentError } from '../aws/unsent.ts';
 import { JavumboError, messageOf } from '../core/failure.ts';
 
 /** The subject of a request to Lambda, for its error message. */
@@ -47,6 +48,8 @@ const MAY_HAVE_RUN = new Set(['EFSIOException']);
  * `unavailable` if it certainly did not, `not-found`, `usage` for a payload that Lambda refuses.
  */
 export function asCallFailure(error: unknown, subject: LambdaSubject): JavumboError {
+  // Its name may be that of another service's reply.
+  if (error instanceof UnsentError) return asLambdaFailure(error, subject);
   const name = errorNameOf(error);
   const started = MAY_HAVE_RUN.has(name) || !(NOT_STARTED.has(name) || NOT_READY.has(name) || certainlyRefused(error));
   return started ? doubt(error, subject) : asLambdaFailure(error, subject);
@@ -64,6 +67,7 @@ export function doubt(error: unknown, { what, endpoint }: LambdaSubject): Javumb
 /** Returns the failure of a request without effect, `retryable` if sending it again may help. */
 export function asLambdaFailure(error: unknown, { what, name, action, endpoint }: LambdaSubject): JavumboError {
   const where = endpoint ?? 'AWS';
+  if (error instanceof UnsentError) return asAwsFailure(error, { what, where, username: undefined, rights: action });
   const code = errorNameOf(error);
   if (code === 'ResourceNotFoundException') {
     return new JavumboError('not-found', `there is no function "${name}" at ${where}`, {

@@ -1,5 +1,6 @@
 import {
   type _Object,
+  DeleteObjectCommand,
   DeleteObjectsCommand,
   ListObjectsV2Command,
   ListObjectVersionsCommand,
@@ -7,9 +8,9 @@ import {
   type S3Client,
   type ObjectVersion as S3Version,
 } from '@aws-sdk/client-s3';
-import { statusOf } from '../aws/errors.ts';
+import { errorNameOf, statusOf } from '../aws/errors.ts';
 import type { Clock } from '../core/clock.ts';
-import { JavumboError } from '../core/failure.ts';
+import { JavumboError, messageOf } from '../core/failure.ts';
 import { asReadFailure, type S3Subject } from '../store/s3-errors.ts';
 import { unquoted } from '../store/s3-headers.ts';
 import type { DeleteFailure, ObjectVersion, ObjectVersions } from './object-versions.ts';
@@ -46,13 +47,18 @@ export class S3ObjectVersions implements ObjectVersions {
   async *list(prefix: string, { versions }: { readonly versions: boolean }): AsyncGenerator<readonly ObjectVersion[]> {
     try {
       if (versions) {
+        let found = false;
         try {
-          yield* this.#listVersions(prefix);
-          return;
+          for await (const page of this.#listVersions(prefix)) {
+            found = true;
+            yield page;
+          }
         } catch (error) {
-          // An engine without versions may not know this request (Cloudflare's R2).
-          if (statusOf(error) !== 501) throw error;
+          if (!isUnknownRequest(error)) throw error;
         }
+        // An engine without versions refuses the request, or ignores that it asks for them: then the reply is a plain
+        // list, in which there are no versions to be seen.
+        if (found) return;
       }
       yield* this.#listObjects(prefix);
     } catch (error) {
@@ -94,8 +100,25 @@ export class S3ObjectVersions implements ObjectVersions {
         return { object, reason: reason.trim(), code: Code };
       });
     } catch (error) {
+      if (isUnknownRequest(error)) return this.#deleteSingly(batch);
       throw asReadFailure(error, this.#subject('delete from'));
     }
+  }
+
+  /** Deletes where the engine takes no batch. */
+  async #deleteSingly(batch: readonly ObjectVersion[]): Promise<(DeleteFailure & { readonly code: string })[]> {
+    const failures: (DeleteFailure & { readonly code: string })[] = [];
+    for (const object of batch) {
+      try {
+        const { Key, VersionId } = this.#identifierOf(object);
+        await this.#client.send(new DeleteObjectCommand({ Bucket: this.#bucket, Key, VersionId }));
+      } catch (error) {
+        const status = statusOf(error);
+        if (status === undefined || status >= 500) throw asReadFailure(error, this.#subject('delete from'));
+        if (status !== 404) failures.push({ object, reason: messageOf(error), code: errorNameOf(error) });
+      }
+    }
+    return failures;
   }
 
   #identifierOf({ key, versionId, etag }: ObjectVersion): ObjectIdentifier {
@@ -105,6 +128,7 @@ export class S3ObjectVersions implements ObjectVersions {
   }
 
   async *#listObjects(prefix: string): AsyncGenerator<readonly ObjectVersion[]> {
+    const before = new Set<string>();
     let token: string | undefined;
     do {
       const page = await this.#client.send(
@@ -113,11 +137,12 @@ export class S3ObjectVersions implements ObjectVersions {
       this.#requireAnswer(page.Name);
       const objects = (page.Contents ?? []).map((object) => described(object, 'object', undefined));
       if (objects.length > 0) yield objects;
-      token = page.IsTruncated === true ? this.#progressed(token, page.NextContinuationToken) : undefined;
+      token = page.IsTruncated === true ? this.#progressed(before, page.NextContinuationToken) : undefined;
     } while (token !== undefined);
   }
 
   async *#listVersions(prefix: string): AsyncGenerator<readonly ObjectVersion[]> {
+    const before = new Set<string>();
     let marker: { readonly KeyMarker?: string | undefined; readonly VersionIdMarker?: string | undefined } = {};
     for (;;) {
       const page = await this.#client.send(
@@ -131,15 +156,20 @@ export class S3ObjectVersions implements ObjectVersions {
       if (versions.length + markers.length > 0) yield [...versions, ...markers].sort(byKey);
       if (page.IsTruncated !== true) return;
       const next = { KeyMarker: page.NextKeyMarker, VersionIdMarker: page.NextVersionIdMarker };
-      this.#progressed(JSON.stringify(marker), JSON.stringify(next));
+      this.#progressed(before, JSON.stringify(next));
       marker = next;
     }
   }
 
-  /** Returns the next page's token. An engine that returns none, or the same again, would be asked for ever. */
-  #progressed(before: string | undefined, next: string | undefined): string {
-    if (next !== undefined && next !== before && next !== '{}') return next;
-    throw new JavumboError('unavailable', `list bucket "${this.#bucket}": ${this.#where} does not say how to go on`);
+  /** Returns the next page's token. An engine that returns none, or an earlier one, would be asked for ever. */
+  #progressed(before: Set<string>, next: string | undefined): string {
+    if (next !== undefined && next !== '{}' && !before.has(next)) {
+      before.add(next);
+      return next;
+    }
+    throw new JavumboError('unavailable', `list bucket "${this.#bucket}": ${this.#where} does not say how to go on`, {
+      try: 'another --endpoint-url: this list has no end',
+    });
   }
 
   #requireAnswer(name: string | undefined): void {
@@ -177,4 +207,10 @@ function described(
 // The SDK returns versions and markers separately. The sort is stable, so each key's versions stay newest first.
 function byKey(a: ObjectVersion, b: ObjectVersion): number {
   return Buffer.compare(Buffer.from(a.key), Buffer.from(b.key));
+}
+
+/** True where the engine does not know the request itself (R2, GCS and small servers). */
+function isUnknownRequest(error: unknown): boolean {
+  const status = statusOf(error);
+  return status === 501 || status === 405 || (status === 404 && errorNameOf(error) !== 'NoSuchBucket');
 }

@@ -1,5 +1,3 @@
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { statusOf } from '../aws/errors.ts';
 import { JavumboError } from '../core/failure.ts';
 import type { Random } from '../core/random.ts';
@@ -36,21 +34,18 @@ export function deletionKindOf({ condition, bothAccepted }: DeletionProbe): Dele
 }
 
 /**
- * Tests how an engine deletes. `store` must send each delete as a DELETE with its condition. Writes files into
- * `directory` and leaves databases of DELETION_PURPOSES. Throws `unavailable` if the store gives no clear answer.
+ * Tests how an engine deletes. `store` must send each delete as a DELETE with its condition. Leaves
+ * databases of DELETION_PURPOSES. Throws `unavailable` if the store gives no clear answer.
  */
 export async function probeDeletion(
   store: DatabaseStore,
-  directory: string,
   random: Random,
   run: Pick<TestRun, 'id'>,
 ): Promise<DeletionProbe> {
   const put = async (username: string, over: Version | undefined): Promise<Version | undefined> => {
-    const file = join(directory, `deletion-${random.hex(8)}`);
-    writeFileSync(file, random.hex(64));
     const condition =
       over === undefined ? ({ kind: 'absent' } as const) : ({ kind: 'version', version: over } as const);
-    const outcome = await store.put(username, file, { condition, writes: [random.hex(16)] });
+    const outcome = await store.put(username, Buffer.from(random.hex(64)), { condition, writes: [random.hex(16)] });
     if (outcome.kind === 'unknown') throw noAnswer(outcome.cause);
     return outcome.kind === 'committed' ? outcome.version : undefined;
   };

@@ -1,5 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { deleteObjects, objectsUnder } from '../cleanup/stored-objects.ts';
 import type { Clock } from '../core/clock.ts';
@@ -72,12 +71,10 @@ export async function askAboutDeletion(
 ): Promise<DeletionProbe> {
   const retrying = new RetryingDatabaseStore(store, { clock, random });
   const run = { id: newRunId(random) };
-  const directory = mkdtempSync(join(tmpdir(), 'javumbo-deletion-'));
   let probe: DeletionProbe;
   try {
-    probe = await probeDeletion(retrying, directory, random, run);
+    probe = await probeDeletion(retrying, random, run);
   } finally {
-    rmSync(directory, { recursive: true, force: true });
     const keys = DELETION_PURPOSES.map((purpose) => keyOf(testUser(run, purpose)));
     // `clean all` finds what is left.
     await removeAll(await objects(), keys).catch(() => {});

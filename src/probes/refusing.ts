@@ -11,14 +11,14 @@ export interface UnsafeVerdict {
   readonly findings: readonly string[];
 }
 
-/** Lets reads through and refuses every write before it is sent: the store was seen to lose updates. */
+/** Lets reads through and refuses every write before it is sent: the store was seen to break what writers rely on. */
 export function refusing({ store, foundAt, findings }: UnsafeVerdict): Around {
   return {
     read: (request) => request(),
     write: async (username) => {
       throw new JavumboError(
         'violation',
-        `nothing was written for "${username}": ${store} lost updates when doctor looked on ${foundAt.slice(0, 10)}: ${findings.join('; ')}`,
+        `nothing was written for "${username}": ${store} was unsafe when doctor looked on ${foundAt.slice(0, 10)}: ${findings.join('; ')}`,
         { try: 'javumbo doctor, once the store is fixed; --allow-unsafe-store writes anyway', username },
       );
     },

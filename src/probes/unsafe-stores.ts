@@ -1,4 +1,4 @@
-import { readFileSync, rmSync } from 'node:fs';
+import { accessSync, constants, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { codeOf } from '../core/failure.ts';
 import type { Random } from '../core/random.ts';
@@ -25,6 +25,8 @@ export class UnsafeStores {
       }
     } catch (error) {
       if (['ENOENT', 'ENOTDIR'].includes(codeOf(error) ?? '')) return undefined;
+      // In a home that this user may not enter, this user recorded nothing.
+      if (codeOf(error) === 'EACCES' && !this.#mayEnter()) return undefined;
     }
     // A damaged or unreadable record counts as a verdict, to be safe.
     return { store: identity, foundAt: 'an unknown day', findings: ['its record cannot be read'] };
@@ -37,6 +39,15 @@ export class UnsafeStores {
   /** Removes the verdict on a store that was found sound. */
   forget(identity: string): void {
     rmSync(this.#pathOf(identity), { force: true });
+  }
+
+  #mayEnter(): boolean {
+    try {
+      accessSync(this.#directory, constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   #pathOf(identity: string): string {

@@ -107,8 +107,8 @@ export interface ProvisionedSetting {
 export type ProvisionMode = 'describe' | 'plan' | 'create';
 
 /**
- * Processes the resources in order. Throws what a request throws; the next run finds what was created until then, and
- * an interruption names it.
+ * Processes the resources in order. After a failure `create` goes on with what does not depend on it, and throws the
+ * failure at the end, with what was made; the next run finds that. An interruption ends it at once, and names it too.
  */
 export async function provision(
   resources: readonly Resource[],
@@ -117,32 +117,53 @@ export async function provision(
   signal?: AbortSignal | undefined,
 ): Promise<ProvisionedResource[]> {
   const made: string[] = [];
+  const failures: JavumboError[] = [];
   const provisioned: ProvisionedResource[] = [];
-  const step = async <T>(what: string, work: () => Promise<T>): Promise<T> => {
+  /** Returns undefined for a failure that is thrown at the end. */
+  const step = async <T>(what: string, work: () => Promise<T>): Promise<T | undefined> => {
     onStep(what);
     try {
       signal?.throwIfAborted();
       return await work();
     } catch (error) {
-      throw signal?.aborted && mode === 'create' ? interruptedAt(what, made, error) : error;
+      if (mode !== 'create') throw error;
+      if (signal?.aborted) throw interruptedAt(what, made, error);
+      if (!(error instanceof JavumboError) || !GOES_ON.has(error.kind)) throw error;
+      failures.push(error);
+      return undefined;
     }
   };
   for (const resource of resources) {
     const { kind, name } = resource;
     const subject = `${kind} ${name}`;
     const state = await step(subject, () => provisionedState(resource, mode));
+    if (state === undefined) continue;
     if (state === 'made') made.push(subject);
     const settings: ProvisionedSetting[] = [];
     for (const setting of resource.settings) {
       const what = `${subject}: ${setting.name}`;
       const there = state === 'found' || state === 'made';
       const became = await step(what, async () => (there ? settled(setting, mode) : { state: absent(mode) }));
+      if (became === undefined) continue;
       if (became.state === 'made') made.push(what);
       settings.push({ name: setting.name, ...became });
     }
     provisioned.push({ kind, name, state, settings });
   }
+  const [first, ...others] = failures;
+  if (first !== undefined) throw failedAfter(first, others, made);
   return provisioned;
+}
+
+// Of other kinds nothing is known, or the whole request is wrong.
+const GOES_ON: ReadonlySet<string> = new Set(['unavailable', 'conflict', 'not-found', 'corrupt']);
+
+/** Returns the first failure, with the others and what was made nevertheless. */
+function failedAfter(first: JavumboError, others: readonly JavumboError[], made: readonly string[]): JavumboError {
+  const parts = [first.message, ...others.map(({ message }) => message)];
+  if (made.length > 0) parts.push(`made: ${made.join(', ')}`);
+  const { kind, retryable, sent } = first;
+  return new JavumboError(kind, parts.join('; '), { try: first.try, retryable, sent, cause: first.cause });
 }
 
 async function provisionedState(resource: Resource, mode: ProvisionMode): Promise<ProvisionedResource['state']> {

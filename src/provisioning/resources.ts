@@ -18,9 +18,9 @@ export interface Resources {
 // Every request here is idempotent.
 const ATTEMPTS = 5;
 
-/** Opens the parts of the configured deployment, without a request. `scratch`: a directory for the probe's files. */
-export async function openResources(config: Config, context: Context, scratch: string): Promise<Resources> {
-  return config.deployment.value === 'local' ? localResources(config, context) : awsResources(config, context, scratch);
+/** Opens the parts of the configured deployment, without a request. */
+export async function openResources(config: Config, context: Context): Promise<Resources> {
+  return config.deployment.value === 'local' ? localResources(config, context) : awsResources(config, context);
 }
 
 function localResources({ home, sqliteEngine: only }: Config, context: Context): Resources {
@@ -48,9 +48,9 @@ function localResources({ home, sqliteEngine: only }: Config, context: Context):
 }
 
 /** Opens the bucket and the tables. Throws `usage` if S3 has a custom endpoint and DynamoDB has none. */
-async function awsResources(config: Config, context: Context, scratch: string): Promise<Resources> {
+async function awsResources(config: Config, context: Context): Promise<Resources> {
   const tables = await openTableResources(config, context);
-  const bucket = await openBucketResource(config, context, scratch);
+  const bucket = await openBucketResource(config, context);
   return {
     resources: [...bucket.resources, ...tables.resources],
     close: () => {
@@ -79,8 +79,8 @@ export async function openTableResources(config: Config, context: Context): Prom
   };
 }
 
-/** Opens the bucket alone, without a request. `scratch`: a directory for the probe's files. */
-export async function openBucketResource(config: Config, context: Context, scratch: string): Promise<Resources> {
+/** Opens the bucket alone, without a request. */
+export async function openBucketResource(config: Config, context: Context): Promise<Resources> {
   const { clock, random, cleanUps } = context;
   const interruption = interruptionOf(context);
   const bucket = config.bucket.value;
@@ -98,17 +98,18 @@ export async function openBucketResource(config: Config, context: Context, scrat
   const s3 = openS3(config, ATTEMPTS);
   // The probe's conditional puts must be sent once.
   const once = openS3(config);
-  const probe: S3BucketOptions['probe'] = (prepare) => {
+  const probe: S3BucketOptions['probe'] = async (prepare) => {
     const name = `${TEST_USER_PREFIX}${random.hex(8)}`;
-    return withScratchBucket(s3, { name, region, endpoint, cleanUps }, async () => {
+    const { value, left } = await withScratchBucket(s3, { name, region, endpoint, clock, cleanUps }, async () => {
       await prepare(name);
       const store = new S3DatabaseStore(once, { bucket: name, endpoint });
       const retrying = new RetryingDatabaseStore(store, { clock, random });
       const tried = interruption === undefined ? retrying : aroundStore(retrying, interrupting(interruption));
-      const probed = await probeConditionalWrites(tried, scratch, random);
+      const probed = await probeConditionalWrites(tried, random, undefined);
       // On our own scratch bucket, a refusal is caused by what was set there.
       return probed.kind === 'tried' ? probed.broken : [`a create is refused (${probed.failure.message})`];
     });
+    return { broken: value, left: left && `scratch bucket "${name}" is left (${left.message})` };
   };
   return {
     resources: interruptible([bucketResource(s3, { bucket, region, endpoint, probe })], context),

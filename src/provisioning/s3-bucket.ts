@@ -7,6 +7,7 @@ import {
   GetPublicAccessBlockCommand,
   HeadBucketCommand,
   type LifecycleRule,
+  ListObjectsV2Command,
   PutBucketEncryptionCommand,
   PutBucketLifecycleConfigurationCommand,
   PutBucketVersioningCommand,
@@ -15,6 +16,7 @@ import {
   type TransitionDefaultMinimumObjectSize,
 } from '@aws-sdk/client-s3';
 import { asAwsFailure, errorNameOf, statusOf } from '../aws/errors.ts';
+import { namedErrorOfHead } from '../aws/refusals.ts';
 import { JavumboError } from '../core/failure.ts';
 import { isRetryable } from '../core/retry.ts';
 import { type IsOn, type Resource, type ResourceSetting, type Service, settingOf, unsupported } from './provision.ts';
@@ -24,8 +26,15 @@ export interface S3BucketOptions {
   readonly region: string;
   /** Set for any engine but AWS. */
   readonly endpoint: string | undefined;
-  /** Returns what fails on a scratch bucket on which `prepare` has set something; empty if nothing does. */
-  readonly probe: (prepare: (scratchBucket: string) => Promise<unknown>) => Promise<readonly string[]>;
+  /** Tries a scratch bucket on which `prepare` has set something. */
+  readonly probe: (prepare: (scratchBucket: string) => Promise<unknown>) => Promise<ScratchProbe>;
+}
+
+export interface ScratchProbe {
+  /** What fails with the setting; empty if nothing does. */
+  readonly broken: readonly string[];
+  /** That the scratch bucket could not be removed. */
+  readonly left?: string | undefined;
 }
 
 /** How long old versions are kept, as in week 1 (the prototype). */
@@ -50,14 +59,8 @@ export function bucketResource(client: S3Client, options: S3BucketOptions): Reso
         return true;
       } catch (error) {
         if (statusOf(error) === 404) return false;
-        // A HEAD has no body that could say so.
-        if (statusOf(error) === 301 || statusOf(error) === 400) {
-          throw new JavumboError('unavailable', `look for ${subject}: it is in another region`, {
-            try: "the bucket's region, with --region",
-            cause: error,
-          });
-        }
-        throw service.failure(error, `look for ${subject}`);
+        const list = (): Promise<unknown> => client.send(new ListObjectsV2Command({ Bucket, MaxKeys: 1 }));
+        throw service.failure(await namedErrorOfHead(error, list), `look for ${subject}`);
       }
     },
     make: async () => {
@@ -208,14 +211,18 @@ function probed(
   prepare: (scratchBucket: string) => Promise<unknown>,
 ): ResourceSetting {
   if (endpoint === undefined) return setting;
-  const explained = (findings: readonly string[]): string => `with it this engine fails: ${findings.join('; ')}`;
+  const reasonOf = ({ broken, left }: ScratchProbe): string | undefined => {
+    const fails = broken.length === 0 ? [] : [`with it this engine fails: ${broken.join('; ')}`];
+    const all = left === undefined ? fails : [...fails, left];
+    return all.length === 0 ? undefined : all.join('; ');
+  };
   return {
     ...setting,
     condition: 'if conditional writes work with it on a scratch bucket',
     make: async () => {
-      let findings: readonly string[];
+      let found: ScratchProbe;
       try {
-        findings = await probe(prepare);
+        found = await probe(prepare);
       } catch (error) {
         if (s3Service(endpoint).isUnsupported(error)) return unsupported(error);
         const failure = s3Service(endpoint).failure(error, `try ${setting.name} on a scratch bucket`);
@@ -223,11 +230,14 @@ function probed(
         if (isRetryable(failure)) throw failure;
         return { state: 'left-off', reason: `it could not be tried: ${failure.message}` };
       }
-      return findings.length === 0 ? setting.make() : { state: 'left-off', reason: explained(findings) };
+      const reason = reasonOf(found);
+      if (found.broken.length > 0) return { state: 'left-off', reason };
+      const made = await setting.make();
+      return reason === undefined ? made : { ...made, reason };
     },
     examine: async () => {
-      const findings = await probe(prepare);
-      return findings.length === 0 ? { state: 'found' } : { state: 'unsafe', reason: explained(findings) };
+      const found = await probe(prepare);
+      return { state: found.broken.length === 0 ? 'found' : 'unsafe', reason: reasonOf(found) };
     },
   };
 }

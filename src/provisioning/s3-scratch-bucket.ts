@@ -1,6 +1,9 @@
-import { DeleteBucketCommand, DeleteObjectCommand, ListObjectVersionsCommand, type S3Client } from '@aws-sdk/client-s3';
-import { asAwsFailure } from '../aws/errors.ts';
+import { DeleteBucketCommand, type S3Client } from '@aws-sdk/client-s3';
+import { asAwsFailure, errorNameOf } from '../aws/errors.ts';
 import type { CleanUps } from '../core/clean-ups.ts';
+import type { Clock } from '../core/clock.ts';
+import { JavumboError } from '../core/failure.ts';
+import { S3ObjectVersions } from '../history/s3-object-versions.ts';
 import { createBucket } from './s3-bucket.ts';
 
 export interface ScratchBucketOptions {
@@ -8,42 +11,53 @@ export interface ScratchBucketOptions {
   readonly name: string;
   readonly region: string;
   readonly endpoint: string | undefined;
+  readonly clock: Clock;
   readonly cleanUps: CleanUps;
 }
 
-/** Creates a bucket, runs `work` on it, and removes it with all its versions, even if `work` throws. */
+/**
+ * Creates a bucket, runs `work` on it, and removes it with all its versions, even if `work` throws. `left` says why it
+ * could not be removed.
+ */
 export async function withScratchBucket<T>(
   client: S3Client,
-  { name, region, endpoint, cleanUps }: ScratchBucketOptions,
+  options: ScratchBucketOptions,
   work: () => Promise<T>,
-): Promise<T> {
+): Promise<{ readonly value: T; readonly left?: JavumboError }> {
+  const { name, region, endpoint, cleanUps } = options;
   const asking = (what: string, request: Promise<void>): Promise<void> =>
     request.catch((error: unknown) => {
       const where = endpoint ?? 'AWS';
       throw asAwsFailure(error, { what, where, username: undefined, rights: 'make and remove buckets' });
     });
   await asking(`make scratch bucket "${name}"`, createBucket(client, name, region, endpoint));
-  const remove = cleanUps.add(() => removeBucket(client, name));
-  let result: T;
+  const remove = cleanUps.add(() => removeBucket(client, options));
+  let value: T;
   try {
-    result = await work();
+    value = await work();
   } catch (error) {
     // The error of `work` matters more than one of its clean-up.
     await remove().catch(() => {});
     throw error;
   }
-  await asking(`remove scratch bucket "${name}"`, remove());
-  return result;
+  try {
+    await asking(`remove scratch bucket "${name}"`, remove());
+    return { value };
+  } catch (error) {
+    // What was found out counts, whatever happens to the bucket.
+    if (!(error instanceof JavumboError)) throw error;
+    return { value, left: error };
+  }
 }
 
-async function removeBucket(client: S3Client, bucket: string): Promise<void> {
-  for (let truncated: boolean | undefined = true; truncated === true; ) {
-    const page = await client.send(new ListObjectVersionsCommand({ Bucket: bucket }));
-    for (const { Key, VersionId } of [...(page.Versions ?? []), ...(page.DeleteMarkers ?? [])]) {
-      await client.send(new DeleteObjectCommand({ Bucket: bucket, Key, VersionId }));
-    }
-    // What was listed is gone, so the next first page follows it.
-    truncated = page.IsTruncated;
+async function removeBucket(client: S3Client, { name, endpoint, clock }: ScratchBucketOptions): Promise<void> {
+  const objects = new S3ObjectVersions(client, { bucket: name, endpoint, clock });
+  // What was listed is gone, so the next first page follows it.
+  for await (const page of objects.list('', { versions: true })) await objects.delete(page);
+  try {
+    await client.send(new DeleteBucketCommand({ Bucket: name }));
+  } catch (error) {
+    // A repeated request, or somebody who cleaned up meanwhile.
+    if (errorNameOf(error) !== 'NoSuchBucket') throw error;
   }
-  await client.send(new DeleteBucketCommand({ Bucket: bucket }));
 }

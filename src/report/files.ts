@@ -7,6 +7,7 @@ import { access, type FileHandle, open, rm, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import type { Context, Output } from '../core/context.ts';
 import { codeOf, JavumboError, messageOf } from '../core/failure.ts';
+import { jsonText } from '../core/format.ts';
 import { partOf, pathBehindLinks, replaceFile } from '../core/replace-file.ts';
 import type { Report } from './document.ts';
 import { openFifo } from './fifo.ts';
@@ -22,7 +23,7 @@ export interface ReportTarget {
 }
 
 const RENDER: Readonly<Record<ReportTarget['format'], (report: Report) => string>> = {
-  json: (report) => `${JSON.stringify(report, null, 2)}\n`,
+  json: (report) => `${jsonText(report, 2)}\n`,
   junit: junitOf,
   markdown: markdownOf,
 };

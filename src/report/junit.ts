@@ -1,3 +1,4 @@
+import { visible } from '../core/format.ts';
 import type { Check, Report } from './document.ts';
 import { missedReason } from './threshold.ts';
 
@@ -86,8 +87,8 @@ const ENTITIES: Readonly<Record<string, string>> = {
 function escaped(text: string): string {
   return (
     text
-      // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must go
-      .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|\p{Surrogate}/gu, '\ufffd')
+      .replace(/[\ufffe\uffff]|\p{Surrogate}/gu, '\ufffd')
+      .replace(/[^\t\n\r]+/g, (part) => visible(part).replace(/[\u2400-\u241f]|␡/g, '\ufffd'))
       .replace(/[&<>"']/g, (character) => ENTITIES[character] ?? '')
       // Otherwise a line break in an attribute would be read as a space.
       .replace(/[\t\n\r]/g, (character) => `&#${character.charCodeAt(0)};`)

@@ -1,4 +1,4 @@
-import { isDiskFull } from '../core/cache-directory.ts';
+import { isDiskFull, isWrongPlace } from '../core/cache-directory.ts';
 import { codeOf, JavumboError, messageOf } from '../core/failure.ts';
 import { isDamage } from './engine.ts';
 
@@ -43,8 +43,12 @@ export function asFileFailure(error: unknown, trouble: FileTrouble): Error {
       try: trouble.damagedHint,
     });
   }
-  return new JavumboError('unavailable', `${trouble.otherwise ?? `${what} in ${file}`}: ${messageOf(error)}`, {
-    ...details,
-    try: 'name a directory that you can write to with JAVUMBO_HOME',
-  });
+  return new JavumboError(
+    isWrongPlace(error) ? 'usage' : 'unavailable',
+    `${trouble.otherwise ?? `${what} in ${file}`}: ${messageOf(error)}`,
+    {
+      ...details,
+      try: 'name a directory that you can write to with JAVUMBO_HOME',
+    },
+  );
 }

@@ -1,5 +1,6 @@
 import type { Clock } from '../core/clock.ts';
 import { codeOf } from '../core/failure.ts';
+import { makePrivateFile } from '../core/file.ts';
 import { immediately, type SqliteDatabase, type SqliteEngine } from './engine.ts';
 import { asFileFailure } from './file-failure.ts';
 
@@ -65,6 +66,7 @@ function inTransaction<T>(index: SqliteDatabase, work: () => T): T {
 
 /** Opens the index of a local deployment. Creates a missing one with the id `newId`. */
 export function openIndex(sqlite: SqliteEngine, path: string, newId: string): SqliteDatabase {
+  makePrivateFile(path);
   const index = sqlite.open(path, 'read-write', BUSY_TIMEOUT_MS);
   try {
     // WAL, so that readers continue while a put writes its file; FULL, so that commits survive a power cut.

@@ -1,5 +1,5 @@
-import { chmodSync, closeSync, openSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { makePrivateFile } from '../core/file.ts';
 import { makeDirectory } from '../core/make-directory.ts';
 import { immediately, type SqliteDatabase, type SqliteEngine } from './engine.ts';
 import { asFileFailure } from './file-failure.ts';
@@ -78,10 +78,8 @@ export class LocalTable {
   #open(): SqliteDatabase {
     makeDirectory(this.#home);
     const path = join(this.#home, this.#options.file);
-    // Whatever the directory's mode: a file with password hashes is private to its owner. Its -wal and -shm inherit the
-    // mode.
-    closeSync(openSync(path, 'a', 0o600));
-    if ((statSync(path).mode & 0o077) !== 0) chmodSync(path, 0o600);
+    // It has password hashes.
+    makePrivateFile(path);
     const table = this.#sqlite.open(path, 'read-write', BUSY_TIMEOUT_MS);
     try {
       useWriteAheadLog(table);

@@ -1,3 +1,4 @@
+import { JavumboError } from '../core/failure.ts';
 import type { Content } from '../core/file.ts';
 
 /**
@@ -161,10 +162,18 @@ export function databaseIn(seen: Trace): StoredDatabase | undefined {
 
 /** Yields all pages of a store's list, one request each. */
 export async function* listPages(store: DatabaseStore): AsyncGenerator<ListPage> {
+  const before = new Set<string>();
   let next: string | undefined;
   do {
     const page = await store.list(next);
     yield page;
     next = page.next;
+    // A server that repeats itself would be asked for ever, and one that breaks off would hide databases.
+    if (next === '' || (next !== undefined && before.has(next))) {
+      throw new JavumboError('unavailable', 'the list of databases does not say how it goes on', {
+        try: 'javumbo doctor, or another --endpoint-url',
+      });
+    }
+    if (next !== undefined) before.add(next);
   } while (next !== undefined);
 }

@@ -1,4 +1,5 @@
 import { asAwsFailure, certainlyRefused, errorNameOf, statusOf } from '../aws/errors.ts';
+import { isWrongRegion, regionOf } from '../aws/refusals.ts';
 import { asError, JavumboError } from '../core/failure.ts';
 import type { DeleteOutcome, PutOutcome } from './database-store.ts';
 
@@ -59,12 +60,16 @@ export function asReadFailure(error: unknown, subject: S3Subject): JavumboError 
       cause: error,
     });
   }
-  if (errorNameOf(error) === 'PermanentRedirect' || errorNameOf(error) === 'AuthorizationHeaderMalformed') {
-    return new JavumboError('unavailable', `${what}: bucket "${bucket}" is in another region`, {
-      try: "the bucket's region, with --region",
+  if (isWrongRegion(error)) {
+    const region = regionOf(error);
+    const place = region === undefined ? 'another region' : `region ${region}`;
+    return new JavumboError('unavailable', `${what}: bucket "${bucket}" is in ${place}`, {
+      try: region === undefined ? "the bucket's region, with --region" : `--region ${region}`,
       username,
+      sent: true,
       cause: error,
     });
   }
-  return asAwsFailure(error, { what, where, username, rights: 'read and write the bucket' });
+  const rights = "read and write the bucket, or another --bucket, if this one is somebody else's";
+  return asAwsFailure(error, { what, where, username, rights });
 }

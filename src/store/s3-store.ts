@@ -11,6 +11,7 @@ import {
   type S3Client,
 } from '@aws-sdk/client-s3';
 import { statusOf } from '../aws/errors.ts';
+import { namedErrorOfHead } from '../aws/refusals.ts';
 import { cacheFailure } from '../core/cache-directory.ts';
 import { JavumboError } from '../core/failure.ts';
 import { type Content, sizeOf } from '../core/file.ts';
@@ -123,10 +124,7 @@ export class S3DatabaseStore implements DatabaseStore {
         throw new JavumboError(
           'unavailable',
           `get ${subject.name}: ${file.bytesWritten} of ${stored.sizeBytes} bytes came`,
-          {
-            retryable: true,
-            username,
-          },
+          { retryable: true, username },
         );
       }
       return { kind: 'found', ...stored };
@@ -148,8 +146,14 @@ export class S3DatabaseStore implements DatabaseStore {
       return describe(reply, subject);
     } catch (error) {
       if (statusOf(error) === 404) return { kind: 'nothing' };
-      throw asReadFailure(error, subject);
+      throw asReadFailure(await namedErrorOfHead(error, () => this.#getFirstByte(username)), subject);
     }
+  }
+
+  async #getFirstByte(username: string): Promise<void> {
+    this.#onExtraRequest('get', 0);
+    const get = new GetObjectCommand({ Bucket: this.#bucket, Key: keyOf(username), Range: 'bytes=0-0' });
+    ((await this.#client.send(get)).Body as Readable).destroy();
   }
 
   async put(username: string, source: Content, { condition, writes, digest }: PutOptions): Promise<PutOutcome> {
@@ -255,9 +259,7 @@ export class S3DatabaseStore implements DatabaseStore {
         throw new JavumboError(
           'unavailable',
           `list bucket "${this.#bucket}": ${this.#endpoint ?? 'AWS'} does not answer as S3 does`,
-          {
-            try: 'another --endpoint-url',
-          },
+          { try: 'another --endpoint-url' },
         );
       }
       const objects = (page.Contents ?? []).map((object) => ({ object, username: usernameOf(object.Key ?? '') }));
@@ -273,7 +275,7 @@ export class S3DatabaseStore implements DatabaseStore {
               lastModified: Math.floor((object.LastModified?.getTime() ?? 0) / 1000) * 1000,
             },
       );
-      const next = page.IsTruncated === true ? page.NextContinuationToken : undefined;
+      const next = page.IsTruncated === true ? (page.NextContinuationToken ?? '') : undefined;
       return { databases, foreignKeys: objects.length - named.length, next };
     } catch (error) {
       throw asReadFailure(error, this.#subject('list', undefined));

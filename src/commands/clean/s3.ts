@@ -49,7 +49,7 @@ export async function cleanS3(
   if (prefix === '') {
     throw new JavumboError('usage', '--prefix is empty, and that is the whole bucket', { try: '--prefix user_dbs/' });
   }
-  const { deleteWhatCan, failedObject, objectsUnder, plannedObject, stillThere } = await import(
+  const { deleteWhatCan, failedObject, objectsUnder, plannedObject, stillThere, survivors } = await import(
     '../../cleanup/stored-objects.ts'
   );
   const { context } = invocation;
@@ -74,6 +74,14 @@ export async function cleanS3(
     const failures = await deleteWhatCan(objects, due, { onProgress, signal: context.signal });
     // Again, since a read may have fetched one meanwhile.
     forget(deployment, due);
+    const refused = new Set(failures.map(({ object }) => object));
+    failures.push(
+      ...(await survivors(
+        objects,
+        prefixes,
+        due.filter((object) => !refused.has(object)),
+      )),
+    );
     const failed = [...changed.map((object) => ({ object, reason: CHANGED })), ...failures].map(failedObject);
     return cleanResult(plan, dryRun, failed);
   });
@@ -91,7 +99,8 @@ async function confirmRealData(
   const { confirm } = await import('../../cli/prompt.ts');
   const bytes = formatBytes(real.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0));
   const where = description.bucket === undefined ? 'the local deployment' : `bucket "${description.bucket}"`;
-  const what = `This deletes ${real.length} objects (${bytes}) from ${where}, and they are not test data`;
+  const many = real.length === 1 ? '1 object' : `${real.length} objects`;
+  const what = `This deletes ${many} (${bytes}) from ${where}, and not test data`;
   await confirm(context, { what, word: description.bucket ?? 'local', yes });
   return true;
 }

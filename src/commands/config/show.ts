@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { View } from '../../cli/print.ts';
 import type { Config } from '../../config/config.ts';
+import { withoutUser } from '../../config/proxy.ts';
 import type { Setting } from '../../config/setting.ts';
 import { messageOf } from '../../core/failure.ts';
 import { sqliteEngine } from '../../sqlite/choose-engine.ts';
@@ -46,5 +47,12 @@ export const configView: View<Config> = {
 
 // Named with the units that the values have; flags take others too.
 function settingsOf({ cacheTtl, rtt, timeout, ...others }: Config): [string, Setting<unknown>][] {
-  return Object.entries({ ...others, cacheTtlSeconds: cacheTtl, rttMs: rtt, timeoutMs: timeout });
+  const { httpProxy, httpsProxy } = others;
+  const proxies = { httpProxy: shown(httpProxy), httpsProxy: shown(httpsProxy) };
+  return Object.entries({ ...others, ...proxies, cacheTtlSeconds: cacheTtl, rttMs: rtt, timeoutMs: timeout });
+}
+
+/** The address of a proxy may hold a password. */
+function shown(proxy: Setting<string | undefined>): Setting<string | undefined> {
+  return { ...proxy, value: proxy.value === undefined ? undefined : withoutUser(proxy.value) };
 }

@@ -1,4 +1,4 @@
-import { constants, existsSync, realpathSync, rmSync, statSync } from 'node:fs';
+import { constants, existsSync, rmSync, statSync } from 'node:fs';
 import { chmod, copyFile, rename, rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
@@ -6,6 +6,7 @@ import type { View } from '../../cli/print.ts';
 import { progressOn } from '../../cli/progress.ts';
 import { JavumboError, messageOf } from '../../core/failure.ts';
 import { formatBytes } from '../../core/format.ts';
+import { pathBehindLinks } from '../../core/replace-file.ts';
 import { parseUsername } from '../../core/username.ts';
 import type { Execute, Invocation } from '../execute.ts';
 import { operatorDatabases } from './outcome.ts';
@@ -33,7 +34,7 @@ export async function dbPull(
   username: string,
   out: string | undefined,
 ): Promise<PulledDatabase> {
-  const file = targetOf(out ?? `${username}.anki2`);
+  const file = await targetOf(out ?? `${username}.anki2`);
   if (out === undefined && existsSync(file)) {
     throw new JavumboError('usage', `${file} exists, and may hold your changes`, {
       try: `javumbo db pull ${username} --out <file>`,
@@ -77,11 +78,13 @@ export async function dbPull(
 }
 
 /** Follows links to the file to write. Throws `usage` for anything but an ordinary file, such as a device or a pipe. */
-function targetOf(path: string): string {
-  // If it exists but cannot be examined, writing it fails and says why.
-  if (!existsSync(path)) return resolve(path);
-  const file = realpathSync(path);
-  if (statSync(file).isFile()) return file;
+async function targetOf(path: string): Promise<string> {
+  const file = await pathBehindLinks(path).catch((error: unknown) => {
+    if (error instanceof JavumboError) throw error;
+    // If it cannot be examined, writing it fails and says why.
+    return resolve(path);
+  });
+  if (!existsSync(file) || statSync(file).isFile()) return file;
   throw new JavumboError('usage', `${file} cannot be written: it is not an ordinary file`, { try: 'another --out' });
 }
 

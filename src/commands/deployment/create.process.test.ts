@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { CreateTableCommand } from '@aws-sdk/client-dynamodb';
 import { ListBucketsCommand, PutBucketVersioningCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { interrupted } from '../../core/interruptible.ts';
 import { type DynamoServer, startDynamoServer } from '../../testing/dynamo-server.ts';
 import { type CommandResult, freshMachine, IMPATIENT, type Json, runCommand } from '../../testing/run-command.ts';
 import { type S3Server, type S3ServerOptions, startS3Server } from '../../testing/s3-server/server.ts';
@@ -19,7 +20,7 @@ afterEach(async () => {
 });
 
 /** Runs commands on engines that hold nothing but what the test puts there. */
-async function engines(options: S3ServerOptions = {}): Promise<(...argv: string[]) => Promise<CommandResult>> {
+async function engines(options: S3ServerOptions = {}) {
   const server = await startS3Server(options);
   s3 = server;
   const env = {
@@ -30,7 +31,11 @@ async function engines(options: S3ServerOptions = {}): Promise<(...argv: string[
     AWS_ENDPOINT_URL_S3: server.endpoint,
     AWS_ENDPOINT_URL_DYNAMODB: dynamo.endpoint,
   };
-  return (...argv) => runCommand([...argv, '--json'], { env, clock: IMPATIENT });
+  const runWith =
+    (signal?: AbortSignal) =>
+    (...argv: string[]): Promise<CommandResult> =>
+      runCommand([...argv, '--json'], { env, clock: IMPATIENT, ...(signal === undefined ? {} : { signal }) });
+  return Object.assign(runWith(), { with: runWith });
 }
 
 function client(): S3Client {
@@ -138,11 +143,52 @@ describe('deployment create', () => {
     const { code, failure } = await javumbo('deployment', 'create');
     expect(code).toBe(4);
     expect(failure()).toMatchObject({
-      message: 'table "javumbo-users" exists, and its key is not "username" alone',
+      message:
+        'table "javumbo-users" exists, and its key is not "username" alone; made: bucket bucket: versioning, table javumbo-user-locks',
       try: 'another name with --users-table',
     });
     // The bucket's part is done, and the next run finds it.
     expect((await javumbo('deployment', 'create', '--users-table', 'other-users')).code).toBe(0);
+  });
+
+  test('goes on with what can be made, says what that was, and the next run makes the rest', async () => {
+    const javumbo = await engines();
+    const denied = { fault: 'refuse-before', status: 403, code: 'AccessDenied', operation: 'CreateBucket' } as const;
+    const fault = s3?.inject({ ...denied, times: 100 });
+    const { code, failure } = await javumbo('deployment', 'create');
+    expect(code).toBe(5);
+    expect(failure().message).toMatch(
+      /^make bucket "bucket": .*AccessDenied.*; made: table javumbo-users, table javumbo-user-locks$/,
+    );
+    fault?.remove();
+    expect(linesOf((await javumbo('deployment', 'create')).json())).toContain('table javumbo-users found');
+  });
+
+  test('counts what a scratch bucket showed also where it cannot be removed, and names the bucket', async () => {
+    const javumbo = await engines({ buckets: ['bucket'] });
+    const denied = { fault: 'refuse-before', status: 403, code: 'AccessDenied', operation: 'DeleteBucket' } as const;
+    s3?.inject({ ...denied, times: 100 });
+    const { code, json } = await javumbo('deployment', 'create');
+    expect(code).toBe(0);
+    expect(json().resources[0].settings[0]).toMatchObject({
+      name: 'versioning',
+      state: 'made',
+      reason: expect.stringMatching(/^scratch bucket "javumbo-test-[0-9a-f]+" is left \(.*AccessDenied/),
+    });
+  });
+
+  test('interrupted while the engine is silent, it ends, and says what it had made', async () => {
+    const javumbo = await engines();
+    const interruption = new AbortController();
+    s3?.inject({ fault: 'hang-before', operation: 'PutBucketVersioning', times: 100 });
+    const server = s3 as S3Server;
+    server.beforeWork = ({ operation }) => {
+      if (operation === 'PutObject' || operation === 'CreateBucket') return;
+      if (server.counts.operations.CreateBucket >= 2) interruption.abort(interrupted());
+    };
+    const { code, failure } = await javumbo.with(interruption.signal)('deployment', 'create');
+    expect(code).toBeOneOf([6, 130]);
+    expect(failure().message).toMatch(/^interrupted at bucket bucket: versioning; made before: bucket bucket$/);
   });
 
   test('refuses a name that no bucket can have', async () => {

@@ -1,6 +1,3 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { EXIT_CODE } from '../../cli/exit-code.ts';
 import type { Paint } from '../../cli/paint.ts';
 import type { View } from '../../cli/print.ts';
@@ -19,13 +16,11 @@ export async function provisionDeployment(invocation: Invocation, mode: Provisio
   const { provision } = await import('../../provisioning/provision.ts');
   const { config, context } = invocation;
   invocation.requireMeantDeployment();
-  const scratch = mkdtempSync(join(tmpdir(), 'javumbo-probe-'));
-  const provisioning = withProgress(invocation, async (progress) => {
-    const { resources, close } = await openResources(config, context, scratch);
+  return withProgress(invocation, async (progress) => {
+    const { resources, close } = await openResources(config, context);
     const found = provision(resources, mode, (step) => progress.show(step), context.signal);
     return { resources: await found.finally(close), dryRun: mode === 'plan' };
   });
-  return provisioning.finally(() => rmSync(scratch, { recursive: true, force: true }));
 }
 
 export const provisionView: View<ProvisionReport> = {

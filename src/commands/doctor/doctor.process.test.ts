@@ -186,7 +186,7 @@ describe('a store that loses updates', () => {
       expect(refused.failure()).toMatchObject({
         kind: 'violation',
         message: expect.stringMatching(
-          /^nothing was written for ".*": s3 .* lost updates when doctor looked on \d{4}-\d\d-\d\d: /,
+          /^nothing was written for ".*": s3 .* was unsafe when doctor looked on \d{4}-\d\d-\d\d: /,
         ),
         try: expect.stringMatching(/--allow-unsafe-store/),
       });

@@ -1,6 +1,3 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { Command } from 'commander';
 import { EXIT_CODE } from '../../cli/exit-code.ts';
 import type { Paint } from '../../cli/paint.ts';
@@ -50,7 +47,6 @@ export async function doctor(invocation: Invocation): Promise<DoctorReport> {
   // An earlier verdict must not keep it from looking again.
   const deployment = await invocation.deployment({ allowUnsafeStore: true });
   const { config } = deployment;
-  const scratch = mkdtempSync(join(tmpdir(), 'javumbo-doctor-'));
   const opened: Resources[] = [];
   const looking = (ids: readonly string[], onAws: boolean, open: () => Promise<Resources>): Promise<Finding[]> =>
     examined(ids.join(', '), async () => {
@@ -66,9 +62,9 @@ export async function doctor(invocation: Invocation): Promise<DoctorReport> {
     const { endpointUrl, dynamodbEndpointUrl } = config;
     const parts =
       config.deployment.value === 'local'
-        ? [looking(['home'], true, () => openResources(config, context, scratch))]
+        ? [looking(['home'], true, () => openResources(config, context))]
         : [
-            looking(['bucket'], endpointUrl.value === undefined, () => openBucketResource(config, context, scratch)),
+            looking(['bucket'], endpointUrl.value === undefined, () => openBucketResource(config, context)),
             looking(['users-table', 'locks-table'], dynamodbEndpointUrl.value === undefined, () =>
               openTableResources(config, context),
             ),
@@ -90,7 +86,6 @@ export async function doctor(invocation: Invocation): Promise<DoctorReport> {
   });
   return examining.finally(() => {
     for (const { close } of opened) close();
-    rmSync(scratch, { recursive: true, force: true });
   });
 }
 
