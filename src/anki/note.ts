@@ -4,8 +4,9 @@ import { clozeNumbers } from './cloze.ts';
 import type { ClockAndRandom } from './collection.ts';
 import { type ChosenDeck, deckNamed, defaultDeckFor, normalDeckOr } from './decks.ts';
 import { normalDeck } from './defaults.ts';
+import { refuseTriggers } from './foreign-schema.ts';
 import { createGuid } from './guid.ts';
-import { DEFAULT_DECK_ID, type NoteType, readCollection, type StoredCollection } from './stored-collection.ts';
+import { DEFAULT_DECK_ID, isId, type NoteType, readCollection, type StoredCollection } from './stored-collection.ts';
 import { canonicalTags, joinedTags } from './tags.ts';
 import { rendersWithFields } from './template.ts';
 import { fieldChecksum, isEmptyField, stripHtml, withoutControls } from './text.ts';
@@ -113,7 +114,10 @@ function positionIn(collection: StoredCollection, randomPosition: number): (deck
 function freeId(database: SqlDatabase, table: 'notes' | 'cards', now: number): number {
   const isTaken = database.prepare(`SELECT 1 FROM ${table} WHERE id = ?`).get(now) !== undefined;
   if (!isTaken) return now;
-  const { highest } = database.prepare(`SELECT max(id) AS highest FROM ${table}`).get() as { highest: number };
+  const { highest } = database.prepare(`SELECT max(id) AS highest FROM ${table}`).get() as { highest: unknown };
+  if (!isId(highest) || !isId(highest + 1)) {
+    throw new JavumboError('corrupt', `the highest id in table ${table} is ${highest}, and none is free above it`);
+  }
   return highest + 1;
 }
 
@@ -184,11 +188,13 @@ function updateCollection(database: SqlDatabase, settings: Record<string, number
  * Runs inside the caller's transaction: if it throws, roll back.
  *
  * @throws JavumboError `usage`: too many fields, an empty first field or deck name, a filtered deck, an invalid id, or
- * not a collection of schema 11; `conflict`: the note id or guid is taken; `corrupt`: the collection's JSON is broken.
+ * not a collection of schema 11; `conflict`: the note id or guid is taken; `corrupt`: the collection is broken;
+ * `violation`: a trigger of the user's would run.
  * SQLite's own errors pass through.
  */
 export function addNote(database: SqlDatabase, note: NewNote, sources: ClockAndRandom): AddedNote {
   const collection = readCollection(database);
+  refuseTriggers(database);
   const { conf, decks } = collection;
   const now = Math.floor(sources.clock.now());
   const [noteTypeId, noteType] = currentNoteType(collection);

@@ -2,9 +2,10 @@ import { constants, existsSync, statSync } from 'node:fs';
 import { copyFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { cacheFailure, isDiskFull } from '../core/cache-directory.ts';
-import { JavumboError, messageOf } from '../core/failure.ts';
+import { JavumboError } from '../core/failure.ts';
 import { type RunBlocking, runBlockingIn } from '../core/run-blocking.ts';
-import { isDamage, openReadOnly, quickCheck, type SqliteDatabase, type SqliteEngine } from './engine.ts';
+import { openReadOnly, quickCheck, type SqliteDatabase, type SqliteEngine } from './engine.ts';
+import { asSourceFailure } from './failure.ts';
 import { readHeader, setRollbackMode, setSchemaCookie } from './header.ts';
 
 interface CopyEnvironment {
@@ -119,19 +120,4 @@ function inspectCopy(
   } finally {
     copy.close();
   }
-}
-
-function asSourceFailure(error: unknown, source: string): unknown {
-  const isCorrupt = error instanceof JavumboError && error.kind === 'corrupt';
-  if (error instanceof JavumboError && !isCorrupt) return error;
-  if (isCorrupt || isDamage(error)) {
-    return new JavumboError('corrupt', `${source}: ${messageOf(error)}`, {
-      try: 'a sound copy of the file',
-      cause: error,
-    });
-  }
-  return new JavumboError('usage', `${source} cannot be read: ${messageOf(error)}`, {
-    try: 'close the program that uses the file, or check its permissions',
-    cause: error,
-  });
 }

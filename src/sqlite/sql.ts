@@ -1,5 +1,6 @@
-import { codeOf, JavumboError, messageOf } from '../core/failure.ts';
-import { asCorruption, type SqliteDatabase, type SqliteStatement } from './engine.ts';
+import { codeOf, JavumboError } from '../core/failure.ts';
+import type { SqliteDatabase, SqliteStatement } from './engine.ts';
+import { asSqlFailure } from './failure.ts';
 import { refuseJournalMode, refuseOtherValues, refuseUnsafe, splitStatements } from './statements.ts';
 
 /** A query's result. Integers beyond 2^53 and infinities are strings, blobs `{ base64 }`. */
@@ -110,31 +111,4 @@ function jsonValue(value: unknown): JsonValue {
   if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : String(value);
   if (typeof value === 'number') return Number.isFinite(value) ? value : String(value);
   return { base64: Buffer.from(value as Uint8Array).toString('base64') };
-}
-
-/** Turns SQLite's error over a user's SQL into `usage`, unless the file or the machine is to blame. */
-export function asSqlFailure(error: unknown, where = ''): unknown {
-  if (error instanceof JavumboError || asCorruption(error, '') !== undefined) return error;
-  const code = codeOf(error) ?? '';
-  // Not LOCKED: no one else has the copy open, so the statement itself cannot run inside a transaction.
-  const machine = /^SQLITE_(FULL|IOERR|NOMEM|CANTOPEN|BUSY|INTERRUPT)/.test(code);
-  if (machine) {
-    return new JavumboError('unavailable', `${where}${messageOf(error)}`, {
-      try: 'the same command again, with space on the disk of --cache-dir and in memory',
-      cause: error,
-    });
-  }
-  // Engines throw RangeError and TypeError for SQL and values that they do not hand to SQLite.
-  if (code.startsWith('SQLITE_') || error instanceof RangeError || error instanceof TypeError) {
-    return new JavumboError('usage', `${where}${lowerFirst(messageOf(error))}`, {
-      try: 'other SQL, or other values',
-      cause: error,
-    });
-  }
-  return error;
-}
-
-function lowerFirst(text: string): string {
-  // Not UNIQUE and NOT NULL, which are names.
-  return /^[A-Z][a-z ]/.test(text) ? text.charAt(0).toLowerCase() + text.slice(1) : text;
 }

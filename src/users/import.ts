@@ -6,6 +6,7 @@ import { type RunBlocking, runBlockingIn } from '../core/run-blocking.ts';
 import { isTestUser } from '../core/test-data.ts';
 import { isUsername } from '../core/username.ts';
 import { openReadOnly, type SqliteEngine } from '../sqlite/engine.ts';
+import { asSourceFailure } from '../sqlite/failure.ts';
 import { copySource } from '../sqlite/import-copy.ts';
 import { costOf } from './password.ts';
 import { type UserRepository, whatIsWrongWithName } from './repository.ts';
@@ -53,7 +54,13 @@ export async function readAdminDatabase(
   runBlocking?: RunBlocking | undefined,
 ): Promise<ImportRow[]> {
   await copySource(sqlite, file, copy, () => [], { runBlocking });
-  return runBlockingIn({ runBlocking })(() => importRowsOf(sqlite, file, copy));
+  return runBlockingIn({ runBlocking })(() => {
+    try {
+      return importRowsOf(sqlite, file, copy);
+    } catch (error) {
+      throw asSourceFailure(error, file);
+    }
+  });
 }
 
 /** `file`: the original, for messages. */
@@ -63,7 +70,7 @@ function importRowsOf(sqlite: SqliteEngine, file: string, copy: string): ImportR
     const tables = database
       .prepare(
         `SELECT m.name, group_concat(lower(c.name)) AS columns FROM sqlite_master m, pragma_table_info(m.name) c
-         WHERE m.type = 'table' GROUP BY m.name`,
+         WHERE m.type = 'table' AND m.rootpage > 0 GROUP BY m.name`,
       )
       .all() as { name: string; columns: string }[];
     const candidates = tables
@@ -179,7 +186,7 @@ async function importDatabase(
     return { database: (await store(username, join(directory, file))) ? 'created' : 'unchanged' };
   } catch (error) {
     // The file's own fault; anything else would hit the next file too.
-    if (!(error instanceof JavumboError) || (error.kind !== 'corrupt' && error.kind !== 'usage')) throw error;
+    if (!(error instanceof JavumboError) || !['corrupt', 'usage', 'violation'].includes(error.kind)) throw error;
     return { database: 'failed', databaseReason: messageOf(error) };
   }
 }

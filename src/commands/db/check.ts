@@ -3,7 +3,7 @@ import { EXIT_CODE } from '../../cli/exit-code.ts';
 import type { View } from '../../cli/print.ts';
 import { parseUsername } from '../../core/username.ts';
 import type { Execute, Invocation } from '../execute.ts';
-import { operatorDatabases } from './outcome.ts';
+import { reportRead } from './outcome.ts';
 
 export interface CheckReport {
   readonly username: string;
@@ -26,8 +26,7 @@ export function registerDbCheck(parent: Command, execute: Execute): void {
 export async function dbCheck(invocation: Invocation, username: string): Promise<CheckReport> {
   const { integrityFindings } = await import('../../sqlite/engine.ts');
   const { collectionFindings } = await import('../../anki/check.ts');
-  const databases = operatorDatabases(await invocation.deployment(), invocation);
-  return databases.read(username, ({ database, stored: { version } }) => {
+  return reportRead(invocation, username, ({ database, stored: { version } }) => {
     const damage = integrityFindings(database);
     if (damage.length > 0) return { username, version, integrity: 'damaged', findings: damage };
     return { username, version, integrity: 'ok', findings: collectionFindings(database) };
