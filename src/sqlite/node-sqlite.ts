@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import type { SqliteDatabase, SqliteEngine, SqliteStatement, SqlValue } from './engine.ts';
 import { namingStatement } from './failure.ts';
-import { withoutComments } from './statements.ts';
+import { leadingWords, withoutComments } from './statements.ts';
 
 type Module = typeof import('node:sqlite');
 type Statement = InstanceType<Module['StatementSync']>;
@@ -125,7 +125,7 @@ class NodeStatement implements SqliteStatement {
    * SQLite name these instructions otherwise, a read-only handle still refuses to write.
    */
   get readonly(): boolean {
-    const explain = `EXPLAIN ${this.#sql.replace(EXPLAINS, '')}`;
+    const explain = `EXPLAIN ${withoutExplain(this.#sql)}`;
     const program = named(() => this.#handle.prepare(explain).all(), this.#sql) as { opcode: string; p2: number }[];
     return !program.some(({ opcode, p2 }) => WRITES.includes(opcode) || (opcode === 'Transaction' && p2 !== 0));
   }
@@ -181,9 +181,13 @@ class NodeStatement implements SqliteStatement {
   }
 }
 
-// SQLite judges an EXPLAIN by what it explains.
-const SPACE = String.raw`(?:\s|--[^\n]*(?:\n|$)|/\*[\s\S]*?\*/)*`;
-const EXPLAINS = new RegExp(`^${SPACE}EXPLAIN\\b(?:${SPACE}QUERY${SPACE}PLAN\\b)?`, 'i');
+/** Returns what an EXPLAIN explains, for SQLite judges it by that; any other statement as it is. */
+function withoutExplain(sql: string): string {
+  const words = leadingWords(sql, 3);
+  if (words[0]?.word !== 'EXPLAIN') return sql;
+  const isQueryPlan = words[1]?.word === 'QUERY' && words[2]?.word === 'PLAN';
+  return sql.slice(words[isQueryPlan ? 2 : 0]?.end);
+}
 
 // As resolveP2Values() of SQLite's vdbeaux.c has it.
 const WRITES = ['Checkpoint', 'JournalMode', 'Vacuum'];

@@ -12,10 +12,13 @@ export interface QueryResult {
 export type JsonValue = string | number | null | { readonly base64: string };
 
 const INTEGER = /^(0|-?[1-9]\d*)$/;
+const NUMBER_LENGTH_MAX = 32;
 const INT64_MAX = 2n ** 63n - 1n;
 
 /** Parses a command-line word: a number if it is in canonical form, else text. */
 export function boundValue(text: string): bigint | number | string {
+  // Longer ones fit neither, and turning them into a number takes more than linear time.
+  if (text.length > NUMBER_LENGTH_MAX) return text;
   if (INTEGER.test(text)) {
     const integer = BigInt(text);
     return integer <= INT64_MAX && integer >= -INT64_MAX - 1n ? integer : text;
