@@ -1,4 +1,5 @@
 import { JavumboError } from '../core/failure.ts';
+import { refuseLossyText } from '../core/text-input.ts';
 import type { SqlDatabase } from '../sqlite/engine.ts';
 import { clozeNumbers } from './cloze.ts';
 import type { ClockAndRandom } from './collection.ts';
@@ -42,6 +43,15 @@ const USN_UNSYNCED = -1;
 /** Anki has at most 500 cards per note; higher clozes share the last. */
 const CARD_ORD_MAX = 499;
 const GUID_ATTEMPTS_MAX = 10;
+
+/** SQLite would store something else for half of a surrogate pair, which JSON can carry. */
+function refuseLossyNote({ fields, deck, tags, guid }: NewNote): void {
+  const hint = 'text that UTF-8 can hold';
+  for (const [index, field] of fields.entries()) refuseLossyText(field, `field ${index + 1} of the note`, hint);
+  for (const tag of tags ?? []) refuseLossyText(tag, 'a tag of the note', hint);
+  refuseLossyText(deck ?? '', 'the name of the deck', hint);
+  refuseLossyText(guid ?? '', 'the guid of the note', hint);
+}
 
 /** The current note type, else Basic, else the oldest. */
 function currentNoteType({ conf, noteTypes }: StoredCollection): [number, NoteType] {
@@ -193,6 +203,7 @@ function updateCollection(database: SqlDatabase, settings: Record<string, number
  * SQLite's own errors pass through.
  */
 export function addNote(database: SqlDatabase, note: NewNote, sources: ClockAndRandom): AddedNote {
+  refuseLossyNote(note);
   const collection = readCollection(database);
   refuseTriggers(database);
   const { conf, decks } = collection;

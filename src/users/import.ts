@@ -8,7 +8,7 @@ import { isUsername } from '../core/username.ts';
 import { openReadOnly, type SqliteEngine } from '../sqlite/engine.ts';
 import { asSourceFailure } from '../sqlite/failure.ts';
 import { copySource } from '../sqlite/import-copy.ts';
-import { costOf } from './password.ts';
+import { COST_MAX, costOf } from './password.ts';
 import { type UserRepository, whatIsWrongWithName } from './repository.ts';
 
 /** A row of the monolith's user table. */
@@ -38,9 +38,6 @@ export type StoreDatabase = (username: string, file: string) => Promise<boolean>
 
 // Enough to hide network latency; DynamoDB's on-demand tables take thousands of writes a second.
 const CONCURRENCY = 16;
-
-// 2^16 rounds take about five seconds; each step doubles that.
-const COST_MAX = 16;
 
 /**
  * Reads the rows of an `admin.db`, which a running monolith may have open: the table `users`, or the only table with
@@ -168,6 +165,8 @@ function whyNot({ username, name, passwordHash }: ImportRow): string | undefined
   const cost = costOf(passwordHash);
   if (cost === undefined) return 'the password hash is not one of bcrypt ($2a$, $2b$ or $2y$)';
   if (cost > COST_MAX) return `the password hash has cost ${cost}: each attempt to authenticate would take minutes`;
+  // SQLite keeps what is no text, and a library decodes it with loss.
+  if (name.includes('\ufffd')) return 'the name is not UTF-8';
   const wrong = whatIsWrongWithName(name);
   return wrong === undefined ? undefined : `the name ${wrong}`;
 }

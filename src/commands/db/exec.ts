@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { parseCount } from '../../cli/arguments.ts';
-import { JavumboError, messageOf } from '../../core/failure.ts';
+import { JavumboError } from '../../core/failure.ts';
 import { interruptibleClock, interruptionOf } from '../../core/interruptible.ts';
+import { readTextFile } from '../../core/text-input.ts';
 import { parseUsername } from '../../core/username.ts';
 import type { SqliteDatabase } from '../../sqlite/engine.ts';
 import type { Execute, Invocation } from '../execute.ts';
@@ -67,12 +67,5 @@ async function scriptOf(sql: string | undefined, { file }: ExecOptions): Promise
   }
   if (sql !== undefined)
     throw new JavumboError('usage', 'SQL was given twice: as an argument and with --file', { try: 'one of the two' });
-  try {
-    return await readFile(file, 'utf8');
-  } catch (error) {
-    throw new JavumboError('usage', `${file} cannot be read: ${messageOf(error)}`, {
-      try: 'another --file',
-      cause: error,
-    });
-  }
+  return readTextFile(file, 'another --file, of SQL in UTF-8');
 }
