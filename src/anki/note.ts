@@ -39,7 +39,7 @@ interface NewCard {
 }
 
 /** What a client writes into `usn` of everything it changes: not synced. */
-const USN_UNSYNCED = -1;
+export const USN_UNSYNCED = -1;
 /** Anki has at most 500 cards per note; higher clozes share the last. */
 const CARD_ORD_MAX = 499;
 const GUID_ATTEMPTS_MAX = 10;
@@ -87,7 +87,7 @@ function storedFields(given: readonly string[], noteType: NoteType, normalizes: 
  * something; the first if there is none. A template's own deck applies unless it is filtered or gone, and only without
  * clozes. Source: rslib/src/notetype/cardgen.rs (`new_cards_required`, `deck_for_adding`).
  */
-function cardsOf(
+export function cardsOf(
   noteType: NoteType,
   fields: readonly string[],
   hasTags: boolean,
@@ -113,7 +113,7 @@ function cardsOf(
  * Returns a new card's position in the queue: the end, or a random one before it if the options of its deck say so. All
  * cards of a note share either position, like siblings in Anki.
  */
-function positionIn(collection: StoredCollection, randomPosition: number): (deckId: number) => number {
+export function positionIn(collection: StoredCollection, randomPosition: number): (deckId: number) => number {
   const { conf, decks, deckOptions } = collection;
   return (deckId) => {
     const order = deckOptions.get(decks.get(deckId)?.conf ?? 1)?.new.order;
@@ -153,7 +153,7 @@ function guidFor(database: SqlDatabase, wanted: string | undefined, { random }: 
   throw new JavumboError('internal', `no unused guid in ${GUID_ATTEMPTS_MAX} random ones`);
 }
 
-function insertCards(
+export function insertCards(
   database: SqlDatabase,
   noteId: number,
   cards: readonly NewCard[],
@@ -169,7 +169,7 @@ function insertCards(
   });
 }
 
-function insertDecks(database: SqlDatabase, { missing }: ChosenDeck, now: number): void {
+export function insertDecks(database: SqlDatabase, { missing }: Pick<ChosenDeck, 'missing'>, now: number): void {
   const insert = database.prepare('UPDATE col SET decks = json_set(decks, ?, json(?))');
   for (const { id, name } of missing) {
     insert.run(`$."${id}"`, JSON.stringify(normalDeck(id, name, Math.floor(now / 1000), USN_UNSYNCED)));

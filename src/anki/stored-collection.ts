@@ -57,6 +57,8 @@ export type NoteType = z.infer<typeof noteType>;
 export type Deck = z.infer<typeof deck>;
 
 export interface StoredCollection {
+  /** Days are counted from here. */
+  readonly createdSeconds: number;
   /** Milliseconds. */
   readonly modified: number;
   readonly conf: z.infer<typeof conf>;
@@ -129,19 +131,44 @@ export function readCollection(database: SqlDatabase): StoredCollection {
   if (version !== SCHEMA_VERSION) {
     throw new JavumboError('usage', `the collection has schema ${version}, which is too old`);
   }
-  const row = database.prepare('SELECT mod, conf, models, decks, dconf, tags FROM col LIMIT 1').get() as Record<
-    string,
-    unknown
-  >;
+  const row = rowOf(database);
   if (!isId(row.mod)) throw new JavumboError('corrupt', 'column "mod" of the collection is not a time in milliseconds');
-  const decks = byId('decks', row.decks, deck);
+  const decks = COLUMNS.decks(row.decks);
   if (!decks.has(DEFAULT_DECK_ID)) throw new JavumboError('corrupt', 'the collection has no deck Default');
   return {
+    createdSeconds: Number(row.crt),
     modified: row.mod,
-    conf: parseColumn('conf', row.conf, conf),
-    noteTypes: byId('models', row.models, noteType),
+    conf: COLUMNS.conf(row.conf),
+    noteTypes: COLUMNS.models(row.models),
     decks,
-    deckOptions: byId('dconf', row.dconf, deckOptions),
-    tags: Object.keys(parseColumn('tags', row.tags, z.record(z.string(), z.unknown()))),
+    deckOptions: COLUMNS.dconf(row.dconf),
+    tags: COLUMNS.tags(row.tags),
   };
 }
+
+/** Returns what `readCollection` would refuse, of every column that holds JSON. */
+export function columnProblems(database: SqlDatabase): string[] {
+  const row = rowOf(database);
+  return Object.entries(COLUMNS).flatMap(([column, parse]) => {
+    try {
+      parse(row?.[column]);
+      return [];
+    } catch (error) {
+      if (!(error instanceof JavumboError)) throw error;
+      return error.message;
+    }
+  });
+}
+
+function rowOf(database: SqlDatabase): Record<string, unknown> {
+  const sql = 'SELECT crt, mod, conf, models, decks, dconf, tags FROM col ORDER BY id LIMIT 1';
+  return (database.prepare(sql).get() ?? {}) as Record<string, unknown>;
+}
+
+const COLUMNS = {
+  conf: (text: unknown) => parseColumn('conf', text, conf),
+  models: (text: unknown) => byId('models', text, noteType),
+  decks: (text: unknown) => byId('decks', text, deck),
+  dconf: (text: unknown) => byId('dconf', text, deckOptions),
+  tags: (text: unknown) => Object.keys(parseColumn('tags', text, z.record(z.string(), z.unknown()))),
+};

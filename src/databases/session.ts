@@ -106,7 +106,9 @@ export interface Placing {
 
 /** Returns the failure of what a session itself does. */
 export function sessionFailure(error: unknown, username: string, cache: DatabaseCache): unknown {
-  return isDiskFull(error) ? cacheFailure(cache.directory, error) : asDatabaseFailure(error, username);
+  return isDiskFull(error)
+    ? cacheFailure(cache.directory, error)
+    : (asCorruption(error, username) ?? asDatabaseFailure(error, username));
 }
 
 /** Returns the failure of a caller's function: damage and a full disk get a name, and anything else is the caller's. */
@@ -194,7 +196,7 @@ export function openInspected<T extends { close(): unknown }>(
     return opened;
   } catch (error) {
     opened?.close();
-    throw asDatabaseFailure(error, username);
+    throw asCorruption(error, username) ?? asDatabaseFailure(error, username);
   }
 }
 

@@ -4,7 +4,7 @@ import { addNote } from '../anki/note.ts';
 import { systemClock } from '../core/clock.ts';
 import { seededRandom } from '../core/random.ts';
 import { type SqliteDatabase, type SqliteEngine, tableCounts } from './engine.ts';
-import { asDatabaseFailure } from './failure.ts';
+import { asCorruption, asDatabaseFailure } from './failure.ts';
 
 interface Spoiled {
   readonly name: string;
@@ -124,7 +124,7 @@ export function describeSchemaFailures(engine: SqliteEngine): void {
     try {
       return work();
     } catch (error) {
-      return asDatabaseFailure(error, 'alice');
+      return asCorruption(error, 'alice') ?? asDatabaseFailure(error, 'alice');
     }
   };
 

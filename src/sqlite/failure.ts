@@ -66,11 +66,11 @@ export function asCorruption(error: unknown, username: string): JavumboError | u
  * statement that met it: neither a defect of this program, nor in doubt. Returns any other error unchanged.
  */
 export function asDatabaseFailure(error: unknown, username: string): unknown {
-  const corruption = asCorruption(error, username);
-  if (corruption !== undefined) return corruption;
-  if (error instanceof JavumboError && error.kind === 'violation' && error.username === undefined) {
-    return new JavumboError('violation', `database "${username}": ${error.message}`, {
-      try: error.try?.replaceAll('<username>', username),
+  if (error instanceof JavumboError) {
+    // Only who opened the database knows whose it is.
+    if (!error.try?.includes('<username>')) return error;
+    return new JavumboError(error.kind, `database "${username}": ${error.message}`, {
+      try: error.try.replaceAll('<username>', username),
       username,
       cause: error,
     });
@@ -78,6 +78,7 @@ export function asDatabaseFailure(error: unknown, username: string): unknown {
   const blame = blameOf(error);
   // A full disk is named by whoever knows which one it is.
   if (blame === undefined || blame === 'full') return error;
+  if (blame === 'damage') return asCorruption(error, username);
   if (blame !== 'statement') {
     return new JavumboError('unavailable', `database "${username}": ${messageOf(error)}`, {
       try: 'the same command again, with space on the disk of --cache-dir and in memory',
