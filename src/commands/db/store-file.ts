@@ -1,4 +1,4 @@
-import { foreignDatabaseWarnings } from '../../anki/check.ts';
+import { foreignDatabaseWarnings } from '../../anki/foreign-schema.ts';
 import { refuseNewerSchema } from '../../anki/refuse-newer-schema.ts';
 import type { ReplaceOver, UpdateResult, UserDatabases } from '../../databases/user-databases.ts';
 import { sqliteEngine } from '../../sqlite/choose-engine.ts';
