@@ -14,22 +14,26 @@ const { Interruption, main, processContext } = await import('../dist/bundle/comm
 
 // Whoever reads the output may stop early (`| head`): the work goes on, and its exit code stands. Any other trouble is
 // told, for the work may be done although nobody can read what came of it.
+const UNAVAILABLE = 5;
+const argv = process.argv.slice(2);
 let unprinted = false;
 process.stdout.on('error', (error) => {
   if (error.code === 'EPIPE' || unprinted) return;
   unprinted = true;
-  process.stderr.write(`error: the command ran, but its result cannot be printed: ${error.message}\n`);
-  process.exitCode = 1;
+  const message = `the command ran, but its result cannot be printed to standard output: ${error.message}`;
+  const hint = 'another place for the output, with space on its disk';
+  const told = { error: { kind: 'unavailable', message, try: hint } };
+  process.stderr.write(argv.includes('--json') ? `${JSON.stringify(told)}\n` : `error: ${message}\ntry:   ${hint}\n`);
+  process.exitCode = UNAVAILABLE;
 });
 
-const argv = process.argv.slice(2);
 const context = processContext();
 const interruption = new Interruption(process, context);
 const { signal, runBlocking } = interruption;
 const ended = await main(argv, Object.assign(context, { signal, runBlocking }));
 const code = await interruption.printed(ended, argv.includes('--json'), context);
 interruption.over();
-process.exitCode = code === 0 && unprinted ? 1 : code;
+process.exitCode = code === 0 && unprinted ? UNAVAILABLE : code;
 // What was given up must not keep the process.
 if (signal.aborted) process.exit();
 

@@ -60,6 +60,8 @@ export function refuseTriggers(database: SqlDatabase): void {
 
 /** Warns about a SQLite file that is not a collection: it can be stored, but Anki will not open it. */
 export function foreignDatabaseWarnings(database: SqlDatabase, file: string): string[] {
-  const col = database.prepare("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'col'").get();
-  return col === undefined ? [`${file} is not an Anki collection (it has no table "col"): Anki will not open it`] : [];
+  const missing = missingTables(database);
+  if (missing.length === 0) return [];
+  const lacks = missing.map((table) => `"${table}"`).join(', ');
+  return [`${file} is not an Anki collection (it has no table ${lacks}): Anki will not open it`];
 }

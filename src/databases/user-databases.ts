@@ -1,5 +1,5 @@
 import { cacheFailure, isDiskFull } from '../core/cache-directory.ts';
-import type { JavumboError } from '../core/failure.ts';
+import { JavumboError } from '../core/failure.ts';
 import { runBlockingIn } from '../core/run-blocking.ts';
 import { parseUsername } from '../core/username.ts';
 import type { SqliteDatabase } from '../sqlite/engine.ts';
@@ -168,6 +168,13 @@ export class UserDatabases {
     }
     const seen = await store.trace(username);
     const base = databaseIn(seen);
+    if (over.kind === 'version' && base === undefined) {
+      throw new JavumboError('conflict', `user "${username}" has no database, so no version ${over.version} of it`, {
+        try: 'javumbo db push without --if-version, which stores a new one',
+        username,
+        expectedVersion: over.version,
+      });
+    }
     if (over.kind === 'version' && base?.version !== over.version) {
       throw conflictFailure(username, over.version, seen, PULL_AGAIN);
     }

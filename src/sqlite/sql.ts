@@ -15,6 +15,8 @@ const INTEGER = /^(0|-?[1-9]\d*)$/;
 const NUMBER_LENGTH_MAX = 32;
 const INT64_MAX = 2n ** 63n - 1n;
 
+const TRANSACTION = ['BEGIN', 'COMMIT', 'END', 'ROLLBACK', 'SAVEPOINT', 'RELEASE'];
+
 /** Parses a command-line word: a number if it is in canonical form, else text. */
 export function boundValue(text: string): bigint | number | string {
   // Longer ones fit neither, and turning them into a number takes more than linear time.
@@ -37,9 +39,12 @@ export function runQuery(database: SqliteDatabase, sql: string, values: readonly
     throw new JavumboError('usage', 'the SQL is empty', { try: "'SELECT count(*) FROM notes'" });
   if (more.length > 0)
     throw new JavumboError('usage', 'db query takes one statement', { try: 'one db query for each' });
+  const onlyReads = (hint = 'javumbo db exec'): JavumboError =>
+    new JavumboError('usage', `db query only reads, and ${statement.verb} does not`, { try: hint });
+  // db exec would refuse these too.
+  if (TRANSACTION.includes(statement.verb)) throw onlyReads('the SELECT alone: one statement needs no transaction');
   refuseUnsafe([statement]);
-  const onlyReads = (): JavumboError =>
-    new JavumboError('usage', `db query only reads, and ${statement.verb} does not`, { try: 'javumbo db exec' });
+  refuseJournalMode([statement]);
   const prepared = database.prepare(statement.sql);
   // A read-only handle is not enough: VACUUM INTO writes on one. (docs/engines.md)
   if (!prepared.readonly || !prepared.reader) throw onlyReads();

@@ -176,7 +176,7 @@ export function refuseJournalMode(statements: readonly Statement[]): void {
       'usage',
       `line ${line}: databases are stored in rollback mode, which journal_mode cannot change`,
       {
-        try: 'the same statements without it',
+        try: 'the same without it: each commit is one file, which no journal outlives',
       },
     );
   }

@@ -16,6 +16,8 @@ export interface WriteReport {
   readonly requests: Omit<RequestCounts, 'bytesUp' | 'bytesDown'>;
   readonly changes?: number;
   readonly noteId?: number;
+  /** What is doubtful about a file that was stored; absent if nothing is. */
+  readonly warnings?: readonly string[];
 }
 
 // Operators want the current state: every read asks the store whether the cached version is current.

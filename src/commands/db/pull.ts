@@ -1,6 +1,6 @@
 import { constants, existsSync, realpathSync, rmSync, statSync } from 'node:fs';
 import { chmod, copyFile, rename, rm } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { View } from '../../cli/print.ts';
 import { progressOn } from '../../cli/progress.ts';
@@ -65,10 +65,9 @@ export async function dbPull(
       }
       // Where it cannot be removed it was never made, as in a read-only directory.
       await rm(partial, { force: true }).catch(() => {});
-      throw new JavumboError('usage', `${file} cannot be written: ${messageOf(error)}`, {
-        try: 'another --out',
-        cause: error,
-      });
+      // Without the paths of the copy, which are nobody's business.
+      const reason = messageOf(error).replace(/, \w+ '.*$/s, '');
+      throw new JavumboError('usage', `${file} cannot be written: ${reason}`, { try: 'another --out', cause: error });
     } finally {
       signal?.removeEventListener('abort', removePartial);
     }
@@ -79,10 +78,17 @@ export async function dbPull(
 /** Follows links to the file to write. Throws `usage` for anything but an ordinary file, such as a device or a pipe. */
 function targetOf(path: string): string {
   // If it exists but cannot be examined, writing it fails and says why.
-  if (!existsSync(path)) return resolve(path);
-  const file = realpathSync(path);
-  if (statSync(file).isFile()) return file;
-  throw new JavumboError('usage', `${file} cannot be written: it is not an ordinary file`, { try: 'another --out' });
+  if (!existsSync(path)) {
+    const file = resolve(path);
+    if (existsSync(dirname(file))) return file;
+    throw new JavumboError('usage', `${file} cannot be written: there is no directory ${dirname(file)}`, {
+      try: `mkdir -p ${dirname(file)}`,
+    });
+  }
+  if (statSync(path).isFile()) return realpathSync(path);
+  throw new JavumboError('usage', `${path} cannot be written: it is not an ordinary file`, {
+    try: '--out with the name of a file, which is replaced in one step',
+  });
 }
 
 export const pullView: View<PulledDatabase> = {
