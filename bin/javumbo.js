@@ -4,7 +4,7 @@ const { lstatSync, mkdirSync } = require('node:fs');
 const modules = require('node:module');
 const { isAbsolute, join } = require('node:path');
 
-async function run(argv) {
+async function run() {
   // Asked by scripts before each call, and answered without the program.
   if (argv.length === 1 && ['--version', '-V'].includes(argv[0])) {
     process.stdout.write(`${require('../package.json').version}\n`);
@@ -25,22 +25,27 @@ async function run(argv) {
   const ended = await main(argv, Object.assign(context, { signal, runBlocking }));
   const code = await interruption.printed(ended, argv.includes('--json'), context);
   interruption.over();
-  process.exitCode = code === 0 && unprinted ? 1 : code;
+  process.exitCode = code === 0 && unprinted ? UNAVAILABLE : code;
   // What was given up must not keep the process.
   if (signal.aborted) process.exit();
 }
 
 // Whoever reads the output may stop early (`| head`): the work goes on, and its exit code stands. Any other trouble is
 // told, for the work may be done although nobody can read what came of it.
+const UNAVAILABLE = 5;
+const argv = process.argv.slice(2);
 let unprinted = false;
 process.stdout.on('error', (error) => {
   if (error.code === 'EPIPE' || unprinted) return;
   unprinted = true;
-  process.stderr.write(`error: the command ran, but its result cannot be printed: ${error.message}\n`);
-  process.exitCode = 1;
+  const message = `the command ran, but its result cannot be printed to standard output: ${error.message}`;
+  const hint = 'another place for the output, with space on its disk';
+  const told = { error: { kind: 'unavailable', message, try: hint } };
+  process.stderr.write(argv.includes('--json') ? `${JSON.stringify(told)}\n` : `error: ${message}\ntry:   ${hint}\n`);
+  process.exitCode = UNAVAILABLE;
 });
 
-run(process.argv.slice(2));
+run();
 
 /** Undefined where Node has no such cache, the user has chosen one, or there is no safe place for it. */
 function compileCacheDirectory() {

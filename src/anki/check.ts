@@ -1,44 +1,37 @@
+import { JavumboError } from '../core/failure.ts';
 import type { SqlDatabase } from '../sqlite/engine.ts';
+import { foreignObjects, missingTables } from './foreign-schema.ts';
+import { rulesOf } from './rules.ts';
 import { ankiSchemaVersion } from './schema.ts';
+import { columnProblems, readCollection } from './stored-collection.ts';
 
-// Each query counts what Anki's own "check database" would report or repair.
-const RULES: readonly { readonly sql: string; readonly finding: (count: number) => string }[] = [
-  { sql: 'SELECT abs(count(*) - 1) AS n FROM col', finding: () => 'the table col does not have exactly one row' },
-  {
-    sql: 'SELECT count(*) AS n FROM cards WHERE nid NOT IN (SELECT id FROM notes)',
-    finding: (n) => `${n} ${n === 1 ? 'card has' : 'cards have'} no note`,
-  },
-  {
-    sql: 'SELECT count(*) AS n FROM notes WHERE id NOT IN (SELECT nid FROM cards)',
-    finding: (n) => `${n} ${n === 1 ? 'note has' : 'notes have'} no card`,
-  },
-  {
-    sql: 'SELECT count(*) AS n FROM notes WHERE mid NOT IN (SELECT CAST(key AS INTEGER) FROM col, json_each(col.models))',
-    finding: (n) => `${n} ${n === 1 ? 'note has' : 'notes have'} an unknown note type`,
-  },
-  {
-    sql: 'SELECT count(*) AS n FROM cards WHERE did NOT IN (SELECT CAST(key AS INTEGER) FROM col, json_each(col.decks))',
-    finding: (n) => `${n} ${n === 1 ? 'card is' : 'cards are'} in an unknown deck`,
-  },
-];
-
-/** Returns what is wrong with a sound database as an Anki collection of schema 11; empty if nothing is. */
-export function collectionFindings(database: SqlDatabase): string[] {
-  if (ankiSchemaVersion(database) === undefined)
-    return ['it is not an Anki collection: it has no table col with a version'];
-  const missing = ['notes', 'cards', 'revlog', 'graves'].filter(
-    (table) =>
-      database.prepare("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?").get(table) === undefined,
-  );
-  if (missing.length > 0) return missing.map((table) => `the table ${table} is missing`);
-  return RULES.flatMap(({ sql, finding }) => {
-    const { n } = database.prepare(sql).get() as { n: number };
-    return n > 0 ? finding(n) : [];
+/**
+ * Returns what is wrong with a sound database as an Anki collection of schema 11, each with what Anki would do about it;
+ * empty if nothing is. Reads the collection as the writers do, so that what they refuse is found here.
+ */
+export function collectionFindings(database: SqlDatabase, milliseconds: number): string[] {
+  const missing = missingTables(database);
+  if (missing.includes('col')) return ['it is not an Anki collection: it has no table col with a version'];
+  if (missing.length > 0) return missing.map((table) => `the table ${table} is missing; Anki would not open it`);
+  const foreign = foreignObjects(database).map(({ type, name, table }) => {
+    const place = type === 'trigger' ? ` on table ${table}` : '';
+    return `the ${type} "${name}"${place} is not Anki's; Anki would run it, and this program does not`;
   });
-}
-
-/** Warns about a SQLite file that is not a collection: it can be stored, but Anki will not open it. */
-export function foreignDatabaseWarnings(database: SqlDatabase, file: string): string[] {
-  const col = database.prepare("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'col'").get();
-  return col === undefined ? [`${file} is not an Anki collection (it has no table "col"): Anki will not open it`] : [];
+  if (ankiSchemaVersion(database) === undefined)
+    return [...foreign, 'the table col holds no version; Anki would not open it'];
+  const problems = columnProblems(database);
+  if (problems.length > 0) {
+    return [...foreign, ...problems.map((problem) => `${problem}; Anki would not open the collection`)];
+  }
+  try {
+    const collection = readCollection(database);
+    const found = rulesOf({ collection, milliseconds }).flatMap(({ count, finding, anki }) => {
+      const rows = count(database);
+      return rows > 0 ? `${finding(rows)}; Anki would ${anki}` : [];
+    });
+    return [...foreign, ...found];
+  } catch (error) {
+    if (!(error instanceof JavumboError)) throw error;
+    return [...foreign, error.message];
+  }
 }

@@ -27,8 +27,10 @@ export function clozeNumbers(field: string): number[] {
     const numbers = open.pop() ?? [];
     const outer = open.at(-1);
     // An inner deletion counts only once everything around it is closed.
-    if (outer !== undefined) outer.push(...numbers);
-    else for (const number of numbers) closed.add(number);
+    for (const number of numbers) {
+      if (outer === undefined) closed.add(number);
+      else outer.push(number);
+    }
   }
   closed.delete(0);
   return [...closed].sort((a, b) => a - b);

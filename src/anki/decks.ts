@@ -15,19 +15,26 @@ function requireNormal(deck: Deck): void {
   });
 }
 
+// Each level is stored with the names of all above it, so a name of many levels would grow by its square.
+const LEVELS_MAX = 100;
+
 /**
  * Finds the deck with this name, or what must be created for it. Case is ignored; `A::B` is a deck B under A, and new
  * decks adopt the spelling of existing parents. New ids are the given time in milliseconds, or one above the highest.
  *
  * Source: rslib/src/decks/{name,addupdate}.rs.
- * @throws JavumboError `usage` if the name is empty, or it or its parent
- * is a filtered deck.
+ * @throws JavumboError `usage` if the name is empty or has more than 100 levels, or it or its parent is a filtered deck.
  */
 export function deckNamed(name: string, decks: ReadonlyMap<number, Deck>, now: number): ChosenDeck {
   // Anki would create a deck "blank"; on a command line an empty name is an unset variable.
   if (name.trim() === '') throw new JavumboError('usage', 'the name of a deck must not be empty');
   const known = new Map(Array.from(decks, ([id, deck]) => [foldCase(normalizedPath(deck.name)), { id, deck }]));
   const parts = normalizedPath(name).split('::');
+  if (parts.length > LEVELS_MAX) {
+    throw new JavumboError('usage', `the name of the deck has ${parts.length} levels, and ${LEVELS_MAX} are allowed`, {
+      try: 'a shorter --deck',
+    });
+  }
 
   const ids = new Set(decks.keys());
   const missing: { id: number; name: string }[] = [];

@@ -226,9 +226,16 @@ describe('refused', () => {
     {
       name: 'no collection',
       note: { fields: ['a'] },
-      sql: 'DROP TABLE col',
+      sql: 'DROP TABLE col; DROP TABLE notes; DROP TABLE cards; DROP TABLE revlog; DROP TABLE graves',
       kind: 'usage',
       message: 'the database is not an Anki collection',
+    },
+    {
+      name: 'a collection that lost a table',
+      note: { fields: ['a'] },
+      sql: 'DROP TABLE col',
+      kind: 'corrupt',
+      message: 'the collection has lost Anki\'s table "col"',
     },
     {
       name: 'decks that are not JSON',

@@ -1,11 +1,13 @@
 import { JavumboError } from '../core/failure.ts';
+import { refuseLossyText } from '../core/text-input.ts';
 import type { SqlDatabase } from '../sqlite/engine.ts';
 import { clozeNumbers } from './cloze.ts';
 import type { ClockAndRandom } from './collection.ts';
 import { type ChosenDeck, deckNamed, defaultDeckFor, normalDeckOr } from './decks.ts';
 import { normalDeck } from './defaults.ts';
+import { refuseTriggers } from './foreign-schema.ts';
 import { createGuid } from './guid.ts';
-import { DEFAULT_DECK_ID, type NoteType, readCollection, type StoredCollection } from './stored-collection.ts';
+import { DEFAULT_DECK_ID, isId, type NoteType, readCollection, type StoredCollection } from './stored-collection.ts';
 import { canonicalTags, joinedTags } from './tags.ts';
 import { rendersWithFields } from './template.ts';
 import { fieldChecksum, isEmptyField, stripHtml, withoutControls } from './text.ts';
@@ -37,10 +39,19 @@ interface NewCard {
 }
 
 /** What a client writes into `usn` of everything it changes: not synced. */
-const USN_UNSYNCED = -1;
+export const USN_UNSYNCED = -1;
 /** Anki has at most 500 cards per note; higher clozes share the last. */
 const CARD_ORD_MAX = 499;
 const GUID_ATTEMPTS_MAX = 10;
+
+/** SQLite would store something else for half of a surrogate pair, which JSON can carry. */
+function refuseLossyNote({ fields, deck, tags, guid }: NewNote): void {
+  const hint = 'text that UTF-8 can hold';
+  for (const [index, field] of fields.entries()) refuseLossyText(field, `field ${index + 1} of the note`, hint);
+  for (const tag of tags ?? []) refuseLossyText(tag, 'a tag of the note', hint);
+  refuseLossyText(deck ?? '', 'the name of the deck', hint);
+  refuseLossyText(guid ?? '', 'the guid of the note', hint);
+}
 
 /** The current note type, else Basic, else the oldest. */
 function currentNoteType({ conf, noteTypes }: StoredCollection): [number, NoteType] {
@@ -76,7 +87,7 @@ function storedFields(given: readonly string[], noteType: NoteType, normalizes: 
  * something; the first if there is none. A template's own deck applies unless it is filtered or gone, and only without
  * clozes. Source: rslib/src/notetype/cardgen.rs (`new_cards_required`, `deck_for_adding`).
  */
-function cardsOf(
+export function cardsOf(
   noteType: NoteType,
   fields: readonly string[],
   hasTags: boolean,
@@ -102,7 +113,7 @@ function cardsOf(
  * Returns a new card's position in the queue: the end, or a random one before it if the options of its deck say so. All
  * cards of a note share either position, like siblings in Anki.
  */
-function positionIn(collection: StoredCollection, randomPosition: number): (deckId: number) => number {
+export function positionIn(collection: StoredCollection, randomPosition: number): (deckId: number) => number {
   const { conf, decks, deckOptions } = collection;
   return (deckId) => {
     const order = deckOptions.get(decks.get(deckId)?.conf ?? 1)?.new.order;
@@ -113,7 +124,10 @@ function positionIn(collection: StoredCollection, randomPosition: number): (deck
 function freeId(database: SqlDatabase, table: 'notes' | 'cards', now: number): number {
   const isTaken = database.prepare(`SELECT 1 FROM ${table} WHERE id = ?`).get(now) !== undefined;
   if (!isTaken) return now;
-  const { highest } = database.prepare(`SELECT max(id) AS highest FROM ${table}`).get() as { highest: number };
+  const { highest } = database.prepare(`SELECT max(id) AS highest FROM ${table}`).get() as { highest: unknown };
+  if (!isId(highest) || !isId(highest + 1)) {
+    throw new JavumboError('corrupt', `the highest id in table ${table} is ${highest}, and none is free above it`);
+  }
   return highest + 1;
 }
 
@@ -139,7 +153,7 @@ function guidFor(database: SqlDatabase, wanted: string | undefined, { random }: 
   throw new JavumboError('internal', `no unused guid in ${GUID_ATTEMPTS_MAX} random ones`);
 }
 
-function insertCards(
+export function insertCards(
   database: SqlDatabase,
   noteId: number,
   cards: readonly NewCard[],
@@ -155,7 +169,7 @@ function insertCards(
   });
 }
 
-function insertDecks(database: SqlDatabase, { missing }: ChosenDeck, now: number): void {
+export function insertDecks(database: SqlDatabase, { missing }: Pick<ChosenDeck, 'missing'>, now: number): void {
   const insert = database.prepare('UPDATE col SET decks = json_set(decks, ?, json(?))');
   for (const { id, name } of missing) {
     insert.run(`$."${id}"`, JSON.stringify(normalDeck(id, name, Math.floor(now / 1000), USN_UNSYNCED)));
@@ -184,11 +198,14 @@ function updateCollection(database: SqlDatabase, settings: Record<string, number
  * Runs inside the caller's transaction: if it throws, roll back.
  *
  * @throws JavumboError `usage`: too many fields, an empty first field or deck name, a filtered deck, an invalid id, or
- * not a collection of schema 11; `conflict`: the note id or guid is taken; `corrupt`: the collection's JSON is broken.
+ * not a collection of schema 11; `conflict`: the note id or guid is taken; `corrupt`: the collection is broken;
+ * `violation`: a trigger of the user's would run.
  * SQLite's own errors pass through.
  */
 export function addNote(database: SqlDatabase, note: NewNote, sources: ClockAndRandom): AddedNote {
+  refuseLossyNote(note);
   const collection = readCollection(database);
+  refuseTriggers(database);
   const { conf, decks } = collection;
   const now = Math.floor(sources.clock.now());
   const [noteTypeId, noteType] = currentNoteType(collection);

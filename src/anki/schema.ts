@@ -85,7 +85,7 @@ CREATE INDEX ix_notes_csum ON notes (csum);
 export function ankiSchemaVersion(database: SqlDatabase): number | undefined {
   const column = database
     .prepare(
-      "SELECT 1 FROM sqlite_master AS m, pragma_table_info(m.name) AS c WHERE m.type = 'table' AND m.name = 'col' AND c.name = 'ver'",
+      "SELECT 1 FROM sqlite_master AS m, pragma_table_info(m.name) AS c WHERE m.type = 'table' AND m.rootpage > 0 AND m.name = 'col' AND c.name = 'ver'",
     )
     .get();
   if (column === undefined) return undefined;

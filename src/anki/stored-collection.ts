@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { JavumboError } from '../core/failure.ts';
 import type { SqlDatabase } from '../sqlite/engine.ts';
+import { requireAnkiTables } from './foreign-schema.ts';
 import { ankiSchemaVersion, isNewerSchema, SCHEMA_VERSION } from './schema.ts';
 
 /*
@@ -13,7 +14,20 @@ import { ankiSchemaVersion, isNewerSchema, SCHEMA_VERSION } from './schema.ts';
 /** Anki's first deck, which cannot be deleted. */
 export const DEFAULT_DECK_ID = 1;
 
-const id = z.union([z.number(), z.string().regex(/^\d+$/).transform(Number)]);
+const id = z.union([
+  z.int(),
+  z
+    .string()
+    .regex(/^\d{1,15}$/)
+    .transform(Number),
+]);
+
+/** Anki reads a position as 32 bits, and starts again at 0 where it cannot. */
+const position = z
+  .int()
+  .min(0)
+  .max(2 ** 31 - 1)
+  .catch(0);
 
 const noteType = z.object({
   name: z.string(),
@@ -34,7 +48,7 @@ const deckOptions = z.object({ new: z.object({ order: z.number().catch(1) }).cat
 const conf = z.looseObject({
   curModel: id.nullish().catch(null),
   curDeck: id.catch(1),
-  nextPos: z.number().catch(0),
+  nextPos: position,
   addToCur: z.union([z.boolean(), z.number()]).catch(true).transform(Boolean),
   normalize_note_text: z.boolean().catch(true),
 });
@@ -43,6 +57,8 @@ export type NoteType = z.infer<typeof noteType>;
 export type Deck = z.infer<typeof deck>;
 
 export interface StoredCollection {
+  /** Days are counted from here. */
+  readonly createdSeconds: number;
   /** Milliseconds. */
   readonly modified: number;
   readonly conf: z.infer<typeof conf>;
@@ -52,15 +68,21 @@ export interface StoredCollection {
   readonly tags: readonly string[];
 }
 
+/** True for an id or a time as Anki writes them: a whole number that stays exact as a JSON number. */
+export function isId(value: unknown): value is number {
+  return Number.isSafeInteger(value);
+}
+
 /** Returns a setting that holds an id and that Anki stores per deck or note type. */
 export function idSetting(collection: StoredCollection, key: string): number | undefined {
   return id.safeParse(collection.conf[key]).data;
 }
 
 function parseColumn<T>(column: string, text: unknown, schema: z.ZodType<T>): T {
+  if (typeof text !== 'string') throw new JavumboError('corrupt', `column "${column}" of the collection is not text`);
   let json: unknown;
   try {
-    json = JSON.parse(String(text));
+    json = JSON.parse(text);
   } catch (cause) {
     throw new JavumboError('corrupt', `column "${column}" of the collection is not JSON`, { cause });
   }
@@ -76,6 +98,13 @@ function parseColumn<T>(column: string, text: unknown, schema: z.ZodType<T>): T 
 
 function byId<T>(column: string, text: unknown, schema: z.ZodType<T>): Map<number, T> {
   const entries = Object.entries(parseColumn(column, text, z.record(z.string(), schema)));
+  const strange = entries.find(([key]) => !/^-?\d{1,15}$/.test(key));
+  if (strange !== undefined) {
+    throw new JavumboError(
+      'corrupt',
+      `column "${column}" of the collection has the key "${strange[0]}", which is no id`,
+    );
+  }
   // Integer keys of JSON objects come in ascending order, so "the first" means the oldest.
   return new Map(entries.map(([key, value]) => [Number(key), value]));
 }
@@ -87,8 +116,9 @@ function byId<T>(column: string, text: unknown, schema: z.ZodType<T>): Map<numbe
  * broken or the deck Default is missing.
  */
 export function readCollection(database: SqlDatabase): StoredCollection {
+  requireAnkiTables(database);
   const version = ankiSchemaVersion(database);
-  if (version === undefined) throw new JavumboError('usage', 'the database is not an Anki collection');
+  if (version === undefined) throw new JavumboError('corrupt', 'the table "col" of the collection holds no version');
   if (isNewerSchema(database)) {
     throw new JavumboError(
       'usage',
@@ -101,18 +131,44 @@ export function readCollection(database: SqlDatabase): StoredCollection {
   if (version !== SCHEMA_VERSION) {
     throw new JavumboError('usage', `the collection has schema ${version}, which is too old`);
   }
-  const row = database.prepare('SELECT mod, conf, models, decks, dconf, tags FROM col LIMIT 1').get() as Record<
-    string,
-    unknown
-  >;
-  const decks = byId('decks', row.decks, deck);
+  const row = rowOf(database);
+  if (!isId(row.mod)) throw new JavumboError('corrupt', 'column "mod" of the collection is not a time in milliseconds');
+  const decks = COLUMNS.decks(row.decks);
   if (!decks.has(DEFAULT_DECK_ID)) throw new JavumboError('corrupt', 'the collection has no deck Default');
   return {
-    modified: Number(row.mod),
-    conf: parseColumn('conf', row.conf, conf),
-    noteTypes: byId('models', row.models, noteType),
+    createdSeconds: Number(row.crt),
+    modified: row.mod,
+    conf: COLUMNS.conf(row.conf),
+    noteTypes: COLUMNS.models(row.models),
     decks,
-    deckOptions: byId('dconf', row.dconf, deckOptions),
-    tags: Object.keys(parseColumn('tags', row.tags, z.record(z.string(), z.unknown()))),
+    deckOptions: COLUMNS.dconf(row.dconf),
+    tags: COLUMNS.tags(row.tags),
   };
 }
+
+/** Returns what `readCollection` would refuse, of every column that holds JSON. */
+export function columnProblems(database: SqlDatabase): string[] {
+  const row = rowOf(database);
+  return Object.entries(COLUMNS).flatMap(([column, parse]) => {
+    try {
+      parse(row?.[column]);
+      return [];
+    } catch (error) {
+      if (!(error instanceof JavumboError)) throw error;
+      return error.message;
+    }
+  });
+}
+
+function rowOf(database: SqlDatabase): Record<string, unknown> {
+  const sql = 'SELECT crt, mod, conf, models, decks, dconf, tags FROM col ORDER BY id LIMIT 1';
+  return (database.prepare(sql).get() ?? {}) as Record<string, unknown>;
+}
+
+const COLUMNS = {
+  conf: (text: unknown) => parseColumn('conf', text, conf),
+  models: (text: unknown) => byId('models', text, noteType),
+  decks: (text: unknown) => byId('decks', text, deck),
+  dconf: (text: unknown) => byId('dconf', text, deckOptions),
+  tags: (text: unknown) => Object.keys(parseColumn('tags', text, z.record(z.string(), z.unknown()))),
+};

@@ -7,14 +7,33 @@ export interface CanonicalTags {
   readonly added: readonly string[];
 }
 
-/** Spells the tag's beginning like its nearest registered parent. */
-function likeItsParent(tag: string, registered: ReadonlyMap<string, string>): string {
-  const parts = tag.split('::');
-  for (let length = parts.length - 1; length > 0; length -= 1) {
-    const parent = registered.get(foldCase(parts.slice(0, length).join('::')));
-    if (parent !== undefined) return [parent, ...parts.slice(length)].join('::');
+/** Registered tags by their levels, so that the nearest parent of a tag is found in one walk along it. */
+class TagTree {
+  readonly #levels = new Map<string, TagTree>();
+  #tag: string | undefined;
+
+  add(tag: string): void {
+    let level: TagTree = this;
+    for (const part of tag.split('::')) {
+      const key = foldCase(part);
+      const next = level.#levels.get(key) ?? new TagTree();
+      level.#levels.set(key, next);
+      level = next;
+    }
+    level.#tag = tag;
   }
-  return tag;
+
+  /** Spells the tag's beginning like its nearest registered parent. */
+  likeItsParent(tag: string): string {
+    const parts = tag.split('::');
+    let level: TagTree | undefined = this;
+    let nearest: [string, number] | undefined;
+    for (let length = 1; length < parts.length && level !== undefined; length += 1) {
+      level = level.#levels.get(foldCase(parts[length - 1] ?? ''));
+      if (level !== undefined && level.#tag !== undefined) nearest = [level.#tag, length];
+    }
+    return nearest === undefined ? tag : [nearest[0], ...parts.slice(nearest[1])].join('::');
+  }
 }
 
 /**
@@ -23,14 +42,17 @@ function likeItsParent(tag: string, registered: ReadonlyMap<string, string>): st
  */
 export function canonicalTags(given: readonly string[], registered: Iterable<string>): CanonicalTags {
   const known = new Map(Array.from(registered, (tag) => [foldCase(tag), tag]));
+  const tree = new TagTree();
+  for (const tag of known.values()) tree.add(tag);
   const added: string[] = [];
   const tags = new Map<string, string>();
   for (const part of given.flatMap((tag) => tag.split(/[ \u3000]/)).filter((tag) => tag !== '')) {
     const normalized = normalizedPath(part);
     let tag = known.get(foldCase(normalized));
     if (tag === undefined) {
-      tag = likeItsParent(normalized, known);
+      tag = tree.likeItsParent(normalized);
       known.set(foldCase(tag), tag);
+      tree.add(tag);
       added.push(tag);
     }
     tags.set(foldCase(tag), tag);

@@ -1,12 +1,34 @@
+import { Finder, type Text } from '../core/scan.ts';
+
 const LEGACY_DIRECTIVE = '{{=<% %>=}}';
 
-/** Yields the content of each tag in order. Skips comments, with the tags in them. */
-function* tagBodies(template: string): Generator<string> {
-  const isLegacy = template.trimStart().startsWith(LEGACY_DIRECTIVE);
-  const text = isLegacy ? template.trimStart().slice(LEGACY_DIRECTIVE.length) : template;
-  for (const match of text.matchAll(isLegacy ? /<%(.*?)%>|<!--.*?-->/gs : /\{\{(.*?)\}\}|<!--.*?-->/gs)) {
-    if (match[1] !== undefined) yield match[1].replace(/^\{+/, '').trim();
+/** Yields the content of each tag between two marks in order. Skips comments, with the tags in them. */
+export function* tagBodies(template: Text, [opening, closing]: readonly [string, string]): Generator<string> {
+  const openings = new Finder(template, opening);
+  const closings = new Finder(template, closing);
+  const comments = new Finder(template, '<!--');
+  const commentEnds = new Finder(template, '-->');
+  for (let position = 0; ; ) {
+    const tag = openings.from(position);
+    const comment = comments.from(position);
+    const tagEnd = closings.from(tag + 2);
+    const commentEnd = commentEnds.from(comment + 4);
+    // What nothing closes is text.
+    if (commentEnd < template.length && (comment < tag || tagEnd > template.length)) position = commentEnd + 3;
+    else if (tagEnd < template.length) {
+      yield template
+        .slice(tag + 2, tagEnd)
+        .replace(/^\{+/, '')
+        .trim();
+      position = tagEnd + 2;
+    } else return;
   }
+}
+
+function bodiesOf(template: string): Generator<string> {
+  const text = template.trimStart();
+  if (!text.startsWith(LEGACY_DIRECTIVE)) return tagBodies(template, ['{{', '}}']);
+  return tagBodies(text.slice(LEGACY_DIRECTIVE.length), ['<%', '%>']);
 }
 
 /**
@@ -17,7 +39,7 @@ function* tagBodies(template: string): Generator<string> {
 export function rendersWithFields(template: string, nonEmptyFields: ReadonlySet<string>): boolean {
   const open: { field: string; holds: boolean }[] = [];
   let renders = false;
-  for (const body of tagBodies(template)) {
+  for (const body of bodiesOf(template)) {
     const mark = body.length < 2 ? '' : body.charAt(0);
     const field = body.slice(1).trimStart();
     const isVisible = open.at(-1)?.holds ?? true;

@@ -80,7 +80,11 @@ describe('a password through a pipe', () => {
     { name: 'of two lines', chunks: ['correct\nhorse\n'], is: /more than one line/ },
     { name: 'of nothing', chunks: ['\n'], is: /no password/ },
     { name: 'that is a file', chunks: ['x'.repeat(5000)], is: /more than 4096 bytes/ },
-    { name: 'that is no text', chunks: [Buffer.from([0xc3, 0x28])], is: /not UTF-8/ },
+    { name: 'without a byte order mark', chunks: ['\ufeffcorrect horse\r\n'], is: 'correct horse' },
+    { name: 'with a byte order mark inside', chunks: ['correct\ufeffhorse'], is: 'correct\ufeffhorse' },
+    { name: 'that is no text', chunks: [Buffer.from([0xc3, 0x28])], is: /not UTF-8: byte 1, on line 1/ },
+    { name: 'in Latin-1', chunks: [Buffer.from('caf\u00e9 correct', 'latin1')], is: /not UTF-8: byte 4/ },
+    { name: 'in UTF-16', chunks: [Buffer.from('\ufeffhorses', 'utf16le')], is: /not UTF-8: byte 1/ },
   ];
   test.each(cases)('$name', async ({ chunks, is }) => {
     const { context } = typist([]);

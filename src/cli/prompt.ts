@@ -3,6 +3,7 @@ import type { Context } from '../core/context.ts';
 import { JavumboError } from '../core/failure.ts';
 import { visible } from '../core/format.ts';
 import { interruptibleRead } from '../core/interruptible.ts';
+import { decodeText, refuseLossyText } from '../core/text-input.ts';
 
 export interface Confirmation {
   /** What will happen, as a sentence without its full stop. */
@@ -92,23 +93,17 @@ async function read(stdin: NodeJS.ReadableStream): Promise<string> {
     bytes += chunk.length;
     if (bytes > BYTES_MAX) break;
   }
-  const password = decoded(Buffer.concat(chunks)).replace(/\r?\n$/, '');
-  if (password === '') throw refused('standard input holds no password');
   if (bytes > BYTES_MAX) throw refused(`standard input holds more than ${BYTES_MAX} bytes, and a password has 72`);
+  const password = decodeText(Buffer.concat(chunks), 'the password on standard input', PIPE).replace(/\r?\n$/, '');
+  if (password === '') throw refused('standard input holds no password');
   if (/[\r\n]/.test(password)) throw refused('standard input holds more than one line');
   return password;
 }
 
-function decoded(bytes: Buffer): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch (error) {
-    throw refused('the password on standard input is not UTF-8', error);
-  }
-}
+const PIPE = 'printf \'%s\' "$PASSWORD" | javumbo … --password-stdin';
 
-function refused(message: string, cause?: unknown): JavumboError {
-  return new JavumboError('usage', message, { try: 'printf \'%s\' "$PASSWORD" | javumbo … --password-stdin', cause });
+function refused(message: string): JavumboError {
+  return new JavumboError('usage', message, { try: PIPE });
 }
 
 async function prompted({ stdin, stderr }: Context, message: string): Promise<string> {
@@ -121,5 +116,6 @@ async function prompted({ stdin, stderr }: Context, message: string): Promise<st
   });
   if (isCancel(answer))
     throw new JavumboError('interrupted', 'no password was given', { try: 'the same command again' });
+  refuseLossyText(answer ?? '', 'what was typed', 'a terminal that sends UTF-8');
   return answer ?? '';
 }

@@ -4,6 +4,7 @@ import { printFailure } from '../cli/print.ts';
 import type { Context } from '../core/context.ts';
 import { JavumboError } from '../core/failure.ts';
 import { packageInformation } from '../core/package-information.ts';
+import { refuseLossyText } from '../core/text-input.ts';
 import { type Execute, executeIn } from './execute.ts';
 import { registerCommands } from './index.ts';
 
@@ -65,13 +66,25 @@ export async function main(argv: readonly string[], context: Context): Promise<E
     );
     return EXIT_CODE.ok;
   }
+  // Read before parsing, which may fail itself.
+  const flags = { json: argv.includes('--json'), verbose: argv.includes('--verbose') };
+  try {
+    // Node decodes arguments with loss, before anybody could look at their bytes.
+    for (const [index, argument] of argv.entries()) {
+      refuseLossyText(
+        argument,
+        `argument ${index + 1}`,
+        'the same in UTF-8; locale charmap says what the terminal sends',
+      );
+    }
+  } catch (error) {
+    return EXIT_CODE[printFailure(error, flags, context)];
+  }
   let code: ExitCode = EXIT_CODE.ok;
   const execute = executeIn(context, (finished) => {
     code = finished;
   });
   const program = await buildProgram(context, execute, argv);
-  // Read before parsing, which may fail itself.
-  const flags = { json: argv.includes('--json'), verbose: argv.includes('--verbose') };
   try {
     await program.parseAsync(argv, { from: 'user' });
     return code;

@@ -82,6 +82,7 @@ test('a result that cannot be printed is told, and is no success', async () => {
       return error as { status: number; stderr: string };
     }
   })();
-  expect(told.status).toBe(1);
-  expect(told.stderr).toContain('error: the command ran, but its result cannot be printed');
+  expect(told.status).toBe(5);
+  expect(told.stderr).toContain('error: the command ran, but its result cannot be printed to standard output: ENOSPC');
+  expect(told.stderr).toContain('try:   another place');
 });

@@ -6,7 +6,7 @@ import { cacheFailure, isDiskFull } from '../core/cache-directory.ts';
 import { type Moment, momentOf } from '../core/clock.ts';
 import { codeOf, JavumboError } from '../core/failure.ts';
 import { sha256Of } from '../core/file.ts';
-import { asCorruption } from '../sqlite/engine.ts';
+import { asCorruption } from '../sqlite/failure.ts';
 import { readHeader, setRollbackMode } from '../sqlite/header.ts';
 import { damaged, isDamaged } from '../store/content-digest.ts';
 import type { GetResult, StoredDatabase, Tombstone, Version } from '../store/database-store.ts';

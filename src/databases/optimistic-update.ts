@@ -10,7 +10,7 @@ import { committedIn, seenIn, settle } from '../store/write-ids.ts';
 import { type DatabaseLoader, type DatabaseLoaderOptions, isTombstone, noDatabase } from './database-loader.ts';
 import { type Ended, type PendingEdit, runEdits, type Settled, type UpdateResult } from './edits.ts';
 import { conflictFailure, refusesItsOwnVersion, unexplainedRefusal, unknownOutcome } from './outcome-failures.ts';
-import { type LocalVersion, type Placing, type SendOutcome, sessionFailure } from './session.ts';
+import { callerFailure, type LocalVersion, type Placing, type SendOutcome } from './session.ts';
 import { RESENDS_MAX } from './settle-refusal.ts';
 import { WriteSession } from './write-session.ts';
 
@@ -188,7 +188,7 @@ export class OptimisticUpdates {
       const one = ended[place];
       if (one === undefined) continue;
       if (one.kind === 'threw') {
-        settled[index] = { kind: 'failed', error: sessionFailure(one.error, username, this.#environment.cache) };
+        settled[index] = { kind: 'failed', error: callerFailure(one.error, username, this.#environment.cache) };
       } else {
         const outcome = one.kind === 'changed' ? 'committed' : 'unchanged';
         settled[index] = { kind: 'done', result: { outcome, value: one.value, version, attempts } };
@@ -251,7 +251,7 @@ export class OptimisticUpdates {
       return session;
     } catch (error) {
       session.discard();
-      throw sessionFailure(error, username, this.#environment.cache);
+      throw callerFailure(error, username, this.#environment.cache);
     }
   }
 

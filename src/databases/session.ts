@@ -6,13 +6,8 @@ import type { Clock } from '../core/clock.ts';
 import { JavumboError } from '../core/failure.ts';
 import type { Random } from '../core/random.ts';
 import { type RunBlocking, runBlockingIn } from '../core/run-blocking.ts';
-import {
-  asCorruption,
-  type LoadSqlite,
-  openReadOnly,
-  type SqliteDatabase,
-  type SqliteEngine,
-} from '../sqlite/engine.ts';
+import { type LoadSqlite, openReadOnly, type SqliteDatabase, type SqliteEngine } from '../sqlite/engine.ts';
+import { asCorruption, asDatabaseFailure } from '../sqlite/failure.ts';
 import type { DatabaseStore, StoredDatabase, Tombstone, Trace, Version } from '../store/database-store.ts';
 import type { ReadHandles } from './read-handles.ts';
 
@@ -109,8 +104,15 @@ export interface Placing {
   readonly inMemory?: boolean;
 }
 
-/** Turns damage or a full disk into their failures; returns any other error unchanged. */
+/** Returns the failure of what a session itself does. */
 export function sessionFailure(error: unknown, username: string, cache: DatabaseCache): unknown {
+  return isDiskFull(error)
+    ? cacheFailure(cache.directory, error)
+    : (asCorruption(error, username) ?? asDatabaseFailure(error, username));
+}
+
+/** Returns the failure of a caller's function: damage and a full disk get a name, and anything else is the caller's. */
+export function callerFailure(error: unknown, username: string, cache: DatabaseCache): unknown {
   if (isDiskFull(error)) return cacheFailure(cache.directory, error);
   return asCorruption(error, username) ?? error;
 }
@@ -194,7 +196,7 @@ export function openInspected<T extends { close(): unknown }>(
     return opened;
   } catch (error) {
     opened?.close();
-    throw asCorruption(error, username) ?? error;
+    throw asCorruption(error, username) ?? asDatabaseFailure(error, username);
   }
 }
 

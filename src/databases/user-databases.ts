@@ -1,5 +1,5 @@
 import { cacheFailure, isDiskFull } from '../core/cache-directory.ts';
-import type { JavumboError } from '../core/failure.ts';
+import { JavumboError } from '../core/failure.ts';
 import { runBlockingIn } from '../core/run-blocking.ts';
 import { parseUsername } from '../core/username.ts';
 import type { SqliteDatabase } from '../sqlite/engine.ts';
@@ -11,7 +11,7 @@ import type { UpdateResult } from './edits.ts';
 import { type OpenOptions, OptimisticUpdates, type UpdateOptions } from './optimistic-update.ts';
 import { alreadyExists, conflictFailure, traceIfPossible, unknownOutcome } from './outcome-failures.ts';
 import { ReadHandles } from './read-handles.ts';
-import { ReadSession, type SessionStart, sessionFailure, synchronous } from './session.ts';
+import { callerFailure, ReadSession, type SessionStart, synchronous } from './session.ts';
 import { UpdateQueue } from './update-queue.ts';
 import { workingCopyIn } from './working-copy.ts';
 import { WriteSession } from './write-session.ts';
@@ -65,7 +65,7 @@ export class UserDatabases {
       try {
         return await runBlockingIn(this.#environment)(() => synchronous(query(session), username));
       } catch (error) {
-        throw sessionFailure(error, username, this.#environment.cache);
+        throw callerFailure(error, username, this.#environment.cache);
       } finally {
         session.close();
       }
@@ -130,7 +130,7 @@ export class UserDatabases {
       value = synchronous(build(session.database), username);
     } catch (error) {
       session.discard();
-      throw sessionFailure(error, username, this.#environment.cache);
+      throw callerFailure(error, username, this.#environment.cache);
     }
     return { ...(await this.#commitWhole(session)), value };
   }
@@ -168,6 +168,13 @@ export class UserDatabases {
     }
     const seen = await store.trace(username);
     const base = databaseIn(seen);
+    if (over.kind === 'version' && base === undefined) {
+      throw new JavumboError('conflict', `user "${username}" has no database, so no version ${over.version} of it`, {
+        try: 'javumbo db push without --if-version, which stores a new one',
+        username,
+        expectedVersion: over.version,
+      });
+    }
     if (over.kind === 'version' && base?.version !== over.version) {
       throw conflictFailure(username, over.version, seen, PULL_AGAIN);
     }

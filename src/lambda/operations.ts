@@ -1,3 +1,4 @@
+import { requireAnkiTables } from '../anki/foreign-schema.ts';
 import { addNote } from '../anki/note.ts';
 import type { Clock } from '../core/clock.ts';
 import { JavumboError } from '../core/failure.ts';
@@ -6,6 +7,7 @@ import type { UserDatabases } from '../databases/user-databases.ts';
 import type { DeploymentData } from '../deployment/deployment.ts';
 import type { FunctionTimings, Operation, ParsedRequest, ResultOf } from '../function/protocol.ts';
 import { type SqlDatabase, type SqliteDatabase, tableCounts } from '../sqlite/engine.ts';
+import { asDatabaseFailure } from '../sqlite/failure.ts';
 import { selfcheck } from './selfcheck.ts';
 import { KEPT_FILES, type TemporaryFiles } from './temporary-files.ts';
 
@@ -35,7 +37,7 @@ type Operations = {
 const operations: Operations = { ping, selfcheck: checkItself, read, write, cacheStats, cleanup };
 
 /** Runs one operation. Throws its failure, as `JavumboError` unless it is a defect. */
-export function runOperation<O extends Operation>(
+export async function runOperation<O extends Operation>(
   request: ParsedRequest<O>,
   context: OperationContext,
 ): Promise<Done<O>> {
@@ -43,7 +45,11 @@ export function runOperation<O extends Operation>(
     request: ParsedRequest<O>,
     context: OperationContext,
   ) => Promise<Done<O>>;
-  return run(request, context);
+  try {
+    return await run(request, context);
+  } catch (error) {
+    throw 'username' in request ? asDatabaseFailure(error, request.username) : error;
+  }
 }
 
 async function ping(
@@ -156,14 +162,20 @@ function findNote(
   noteId: number | undefined,
   guid: string | undefined,
 ): ResultOf<'read'>['note'] {
+  requireAnkiTables(database);
   const row = (
     noteId === undefined
       ? database.prepare('SELECT id, guid, flds, tags FROM notes WHERE guid = ?').get(guid ?? '')
       : database.prepare('SELECT id, guid, flds, tags FROM notes WHERE id = ?').get(noteId)
-  ) as { id: number; guid: string; flds: string; tags: string } | undefined;
+  ) as { id: number; guid: unknown; flds: unknown; tags: unknown } | undefined;
   if (row === undefined || (guid !== undefined && row.guid !== guid)) return null;
-  const tags = row.tags.split(' ').filter((tag) => tag !== '');
-  return { noteId: row.id, guid: row.guid, fields: row.flds.split('\x1f'), tags };
+  const strange = (['guid', 'flds', 'tags'] as const).find((column) => typeof row[column] !== 'string');
+  if (strange !== undefined) {
+    throw new JavumboError('corrupt', `column "${strange}" of note ${row.id} is not text, as Anki writes it`);
+  }
+  const { guid: found, flds, tags: stored } = row as Record<'guid' | 'flds' | 'tags', string>;
+  const tags = stored.split(' ').filter((tag) => tag !== '');
+  return { noteId: row.id, guid: found, fields: flds.split('\x1f'), tags };
 }
 
 function sizeOf(database: SqlDatabase): number {

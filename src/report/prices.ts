@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import * as z from 'zod';
 import { JavumboError, messageOf } from '../core/failure.ts';
+import { decodeText, readInputFile } from '../core/text-input.ts';
 
 const usd = z.number().min(0);
 
@@ -57,7 +57,7 @@ export async function loadPrices(file: string | undefined): Promise<Prices> {
     });
   let read: unknown;
   try {
-    read = JSON.parse(await readFile(file, 'utf8'));
+    read = JSON.parse(decodeText(await readInputFile(file), 'the file', ''));
   } catch (error) {
     throw refuse(messageOf(error));
   }

@@ -1,5 +1,5 @@
-import { readFile } from 'node:fs/promises';
 import { JavumboError, messageOf } from '../core/failure.ts';
+import { readTextFile } from '../core/text-input.ts';
 import type { Report } from './document.ts';
 import { reportSchema } from './schema.ts';
 
@@ -8,12 +8,7 @@ export async function readReport(file: string): Promise<Report> {
   const refuse = (reason: string, hint: string, cause?: unknown): JavumboError =>
     new JavumboError('usage', `${file} ${reason}`, { try: hint, cause });
   const MAKE = 'a file that --report json=<file> wrote';
-  let text: string;
-  try {
-    text = await readFile(file, 'utf8');
-  } catch (error) {
-    throw refuse(`cannot be read: ${messageOf(error)}`, MAKE, error);
-  }
+  const text = await readTextFile(file, MAKE);
   let document: unknown;
   try {
     document = JSON.parse(text);

@@ -10,7 +10,6 @@ import { codeOf, messageOf } from '../core/failure.ts';
 import { seededRandom } from '../core/random.ts';
 import { sentenceOf } from '../testing/sentence.ts';
 import {
-  asCorruption,
   immediately,
   integrityFindings,
   openReadOnly,
@@ -21,6 +20,8 @@ import {
   settleJournal,
   tableCounts,
 } from './engine.ts';
+import { asCorruption } from './failure.ts';
+import { describeSchemaFailures } from './failure-contract.ts';
 import { readHeader } from './header.ts';
 import { describeSql } from './sql-contract.ts';
 
@@ -68,6 +69,7 @@ export function describeSqliteEngine(engine: SqliteEngine): void {
 
     for (const clause of CLAUSES) test(sentenceOf(clause.name), () => clause(made));
     describeSql(engine, traitsOf(engine));
+    describeSchemaFailures(engine);
   });
 }
 

@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs';
-import { codeOf, JavumboError, messageOf } from '../core/failure.ts';
+import { JavumboError } from '../core/failure.ts';
 import type { SqliteEngineName } from '../core/sqlite-engines.ts';
 
 /** What SQLite takes as a bound value. */
@@ -50,8 +50,8 @@ export interface SqliteDatabase extends SqlDatabase {
 
 /**
  * A library that opens SQLite files. Its errors have a `code`: SQLite's own name for the error, or for the one it
- * extends (`SQLITE_CORRUPT`; `SQLITE_CONSTRAINT_UNIQUE` or `SQLITE_CONSTRAINT`). It enforces foreign keys and does not
- * take text in double quotes for a string.
+ * extends (`SQLITE_CORRUPT`; `SQLITE_CONSTRAINT_UNIQUE` or `SQLITE_CONSTRAINT`), and the `statement` that raised it. It
+ * enforces foreign keys and does not take text in double quotes for a string.
  */
 export interface SqliteEngine {
   readonly name: SqliteEngineName;
@@ -151,11 +151,11 @@ export function integrityFindings(database: SqliteDatabase): string[] {
   ].slice(0, 100);
 }
 
-/** Returns the number of rows of each table, except SQLite's own. */
+/** Returns the number of rows of each table, except SQLite's own and virtual ones, which run code of their own. */
 export function tableCounts(database: SqliteDatabase): Record<string, number> {
   const tables = database
     .prepare(
-      "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name",
+      "SELECT name FROM sqlite_master WHERE type = 'table' AND rootpage > 0 AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name",
     )
     .all() as { name: string }[];
   return Object.fromEntries(
@@ -178,21 +178,4 @@ function guarded<T extends SqliteDatabase>(database: T, pragmas: readonly string
     database.close();
     throw error;
   }
-}
-
-/** True for SQLite's errors over a file that is damaged or not a database. */
-export function isDamage(error: unknown): boolean {
-  const code = codeOf(error) ?? '';
-  return code.startsWith('SQLITE_CORRUPT') || code === 'SQLITE_NOTADB';
-}
-
-/** Turns a SQLite error that means damage into `corrupt` for the user's database; returns undefined for others. */
-export function asCorruption(error: unknown, username: string): JavumboError | undefined {
-  const found = error instanceof JavumboError && error.kind === 'corrupt' && error.username === undefined;
-  if (!isDamage(error) && !found) return undefined;
-  return new JavumboError('corrupt', `database "${username}": ${messageOf(error)}`, {
-    try: 'an older version of the object, or a backup, with: javumbo db push --force',
-    username,
-    cause: error,
-  });
 }

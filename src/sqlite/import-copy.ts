@@ -1,10 +1,11 @@
-import { constants, existsSync, statSync } from 'node:fs';
-import { copyFile } from 'node:fs/promises';
+import { constants, existsSync, rmSync, statSync } from 'node:fs';
+import { chmod, copyFile, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { cacheFailure, isDiskFull } from '../core/cache-directory.ts';
-import { JavumboError, messageOf } from '../core/failure.ts';
+import { codeOf, JavumboError } from '../core/failure.ts';
 import { type RunBlocking, runBlockingIn } from '../core/run-blocking.ts';
-import { isDamage, openReadOnly, quickCheck, type SqliteDatabase, type SqliteEngine } from './engine.ts';
+import { openReadOnly, quickCheck, type SqliteDatabase, type SqliteEngine } from './engine.ts';
+import { asSourceFailure } from './failure.ts';
 import { readHeader, setRollbackMode, setSchemaCookie } from './header.ts';
 
 interface CopyEnvironment {
@@ -25,8 +26,8 @@ export interface CopiedSource {
 
 /**
  * Copies a SQLite file that may be in use to `destination`, consistently, with SQLite's backup, which includes a live
- * -wal that a plain copy would lose. Checks the copy. Writes nothing beside the source, except the -shm that SQLite
- * needs to read a -wal whose writer is gone. A program that locks the file exclusively, as Anki does, must close it
+ * -wal that a plain copy would lose. What a crash left in a -journal is undone in the copy. Checks the copy. Writes
+ * nothing beside the source, except the -shm that SQLite needs to read a -wal whose writer is gone. A program that locks the file exclusively, as Anki does, must close it
  * first.
  *
  * `inspect` returns warnings, or refuses the copy by throwing. `environment` runs the queries over the file and can
@@ -46,20 +47,64 @@ export async function copySource(
   if (found === undefined) throw new JavumboError('usage', `there is no file ${source}`, { try: 'another path' });
   if (!found.isFile())
     throw new JavumboError('usage', `${source} is not a file`, { try: 'the path of an .anki2 file' });
+  // SQLite opens them too, and would wait for the other end of a pipe.
+  const strange = ['-journal', '-wal', '-shm'].map((end) => `${source}${end}`).find(isOtherThanFile);
+  if (strange !== undefined) {
+    throw new JavumboError('usage', `${strange} is not a file`, { try: 'the file alone, in another directory' });
+  }
   try {
     const walMode = readHeader(source).journal === 'wal';
     // Without a -wal the file itself is complete, and opening it would create one beside it.
+    let undone = false;
     const alone = walMode && !existsSync(`${source}-wal`);
     if (alone) await copyFile(source, destination, constants.COPYFILE_FICLONE);
-    else await backUp(sqlite, source, destination, environment);
+    else undone = await backUpOrUndo(sqlite, source, destination, environment);
     if (readHeader(destination).journal === 'wal') setRollbackMode(destination);
-    return {
-      warnings: await runBlockingIn(environment)(() => inspectCopy(sqlite, source, destination, alone, inspect)),
-    };
+    const warnings = await runBlockingIn(environment)(() => inspectCopy(sqlite, source, destination, alone, inspect));
+    if (undone) warnings.unshift(`a program ended while it changed ${source}: that change is not in the copy`);
+    return { warnings };
   } catch (error) {
     if (isDiskFull(error)) throw cacheFailure(dirname(destination), error);
     throw asSourceFailure(error, source);
   }
+}
+
+function isOtherThanFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() === false;
+}
+
+// https://sqlite.org/fileformat2.html, 3
+const JOURNAL_MAGIC = Buffer.from('d9d505f920a163d7', 'hex');
+
+/** Copies the file. Returns true if a crash had left a change half done, which was undone in the copy. */
+async function backUpOrUndo(
+  sqlite: SqliteEngine,
+  source: string,
+  destination: string,
+  environment: CopyEnvironment,
+): Promise<boolean> {
+  const journal = `${source}-journal`;
+  try {
+    await backUp(sqlite, source, destination, environment);
+    return false;
+  } catch (error) {
+    // What has to be undone cannot be read without writing.
+    if (!codeOf(error)?.startsWith('SQLITE_READONLY') || !existsSync(journal)) throw error;
+  }
+  // The journal first: should another program undo the change meanwhile, doing so again changes nothing.
+  await copyFile(journal, `${destination}-journal`);
+  await copyFile(source, destination, constants.COPYFILE_FICLONE);
+  await Promise.all([chmod(`${destination}-journal`, 0o600), chmod(destination, 0o600)]);
+  // Anything else there is no journal, and SQLite undoes nothing.
+  const isJournal = (await readFile(`${destination}-journal`)).subarray(0, JOURNAL_MAGIC.length).equals(JOURNAL_MAGIC);
+  const copy = sqlite.open(destination, 'read-write');
+  try {
+    copy.prepare('SELECT count(*) FROM sqlite_master').get();
+  } finally {
+    copy.close();
+  }
+  rmSync(`${destination}-journal`, { force: true });
+  return isJournal;
 }
 
 async function backUp(
@@ -119,19 +164,4 @@ function inspectCopy(
   } finally {
     copy.close();
   }
-}
-
-function asSourceFailure(error: unknown, source: string): unknown {
-  const isCorrupt = error instanceof JavumboError && error.kind === 'corrupt';
-  if (error instanceof JavumboError && !isCorrupt) return error;
-  if (isCorrupt || isDamage(error)) {
-    return new JavumboError('corrupt', `${source}: ${messageOf(error)}`, {
-      try: 'a sound copy of the file',
-      cause: error,
-    });
-  }
-  return new JavumboError('usage', `${source} cannot be read: ${messageOf(error)}`, {
-    try: 'close the program that uses the file, or check its permissions',
-    cause: error,
-  });
 }

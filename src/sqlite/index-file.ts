@@ -2,7 +2,7 @@ import type { Clock } from '../core/clock.ts';
 import { codeOf } from '../core/failure.ts';
 import { makePrivateFile } from '../core/file.ts';
 import { immediately, type SqliteDatabase, type SqliteEngine } from './engine.ts';
-import { asFileFailure } from './file-failure.ts';
+import { asFileFailure } from './failure.ts';
 
 /** The index's row for one user's database. */
 export interface IndexRow {

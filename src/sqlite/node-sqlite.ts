@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import type { SqliteDatabase, SqliteEngine, SqliteStatement, SqlValue } from './engine.ts';
-import { withoutComments } from './statements.ts';
+import { namingStatement } from './failure.ts';
+import { leadingWords, withoutComments } from './statements.ts';
 
 type Module = typeof import('node:sqlite');
 type Statement = InstanceType<Module['StatementSync']>;
@@ -78,11 +79,11 @@ class NodeDatabase implements SqliteDatabase {
   }
 
   exec(sql: string): void {
-    named(() => this.#handle.exec(sql));
+    named(() => this.#handle.exec(sql), sql);
   }
 
   prepare(sql: string): SqliteStatement {
-    const statement = named(() => this.#handle.prepare(sql));
+    const statement = named(() => this.#handle.prepare(sql), sql);
     // Node leaves what follows the first statement without a word.
     if (/[^\s;]/.test(withoutComments(sql.slice(statement.sourceSQL.length)))) {
       throw new RangeError('The supplied SQL string contains more than one statement');
@@ -124,29 +125,29 @@ class NodeStatement implements SqliteStatement {
    * SQLite name these instructions otherwise, a read-only handle still refuses to write.
    */
   get readonly(): boolean {
-    const explain = `EXPLAIN ${this.#sql.replace(EXPLAINS, '')}`;
-    const program = this.#handle.prepare(explain).all() as { opcode: string; p2: number }[];
+    const explain = `EXPLAIN ${withoutExplain(this.#sql)}`;
+    const program = named(() => this.#handle.prepare(explain).all(), this.#sql) as { opcode: string; p2: number }[];
     return !program.some(({ opcode, p2 }) => WRITES.includes(opcode) || (opcode === 'Transaction' && p2 !== 0));
   }
 
   run(...values: SqlValue[]): { readonly changes: number } {
-    return { changes: Number(named(() => this.#statement.run(...values)).changes) };
+    return { changes: Number(named(() => this.#statement.run(...values), this.#sql).changes) };
   }
 
   get(...values: SqlValue[]): unknown {
-    return this.#row(named(() => this.#statement.get(...values)));
+    return this.#row(named(() => this.#statement.get(...values), this.#sql));
   }
 
   all(...values: SqlValue[]): unknown[] {
-    const rows = named(() => this.#statement.all(...values));
+    const rows = named(() => this.#statement.all(...values), this.#sql);
     return this.#exact ? rows : rows.map((row) => this.#row(row));
   }
 
   *iterate(...values: SqlValue[]): IterableIterator<unknown> {
-    const rows = named(() => this.#statement.iterate(...values));
+    const rows = named(() => this.#statement.iterate(...values), this.#sql);
     try {
       for (;;) {
-        const { done, value } = named(() => rows.next());
+        const { done, value } = named(() => rows.next(), this.#sql);
         if (done) return;
         yield this.#row(value);
       }
@@ -180,17 +181,21 @@ class NodeStatement implements SqliteStatement {
   }
 }
 
-// SQLite judges an EXPLAIN by what it explains.
-const SPACE = String.raw`(?:\s|--[^\n]*(?:\n|$)|/\*[\s\S]*?\*/)*`;
-const EXPLAINS = new RegExp(`^${SPACE}EXPLAIN\\b(?:${SPACE}QUERY${SPACE}PLAN\\b)?`, 'i');
+/** Returns what an EXPLAIN explains, for SQLite judges it by that; any other statement as it is. */
+function withoutExplain(sql: string): string {
+  const words = leadingWords(sql, 3);
+  if (words[0]?.word !== 'EXPLAIN') return sql;
+  const isQueryPlan = words[1]?.word === 'QUERY' && words[2]?.word === 'PLAN';
+  return sql.slice(words[isQueryPlan ? 2 : 0]?.end);
+}
 
 // As resolveP2Values() of SQLite's vdbeaux.c has it.
 const WRITES = ['Checkpoint', 'JournalMode', 'Vacuum'];
 
 /** Adds SQLite's name of an error, as better-sqlite3 does and callers expect; Node gives only its number. */
-function named<T>(work: () => T): T {
+function named<T>(work: () => T, sql?: string): T {
   try {
-    return work();
+    return sql === undefined ? work() : namingStatement(sql, work);
   } catch (error) {
     return rethrowNamed(error);
   }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { JavumboError } from '../core/failure.ts';
-import { asSqlFailure, boundValue, runQuery } from './sql.ts';
+import { asSqlFailure } from './failure.ts';
+import { boundValue, runQuery } from './sql.ts';
 
 describe('a word of the command line is bound', () => {
   test.each<[string, bigint | number | string]>([

@@ -1,5 +1,6 @@
-import { codeOf, JavumboError, messageOf } from '../core/failure.ts';
-import { asCorruption, type SqliteDatabase, type SqliteStatement } from './engine.ts';
+import { codeOf, JavumboError } from '../core/failure.ts';
+import type { SqliteDatabase, SqliteStatement } from './engine.ts';
+import { asSqlFailure } from './failure.ts';
 import { refuseJournalMode, refuseOtherValues, refuseUnsafe, splitStatements } from './statements.ts';
 
 /** A query's result. Integers beyond 2^53 and infinities are strings, blobs `{ base64 }`. */
@@ -11,10 +12,15 @@ export interface QueryResult {
 export type JsonValue = string | number | null | { readonly base64: string };
 
 const INTEGER = /^(0|-?[1-9]\d*)$/;
+const NUMBER_LENGTH_MAX = 32;
 const INT64_MAX = 2n ** 63n - 1n;
+
+const TRANSACTION = ['BEGIN', 'COMMIT', 'END', 'ROLLBACK', 'SAVEPOINT', 'RELEASE'];
 
 /** Parses a command-line word: a number if it is in canonical form, else text. */
 export function boundValue(text: string): bigint | number | string {
+  // Longer ones fit neither, and turning them into a number takes more than linear time.
+  if (text.length > NUMBER_LENGTH_MAX) return text;
   if (INTEGER.test(text)) {
     const integer = BigInt(text);
     return integer <= INT64_MAX && integer >= -INT64_MAX - 1n ? integer : text;
@@ -33,9 +39,12 @@ export function runQuery(database: SqliteDatabase, sql: string, values: readonly
     throw new JavumboError('usage', 'the SQL is empty', { try: "'SELECT count(*) FROM notes'" });
   if (more.length > 0)
     throw new JavumboError('usage', 'db query takes one statement', { try: 'one db query for each' });
+  const onlyReads = (hint = 'javumbo db exec'): JavumboError =>
+    new JavumboError('usage', `db query only reads, and ${statement.verb} does not`, { try: hint });
+  // db exec would refuse these too.
+  if (TRANSACTION.includes(statement.verb)) throw onlyReads('the SELECT alone: one statement needs no transaction');
   refuseUnsafe([statement]);
-  const onlyReads = (): JavumboError =>
-    new JavumboError('usage', `db query only reads, and ${statement.verb} does not`, { try: 'javumbo db exec' });
+  refuseJournalMode([statement]);
   const prepared = database.prepare(statement.sql);
   // A read-only handle is not enough: VACUUM INTO writes on one. (docs/engines.md)
   if (!prepared.readonly || !prepared.reader) throw onlyReads();
@@ -110,31 +119,4 @@ function jsonValue(value: unknown): JsonValue {
   if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : String(value);
   if (typeof value === 'number') return Number.isFinite(value) ? value : String(value);
   return { base64: Buffer.from(value as Uint8Array).toString('base64') };
-}
-
-/** Turns SQLite's error over a user's SQL into `usage`, unless the file or the machine is to blame. */
-export function asSqlFailure(error: unknown, where = ''): unknown {
-  if (error instanceof JavumboError || asCorruption(error, '') !== undefined) return error;
-  const code = codeOf(error) ?? '';
-  // Not LOCKED: no one else has the copy open, so the statement itself cannot run inside a transaction.
-  const machine = /^SQLITE_(FULL|IOERR|NOMEM|CANTOPEN|BUSY|INTERRUPT)/.test(code);
-  if (machine) {
-    return new JavumboError('unavailable', `${where}${messageOf(error)}`, {
-      try: 'the same command again, with space on the disk of --cache-dir and in memory',
-      cause: error,
-    });
-  }
-  // Engines throw RangeError and TypeError for SQL and values that they do not hand to SQLite.
-  if (code.startsWith('SQLITE_') || error instanceof RangeError || error instanceof TypeError) {
-    return new JavumboError('usage', `${where}${lowerFirst(messageOf(error))}`, {
-      try: 'other SQL, or other values',
-      cause: error,
-    });
-  }
-  return error;
-}
-
-function lowerFirst(text: string): string {
-  // Not UNIQUE and NOT NULL, which are names.
-  return /^[A-Z][a-z ]/.test(text) ? text.charAt(0).toLowerCase() + text.slice(1) : text;
 }

@@ -1,4 +1,5 @@
 import { JavumboError } from '../core/failure.ts';
+import { Finder, type Text } from '../core/scan.ts';
 
 /** One statement of a script, with its first line (counted from 1). */
 export interface Statement {
@@ -8,18 +9,75 @@ export interface Statement {
   readonly verb: string;
 }
 
-// A token that matters for finding a statement's end: a quoted string or name, a comment, a word, a semicolon. An
-// unclosed quote or comment runs to the end, where SQLite reports it.
-const TOKEN =
-  /'(?:[^']|'')*(?:'|$)|"(?:[^"]|"")*(?:"|$)|`(?:[^`]|``)*(?:`|$)|\[[^\]]*(?:\]|$)|--[^\n]*|\/\*[\s\S]*?(?:\*\/|$)|[A-Za-z_\u0080-\ufefe\uff00-\uffff][A-Za-z0-9_$\u0080-\ufefe\uff00-\uffff]*|\?\d*|[:@$][A-Za-z0-9_$\u0080-\ufefe\uff00-\uffff]*|;/g;
+/** A part of SQL that matters for where a statement ends: a string or name in quotes, a word, a parameter, a semicolon. */
+interface Token {
+  readonly start: number;
+  readonly end: number;
+}
+
+const isLetter = (code: number): boolean =>
+  (code >= 0x41 && code <= 0x5a) ||
+  code === 0x5f ||
+  (code >= 0x61 && code <= 0x7a) ||
+  (code >= 0x80 && code !== 0xfeff && code <= 0xffff);
+const isDigit = (code: number): boolean => code >= 0x30 && code <= 0x39;
+const isOfWord = (code: number): boolean => isLetter(code) || isDigit(code) || code === 0x24;
+
+/** Yields the tokens, without comments. What is not closed runs to the end, where SQLite reports it. */
+function* tokensOf(sql: Text): Generator<Token> {
+  const { length } = sql;
+  const endOf = (needle: string, from: number): number => {
+    const found = sql.indexOf(needle, from);
+    return found === -1 ? length : found + needle.length;
+  };
+  const whileTrue = (is: (code: number) => boolean, from: number): number => {
+    let end = from;
+    while (end < length && is(sql.charCodeAt(end))) end++;
+    return end;
+  };
+  for (let start = 0; start < length; ) {
+    const character = String.fromCharCode(sql.charCodeAt(start));
+    let end = start + 1;
+    let isToken = true;
+    if (character === "'" || character === '"' || character === '`') {
+      // A doubled quote is one inside.
+      do end = endOf(character, end);
+      while (end < length && sql.charCodeAt(end) === character.charCodeAt(0) && ++end);
+    } else if (character === '[') end = endOf(']', end);
+    else if (character === '-' && sql.charCodeAt(end) === 0x2d) {
+      end = endOf('\n', end);
+      isToken = false;
+    } else if (character === '/' && sql.charCodeAt(end) === 0x2a) {
+      end = endOf('*/', end + 1);
+      isToken = false;
+    } else if (isLetter(sql.charCodeAt(start)) || /[:@$]/.test(character)) end = whileTrue(isOfWord, end);
+    else if (character === '?') end = whileTrue(isDigit, end);
+    else isToken = character === ';';
+    if (isToken) yield { start, end };
+    start = end;
+  }
+}
+
+/** Returns the first tokens of a statement in upper case, and where each ends. */
+export function leadingWords(sql: Text, count: number): { readonly word: string; readonly end: number }[] {
+  const words: { word: string; end: number }[] = [];
+  for (const { start, end } of tokensOf(sql)) {
+    words.push({ word: sql.slice(start, Math.min(end, start + WORD_LENGTH_MAX)).toUpperCase(), end });
+    if (words.length === count) break;
+  }
+  return words;
+}
 
 /**
  * Splits a script into statements by the rules of sqlite3_complete(): a statement ends at a semicolon outside strings
  * and comments, a CREATE TRIGGER at a semicolon after `; END`. (https://sqlite.org/c3ref/complete.html)
  */
-export function splitStatements(script: string): Statement[] {
+export function splitStatements(script: Text): Statement[] {
   const statements: Statement[] = [];
+  const newLines = new Finder(script, '\n');
   let start = 0;
+  let line = 1;
+  let counted = 0;
   let words: string[] = [];
   let last = '';
   let beforeLast = '';
@@ -29,7 +87,7 @@ export function splitStatements(script: string): Statement[] {
     const verb = words.find((word) => !['EXPLAIN', 'QUERY', 'PLAN'].includes(word));
     if (words.length > 0 || /[^\s;]/.test(withoutComments(sql))) {
       const leading = /^\s*/.exec(sql)?.[0] ?? '';
-      const line = script.slice(0, start + leading.length).split('\n').length;
+      for (; newLines.from(counted) < start + leading.length; line++) counted = newLines.from(counted) + 1;
       statements.push({ sql: sql.trim(), line, verb: verb ?? '' });
     }
     start = end;
@@ -38,17 +96,12 @@ export function splitStatements(script: string): Statement[] {
     beforeLast = '';
   };
 
-  for (const match of script.matchAll(TOKEN)) {
-    const token = match[0];
-    if (token.startsWith('--') || token.startsWith('/*')) continue;
-    if (token === ';') {
-      const inTrigger = isTrigger(words);
-      if (!inTrigger || (last === 'END' && beforeLast === ';')) {
-        finish(match.index + 1);
-        continue;
-      }
+  for (const { start: from, end } of tokensOf(script)) {
+    const word = script.slice(from, Math.min(end, from + WORD_LENGTH_MAX)).toUpperCase();
+    if (word === ';' && (!isTrigger(words) || (last === 'END' && beforeLast === ';'))) {
+      finish(end);
+      continue;
     }
-    const word = token.toUpperCase();
     if (words.length < 6 && /^[A-Z_]/.test(word)) words.push(word);
     beforeLast = last;
     last = word;
@@ -56,6 +109,9 @@ export function splitStatements(script: string): Statement[] {
   finish(script.length);
   return statements;
 }
+
+// Longer than any keyword.
+const WORD_LENGTH_MAX = 20;
 
 function isTrigger(words: readonly string[]): boolean {
   const rest = words.filter((word) => !['EXPLAIN', 'QUERY', 'PLAN', 'TEMP', 'TEMPORARY'].includes(word));
@@ -71,7 +127,8 @@ export function withoutComments(sql: string): string {
  * parameter. node:sqlite would take NULL for what is missing.
  */
 export function refuseOtherValues(sql: string, values: readonly unknown[]): void {
-  const parameters = [...sql.matchAll(TOKEN)].map(([token]) => token).filter((token) => /^[?:@$]/.test(token));
+  const tokens = Array.from(tokensOf(sql), ({ start, end }) => sql.slice(start, end));
+  const parameters = tokens.filter((token) => /^[?:@$]/.test(token));
   const wanted = parameters.filter((token) => token === '?').length;
   const named = parameters.find((token) => token !== '?');
   const wrong =
@@ -119,7 +176,7 @@ export function refuseJournalMode(statements: readonly Statement[]): void {
       'usage',
       `line ${line}: databases are stored in rollback mode, which journal_mode cannot change`,
       {
-        try: 'the same statements without it',
+        try: 'the same without it: each commit is one file, which no journal outlives',
       },
     );
   }

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { makePrivateFile } from '../core/file.ts';
 import { makeDirectory } from '../core/make-directory.ts';
 import { immediately, type SqliteDatabase, type SqliteEngine } from './engine.ts';
-import { asFileFailure } from './file-failure.ts';
+import { asFileFailure } from './failure.ts';
 import { type AddedColumn, addMissingColumn, useWriteAheadLog } from './index-file.ts';
 
 export interface LocalTableOptions {

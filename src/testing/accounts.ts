@@ -52,7 +52,7 @@ export const PYTHON_USERS: readonly PythonUser[] = [
       created_at: { S: '2025-01-15T12:34:56' },
     },
     password: LONG,
-    valid: true,
+    valid: false,
     user: { username: 'long', name: 'A password that bcrypt cuts', createdAt: '2025-01-15T12:34:56' },
   },
   {

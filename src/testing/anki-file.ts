@@ -20,7 +20,7 @@ export function writeAnkiFile(path: string, { notes, reviews }: { notes: number;
     .run(
       JSON.stringify({ nextPos: notes + 1, curDeck: 1, activeDecks: [1], curModel: String(MODEL), addToCur: true }),
       JSON.stringify({ [MODEL]: NOTE_TYPE }),
-      JSON.stringify({ 1: DECK, 1400000000000: { ...DECK, id: 1_400_000_000_000, name: 'Sprachen::Deutsch' } }),
+      JSON.stringify({ 1: DECK, 1400000000000: { ...DECK, id: 1_400_000_000_000, name: 'Deutsch' } }),
       JSON.stringify({ 1: { id: 1, name: 'Default', new: { perDay: 20, order: 1 }, rev: { perDay: 200 } } }),
       '{"animals":-1}',
     );

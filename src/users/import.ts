@@ -6,8 +6,9 @@ import { type RunBlocking, runBlockingIn } from '../core/run-blocking.ts';
 import { isTestUser } from '../core/test-data.ts';
 import { isUsername } from '../core/username.ts';
 import { openReadOnly, type SqliteEngine } from '../sqlite/engine.ts';
+import { asSourceFailure } from '../sqlite/failure.ts';
 import { copySource } from '../sqlite/import-copy.ts';
-import { costOf } from './password.ts';
+import { COST_MAX, costOf } from './password.ts';
 import { type UserRepository, whatIsWrongWithName } from './repository.ts';
 
 /** A row of the monolith's user table. */
@@ -38,9 +39,6 @@ export type StoreDatabase = (username: string, file: string) => Promise<boolean>
 // Enough to hide network latency; DynamoDB's on-demand tables take thousands of writes a second.
 const CONCURRENCY = 16;
 
-// 2^16 rounds take about five seconds; each step doubles that.
-const COST_MAX = 16;
-
 /**
  * Reads the rows of an `admin.db`, which a running monolith may have open: the table `users`, or the only table with
  * the columns `username` and `password_hash`. Copies it to `copy` first. Throws `usage` or `corrupt` for a file without
@@ -53,7 +51,13 @@ export async function readAdminDatabase(
   runBlocking?: RunBlocking | undefined,
 ): Promise<ImportRow[]> {
   await copySource(sqlite, file, copy, () => [], { runBlocking });
-  return runBlockingIn({ runBlocking })(() => importRowsOf(sqlite, file, copy));
+  return runBlockingIn({ runBlocking })(() => {
+    try {
+      return importRowsOf(sqlite, file, copy);
+    } catch (error) {
+      throw asSourceFailure(error, file);
+    }
+  });
 }
 
 /** `file`: the original, for messages. */
@@ -63,7 +67,7 @@ function importRowsOf(sqlite: SqliteEngine, file: string, copy: string): ImportR
     const tables = database
       .prepare(
         `SELECT m.name, group_concat(lower(c.name)) AS columns FROM sqlite_master m, pragma_table_info(m.name) c
-         WHERE m.type = 'table' GROUP BY m.name`,
+         WHERE m.type = 'table' AND m.rootpage > 0 GROUP BY m.name`,
       )
       .all() as { name: string; columns: string }[];
     const candidates = tables
@@ -161,6 +165,8 @@ function whyNot({ username, name, passwordHash }: ImportRow): string | undefined
   const cost = costOf(passwordHash);
   if (cost === undefined) return 'the password hash is not one of bcrypt ($2a$, $2b$ or $2y$)';
   if (cost > COST_MAX) return `the password hash has cost ${cost}: each attempt to authenticate would take minutes`;
+  // SQLite keeps what is no text, and a library decodes it with loss.
+  if (name.includes('\ufffd')) return 'the name is not UTF-8';
   const wrong = whatIsWrongWithName(name);
   return wrong === undefined ? undefined : `the name ${wrong}`;
 }
@@ -179,7 +185,7 @@ async function importDatabase(
     return { database: (await store(username, join(directory, file))) ? 'created' : 'unchanged' };
   } catch (error) {
     // The file's own fault; anything else would hit the next file too.
-    if (!(error instanceof JavumboError) || (error.kind !== 'corrupt' && error.kind !== 'usage')) throw error;
+    if (!(error instanceof JavumboError) || !['corrupt', 'usage', 'violation'].includes(error.kind)) throw error;
     return { database: 'failed', databaseReason: messageOf(error) };
   }
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { PYTHON_USERS } from '../testing/accounts.ts';
-import { checkPassword, comparisons, costOf, hashPassword, verifyPassword } from './password.ts';
+import { acceptedPassword, comparisons, costOf, formsOf, hashPassword, verifyPassword } from './password.ts';
 
 describe('a password that may be set', () => {
   const cases: { readonly name: string; readonly password: string; readonly refused?: RegExp }[] = [
@@ -16,7 +16,7 @@ describe('a password that may be set', () => {
     { name: 'a NUL, where other implementations stop reading', password: 'correct\0horse', refused: /NUL/ },
   ];
   test.each(cases)('$name', ({ password, refused }) => {
-    const checking = (): void => checkPassword(password);
+    const checking = (): string => acceptedPassword(password);
     if (refused === undefined) expect(checking).not.toThrow();
     else {
       expect(checking).toThrow(refused);
@@ -83,8 +83,58 @@ describe('the work that an answer takes', () => {
     expect(comparisons(`$2b$14$${digits}`)).toEqual([`$2b$14$${digits}`]);
   });
 
+  test.each([undefined, `$2b$12$${digits}`, `$2a$04$${digits}`, `$2y$14$${digits}`, 'plain text'])(
+    'is that of the dearest hash that was met, for every account: %j',
+    (hash) => {
+      const work = comparisons(hash, 14).reduce((sum, each) => sum + 2 ** (costOf(each) ?? 0), 0);
+      expect(work).toBe(2 ** 14);
+    },
+  );
+
+  test.each([17, 20, 31])('is bounded: a hash of cost %i authenticates nobody, and costs no more than none', (cost) => {
+    expect(comparisons(`$2b$${cost}$${digits}`)).toEqual(comparisons(undefined));
+  });
+
   test('lets nobody in by the hash of nobody', async () => {
     for (const password of ['', '.']) expect(await verifyPassword(password, undefined)).toBe(false);
     expect(await verifyPassword('correct horse', PYTHON_USERS[2]?.Item.password_hash?.S)).toBe(false);
+  });
+});
+
+describe('a password in another form', () => {
+  test.each([
+    { name: 'composed, where the account has it composed', set: 'caf\u00e9 correct', typed: 'caf\u00e9 correct' },
+    { name: 'decomposed, where the account has it composed', set: 'caf\u00e9 correct', typed: 'cafe\u0301 correct' },
+    {
+      name: 'composed, where an older account has it decomposed',
+      set: 'cafe\u0301 correct',
+      typed: 'caf\u00e9 correct',
+    },
+    {
+      name: 'in half a form, where an older account has it so',
+      set: 'e\u0301\u00e9 horses',
+      typed: 'e\u0301\u00e9 horses',
+    },
+  ])('authenticates: $name', async ({ set, typed }) => {
+    expect(await verifyPassword(typed, await hashPassword(set))).toBe(true);
+    expect(await verifyPassword(`${typed}!`, await hashPassword(set))).toBe(false);
+  });
+
+  test('is set composed', () => {
+    expect(acceptedPassword('cafe\u0301 correct')).toBe('caf\u00e9 correct');
+  });
+
+  test('is no other form where it has only one', () => {
+    expect(formsOf('correct horse')).toEqual(['correct horse']);
+  });
+});
+
+describe('a password that bcrypt does not read to its end', () => {
+  test.each([
+    { name: 'one of 73 bytes', set: 'x'.repeat(72), typed: 'x'.repeat(73) },
+    { name: 'one with a NUL', set: 'correct', typed: 'correct\0horse' },
+    { name: 'one with half of a surrogate pair', set: 'horses \ufffd', typed: 'horses \ud800' },
+  ])('authenticates nobody: $name', async ({ set, typed }) => {
+    expect(await verifyPassword(typed, await hashPassword(set))).toBe(false);
   });
 });

@@ -1,7 +1,7 @@
 import type { Clock } from '../core/clock.ts';
 import { JavumboError, messageOf } from '../core/failure.ts';
 import { parseUsername } from '../core/username.ts';
-import { checkPassword, hashPassword, verifyPassword } from './password.ts';
+import { acceptedPassword, COST_MAX, costOf, HASH_COST, hashPassword, verifyPassword } from './password.ts';
 import type { ChangeOutcome, UserItem, UserTable } from './user-table.ts';
 
 /** An account without its password hash, which never leaves the repository. */
@@ -29,6 +29,8 @@ const PAGE_SIZE_MAX = 1_000;
 export class UserRepository {
   readonly #table: UserTable;
   readonly #clock: Clock;
+  /** The dearest hash that was met: from then on every answer takes its time, so that none names that account. */
+  #cost = HASH_COST;
 
   constructor(table: UserTable, { clock }: { readonly clock: Clock }) {
     this.#table = table;
@@ -83,7 +85,9 @@ export class UserRepository {
   /** True if the user exists and has that password. Takes equally long for a user that does not exist. */
   async authenticate(username: string, password: string): Promise<boolean> {
     const item = await this.#table.get(parseUsername(username));
-    return verifyPassword(password, item?.passwordHash);
+    const cost = costOf(item?.passwordHash ?? '') ?? 0;
+    if (cost <= COST_MAX) this.#cost = Math.max(this.#cost, cost);
+    return verifyPassword(password, item?.passwordHash, this.#cost);
   }
 
   /**
@@ -102,11 +106,11 @@ export class UserRepository {
         username,
       });
     }
-    if (password !== undefined) checkPassword(password);
+    const accepted = password === undefined ? undefined : acceptedPassword(password);
     let passwordHash: string | undefined;
     return this.#change('update', username, async (base) => {
       // Computed only once the user is known to exist, since it takes longer than the requests.
-      if (password !== undefined) passwordHash ??= await hashPassword(password);
+      if (accepted !== undefined) passwordHash ??= await hashPassword(accepted);
       const changes = { name: parsed, passwordHash, updatedAt: this.#laterThan(base) };
       const outcome = await this.#table.replace(base, changes);
       const { updatedAt } = changes;
@@ -170,8 +174,7 @@ export class UserRepository {
   }
 
   async #hashed(password: string): Promise<string> {
-    checkPassword(password);
-    return hashPassword(password);
+    return hashPassword(acceptedPassword(password));
   }
 
   /** Returns the time in the form that Python's `datetime.fromisoformat` has read since 3.7; `Z` only since 3.11. */

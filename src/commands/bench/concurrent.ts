@@ -6,7 +6,7 @@ import { JavumboError } from '../../core/failure.ts';
 import { formatMs } from '../../core/format.ts';
 import { lambdaOf } from '../../core/usage.ts';
 import type { Deployment } from '../../deployment/deployment.ts';
-import { type LeaseFlags, leaseOptions } from '../db/lease-options.ts';
+import { type LeaseFlags, leaseOptions, leaseTtlOf } from '../db/lease-options.ts';
 import type { Execute, Invocation } from '../execute.ts';
 import { benchOptions, type ReportFlags } from '../report-options.ts';
 import { type BenchResult, DEFAULT_RTT_MS, notesOption, reportView, runScenario } from './scenario.ts';
@@ -33,8 +33,10 @@ export function registerBenchConcurrent(parent: Command, execute: Execute): void
 }
 
 export async function benchConcurrent(invocation: Invocation, options: ConcurrentOptions): Promise<BenchResult> {
-  const { workers, requests, notes, lease = false, leaseTtl, via } = options;
+  const { workers, requests, notes, via } = options;
   const { retries = workers * requests - 1 } = options;
+  const leaseTtlMs = leaseTtlOf(options);
+  const lease = leaseTtlMs !== undefined;
   const { CONCURRENT_FIGURES, concurrentDoubts, concurrentFigures, judgeConcurrent } = await import(
     '../../bench/concurrent.ts'
   );
@@ -45,7 +47,6 @@ export async function benchConcurrent(invocation: Invocation, options: Concurren
       try: 'one of --lease and --via function',
     });
   }
-  const leaseTtlMs = lease ? leaseTtl : undefined;
   const plan = {
     name: 'concurrent',
     parameters: {
@@ -54,7 +55,7 @@ export async function benchConcurrent(invocation: Invocation, options: Concurren
       notes,
       retries,
       lease,
-      ...(lease ? { leaseTtlMs: leaseTtl } : {}),
+      ...(leaseTtlMs === undefined ? {} : { leaseTtlMs }),
       loop: 'closed',
     },
     cacheTtlDefault: FUNCTION_CACHE_TTL,

@@ -1,45 +1,72 @@
 import type { Command } from 'commander';
 import { EXIT_CODE } from '../../cli/exit-code.ts';
 import type { View } from '../../cli/print.ts';
+import { JavumboError } from '../../core/failure.ts';
 import { parseUsername } from '../../core/username.ts';
+import type { SqliteDatabase } from '../../sqlite/engine.ts';
 import type { Execute, Invocation } from '../execute.ts';
-import { operatorDatabases } from './outcome.ts';
+import { OPERATOR_RETRIES } from './exec.ts';
+import { reportRead, reportWrite, type WriteReport } from './outcome.ts';
 
 export interface CheckReport {
   readonly username: string;
   readonly version: string;
   readonly integrity: 'ok' | 'damaged';
-  /** Damage that SQLite finds or, without any, what breaks Anki's rules. */
+  /** Damage that SQLite finds or, without any, what breaks Anki's rules; after a repair, what is left of it. */
   readonly findings: readonly string[];
+  /** Only with --repair. */
+  readonly repair?: Pick<WriteReport, 'outcome' | 'attempts' | 'requests'> & { readonly repaired: readonly string[] };
 }
 
 export function registerDbCheck(parent: Command, execute: Execute): void {
   const command = parent
     .command('check <username>')
-    .description('examine every page, index and foreign row of a database')
+    .description("examine every page, index and foreign row of a database, and the collection by Anki's rules")
+    .option('--repair', "make the repairs that Anki's own check makes, as one commit")
     .addHelpText('after', '\nExample:\n  $ javumbo db check alice');
-  command.action((username: string) =>
-    execute(command, (invocation) => dbCheck(invocation, parseUsername(username)), checkView),
+  command.action((username: string, { repair = false }: { repair?: boolean }) =>
+    execute(command, (invocation) => (repair ? dbRepair : dbCheck)(invocation, parseUsername(username)), checkView),
   );
 }
 
 export async function dbCheck(invocation: Invocation, username: string): Promise<CheckReport> {
   const { integrityFindings } = await import('../../sqlite/engine.ts');
   const { collectionFindings } = await import('../../anki/check.ts');
-  const databases = operatorDatabases(await invocation.deployment(), invocation);
-  return databases.read(username, ({ database, stored: { version } }) => {
+  const now = invocation.context.clock.now();
+  return reportRead(invocation, username, ({ database, stored: { version } }) => {
     const damage = integrityFindings(database);
     if (damage.length > 0) return { username, version, integrity: 'damaged', findings: damage };
-    return { username, version, integrity: 'ok', findings: collectionFindings(database) };
+    return { username, version, integrity: 'ok', findings: collectionFindings(database, now) };
   });
 }
 
+async function dbRepair(invocation: Invocation, username: string): Promise<CheckReport> {
+  const { integrityFindings } = await import('../../sqlite/engine.ts');
+  const { collectionFindings } = await import('../../anki/check.ts');
+  const { repairCollection } = await import('../../anki/repair.ts');
+  const { clock } = invocation.context;
+  let repaired: readonly string[] = [];
+  let findings: readonly string[] = [];
+  const edit = (database: SqliteDatabase): void => {
+    const [damage] = integrityFindings(database);
+    if (damage !== undefined) throw new JavumboError('corrupt', `it is damaged: ${damage}`);
+    repaired = repairCollection(database, invocation.context);
+    findings = collectionFindings(database, clock.now());
+  };
+  const { version, outcome, attempts, requests } = await reportWrite(invocation, username, (databases) =>
+    databases.update(username, edit, { retries: OPERATOR_RETRIES }),
+  );
+  return { username, version, integrity: 'ok', findings, repair: { outcome, attempts, requests, repaired } };
+}
+
 export const checkView: View<CheckReport> = {
-  table: ({ username, version, integrity, findings }) => ({
+  table: ({ username, version, integrity, findings, repair }) => ({
     rows: [
       ['username', username],
       ['version', version],
       ['integrity', integrity],
+      ...(repair === undefined ? [] : [['repair', repair.outcome] as const]),
+      ...(repair?.repaired ?? []).map((finding) => ['repaired', finding] as const),
       ...findings.map((finding) => ['finding', finding] as const),
     ],
   }),

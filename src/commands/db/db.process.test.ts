@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { BUCKET, COMMAND_DEPLOYMENTS, type CommandDeployment, openOnS3 } from '../../testing/command-deployments.ts';
+import { expectFailure } from '../../testing/expect-failure.ts';
 import { type Json, runCommand } from '../../testing/run-command.ts';
 
 const VERSION = /^[0-9a-f]{32,64}$/;
@@ -208,7 +209,43 @@ describe.each(COMMAND_DEPLOYMENTS)('on $name', ({ open }) => {
     await deployment.json('db', 'exec', 'alice', 'DELETE FROM notes');
     const result = await deployment.run(['db', 'check', 'alice', '--json']);
     expect(result.code).toBe(7);
-    expect(result.json()).toMatchObject({ integrity: 'ok', findings: ['1 card has no note'] });
+    expect(result.json()).toMatchObject({ integrity: 'ok', findings: ['1 card has no note; Anki would delete it'] });
+  });
+
+  test('check --repair makes Anki’s repairs with one PUT, and none where there is nothing to repair', async () => {
+    await deployment.json('db', 'create', 'alice');
+    await deployment.json('db', 'add-note', 'alice', ...FIELDS);
+    await deployment.json('db', 'exec', 'alice', "UPDATE cards SET did = 7, ord = 9; UPDATE notes SET flds = 'x'");
+    const first = await deployment.json<Json>('db', 'check', 'alice', '--repair');
+    expect(first).toMatchObject({
+      integrity: 'ok',
+      findings: [],
+      repair: {
+        outcome: 'committed',
+        requests: { put: 1 },
+        repaired: [
+          '1 card is in an unknown deck',
+          '1 card has no template',
+          '1 note has another number of fields than its note type',
+          '1 note has no card',
+        ],
+      },
+    });
+    expect(await deployment.json('db', 'check', 'alice')).toMatchObject({ findings: [], version: first.version });
+    const second = await deployment.json<Json>('db', 'check', 'alice', '--repair');
+    expect(second).toMatchObject({
+      version: first.version,
+      repair: { outcome: 'unchanged', requests: { put: 0 }, repaired: [] },
+    });
+  });
+
+  test('check --repair of what Anki cannot open ends with 8 and names the column', async () => {
+    await deployment.json('db', 'create', 'alice');
+    await deployment.json('db', 'exec', 'alice', "UPDATE col SET decks = '{'");
+    expectFailure(await deployment.run(['db', 'check', 'alice', '--repair']), {
+      code: 8,
+      error: /^error: database "alice": column "decks" of the collection is not JSON$/,
+    });
   });
 
   test('add-note puts cards into the deck that is named, and makes it', async () => {

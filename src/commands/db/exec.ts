@@ -1,12 +1,12 @@
-import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { parseCount } from '../../cli/arguments.ts';
-import { JavumboError, messageOf } from '../../core/failure.ts';
+import { JavumboError } from '../../core/failure.ts';
 import { interruptibleClock, interruptionOf } from '../../core/interruptible.ts';
+import { readTextFile } from '../../core/text-input.ts';
 import { parseUsername } from '../../core/username.ts';
 import type { SqliteDatabase } from '../../sqlite/engine.ts';
 import type { Execute, Invocation } from '../execute.ts';
-import { LEASE_WAIT_MAX_MS, type LeaseFlags, leaseOptions } from './lease-options.ts';
+import { LEASE_WAIT_MAX_MS, type LeaseFlags, leaseOptions, leaseTtlOf } from './lease-options.ts';
 import { reportWrite, type WriteReport, writeView } from './outcome.ts';
 
 /** How often an operator's write runs again after conflicts, each of which means that another writer committed. */
@@ -41,8 +41,9 @@ export async function dbExec(
   username: string,
   script: string,
   values: readonly string[],
-  { retries, lease, leaseTtl }: ExecOptions,
+  { retries, ...lease }: ExecOptions,
 ): Promise<WriteReport> {
+  const ttlMs = leaseTtlOf(lease);
   const { runScript } = await import('../../sqlite/sql.ts');
   const { leasedUpdate } = await import('../../locks/leased-update.ts');
   const { context } = invocation;
@@ -51,11 +52,16 @@ export async function dbExec(
   const clock = interruption === undefined ? context.clock : interruptibleClock(interruption);
   return reportWrite(invocation, username, async (databases, deployment) => {
     const edit = (database: SqliteDatabase): number => runScript(database, script, values);
-    const leaseOf = { ttlMs: leaseTtl, waitMaxMs: LEASE_WAIT_MAX_MS, clock, random: context.random };
     const { value: changes, ...result } =
-      lease === true
-        ? await leasedUpdate(databases, await deployment.locks(), username, edit, { retries, ...leaseOf })
-        : await databases.update(username, edit, { retries });
+      ttlMs === undefined
+        ? await databases.update(username, edit, { retries })
+        : await leasedUpdate(databases, await deployment.locks(), username, edit, {
+            retries,
+            ttlMs,
+            waitMaxMs: LEASE_WAIT_MAX_MS,
+            clock,
+            random: context.random,
+          });
     return { ...result, changes };
   });
 }
@@ -67,12 +73,5 @@ async function scriptOf(sql: string | undefined, { file }: ExecOptions): Promise
   }
   if (sql !== undefined)
     throw new JavumboError('usage', 'SQL was given twice: as an argument and with --file', { try: 'one of the two' });
-  try {
-    return await readFile(file, 'utf8');
-  } catch (error) {
-    throw new JavumboError('usage', `${file} cannot be read: ${messageOf(error)}`, {
-      try: 'another --file',
-      cause: error,
-    });
-  }
+  return readTextFile(file, 'another --file, of SQL in UTF-8');
 }

@@ -3,7 +3,7 @@ import type { View } from '../../cli/print.ts';
 import { isoTime } from '../../core/format.ts';
 import { keyOf, parseUsername } from '../../core/username.ts';
 import type { Execute, Invocation } from '../execute.ts';
-import { operatorDatabases } from './outcome.ts';
+import { reportRead } from './outcome.ts';
 
 export interface DatabaseInfo {
   readonly username: string;
@@ -30,8 +30,7 @@ export function registerDbInfo(parent: Command, execute: Execute): void {
 /** Throws `corrupt` for a damaged database. */
 export async function dbInfo(invocation: Invocation, username: string): Promise<DatabaseInfo> {
   const { quickCheck, tableCounts } = await import('../../sqlite/engine.ts');
-  const databases = operatorDatabases(await invocation.deployment(), invocation);
-  return databases.read(username, ({ database, stored }) => {
+  return reportRead(invocation, username, ({ database, stored }) => {
     quickCheck(database);
     const { version, sizeBytes, lastModified } = stored;
     const tables = tableCounts(database);

@@ -1,7 +1,9 @@
 import type { View } from '../../cli/print.ts';
 import { countsSince, type RequestCounts } from '../../core/usage.ts';
+import type { ReadSession } from '../../databases/session.ts';
 import type { UserDatabases } from '../../databases/user-databases.ts';
 import type { Deployment } from '../../deployment/deployment.ts';
+import { asDatabaseFailure } from '../../sqlite/failure.ts';
 import type { Version } from '../../store/database-store.ts';
 import type { Invocation } from '../execute.ts';
 
@@ -14,6 +16,8 @@ export interface WriteReport {
   readonly requests: Omit<RequestCounts, 'bytesUp' | 'bytesDown'>;
   readonly changes?: number;
   readonly noteId?: number;
+  /** What is doubtful about a file that was stored; absent if nothing is. */
+  readonly warnings?: readonly string[];
 }
 
 // Operators want the current state: every read asks the store whether the cached version is current.
@@ -32,9 +36,27 @@ export async function reportWrite(
 ): Promise<WriteReport> {
   const deployment = await invocation.deployment();
   const before = deployment.usage().store;
-  const { outcome, version, attempts, ...more } = await write(operatorDatabases(deployment, invocation), deployment);
+  const written = write(operatorDatabases(deployment, invocation), deployment);
+  const { outcome, version, attempts, ...more } = await naming(username, written);
   const { bytesUp: _up, bytesDown: _down, ...requests } = countsSince(before, deployment.usage().store);
   return { username, outcome, version, attempts, requests, ...more };
+}
+
+/** Runs `query` on the current version. */
+export async function reportRead<T>(
+  invocation: Invocation,
+  username: string,
+  query: (session: ReadSession) => T,
+): Promise<T> {
+  const databases = operatorDatabases(await invocation.deployment(), invocation);
+  return naming(username, databases.read(username, query));
+}
+
+/** What the user's own schema does is not this program's defect, whichever command meets it. */
+function naming<T>(username: string, work: Promise<T>): Promise<T> {
+  return work.catch((error: unknown) => {
+    throw asDatabaseFailure(error, username);
+  });
 }
 
 export const writeView: View<WriteReport> = {

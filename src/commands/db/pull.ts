@@ -1,6 +1,6 @@
 import { constants, existsSync, rmSync, statSync } from 'node:fs';
 import { chmod, copyFile, rename, rm } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { View } from '../../cli/print.ts';
 import { progressOn } from '../../cli/progress.ts';
@@ -66,10 +66,9 @@ export async function dbPull(
       }
       // Where it cannot be removed it was never made, as in a read-only directory.
       await rm(partial, { force: true }).catch(() => {});
-      throw new JavumboError('usage', `${file} cannot be written: ${messageOf(error)}`, {
-        try: 'another --out',
-        cause: error,
-      });
+      // Without the paths of the copy, which are nobody's business.
+      const reason = messageOf(error).replace(/, \w+ '.*$/s, '');
+      throw new JavumboError('usage', `${file} cannot be written: ${reason}`, { try: 'another --out', cause: error });
     } finally {
       signal?.removeEventListener('abort', removePartial);
     }
@@ -84,8 +83,16 @@ async function targetOf(path: string): Promise<string> {
     // If it cannot be examined, writing it fails and says why.
     return resolve(path);
   });
-  if (!existsSync(file) || statSync(file).isFile()) return file;
-  throw new JavumboError('usage', `${file} cannot be written: it is not an ordinary file`, { try: 'another --out' });
+  if (!existsSync(file)) {
+    if (existsSync(dirname(file))) return file;
+    throw new JavumboError('usage', `${file} cannot be written: there is no directory ${dirname(file)}`, {
+      try: `mkdir -p ${dirname(file)}`,
+    });
+  }
+  if (statSync(file).isFile()) return file;
+  throw new JavumboError('usage', `${file} cannot be written: it is not an ordinary file`, {
+    try: '--out with the name of a file, which is replaced in one step',
+  });
 }
 
 export const pullView: View<PulledDatabase> = {

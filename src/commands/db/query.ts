@@ -3,7 +3,7 @@ import type { View } from '../../cli/print.ts';
 import { parseUsername } from '../../core/username.ts';
 import type { QueryResult } from '../../sqlite/sql.ts';
 import type { Execute, Invocation } from '../execute.ts';
-import { operatorDatabases } from './outcome.ts';
+import { reportRead } from './outcome.ts';
 
 export function registerDbQuery(parent: Command, execute: Execute): void {
   const command = parent
@@ -21,9 +21,9 @@ export async function dbQuery(
   sql: string,
   values: readonly string[],
 ): Promise<QueryResult> {
-  const { asSqlFailure, runQuery } = await import('../../sqlite/sql.ts');
-  const databases = operatorDatabases(await invocation.deployment(), invocation);
-  return databases.read(username, ({ database }) => {
+  const { runQuery } = await import('../../sqlite/sql.ts');
+  const { asSqlFailure } = await import('../../sqlite/failure.ts');
+  return reportRead(invocation, username, ({ database }) => {
     try {
       return runQuery(database, sql, values);
     } catch (error) {

@@ -1,9 +1,10 @@
-import { foreignDatabaseWarnings } from '../../anki/check.ts';
+import { foreignDatabaseWarnings } from '../../anki/foreign-schema.ts';
 import { refuseNewerSchema } from '../../anki/refuse-newer-schema.ts';
 import type { ReplaceOver, UpdateResult, UserDatabases } from '../../databases/user-databases.ts';
 import { sqliteEngine } from '../../sqlite/choose-engine.ts';
 import type { SqliteDatabase } from '../../sqlite/engine.ts';
 import type { Invocation } from '../execute.ts';
+import type { WriteReport } from './outcome.ts';
 
 /** Stores a file as a user's database over what `over` allows, and warns of what is doubtful about it. */
 export async function storeFile(
@@ -12,17 +13,21 @@ export async function storeFile(
   username: string,
   file: string,
   over: ReplaceOver,
-): Promise<Omit<UpdateResult<void>, 'value'>> {
-  return databases.replace(username, over, (path) => copyDatabase(invocation, username, file, path));
+): Promise<Omit<UpdateResult<void>, 'value'> & Pick<WriteReport, 'warnings'>> {
+  let warnings: readonly string[] = [];
+  const stored = await databases.replace(username, over, async (path) => {
+    warnings = await copyDatabase(invocation, username, file, path);
+  });
+  return { ...stored, ...(warnings.length === 0 ? {} : { warnings }) };
 }
 
-/** Copies a file with the checks and warnings of `storeFile`. */
+/** Copies a file with the checks and warnings of `storeFile`, and returns the warnings. */
 export async function copyDatabase(
   invocation: Invocation,
   username: string,
   file: string,
   destination: string,
-): Promise<void> {
+): Promise<readonly string[]> {
   const [{ copySource }, sqlite] = await Promise.all([
     import('../../sqlite/import-copy.ts'),
     sqliteEngine(invocation.config.sqliteEngine.value),
@@ -33,4 +38,5 @@ export async function copyDatabase(
   };
   const { warnings } = await copySource(sqlite, file, destination, inspect, invocation.context);
   for (const warning of warnings) invocation.note(`warning: ${warning}`);
+  return warnings;
 }

@@ -92,7 +92,9 @@ function readPackage(file: string): Uint8Array {
     new JavumboError('usage', `${file} ${reason}`, { try: 'another file with --package', cause });
   let zip: Uint8Array;
   try {
-    const { size } = statSync(file);
+    const found = statSync(file);
+    if (!found.isFile()) throw refused('is not an ordinary file');
+    const { size } = found;
     if (size > ZIP_BYTES_MAX) throw refused(`has ${size} bytes, and Lambda takes ${ZIP_BYTES_MAX}`);
     zip = readFileSync(file);
   } catch (error) {

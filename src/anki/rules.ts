@@ -1,0 +1,279 @@
+import type { SqlDatabase } from '../sqlite/engine.ts';
+import type { StoredCollection } from './stored-collection.ts';
+
+/*
+ * What Anki's own "Check Database" looks for, as conditions on rows, so that `check` counts what `repair` mends. Facts of
+ * rslib/src/dbcheck.rs and rslib/src/storage/{card,revlog}.
+ */
+
+/** What is wrong, and what Anki does about it. */
+export interface Rule {
+  /** Of how many rows: "2 cards have no note". */
+  readonly finding: (count: number) => string;
+  /** Completes "Anki would …". */
+  readonly anki: string;
+  readonly count: (database: SqlDatabase) => number;
+  /** SQL that mends it. Undefined: what is not SQL alone is in repair.ts, under the name. */
+  readonly mend?: string | undefined;
+  readonly name?: RepairName | undefined;
+}
+
+export type RepairName =
+  | 'missing-decks'
+  | 'missing-note-types'
+  | 'encoding'
+  | 'field-counts'
+  | 'notes-without-card'
+  | 'parent-decks'
+  | 'future-ids'
+  | 'no-note-type';
+
+const INT32 = (column: string, least = -2_147_483_648): string =>
+  `CAST(min(max(round(${column}), ${least}), 2147483647) AS INTEGER)`;
+
+const FIELD_COUNT = "length(CAST(flds AS BLOB)) - length(CAST(replace(flds, char(31), '') AS BLOB)) + 1";
+
+const INTEGERS: Readonly<Record<string, string>> = {
+  col: 'crt mod scm ver usn ls',
+  notes: 'mid mod usn csum flags',
+  cards: 'nid did ord mod usn type queue factor reps lapses left odid flags',
+  revlog: 'cid usn ease factor type',
+  graves: 'usn oid type',
+};
+const TEXTS: Readonly<Record<string, string>> = { notes: 'guid tags flds data', cards: 'data' };
+
+const DAY_MS = 86_400_000;
+
+export interface RulesAt {
+  readonly collection: StoredCollection;
+  /** Now. */
+  readonly milliseconds: number;
+}
+
+/** Returns the rules in Anki's order. Each sees what those before it have mended. */
+export function rulesOf({ collection, milliseconds }: RulesAt): Rule[] {
+  const seconds = Math.floor(milliseconds / 1000);
+  const today = Math.max(0, Math.floor((seconds - collection.createdSeconds) / 86_400));
+  const { noteTypes, decks } = collection;
+  const ids = (list: Iterable<number>): string => `(SELECT value FROM json_each('${JSON.stringify([...list])}'))`;
+  const normal = [...decks].filter(([, deck]) => !deck.dyn).map(([id]) => id);
+  const byType = (numberOf: (id: number) => number | undefined): string => {
+    const whens = [...noteTypes.keys()].flatMap((id) => {
+      const number = numberOf(id);
+      return number === undefined ? [] : `WHEN ${id} THEN ${number}`;
+    });
+    return whens.length === 0 ? 'NULL' : `CASE mid ${whens.join(' ')} END`;
+  };
+  const rows = (table: string, where: string, rule: Omit<Rule, 'count' | 'mend'>, mend?: string): Rule => ({
+    ...rule,
+    count: (database) => countOf(database, `SELECT count(*) AS n FROM ${table} WHERE ${where}`),
+    mend: mend === undefined ? undefined : `${mend} WHERE ${where}`,
+  });
+  const cards = (set: string): string => `UPDATE cards SET ${set}, mod = ${seconds}, usn = -1`;
+  const tomorrow = milliseconds + DAY_MS;
+  return [
+    rows('col', 'id NOT IN (SELECT min(id) FROM col)', {
+      finding: () => 'the table col does not have exactly one row',
+      anki: 'read the first',
+    }),
+    rows(
+      'cards',
+      'type = 0 AND queue != 4 AND due >= 1000000 AND due != 1000000 + due % 1000000',
+      { finding: has('new card', 'a position above 999,999'), anki: 'lower it' },
+      cards('due = 1000000 + due % 1000000'),
+    ),
+    rows(
+      'cards',
+      `(queue = 2 AND due > 100000) OR due != ${INT32('due')}`,
+      { finding: has('card', 'an impossible due date'), anki: 'make it due today, or round it' },
+      cards(`due = CASE WHEN queue = 2 AND due > 100000 THEN ${today} ELSE ${INT32('due')} END`),
+    ),
+    rows(
+      'cards',
+      `(odue > 0 AND (type = 1 OR queue = 2) AND NOT odid) OR odue != ${INT32('odue')}`,
+      { finding: has('card', 'an impossible original due date'), anki: 'take it off, or round it' },
+      cards(`odue = CASE WHEN (type = 1 OR queue = 2) AND NOT odid THEN 0 ELSE ${INT32('odue')} END`),
+    ),
+    rows(
+      'cards',
+      `ivl != ${INT32('ivl', 0)}`,
+      { finding: has('card', 'an interval that is no whole number of days'), anki: 'round it' },
+      cards(`ivl = ${INT32('ivl', 0)}`),
+    ),
+    rows(
+      'cards',
+      'nid NOT IN (SELECT id FROM notes)',
+      { finding: has('card', 'no note'), anki: 'delete it' },
+      'DELETE FROM cards',
+    ),
+    rows('cards', `typeof(did) = 'integer' AND did NOT IN ${ids(decks.keys())}`, {
+      finding: (n) => `${n} ${n === 1 ? 'card is' : 'cards are'} in an unknown deck`,
+      anki: 'make a deck "recovered" with its number',
+      name: 'missing-decks',
+    }),
+    rows('cards', `odid != 0 AND odid NOT IN ${ids(decks.keys())}`, {
+      finding: has('card', 'an unknown original deck'),
+      anki: 'leave it until it goes back there, and then make that deck',
+    }),
+    rows(
+      'cards',
+      `odid > 0 AND did IN ${ids(normal)}`,
+      { finding: has('card', 'an original deck, and is in none that is filtered'), anki: 'take the original deck off' },
+      'UPDATE cards SET odid = 0, odue = 0, usn = -1',
+    ),
+    rows('notes', `typeof(mid) = 'integer' AND mid NOT IN ${ids(noteTypes.keys())}`, {
+      finding: has('note', 'an unknown note type'),
+      anki: 'make a note type "db-check" for it',
+      name: 'missing-note-types',
+    }),
+    {
+      finding: has('note', 'text that is not UTF-8'),
+      anki: 'replace the bytes that are none',
+      name: 'encoding',
+      count: (database) => brokenNotes(database).length,
+    },
+    rows(
+      'cards',
+      'EXISTS (SELECT 1 FROM cards AS c WHERE c.nid = cards.nid AND c.ord = cards.ord AND c.id < cards.id)',
+      { finding: has('card', 'the template of another card of its note'), anki: 'delete it' },
+      'DELETE FROM cards',
+    ),
+    rows(
+      'cards',
+      `ord >= (SELECT ${byType((id) => (noteTypes.get(id)?.type === 1 ? undefined : noteTypes.get(id)?.tmpls.length))}
+        FROM notes WHERE notes.id = cards.nid)`,
+      { finding: has('card', 'no template'), anki: 'delete it' },
+      'DELETE FROM cards',
+    ),
+    rows('notes', `${FIELD_COUNT} != ${byType((id) => noteTypes.get(id)?.flds.length)}`, {
+      finding: has('note', 'another number of fields than its note type'),
+      anki: 'add empty ones or join the last ones, and tag it db-check',
+      name: 'field-counts',
+    }),
+    rows(
+      'notes',
+      `mod > ${seconds + 86_400}`,
+      { finding: has('note', 'a modification time in the future'), anki: 'set it to now' },
+      `UPDATE notes SET mod = ${seconds}, usn = -1`,
+    ),
+    rows('notes', 'id NOT IN (SELECT nid FROM cards)', {
+      finding: has('note', 'no card'),
+      anki: 'make its cards',
+      name: 'notes-without-card',
+    }),
+    rows(
+      'revlog',
+      `ivl != ${INT32('ivl')} OR lastIvl != ${INT32('lastIvl')} OR time != ${INT32('time', 0)}`,
+      { finding: has('review', 'an interval or a duration that is no whole number'), anki: 'round it' },
+      `UPDATE revlog SET ivl = ${INT32('ivl')}, lastIvl = ${INT32('lastIvl')}, time = ${INT32('time', 0)}, usn = -1`,
+    ),
+    {
+      finding: has('deck', 'no parent'),
+      anki: 'make it',
+      name: 'parent-decks',
+      count: () => missingParents([...decks.values()].map(({ name }) => name)).length,
+    },
+    {
+      finding: has('deck', 'the name of another one'),
+      anki: 'rename it',
+      count: () => decks.size - new Set([...decks.values()].map(({ name }) => name.toLowerCase())).size,
+    },
+    {
+      finding: () => 'the collection has no note type',
+      anki: 'add the note type Basic',
+      name: 'no-note-type',
+      count: () => (noteTypes.size === 0 ? 1 : 0),
+    },
+    {
+      finding: has('id', 'a time in the future'),
+      anki: 'give a new one',
+      name: 'future-ids',
+      count: (database) =>
+        ['notes', 'cards', 'revlog'].reduce(
+          (sum, table) => sum + countOf(database, `SELECT count(*) AS n FROM ${table} WHERE id > ${tomorrow}`),
+          0,
+        ),
+    },
+    rows('notes', "guid != '' AND EXISTS (SELECT 1 FROM notes AS n WHERE n.guid = notes.guid AND n.id < notes.id)", {
+      finding: has('note', 'the GUID of another one'),
+      anki: 'keep it, and take both for one when it imports',
+    }),
+    ...typeRules(INTEGERS, 'integer', 'whole number', rows),
+    ...typeRules(TEXTS, 'text', 'text', rows),
+  ];
+}
+
+function typeRules(
+  columns: Readonly<Record<string, string>>,
+  type: string,
+  what: string,
+  rows: (table: string, where: string, rule: Omit<Rule, 'count' | 'mend'>) => Rule,
+): Rule[] {
+  return Object.entries(columns).map(([table, names]) => {
+    const where = names
+      .split(' ')
+      .map((name) => `typeof(${name}) != '${type}'`)
+      .join(' OR ');
+    return rows(table, where, {
+      finding: (n) =>
+        `${n} ${n === 1 ? 'row' : 'rows'} of ${table} ${n === 1 ? 'holds' : 'hold'} no ${what} where one must be`,
+      anki: 'fail on it',
+    });
+  });
+}
+
+function has(what: string, lacks: string): (count: number) => string {
+  return (count) => `${count} ${count === 1 ? `${what} has` : `${what}s have`} ${lacks}`;
+}
+
+function countOf(database: SqlDatabase, sql: string): number {
+  return (database.prepare(sql).get() as { n: number }).n;
+}
+
+const BATCH = 1_000;
+
+/** A note whose text is not UTF-8, with what its columns hold. */
+export interface BrokenNote {
+  /** In decimal, for it may be beyond 2^53. */
+  readonly id: string;
+  readonly columns: Readonly<Record<string, Uint8Array>>;
+}
+
+/** Returns the notes with text that is not UTF-8. */
+export function brokenNotes(database: SqlDatabase): BrokenNote[] {
+  const found: BrokenNote[] = [];
+  const select = database.prepare(
+    `SELECT CAST(id AS TEXT) AS id, CAST(guid AS BLOB) AS guid, CAST(tags AS BLOB) AS tags, CAST(flds AS BLOB) AS flds,
+       CAST(sfld AS BLOB) AS sfld FROM notes WHERE id > CAST(? AS INTEGER) ORDER BY notes.id LIMIT ${BATCH}`,
+  );
+  for (let last = '-9223372036854775808'; ; ) {
+    const notes = select.all(last) as Record<string, unknown>[];
+    for (const { id, ...columns } of notes) {
+      last = String(id);
+      const bytes = Object.entries(columns).filter(([, value]) => value instanceof Uint8Array) as [
+        string,
+        Uint8Array,
+      ][];
+      const broken = bytes.filter(
+        ([, value]) => Buffer.compare(Buffer.from(Buffer.from(value).toString()), value) !== 0,
+      );
+      if (broken.length > 0) found.push({ id: last, columns: Object.fromEntries(broken) });
+    }
+    if (notes.length < BATCH) return found;
+  }
+}
+
+/** Returns the names of decks that others are below, outermost first, and that do not exist. */
+export function missingParents(names: readonly string[]): string[] {
+  const known = new Set(names.map((name) => name.toLowerCase()));
+  const missing: string[] = [];
+  for (const name of names) {
+    for (let end = name.indexOf('::'); end !== -1; end = name.indexOf('::', end + 2)) {
+      const parent = name.slice(0, end);
+      if (known.has(parent.toLowerCase())) continue;
+      known.add(parent.toLowerCase());
+      missing.push(parent);
+    }
+  }
+  return missing;
+}

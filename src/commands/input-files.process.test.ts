@@ -1,0 +1,88 @@
+import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { COMMAND_DEPLOYMENTS, type CommandDeployment } from '../testing/command-deployments.ts';
+import { expectFailure } from '../testing/expect-failure.ts';
+import { type Json, temporaryDirectory } from '../testing/run-command.ts';
+
+let deployment: CommandDeployment;
+let directory: string;
+
+beforeEach(async () => {
+  const [{ open }] = COMMAND_DEPLOYMENTS as [(typeof COMMAND_DEPLOYMENTS)[number]];
+  deployment = await open();
+  directory = temporaryDirectory();
+  await deployment.json('db', 'create', 'alice');
+});
+
+afterEach(() => deployment.close());
+
+describe('what never ends is refused as a file', () => {
+  const COMMANDS = [
+    { option: 'db exec --file', argv: (file: string) => ['db', 'exec', 'alice', '--file', file] },
+    { option: 'db push', argv: (file: string) => ['db', 'push', 'bob', file] },
+    { option: 'db create --from', argv: (file: string) => ['db', 'create', 'bob', '--from', file] },
+    { option: 'user import', argv: (file: string) => ['user', 'import', file] },
+    { option: 'report show', argv: (file: string) => ['report', 'show', file] },
+    { option: 'bench --prices', argv: (file: string) => ['bench', 'cache', '--prices', file] },
+  ];
+  test.each(COMMANDS)('by $option', async ({ argv }) => {
+    const pipe = join(directory, 'pipe');
+    execFileSync('mkfifo', [pipe]);
+    for (const file of [pipe, '/dev/zero']) {
+      expectFailure(await deployment.run(argv(file)), { code: 2, error: /is not (a|an ordinary) file/ });
+    }
+  });
+});
+
+describe('a script', () => {
+  test('that is not UTF-8 is refused with the position, and changes nothing', async () => {
+    const file = join(directory, 'latin1.sql');
+    writeFileSync(file, Buffer.from('-- first\nUPDATE col SET tags = \'{"caf\u00e9":-1}\'', 'latin1'));
+    const before = await deployment.json<Json>('db', 'info', 'alice');
+    expectFailure(await deployment.run(['db', 'exec', 'alice', '--file', file]), {
+      code: 2,
+      error: /latin1\.sql is not UTF-8: byte 38, on line 2$/m,
+      hint: /UTF-8/,
+    });
+    expect((await deployment.json<Json>('db', 'info', 'alice')).version).toBe(before.version);
+  });
+
+  test('may begin with a byte order mark', async () => {
+    const file = join(directory, 'bom.sql');
+    writeFileSync(file, '\ufeffUPDATE col SET tags = \'{"caf\u00e9":-1}\'');
+    expect(await deployment.json('db', 'exec', 'alice', '--file', file)).toMatchObject({ changes: 1 });
+    expect((await deployment.json<Json>('db', 'query', 'alice', 'SELECT tags FROM col')).rows).toEqual([
+      { tags: '{"caf\u00e9":-1}' },
+    ]);
+  });
+});
+
+test('an argument that Node decoded with loss is refused, with its position', async () => {
+  const result = await deployment.run(['db', 'exec', 'alice', "UPDATE col SET tags = 'caf\ufffd'"]);
+  expectFailure(result, { code: 2, error: /^error: argument \d+ is not UTF-8: character 27$/m, hint: /UTF-8/ });
+});
+
+describe('a password', () => {
+  const create = (password: string | Buffer): Promise<Json> =>
+    deployment.run(['user', 'create', 'bob', '--name', 'B', '--password-stdin'], { piped: password });
+  const authenticate = async (password: string): Promise<number> =>
+    (await deployment.run(['user', 'authenticate', 'bob', '--password-stdin'], { piped: password })).code;
+
+  test('behind a byte order mark is the password without it', async () => {
+    expect((await create('\ufeffcorrect horse\r\n')).code).toBe(0);
+    expect(await authenticate('correct horse')).toBe(0);
+  });
+
+  test('may be composed by one keyboard and decomposed by another', async () => {
+    expect((await create('cafe\u0301 correct')).code).toBe(0);
+    expect(await authenticate('caf\u00e9 correct')).toBe(0);
+    expect(await authenticate('cafe\u0301 correct')).toBe(0);
+    expect(await authenticate('cafe correct')).toBe(7);
+  });
+
+  test('that is not UTF-8 is refused', async () => {
+    expectFailure(await create(Buffer.from('caf\u00e9 correct', 'latin1')), { code: 2, error: /not UTF-8: byte 4/ });
+  });
+});
