@@ -230,9 +230,8 @@ export class LocalDatabaseStore implements DatabaseStore {
 
   /** Queries the index. Turns SQLite's errors into failures that name the local deployment. */
   #ask<T>(question: (index: SqliteDatabase) => T): T {
-    const index = this.#open();
     try {
-      return question(index);
+      return question(this.#open());
     } catch (error) {
       throw asLocalFailure(error, 'read');
     }
