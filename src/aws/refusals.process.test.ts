@@ -74,6 +74,13 @@ const CASES: readonly {
   readonly hint: RegExp;
 }[] = [
   {
+    name: 'not modified, although no version was named',
+    of: ['S3, by a GET'],
+    reply: { status: 304, code: '' },
+    message: /^get "alice".*304/,
+    hint: /./,
+  },
+  {
     name: 'an expired token',
     of: OF_S3,
     reply: { status: 400, code: 'ExpiredToken', headers: { 'x-amz-bucket-region': 'us-east-1' } },

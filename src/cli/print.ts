@@ -18,6 +18,8 @@ export interface View<T> {
   readonly lines?: (result: T) => AsyncIterable<readonly Cell[]>;
   /** Text on a terminal and in a pipe; beside a table only on a terminal, below it. */
   readonly text?: (result: T, paint: Paint) => string;
+  /** What went wrong, a line each, for stderr: in a pipe, `text` beside a table is not shown. */
+  readonly failures?: (result: T) => readonly string[];
   /** Lets a signal end the process during layout: the result may be of any size, and only shows what is stored. */
   readonly unbounded?: true;
   /** The exit code of a bad answer; 0 by default. */
@@ -47,6 +49,7 @@ export async function printResult<T>(result: T, view: View<T>, flags: OutputFlag
     const text = view.text(result, terminal ? await paintFor(flags, context) : PLAIN);
     if (text !== '') stdout.write(`${outgoing(text)}\n`);
   }
+  if (!terminal) for (const line of view.failures?.(result) ?? []) context.stderr.write(`${outgoing(line)}\n`);
 }
 
 async function tableOf<T>(result: T, { table, fields }: View<T>): Promise<Table | undefined> {

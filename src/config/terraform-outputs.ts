@@ -39,7 +39,7 @@ const outputsSchema = z.record(z.string(), z.object({ sensitive: z.boolean().def
  * in JSON.
  */
 export async function readTerraformOutputs(directory: string, options: TerraformOptions): Promise<TerraformOutputs> {
-  if (!statSync(directory, { throwIfNoEntry: false })?.isDirectory()) {
+  if (!isDirectory(directory)) {
     throw new JavumboError('usage', `--terraform is not a directory: ${JSON.stringify(directory)}`, {
       try: '--terraform infra',
     });
@@ -176,4 +176,12 @@ function programFailure(program: string, cwd: string, timeoutMs: number, error: 
   return new JavumboError('unavailable', `${program} output failed in ${cwd}: ${reason}`, {
     try: `${program} -chdir=${cwd} output`,
   });
+}
+
+function isDirectory(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
+  }
 }

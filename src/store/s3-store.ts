@@ -129,7 +129,8 @@ export class S3DatabaseStore implements DatabaseStore {
       }
       return { kind: 'found', ...stored };
     } catch (error) {
-      if (statusOf(error) === 304) return { kind: 'not-modified', lastModified: lastModifiedOf(error) };
+      if (statusOf(error) === 304 && ifVersionNot !== undefined)
+        return { kind: 'not-modified', lastModified: lastModifiedOf(error) };
       if ((error as Error).name === 'NoSuchKey') return { kind: 'absent' };
       throw asReadFailure(error, subject);
     }

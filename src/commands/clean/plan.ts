@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { CleanResult } from '../../cleanup/plan.ts';
+import type { CleanResult, FailedDeletion } from '../../cleanup/plan.ts';
 import { parseAge } from '../../cli/arguments.ts';
 import { EXIT_CODE } from '../../cli/exit-code.ts';
 import type { View } from '../../cli/print.ts';
@@ -18,8 +18,12 @@ export const CHANGED = 'it was changed or removed after it was listed';
 // More would push the summary off the screen. --json has all.
 const FAILURES_SHOWN = 20;
 
-function more(count: number): string[] {
-  return count <= FAILURES_SHOWN ? [] : [`failed: ${count - FAILURES_SHOWN} more; --json names them all`];
+function failuresOf(failed: readonly FailedDeletion[]): string[] {
+  const lines = failed
+    .slice(0, FAILURES_SHOWN)
+    .map(({ name, reason }) => `failed: ${visible(name)}: ${visible(reason)}`);
+  const more = failed.length - lines.length;
+  return more === 0 ? lines : [...lines, `failed: ${more} more; --json names them all`];
 }
 
 /** Shows a plan line by line, then its outcome. */
@@ -33,9 +37,9 @@ export const cleanView = {
       ageSeconds === undefined ? undefined : { seconds: ageSeconds },
     ]),
   }),
+  failures: ({ failed = [] }) => failuresOf(failed),
   text: ({ plan, deletedCount, deletedBytes, failed = [], dryRun }) => {
-    const failures = failed.map(({ name, reason }) => `failed: ${visible(name)}: ${visible(reason)}`);
-    return [...failures.slice(0, FAILURES_SHOWN), ...more(failures.length), summary()].join('\n');
+    return [...failuresOf(failed), summary()].join('\n');
 
     function summary(): string {
       if (plan.length === 0) return failed.length === 0 ? 'nothing to do' : 'nothing was deleted';
