@@ -1,10 +1,10 @@
 import { JavumboError } from '../core/failure.ts';
 import type { SqlDatabase } from '../sqlite/engine.ts';
+import { cardsOf, insertCards, insertDecks, positionIn, USN_UNSYNCED } from './cards.ts';
 import type { ClockAndRandom } from './collection.ts';
 import { defaultDeckFor } from './decks.ts';
 import { basicNoteType } from './defaults.ts';
 import { refuseTriggers } from './foreign-schema.ts';
-import { cardsOf, insertCards, insertDecks, positionIn, USN_UNSYNCED } from './note.ts';
 import { brokenNotes, missingParents, type RepairName, rulesOf } from './rules.ts';
 import { readCollection, type StoredCollection } from './stored-collection.ts';
 import { joinedTags } from './tags.ts';
