@@ -7,6 +7,8 @@ import { DEFAULT_DECK_ID, isId, type NoteType, type StoredCollection } from './s
 import { rendersWithFields } from './template.ts';
 import { isEmptyField } from './text.ts';
 
+/* What adding a note and repairing a collection both make. */
+
 interface NewCard {
   readonly ord: number;
   readonly deckId: number;
@@ -56,7 +58,6 @@ export function positionIn(collection: StoredCollection, randomPosition: number)
   };
 }
 
-/** Returns an id that is not taken: the time in milliseconds, or one above the highest. */
 export function freeId(database: SqlDatabase, table: 'notes' | 'cards', now: number): number {
   const isTaken = database.prepare(`SELECT 1 FROM ${table} WHERE id = ?`).get(now) !== undefined;
   if (!isTaken) return now;

@@ -79,7 +79,7 @@ describe('in the middle of SQL that does not end', () => {
     expect(readdirSync(join(env.JAVUMBO_CACHE_DIR ?? ''), { recursive: true }).join()).not.toContain('working-copy');
   });
 
-  test('in a trigger, when a note is added', async () => {
+  test('in a trigger that SQL of the operator’s runs', async () => {
     const endless = ENDLESS.replace('SELECT count(*) FROM c', 'SELECT x FROM c');
     await must('db', 'exec', 'alice', 'CREATE TABLE counts (n)');
     await must(
@@ -88,7 +88,8 @@ describe('in the middle of SQL that does not end', () => {
       'alice',
       `CREATE TRIGGER endless AFTER INSERT ON notes BEGIN INSERT INTO counts SELECT count(*) FROM (${endless}); END`,
     );
-    const running = start('db', 'add-note', 'alice', '--field', 'a', '--field', 'b');
+    const insert = "INSERT INTO notes VALUES (1, 'g', 1, 1, 1, '', 'a', 'a', 1, 0, '')";
+    const running = start('db', 'exec', 'alice', insert);
     await busy(running.pid);
     running.signal('SIGINT');
     expect(await running.ended).toEqual(endedBy('SIGINT'));

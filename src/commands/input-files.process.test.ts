@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { COMMAND_DEPLOYMENTS, type CommandDeployment } from '../testing/command-deployments.ts';
 import { expectFailure } from '../testing/expect-failure.ts';
@@ -84,5 +85,45 @@ describe('a password', () => {
 
   test('that is not UTF-8 is refused', async () => {
     expectFailure(await create(Buffer.from('caf\u00e9 correct', 'latin1')), { code: 2, error: /not UTF-8: byte 4/ });
+  });
+});
+
+describe('an admin.db that somebody made', () => {
+  const HASH = `$2b$04$${'a'.repeat(53)}`;
+  const ENDLESS = 'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)';
+  const importing = (sql: string): Promise<Json> => {
+    const file = join(directory, 'admin.db');
+    const database = new Database(file);
+    database.exec(sql);
+    database.close();
+    return deployment.run(['user', 'import', file, '--json']);
+  };
+
+  test('with a view that never ends for users is refused, and the view not run', async () => {
+    const view = `CREATE TABLE t (a); CREATE VIEW users AS ${ENDLESS} SELECT i AS username, i AS password_hash FROM n`;
+    const result = await importing(view);
+    expect(result.code).toBe(2);
+    expect(result.failure()).toMatchObject({ message: expect.stringMatching(/has no table of users/) });
+  });
+
+  test('with a trigger that never ends is imported, for nothing is written to it', async () => {
+    const trigger = `CREATE TRIGGER t AFTER INSERT ON users BEGIN SELECT count(*) FROM (${ENDLESS} SELECT i FROM n); END`;
+    const users = 'CREATE TABLE users (username, name, password_hash)';
+    const result = await importing(`${users}; INSERT INTO users VALUES ('ann', 'Ann', '${HASH}'); ${trigger}`);
+    expect(result.json()).toMatchObject({ importedCount: 1 });
+  });
+
+  test.each([
+    { name: 'a name that is not UTF-8', row: `'ann', CAST(x'c3' AS TEXT), '${HASH}'`, reason: 'the name is not UTF-8' },
+    { name: 'a hash of cost 31', row: `'ann', 'Ann', '${HASH.replace('04', '31')}'`, reason: /has cost 31/ },
+  ])('with $name skips that account', async ({ row, reason }) => {
+    const result = await importing(
+      `CREATE TABLE users (username, name, password_hash); INSERT INTO users VALUES (${row})`,
+    );
+    expect(result.code).toBe(7);
+    expect(result.json()).toMatchObject({
+      importedCount: 0,
+      skipped: [{ username: 'ann', reason: expect.stringMatching(reason) }],
+    });
   });
 });

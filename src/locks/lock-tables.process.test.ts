@@ -175,7 +175,7 @@ describe('the local table', () => {
       writeFileSync(join(home, 'file'), 'not a directory');
       await expect(call(open(join(home, 'file', 'home')))).rejects.toMatchObject({
         name: 'JavumboError',
-        kind: 'unavailable',
+        kind: 'usage',
         retryable: false,
         username: 'alice',
         message: expect.stringContaining(`${name} the lease on "alice"`),
@@ -183,11 +183,11 @@ describe('the local table', () => {
       });
     });
 
-    test(`${name} where the file is a directory is unavailable`, async () => {
+    test(`${name} where the file is a directory is a place that cannot be used`, async () => {
       mkdirSync(join(home, 'locks.sqlite'));
       await expect(call(open())).rejects.toMatchObject({
         name: 'JavumboError',
-        kind: 'unavailable',
+        kind: 'usage',
         username: 'alice',
       });
     });
