@@ -86,7 +86,9 @@ describe('a request that only reads', () => {
         const rig = await startRig('update');
         rig.server.inject({ ...fault, operation });
         expect(endingOf(await request(rig).catch((error: unknown) => error))).toBe(ends);
-        expect(rig.requests()).toEqual({ [operation]: requests });
+        // A HEAD's reply has no body that says why: a GET does.
+        const asksAgain = trouble === '403' && operation === 'HeadObject';
+        expect(rig.requests()).toEqual({ [operation]: requests, ...(asksAgain ? { GetObject: 1 } : {}) });
         expect(rig.counted()).toEqual(rig.requests());
       });
     }

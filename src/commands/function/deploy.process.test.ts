@@ -274,7 +274,7 @@ test('what is no package is refused before anything is asked', async () => {
   expectFailure(await deploy(large), { code: 2, error: /large.zip has 52428801 bytes, and Lambda takes 52428800$/ });
   expectFailure(await deploy(Buffer.from('no zip')), { code: 2, error: /package.zip is not a zip/ });
   expectFailure(await deploy('missing.zip'), { code: 2, error: /missing.zip cannot be read: ENOENT/ });
-  expectFailure(await deploy(temporaryDirectory()), { code: 2, error: /cannot be read: EISDIR/ });
+  expectFailure(await deploy(temporaryDirectory()), { code: 2, error: /is not an ordinary file$/ });
   expect(server.counts.GetFunctionConfiguration).toBe(0);
 });
 
