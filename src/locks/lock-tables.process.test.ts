@@ -175,7 +175,7 @@ describe('the local table', () => {
       writeFileSync(join(home, 'file'), 'not a directory');
       await expect(call(open(join(home, 'file', 'home')))).rejects.toMatchObject({
         name: 'JavumboError',
-        kind: 'unavailable',
+        kind: 'usage',
         retryable: false,
         username: 'alice',
         message: expect.stringContaining(`${name} the lease on "alice"`),

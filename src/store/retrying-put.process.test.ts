@@ -177,7 +177,8 @@ const ROWS: readonly Row[] = [
     ],
     ends: 'unknown',
     holds: 'what was there',
-    requests: { PutObject: 5, HeadObject: 1 },
+    // A HEAD that is refused without a reason is asked about by a GET.
+    requests: { PutObject: 5, HeadObject: 1, GetObject: 1 },
   },
   {
     name: '429, once',
@@ -340,7 +341,7 @@ const ROWS: readonly Row[] = [
     ],
     ends: 'unknown',
     holds: 'ours',
-    requests: ONE_PUT_ONE_HEAD,
+    requests: { ...ONE_PUT_ONE_HEAD, GetObject: 1 },
   },
 ];
 
