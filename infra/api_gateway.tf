@@ -2,12 +2,16 @@ resource "aws_apigatewayv2_api" "api" {
   name          = var.lambda_function_name
   protocol_type = "HTTP"
 
-  # In production, restrict this to the origins of the pages that call the API.
-  cors_configuration {
-    allow_origins = ["*"]
-    allow_methods = ["*"]
-    allow_headers = ["*"]
-    max_age       = 300
+  # A browser lets no page of another origin call the API unless its origin is named.
+  dynamic "cors_configuration" {
+    for_each = length(var.cors_allow_origins) == 0 ? [] : [var.cors_allow_origins]
+
+    content {
+      allow_origins = cors_configuration.value
+      allow_methods = ["GET", "POST"]
+      allow_headers = ["authorization", "content-type"]
+      max_age       = 300
+    }
   }
 }
 
@@ -34,6 +38,12 @@ resource "aws_apigatewayv2_stage" "default" {
   api_id      = aws_apigatewayv2_api.api.id
   name        = "$default"
   auto_deploy = true
+
+  # The routes are public: without a limit anybody could use up the account's, and its money.
+  default_route_settings {
+    throttling_rate_limit  = var.api_requests_per_second
+    throttling_burst_limit = var.api_requests_burst
+  }
 
   access_log_settings {
     destination_arn = aws_cloudwatch_log_group.api_gateway.arn

@@ -37,9 +37,9 @@ data "aws_iam_policy_document" "lambda" {
   }
 
   statement {
-    sid       = "AccountsAndLeases"
-    actions   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"]
-    resources = [aws_dynamodb_table.users.arn, aws_dynamodb_table.locks.arn]
+    sid       = "Accounts"
+    actions   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem"]
+    resources = [aws_dynamodb_table.users.arn]
   }
 
   statement {
@@ -111,7 +111,6 @@ data "aws_iam_policy_document" "operator" {
   statement {
     sid = "Function"
     actions = [
-      "lambda:GetFunction",
       "lambda:GetFunctionConfiguration",
       "lambda:InvokeFunction",
       "lambda:UpdateFunctionCode",

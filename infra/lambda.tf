@@ -11,6 +11,8 @@ resource "aws_lambda_function" "api" {
   memory_size   = var.lambda_memory_mb
   timeout       = var.lambda_timeout_seconds
 
+  reserved_concurrent_executions = var.lambda_reserved_concurrency
+
   # Terraform deploys the package when its bytes change. Code from `javumbo function deploy` is no such change, so it
   # stays.
   filename         = local.lambda_package
@@ -27,7 +29,6 @@ resource "aws_lambda_function" "api" {
         S3_BUCKET            = aws_s3_bucket.user_databases.id
         DYNAMODB_USERS_TABLE = aws_dynamodb_table.users.name
         DYNAMODB_LOCKS_TABLE = aws_dynamodb_table.locks.name
-        SECRET_KEY           = var.secret_key
         # Node 22 logs a warning about node:sqlite, which the function uses.
         NODE_OPTIONS = "--disable-warning=ExperimentalWarning"
       },
@@ -39,12 +40,6 @@ resource "aws_lambda_function" "api" {
     precondition {
       condition     = fileexists(local.lambda_package)
       error_message = "The function's code is not there. Make it: javumbo function package --out infra/build/javumbo-function.zip"
-    }
-
-    # Not a variable validation, which would print the refused value.
-    precondition {
-      condition     = length(var.secret_key) >= 32
-      error_message = "The secret key has at least 32 characters: openssl rand -hex 32."
     }
   }
 

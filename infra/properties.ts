@@ -85,7 +85,7 @@ export const PROPERTIES: readonly Property[] = [
       'aws_lambda_permission.api_gateway',
       'aws_s3_bucket.user_databases',
       'aws_s3_bucket_lifecycle_configuration.user_databases',
-      'aws_s3_bucket_policy.conditional_writes',
+      'aws_s3_bucket_policy.user_databases',
       'aws_s3_bucket_public_access_block.user_databases',
       'aws_s3_bucket_server_side_encryption_configuration.user_databases',
       'aws_s3_bucket_versioning.user_databases',
@@ -124,11 +124,24 @@ export const PROPERTIES: readonly Property[] = [
     'rule.0.abort_incomplete_multipart_upload.0.days_after_initiation': 30,
     depends_on: ['${aws_s3_bucket_versioning.user_databases}'],
   }),
-  ...attributes('conditional writes', 'resource.aws_s3_bucket_policy.conditional_writes', {
+  ...attributes('the bucket’s policy', 'resource.aws_s3_bucket_policy.user_databases', {
     bucket: BUCKET,
-    count: '${var.require_conditional_writes ? 1 : 0}',
-    policy: '${data.aws_iam_policy_document.conditional_writes.json}',
+    policy: '${data.aws_iam_policy_document.bucket.json}',
     depends_on: ['${aws_s3_bucket_public_access_block.user_databases}'],
+  }),
+  ...attributes('what is refused of everybody', 'data.aws_iam_policy_document.bucket', {
+    source_policy_documents:
+      '${var.require_conditional_writes ? [data.aws_iam_policy_document.conditional_writes.json] : []}',
+    statement: [
+      {
+        sid: 'DenyWithoutTls',
+        effect: 'Deny',
+        actions: ['s3:*'],
+        resources: [BUCKET_ARN, `${BUCKET_ARN}/*`],
+        principals: [{ type: '*', identifiers: ['*'] }],
+        condition: [{ test: 'Bool', variable: 'aws:SecureTransport', values: ['false'] }],
+      },
+    ],
   }),
   ...attributes('conditional writes by default', 'variable.require_conditional_writes', { default: false }),
   ...attributes('what conditional writes refuse', 'data.aws_iam_policy_document.conditional_writes', {
@@ -210,9 +223,9 @@ export const PROPERTIES: readonly Property[] = [
       },
       { sid: 'MissingUserDatabases', actions: ['s3:ListBucket'], resources: [BUCKET_ARN] },
       {
-        sid: 'AccountsAndLeases',
-        actions: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem', 'dynamodb:DeleteItem'],
-        resources: TABLE_ARNS,
+        sid: 'Accounts',
+        actions: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:DeleteItem'],
+        resources: TABLE_ARNS.slice(0, 1),
       },
       {
         sid: 'OwnLog',
@@ -256,7 +269,7 @@ export const PROPERTIES: readonly Property[] = [
       ],
       [
         ['${aws_lambda_function.api.arn}', '${aws_lambda_function.api.arn}:*'],
-        ['lambda:GetFunction', 'lambda:GetFunctionConfiguration', 'lambda:InvokeFunction', 'lambda:UpdateFunctionCode'],
+        ['lambda:GetFunctionConfiguration', 'lambda:InvokeFunction', 'lambda:UpdateFunctionCode'],
       ],
     ],
   },
@@ -269,6 +282,7 @@ export const PROPERTIES: readonly Property[] = [
     architectures: ['arm64'],
     memory_size: 512,
     timeout: 30,
+    reserved_concurrent_executions: -1,
     'ephemeral_storage.0.size': 2048,
     filename: '${var.lambda_package != "" ? var.lambda_package : "${path.module}/build/javumbo-function.zip"}',
     source_code_hash: '${filebase64sha256(local.lambda_package)}',
@@ -283,7 +297,6 @@ export const PROPERTIES: readonly Property[] = [
       S3_BUCKET: 'aws_s3_bucket.user_databases.id',
       DYNAMODB_USERS_TABLE: 'aws_dynamodb_table.users.name',
       DYNAMODB_LOCKS_TABLE: 'aws_dynamodb_table.locks.name',
-      SECRET_KEY: 'var.secret_key',
       NODE_OPTIONS: expect.stringContaining('--disable-warning=ExperimentalWarning'),
       DB_CACHE_TTL: 'tostring(var.db_cache_ttl_seconds)',
     },
@@ -294,23 +307,18 @@ export const PROPERTIES: readonly Property[] = [
     is: '${contains(["nodejs22.x", "nodejs24.x"], var.lambda_runtime)}',
   },
   {
-    name: 'the secret key is sensitive, and has no default',
-    read: ({ blocks: { variable } }) => [variable.secret_key[0].sensitive, 'default' in variable.secret_key[0]],
-    is: [true, false],
-  },
-  {
     name: 'the function: what is checked before it is made',
     read: ({ blocks }) =>
       blocks.resource.aws_lambda_function.api[0].lifecycle[0].precondition.map(({ condition }: Block) => condition),
-    is: ['${fileexists(local.lambda_package)}', '${length(var.secret_key) >= 32}'],
+    is: ['${fileexists(local.lambda_package)}'],
   },
   {
-    name: 'the secret key is the only variable without a default',
+    name: 'no variable lacks a default',
     read: ({ blocks }) =>
       Object.entries<Block[]>(blocks.variable).flatMap(([name, [{ default: value } = {}]]) =>
         value === undefined ? name : [],
       ),
-    is: ['secret_key'],
+    is: [],
   },
   {
     name: 'no variable that a person can get wrong is unchecked',
@@ -318,17 +326,17 @@ export const PROPERTIES: readonly Property[] = [
       Object.entries<Block[]>(blocks.variable)
         .filter(([, [block]]) => block?.type !== '${bool}' && block?.validation === undefined)
         .map(([name]) => name),
-    // Both are checked where they are used.
-    is: ['lambda_package', 'secret_key'],
+    // It is checked where it is used.
+    is: ['lambda_package'],
   },
 
   ...attributes('the API', 'resource.aws_apigatewayv2_api.api', {
     protocol_type: 'HTTP',
     name: 'javumbo-api',
-    'cors_configuration.0.allow_origins': ['*'],
-    'cors_configuration.0.allow_methods': ['*'],
-    'cors_configuration.0.allow_headers': ['*'],
+    cors_configuration: undefined,
+    'dynamic.cors_configuration.0.for_each': '${length(var.cors_allow_origins) == 0 ? [] : [var.cors_allow_origins]}',
   }),
+  ...attributes('the origins of others', 'variable.cors_allow_origins', { default: [] }),
   ...attributes('the integration', 'resource.aws_apigatewayv2_integration.lambda', {
     api_id: API,
     integration_type: 'AWS_PROXY',
@@ -349,6 +357,10 @@ export const PROPERTIES: readonly Property[] = [
     api_id: API,
     name: '$default',
     auto_deploy: true,
+    'default_route_settings.0': {
+      throttling_rate_limit: '${var.api_requests_per_second}',
+      throttling_burst_limit: '${var.api_requests_burst}',
+    },
     'access_log_settings.0.destination_arn': '${aws_cloudwatch_log_group.api_gateway.arn}',
   }),
   {

@@ -90,11 +90,37 @@ data "aws_iam_policy_document" "conditional_writes" {
   }
 }
 
-resource "aws_s3_bucket_policy" "conditional_writes" {
-  count = var.require_conditional_writes ? 1 : 0
+# Nothing crosses a network in clear text.
+data "aws_iam_policy_document" "bucket" {
+  source_policy_documents = var.require_conditional_writes ? [data.aws_iam_policy_document.conditional_writes.json] : []
 
+  statement {
+    sid       = "DenyWithoutTls"
+    effect    = "Deny"
+    actions   = ["s3:*"]
+    resources = [aws_s3_bucket.user_databases.arn, "${aws_s3_bucket.user_databases.arn}/*"]
+
+    principals {
+      type        = "*"
+      identifiers = ["*"]
+    }
+
+    condition {
+      test     = "Bool"
+      variable = "aws:SecureTransport"
+      values   = ["false"]
+    }
+  }
+}
+
+moved {
+  from = aws_s3_bucket_policy.conditional_writes[0]
+  to   = aws_s3_bucket_policy.user_databases
+}
+
+resource "aws_s3_bucket_policy" "user_databases" {
   bucket = aws_s3_bucket.user_databases.id
-  policy = data.aws_iam_policy_document.conditional_writes.json
+  policy = data.aws_iam_policy_document.bucket.json
 
   # S3 refuses two concurrent changes of one bucket's access.
   depends_on = [aws_s3_bucket_public_access_block.user_databases]

@@ -148,10 +148,48 @@ variable "lambda_ephemeral_storage_mb" {
   }
 }
 
-variable "secret_key" {
-  description = "The function's SECRET_KEY, for sessions. Terraform keeps it in its state, so keep the state private."
-  type        = string
-  sensitive   = true
+variable "lambda_reserved_concurrency" {
+  description = "How many containers the function may have at once, taken from the account's. -1: as many as the account has left; 0 stops it."
+  type        = number
+  default     = -1
+
+  validation {
+    condition     = var.lambda_reserved_concurrency >= -1 && floor(var.lambda_reserved_concurrency) == var.lambda_reserved_concurrency
+    error_message = "A number of containers, or -1."
+  }
+}
+
+variable "api_requests_per_second" {
+  description = "How many requests the HTTP API passes on in a second; others get 429."
+  type        = number
+  default     = 20
+
+  validation {
+    condition     = var.api_requests_per_second > 0
+    error_message = "More than 0 requests a second."
+  }
+}
+
+variable "api_requests_burst" {
+  description = "How many requests the HTTP API passes on at once."
+  type        = number
+  default     = 40
+
+  validation {
+    condition     = var.api_requests_burst >= 1 && floor(var.api_requests_burst) == var.api_requests_burst
+    error_message = "At least 1 request at once."
+  }
+}
+
+variable "cors_allow_origins" {
+  description = "Origins whose pages may call the HTTP API from a browser, such as https://example.org. Without any: none."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for origin in var.cors_allow_origins : can(regex("^https://[a-z0-9.-]+(:[0-9]+)?$", origin))])
+    error_message = "An origin looks like https://example.org."
+  }
 }
 
 variable "db_cache_ttl_seconds" {

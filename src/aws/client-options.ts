@@ -1,5 +1,6 @@
 import type { AgentOptions } from 'node:https';
 import type { Config } from '../config/config.ts';
+import { boundReplies } from './bounded-replies.ts';
 import { credentialsOf } from './credentials.ts';
 import { TunnelAgent, throughProxies } from './proxy.ts';
 import { type Client, tellUnsent } from './unsent.ts';
@@ -34,5 +35,5 @@ export function clientOptions(config: Config, maxAttempts = 1, connections: Agen
 
 /** Returns a client that was made with these options, with what stands around each of its requests. */
 export function prepared<C extends Client>(client: C, config: Config): C {
-  return throughProxies(tellUnsent(client), config);
+  return boundReplies(throughProxies(tellUnsent(client), config));
 }

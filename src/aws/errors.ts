@@ -181,5 +181,7 @@ export function asAwsFailure(error: unknown, { what, where, username, rights }: 
   if (BROKEN_OFF.has(codeOf(error) ?? '') || name === 'TimeoutError' || /checksum mismatch/i.test(messageOf(error))) {
     return fail(`the connection to ${where} broke off: ${messageOf(error)}`, 'the same command again', true);
   }
+  if (name === 'EndlessReply')
+    return fail(`the reply of ${where} has no end: ${messageOf(error)}`, 'is the endpoint right?');
   return fail(`${where} answers ${detailOf(error)}`, 'the same command with --verbose, which prints the causes');
 }

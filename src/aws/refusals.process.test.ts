@@ -32,7 +32,11 @@ beforeEach(() => {
   log = [];
 });
 
-afterAll(() => new Promise((done) => server.close(done)));
+afterAll(async () => {
+  await new Promise((done) => server.close(done));
+  // The SDK reads the process, which other files use too.
+  await runCommand(['--version']);
+});
 
 function answer(request: IncomingMessage, response: ServerResponse): void {
   const { status, code, message = 'because', headers = {}, aheadMs = 0 } = reply;

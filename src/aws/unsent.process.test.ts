@@ -42,6 +42,8 @@ beforeAll(async () => {
 
 afterAll(async () => {
   for (const server of [service, issuer]) await new Promise((done) => server.close(done));
+  // The SDK reads the process, which other files use too.
+  await runCommand(['--version']);
 });
 
 const at = (server: Server): string => `http://127.0.0.1:${(server.address() as AddressInfo).port}`;

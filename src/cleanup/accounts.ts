@@ -22,7 +22,7 @@ export async function accountsUnder(
   for await (const { users } of userPages(table, PAGE_SIZE)) {
     found.push(...users.filter(({ username }) => username.startsWith(prefix)));
     seen += users.length;
-    onProgress(`looked at ${seen} accounts, ${found.length} to delete`);
+    onProgress(`accounts: ${seen} looked at, ${found.length} to delete`);
   }
   return found;
 }
@@ -59,7 +59,7 @@ export async function deleteAccountsThatCan(
     const least = failures.length > 0 ? 'at least ' : '';
     throw new JavumboError(
       'interrupted',
-      `interrupted: ${least}${deleted} of ${accounts.length} accounts were deleted`,
+      `interrupted: of accounts, ${least}${deleted} of ${accounts.length} were deleted`,
     );
   }
   return failures;

@@ -99,13 +99,26 @@ export async function main(argv: readonly string[], context: Context): Promise<E
 
 function asUsage(error: CommanderError, program: Command, argv: readonly string[]): JavumboError {
   // Commander prints the help of a command without its subcommand, and throws an error without a message.
-  const message = error.code === 'commander.help' ? `${namedCommand(program, argv)} needs a subcommand` : error.message;
-  const [first = '', ...more] = message.replace(/^error: /, '').split('\n');
-  const suggestion = /Did you mean (.*)\?/.exec(more.join(' '))?.[1];
+  const needed =
+    argv[0] === 'help' ? `unknown command '${argv.at(-1)}'` : `${namedCommand(program, argv)} needs a subcommand`;
+  const message = error.code === 'commander.help' ? needed : error.message;
+  const [first = '', ...more] = readable(message).split('\n');
+  // Of several that are alike none is offered.
+  const suggestion = /Did you mean (?!one of )(.*)\?/.exec(more.join(' '))?.[1];
   return new JavumboError('usage', first.replace(/\.$/, ''), {
     try: suggested(error, suggestion, namedCommand(program, argv)),
     cause: error,
   });
+}
+
+/** Says in our words what Commander says of an argument that is none of its choices. */
+function readable(message: string): string {
+  const choices = /^error: command-argument value '(.*)' is invalid for argument '(.*)'\. Allowed choices are (.*)\.$/s;
+  return message
+    .replace(choices, (_, value: string, name: string, all: string) => {
+      return `${name} is one of ${all}, not ${JSON.stringify(value)}`;
+    })
+    .replace(/^error: /, '');
 }
 
 function suggested({ code }: CommanderError, suggestion: string | undefined, command: string): string {

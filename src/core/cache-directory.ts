@@ -71,7 +71,7 @@ export function cacheFailure(path: string, error: unknown): Error {
 }
 
 // A directory that this user cannot have: waiting does not help, and naming another one does.
-const WRONG_PLACE = ['EACCES', 'EEXIST', 'EISDIR', 'ELOOP', 'ENAMETOOLONG', 'ENOENT', 'ENOTDIR', 'EPERM', 'EROFS'];
+const WRONG_PLACE = ['EACCES', 'EEXIST', 'ELOOP', 'ENAMETOOLONG', 'ENOENT', 'ENOTDIR', 'EPERM', 'EROFS'];
 
 /** True for a configured place that cannot be used, as opposed to a disk that fails. */
 export function isWrongPlace(error: unknown): boolean {

@@ -15,6 +15,7 @@ import {
 } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
+import { makeDirectory } from './make-directory.ts';
 
 // Each of Node's default 64 KiB chunks costs a round through the thread pool, which takes longer than their CRC32.
 // (benchmarks/results/one-row-write-before-and-after.md)
@@ -101,9 +102,9 @@ export function makePrivateFile(path: string): void {
   if ((statSync(path).mode & 0o077) !== 0) chmodSync(path, 0o600);
 }
 
-/** Takes an older directory of this user's from others. It may have been made under another umask. */
+/** Makes a directory, and those above it, and takes an older one of this user's from others. */
 export function makePrivateDirectory(path: string): void {
-  const found = statSync(path, { throwIfNoEntry: false });
-  if (found === undefined || (found.mode & 0o077) === 0 || found.uid !== process.getuid?.()) return;
-  chmodSync(path, 0o700);
+  makeDirectory(path);
+  const { mode, uid } = statSync(path);
+  if ((mode & 0o077) !== 0 && uid === process.getuid?.()) chmodSync(path, 0o700);
 }

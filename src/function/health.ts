@@ -15,7 +15,7 @@ export async function askApi(url: string, signal?: AbortSignal | undefined): Pro
   const timeout = AbortSignal.timeout(TIMEOUT_MS);
   try {
     const response = await fetch(url, { signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]) });
-    return { status: response.status, body: (await response.text()).slice(0, BODY_MAX) };
+    return { status: response.status, body: await beginningOf(response) };
   } catch (error) {
     signal?.throwIfAborted();
     const cause = (error as { cause?: unknown }).cause;
@@ -24,6 +24,19 @@ export async function askApi(url: string, signal?: AbortSignal | undefined): Pro
       cause: error,
     });
   }
+}
+
+/** Returns as much of a body as is looked at; it may have no end. */
+async function beginningOf({ body }: Response): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  // Leaving the loop ends the connection.
+  for await (const chunk of (body ?? []) as AsyncIterable<Uint8Array>) {
+    chunks.push(chunk);
+    length += chunk.length;
+    if (length >= BODY_MAX) break;
+  }
+  return Buffer.concat(chunks).subarray(0, BODY_MAX).toString();
 }
 
 /** Returns the version in an API's health answer; undefined for any other answer. */

@@ -18,7 +18,9 @@ export interface LocalGateway {
   close(): Promise<void>;
 }
 
-// API Gateway's limit.
+const CONNECTIONS_MAX = 100;
+// API Gateway's limits.
+const REQUEST_MAX_MS = 30_000;
 const BODY_MAX = 10_000_000;
 
 /**
@@ -33,6 +35,9 @@ export async function startLocalGateway(options: LocalGatewayOptions): Promise<L
       // The caller disconnected, or the function returned invalid headers.
       .catch(() => response.destroy());
   });
+  // Each call may start a process, and whoever sends slowly keeps a connection.
+  server.maxConnections = CONNECTIONS_MAX;
+  server.requestTimeout = REQUEST_MAX_MS;
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(0, '127.0.0.1', resolve);
@@ -108,12 +113,14 @@ function eventOf(
 async function bodyOf(request: IncomingMessage): Promise<Buffer | undefined> {
   const chunks: Buffer[] = [];
   let length = 0;
+  // Whoever leaves such a loop closes the connection, and then nobody hears why; so the rest is read and dropped, and
+  // what has no end runs into the time limit.
   for await (const chunk of request as AsyncIterable<Buffer>) {
     length += chunk.length;
-    if (length > BODY_MAX) return undefined;
-    chunks.push(chunk);
+    if (length <= BODY_MAX) chunks.push(chunk);
+    else chunks.length = 0;
   }
-  return Buffer.concat(chunks);
+  return length > BODY_MAX ? undefined : Buffer.concat(chunks);
 }
 
 /** Turns a function's result into a reply: without `statusCode` the document itself is the body. */

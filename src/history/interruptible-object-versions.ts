@@ -26,7 +26,7 @@ export class InterruptibleObjectVersions implements ObjectVersions {
     if (!('kind' in answer)) return answer;
     throw new JavumboError(
       'unknown',
-      `interrupted while deleting ${batch.length} objects: it is not known which of them are gone`,
+      `interrupted while deleting objects, ${batch.length} in all: it is not known which of them are gone`,
       { try: 'the same command again, which deletes what is left', cause: answer.cause },
     );
   }

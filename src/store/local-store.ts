@@ -5,7 +5,6 @@ import { cacheFailure, isDiskFull } from '../core/cache-directory.ts';
 import type { Clock } from '../core/clock.ts';
 import { asError, codeOf, JavumboError } from '../core/failure.ts';
 import { type Content, copyDurably, makePrivateDirectory, sha256Of, sizeOf, syncToDisk } from '../core/file.ts';
-import { makeDirectory } from '../core/make-directory.ts';
 import type { Random } from '../core/random.ts';
 import type { SqliteDatabase, SqliteEngine } from '../sqlite/engine.ts';
 import { asLocalFailure, type IndexRow, openIndex, withWriteLock, withWriteLockIfFree } from '../sqlite/index-file.ts';
@@ -240,7 +239,6 @@ export class LocalDatabaseStore implements DatabaseStore {
   #open(): SqliteDatabase {
     if (this.#index !== undefined) return this.#index;
     try {
-      makeDirectory(this.#root);
       makePrivateDirectory(join(this.#root, 'databases'));
       this.#index = openIndex(this.#sqlite, join(this.#root, 'index.sqlite'), this.#random.hex(16));
       return this.#index;

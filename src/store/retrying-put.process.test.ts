@@ -177,7 +177,7 @@ const ROWS: readonly Row[] = [
     ],
     ends: 'unknown',
     holds: 'what was there',
-    // A HEAD's reply has no body that says why: a GET does.
+    // A HEAD that is refused without a reason is asked about by a GET.
     requests: { PutObject: 5, HeadObject: 1, GetObject: 1 },
   },
   {
@@ -341,7 +341,7 @@ const ROWS: readonly Row[] = [
     ],
     ends: 'unknown',
     holds: 'ours',
-    requests: { PutObject: 1, HeadObject: 1, GetObject: 1 },
+    requests: { ...ONE_PUT_ONE_HEAD, GetObject: 1 },
   },
 ];
 

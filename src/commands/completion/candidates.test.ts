@@ -172,7 +172,7 @@ describe('the script', () => {
   });
 
   test.each([
-    { argv: ['tcsh'], error: /^error: .*'tcsh' is invalid.*Allowed choices are bash, zsh, fish/ },
+    { argv: ['tcsh'], error: /^error: shell is one of bash, zsh, fish, not "tcsh"/ },
     { argv: [], error: /^error: missing required argument 'shell'/ },
     { argv: ['bash', 'zsh'], error: /^error: too many arguments/ },
   ])('of $argv is refused', async ({ argv, error }) => {
