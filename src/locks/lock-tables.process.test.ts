@@ -183,11 +183,11 @@ describe('the local table', () => {
       });
     });
 
-    test(`${name} where the file is a directory is a place that cannot be used`, async () => {
+    test(`${name} where the file is a directory is unavailable`, async () => {
       mkdirSync(join(home, 'locks.sqlite'));
       await expect(call(open())).rejects.toMatchObject({
         name: 'JavumboError',
-        kind: 'usage',
+        kind: 'unavailable',
         username: 'alice',
       });
     });
