@@ -70,7 +70,7 @@ function run(argv: readonly string[], env: NodeJS.ProcessEnv, piped?: Buffer): P
 function complaint(argv: readonly string[], { code, stderr, stdout }: CommandResult): string | undefined {
   if ((code as number) === 1 || /"kind":"internal"/.test(stderr)) return 'a defect';
   if (!argv.includes('--verbose') && /\n\s+at \S+ \(.*:\d+:\d+\)/.test(stderr)) return 'a stack';
-  const isTold = /^error: [\s\S]*^try: /m.test(stderr) || /"error":\{"kind":".*"try":/.test(stderr);
+  const isTold = /^error: [\s\S]*^try: /m.test(stderr) || /"error":\{"kind":".*"try":|^failed: /m.test(stderr);
   // `clean all` tells what failed in its result.
   if (code !== 0 && stdout === '' && !isTold) return 'no error with a try';
   return undefined;
