@@ -93,8 +93,8 @@ describe('a table on a terminal of 80 columns', () => {
         ['', ''],
       ],
     },
-    { name: 'lines inside of values', rows: [['a', `one\ntwo\r\n${'three '.repeat(30)}`]] },
-    { name: 'words, which might be wrapped', rows: [['a', 'several words in a row '.repeat(20)]] },
+    { name: 'lines inside of values', head: ['a', 'b'], rows: [['a', `one\ntwo\r\n${'three '.repeat(30)}`]] },
+    { name: 'words, which might be wrapped', head: ['a', 'b'], rows: [['a', 'several words in a row '.repeat(20)]] },
   ])('fits with $name, a line for each row', async ({ head, rows }) => {
     const text = await printed(undefined, { table: () => ({ head, rows }) }, true);
     const lines = text.replace(/\n$/, '').split('\n');
@@ -106,6 +106,16 @@ describe('a table on a terminal of 80 columns', () => {
   test('cuts with an ellipsis, and only what does not fit', async () => {
     const text = await printed(undefined, { table: () => ({ rows: [['short', 'x'.repeat(500)]] }) }, true);
     expect(text).toMatch(/^short {2}x+…\n$/);
+  });
+
+  test('goes on below with a long value that has a name, and loses no word', async () => {
+    const words = Array.from({ length: 60 }, (_, index) => `word${index}`);
+    const rows = [['finding', words.join(' ')]];
+    const text = await printed(undefined, { table: () => ({ rows }) }, true);
+    const lines = text.trimEnd().split('\n');
+    expect(lines.every((line) => columnsOf(line) <= 80)).toBe(true);
+    expect(lines.map((line) => line.slice(0, 9))).toEqual(['finding  ', ...lines.slice(1).map(() => ' '.repeat(9))]);
+    expect(text.match(/word\d+/g)).toEqual(words);
   });
 
   test('aligns numbers to the right', async () => {

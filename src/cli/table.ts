@@ -29,9 +29,13 @@ const NO_LINES = {
 
 const GAP = 2;
 
-/** Draws a table that fits the terminal, and cuts cells that do not fit with an ellipsis. */
+/**
+ * Draws a table that fits the terminal. Cuts cells that do not fit with an ellipsis; values in a list of names and values go on
+ * in the next line.
+ */
 export function drawTable({ head, rows }: Table, columns: number, paint: Paint): string {
-  const cells = rows.map((row) => row.map((cell) => visible(textForPeople(cell))));
+  const shown = rows.map((row) => row.map((cell) => visible(textForPeople(cell))));
+  const cells = head === undefined ? wrapped(shown, columns) : shown;
   // A query's column names may hold anything: they come from the stored schema or from the query.
   const titles = head?.map(visible);
   const all = titles === undefined ? cells : [titles, ...cells];
@@ -68,6 +72,22 @@ export function drawTable({ head, rows }: Table, columns: number, paint: Paint):
 
 // cli-table3 takes quadratic time: 88 s for 150,000 rows in one table.
 const ROWS_AT_ONCE = 500;
+
+/** Breaks long values between words, below each other, beside their name. */
+function wrapped(rows: readonly string[][], columns: number): string[][] {
+  const room = columns - GAP - greatest(rows, ([name = '']) => displayWidth(name));
+  return rows.flatMap(([name = '', value = '']) => {
+    const lines = [''];
+    for (const word of value.split(' ')) {
+      const line = lines.at(-1) ?? '';
+      if (line === '') lines[lines.length - 1] = word;
+      else if (displayWidth(`${line} ${word}`) <= room) lines[lines.length - 1] = `${line} ${word}`;
+      else lines.push(word);
+    }
+    // A word that is too long is cut, like a cell.
+    return lines.map((line, index) => [index === 0 ? name : '', line]);
+  });
+}
 
 /** Cuts a cell to the width of its column. cli-table3 counts wide letters as one column. */
 function cut(text: string, columns: number): string {
