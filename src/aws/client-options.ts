@@ -16,6 +16,8 @@ export const SILENT = { trace: () => {}, debug: () => {}, info: () => {}, warn: 
  */
 export function clientOptions(config: Config, maxAttempts = 1, connections: AgentOptions = { keepAlive: true }) {
   const { region, profile, timeout } = config;
+  const connectionTimeout = Math.min(CONNECTION_TIMEOUT_MS, timeout.value);
+  const tunnels = config.httpsProxy.value !== undefined;
   return {
     region: region.value,
     ...(profile.value === undefined ? {} : { profile: profile.value }),
@@ -24,11 +26,11 @@ export function clientOptions(config: Config, maxAttempts = 1, connections: Agen
     // By default the SDK prints warnings about requests that it does not retry; errors are thrown anyway.
     logger: SILENT,
     requestHandler: {
-      connectionTimeout: Math.min(CONNECTION_TIMEOUT_MS, timeout.value),
+      connectionTimeout,
       // Unlike the SDK's requestTimeout, which by default only warns, this one ends the request.
       socketTimeout: timeout.value,
       httpAgent: connections,
-      httpsAgent: config.httpsProxy.value === undefined ? connections : new TunnelAgent(config, connections),
+      httpsAgent: tunnels ? new TunnelAgent(config, connections, connectionTimeout) : connections,
     },
   };
 }

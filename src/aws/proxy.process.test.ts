@@ -1,8 +1,9 @@
 /** HTTP_PROXY, HTTPS_PROXY and NO_PROXY: what goes through the proxy, and what a proxy that does not serve is called. */
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createServer, request as forward, type Server } from 'node:http';
-import { type AddressInfo, connect } from 'node:net';
+import { type AddressInfo, connect, createServer as createSilentServer } from 'node:net';
 import { join } from 'node:path';
 import { createServer as createTlsServer } from 'node:tls';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -175,6 +176,27 @@ describe('a proxy that does not serve leaves nothing unknown', () => {
       expect((await javumbo(['db', 'create', 'nobody'], endpoint, env)).code).toBe(5);
     }
   });
+
+  // Its connection would keep the process after the failure was told.
+  test('it takes the connection and says nothing, and the command ends', async () => {
+    const silent = createSilentServer(() => {}).listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const env = { HTTPS_PROXY: `http://127.0.0.1:${portOf(silent)}` };
+    const { code } = await javumbo(['db', 'info', 'nobody'], 'https://store.example', env);
+    expect(code).toBe(5);
+    silent.close();
+  });
+
+  test.each(['http://u:p/w@h:1', 'http://u:p#w@h:1', 'http://u:p%zw@h:1'])(
+    'its address cannot be read: %s, and no password is printed',
+    async (address) => {
+      const { code, stderr } = await javumbo(['db', 'create', 'nobody'], 'https://store.example', {
+        HTTPS_PROXY: address,
+      });
+      expect({ code, stderr }).toMatchObject({ code: 2, stderr: expect.stringContaining('http://…@h:1') });
+      expect(stderr).not.toMatch(/u:p/);
+    },
+  );
 
   test('it does not speak HTTP', async () => {
     const { code, stderr } = await javumbo(['db', 'list'], 'http://store.example', { HTTP_PROXY: 'socks5://u:pw@h:1' });

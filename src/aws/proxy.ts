@@ -17,10 +17,13 @@ type Connected = (error: Error | null, stream?: Duplex) => void;
 /** Connects through the proxies that are configured, by a tunnel for TLS. */
 export class TunnelAgent extends Agent {
   readonly #proxies: Proxies;
+  readonly #timeoutMs: number;
 
-  constructor(proxies: Proxies, options: AgentOptions) {
+  /** `timeoutMs`: how long a proxy may be silent before it has connected. */
+  constructor(proxies: Proxies, options: AgentOptions, timeoutMs: number) {
     super(options);
     this.#proxies = proxies;
+    this.#timeoutMs = timeoutMs;
   }
 
   override createConnection(options: ClientRequestArgs, connected: Connected): Duplex | null | undefined {
@@ -36,9 +39,11 @@ export class TunnelAgent extends Agent {
       path: place,
       headers: { host: place, ...authorization(proxy) },
       agent: false,
-      timeout: options.timeout,
+      // Whoever asked gives up, and a request that nobody waits for would keep the process.
+      timeout: this.#timeoutMs,
     });
     tunnel.once('connect', ({ statusCode, statusMessage }, socket) => {
+      socket.setTimeout(0);
       if (statusCode === 200) {
         connected(
           null,

@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { SCRIPTS } from '../testing/child-process.ts';
 import { COMMAND_DEPLOYMENTS, type CommandDeployment } from '../testing/command-deployments.ts';
 import { expectFailure } from '../testing/expect-failure.ts';
 import { type Json, temporaryDirectory } from '../testing/run-command.ts';
@@ -38,6 +39,16 @@ describe('what never ends is refused as a file', () => {
 });
 
 describe('a script', () => {
+  test('comes through what the shell makes of <(…), or through standard input', () => {
+    const { JAVUMBO_HOME = '', JAVUMBO_CACHE_DIR = '' } = deployment.env;
+    const line = 'echo "UPDATE col SET mod = mod + 1"';
+    const exec = `"${process.execPath}" "${SCRIPTS.javumbo}" db exec alice --quiet --json --file`;
+    for (const command of [`${exec} <(${line})`, `${line} | ${exec} /dev/stdin`]) {
+      const env = { ...process.env, JAVUMBO_HOME, JAVUMBO_CACHE_DIR };
+      expect(JSON.parse(execFileSync('bash', ['-c', command], { env }).toString())).toMatchObject({ changes: 1 });
+    }
+  });
+
   test('that is not UTF-8 is refused with the position, and changes nothing', async () => {
     const file = join(directory, 'latin1.sql');
     writeFileSync(file, Buffer.from('-- first\nUPDATE col SET tags = \'{"caf\u00e9":-1}\'', 'latin1'));

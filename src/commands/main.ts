@@ -71,6 +71,7 @@ export async function main(argv: readonly string[], context: Context): Promise<E
   try {
     // Node decodes arguments with loss, before anybody could look at their bytes.
     for (const [index, argument] of argv.entries()) {
+      if (argument.includes('\ufffd') && isWhole(context.commandLine?.())) continue;
       refuseLossyText(
         argument,
         `argument ${index + 1}`,
@@ -95,6 +96,11 @@ export async function main(argv: readonly string[], context: Context): Promise<E
     }
     return EXIT_CODE[printFailure(error, flags, context)];
   }
+}
+
+/** True if the replacement characters in the arguments are what somebody typed. */
+function isWhole(bytes: Buffer | undefined): boolean {
+  return bytes?.equals(Buffer.from(bytes.toString('utf8'))) === true;
 }
 
 function asUsage(error: CommanderError, program: Command, argv: readonly string[]): JavumboError {

@@ -38,7 +38,7 @@ export function httpAddress(address: Setting<string | undefined>, example: strin
     });
   }
   if (!isHttpAddress(value)) {
-    throw new JavumboError('usage', `${name} is not an http or https address: ${JSON.stringify(value)}`, {
+    throw new JavumboError('usage', `${name} is not an http or https address: ${JSON.stringify(withoutUser(value))}`, {
       try: source === 'flag' ? `${name} ${example}` : `an address such as ${example}`,
     });
   }

@@ -30,10 +30,19 @@ function named(env: NodeJS.ProcessEnv, names: readonly string[]): Setting<string
 function proxyAddress(proxy: Setting<string | undefined>): Setting<string | undefined> {
   if (proxy.value === undefined) return proxy;
   const value = proxy.value.includes('://') ? proxy.value : `http://${proxy.value}`;
-  if (/^https?:\/\/[^/]/.test(value) && URL.canParse(value)) return { ...proxy, value };
+  if (/^https?:\/\/[^/]/.test(value) && URL.canParse(value) && isDecodable(new URL(value))) return { ...proxy, value };
   throw new JavumboError('usage', `${proxy.name} is not the http or https address of a proxy: ${withoutUser(value)}`, {
     try: `an address such as http://proxy.example:3128, or unset ${proxy.name}`,
   });
+}
+
+function isDecodable({ username, password }: URL): boolean {
+  try {
+    decodeURIComponent(username + password);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Returns the proxy for an address, or undefined. This machine itself is always reached directly. */
@@ -57,7 +66,7 @@ function isLoopback(host: string): boolean {
   return host === 'localhost' || /^127\.\d+\.\d+\.\d+$/.test(host) || host === '::1' || host === '[::1]';
 }
 
-/** Returns an address without user and password, to be shown. */
+/** Returns an address without user and password, to be shown. What cannot be parsed may have any character in them. */
 export function withoutUser(address: string): string {
-  return address.replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/?#]*@/i, '$1…@');
+  return address.replace(/^([a-z][a-z0-9+.-]*:\/\/).*@/is, '$1…@');
 }

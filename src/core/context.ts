@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { CleanUps } from './clean-ups.ts';
 import type { Clock } from './clock.ts';
 import { systemClock } from './clock.ts';
@@ -31,6 +32,8 @@ export interface Context {
   /** Called before a request is retried. */
   readonly onRetry?: ((retry: Retry) => void) | undefined;
   readonly cleanUps: CleanUps;
+  /** Returns the bytes of the command line, which Node decodes with loss; undefined where the system does not tell. */
+  readonly commandLine?: (() => Buffer | undefined) | undefined;
   /** Called before each step of a commit in session, cache and local store, so that tests can crash there. */
   readonly atStep?: ((step: string) => void) | undefined;
 }
@@ -49,5 +52,12 @@ export function processContext(): Context {
     clock: systemClock,
     random: systemRandom,
     cleanUps: new CleanUps(),
+    commandLine: () => {
+      try {
+        return readFileSync('/proc/self/cmdline');
+      } catch {
+        return undefined;
+      }
+    },
   };
 }

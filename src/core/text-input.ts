@@ -1,4 +1,4 @@
-import { constants } from 'node:fs';
+import { constants, createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { JavumboError, messageOf } from './failure.ts';
 
@@ -36,12 +36,28 @@ export async function readInputFile(file: string, bytesMax = Number.POSITIVE_INF
   const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     const found = await handle.stat();
+    if (found.isFIFO() && STREAM_OF_CALLER.test(file)) return await readStream(file);
     if (!found.isFile()) throw new Error('it is not an ordinary file');
     if (found.size > bytesMax) throw new Error(`it has ${found.size} bytes, and ${bytesMax} are allowed`);
     return await handle.readFile();
   } finally {
     await handle.close();
   }
+}
+
+// What a shell puts there, as for `--file <(generate)`, ends with its writer. Signals end the wait.
+const STREAM_OF_CALLER = /^\/(dev|proc\/self)\/(stdin|fd\/\d+)$/;
+const STREAM_BYTES_MAX = 64 * 1024 * 1024;
+
+async function readStream(file: string): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of createReadStream(file) as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length > STREAM_BYTES_MAX) throw new Error(`it has more than ${STREAM_BYTES_MAX} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
 }
 
 /** Reads a file of text that an option names. Throws `usage`. */

@@ -206,6 +206,12 @@ describe('on S3', () => {
     expect(await listAll(under.objects, '', true)).toMatchObject([{ key: keyOf('a'), versionId: undefined }]);
   });
 
+  test('a list of versions that breaks off is no whole list', async () => {
+    for (let index = 0; index <= 1_000; index++) await under.put(keyOf(`u${index}`), 'one');
+    under.server.inject({ fault: 'refuse-before', operation: 'ListObjectVersions', status: 405, after: 1, times: 9 });
+    await expect(listAll(under.objects, '', true)).rejects.toMatchObject({ kind: 'unavailable' });
+  });
+
   test.each([
     { operation: 'ListObjectVersions', versions: true },
     { operation: 'ListObjectsV2', versions: false },

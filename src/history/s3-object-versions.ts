@@ -24,6 +24,7 @@ export interface S3ObjectVersionsOptions {
 
 // S3 reports these for a single key in a reply with status 200.
 const PASSING = new Set(['InternalError', 'SlowDown', 'ServiceUnavailable', 'RequestTimeout']);
+const CHANGED = 'it was changed after it was listed';
 const ATTEMPTS_MAX = 4;
 const PAUSE_MS = 250;
 
@@ -54,7 +55,7 @@ export class S3ObjectVersions implements ObjectVersions {
             yield page;
           }
         } catch (error) {
-          if (!isUnknownRequest(error)) throw error;
+          if (found || !isUnknownRequest(error)) throw error;
         }
         // An engine without versions refuses the request, or ignores that it asks for them: then the reply is a plain
         // list, in which there are no versions to be seen.
@@ -95,8 +96,7 @@ export class S3ObjectVersions implements ObjectVersions {
           batch.find(({ key }) => key === Key);
         if (object === undefined)
           throw new JavumboError('unavailable', `an error for "${Key}", which was not in the request`);
-        const reason =
-          Code === 'PreconditionFailed' ? 'it was changed after it was listed' : `${Code} ${Message ?? ''}`;
+        const reason = Code === 'PreconditionFailed' ? CHANGED : `${Code} ${Message ?? ''}`;
         return { object, reason: reason.trim(), code: Code };
       });
     } catch (error) {
@@ -110,12 +110,14 @@ export class S3ObjectVersions implements ObjectVersions {
     const failures: (DeleteFailure & { readonly code: string })[] = [];
     for (const object of batch) {
       try {
-        const { Key, VersionId } = this.#identifierOf(object);
-        await this.#client.send(new DeleteObjectCommand({ Bucket: this.#bucket, Key, VersionId }));
+        const { Key, VersionId, ETag } = this.#identifierOf(object);
+        await this.#client.send(new DeleteObjectCommand({ Bucket: this.#bucket, Key, VersionId, IfMatch: ETag }));
       } catch (error) {
         const status = statusOf(error);
         if (status === undefined || status >= 500) throw asReadFailure(error, this.#subject('delete from'));
-        if (status !== 404) failures.push({ object, reason: messageOf(error), code: errorNameOf(error) });
+        if (status === 404) continue;
+        const reason = status === 412 ? CHANGED : messageOf(error);
+        failures.push({ object, reason, code: errorNameOf(error) });
       }
     }
     return failures;

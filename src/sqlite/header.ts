@@ -30,6 +30,10 @@ function parseHeader(header: Buffer, sizeBytes: number): SqliteHeader {
   if (header.length < HEADER_BYTES || !header.subarray(0, MAGIC.length).equals(MAGIC)) {
     throw new JavumboError('corrupt', 'it is not a SQLite database');
   }
+  // SQLite would read it and refuse to write, or blame the schema.
+  if (!header.subarray(18, 20).every((version) => version === 1 || version === 2) || header.readUInt32BE(44) > 4) {
+    throw new JavumboError('corrupt', 'its header has a format that SQLite does not know');
+  }
   const pageSize = header.readUInt16BE(16) === 1 ? 65_536 : header.readUInt16BE(16);
   const changeCounter = header.readUInt32BE(24);
   const pages = header.readUInt32BE(28);
