@@ -70,7 +70,7 @@ export function freeId(database: SqlDatabase, table: 'notes' | 'cards', now: num
 
 export function insertCards(
   database: SqlDatabase,
-  noteId: number,
+  noteId: number | bigint,
   cards: readonly NewCard[],
   position: (deckId: number) => number,
   now: number,

@@ -1,11 +1,12 @@
 import { JavumboError } from '../core/failure.ts';
 import type { SqlDatabase } from '../sqlite/engine.ts';
+import { brokenNotes } from './broken-notes.ts';
 import { cardsOf, insertCards, insertDecks, positionIn, USN_UNSYNCED } from './cards.ts';
 import type { ClockAndRandom } from './collection.ts';
 import { defaultDeckFor } from './decks.ts';
 import { basicNoteType } from './defaults.ts';
 import { refuseTriggers } from './foreign-schema.ts';
-import { brokenNotes, missingParents, type RepairName, rulesOf } from './rules.ts';
+import { FIELD_COUNT, IS_EXACT, IS_KEY, IS_READABLE, missingParents, type RepairName, rulesOf } from './rules.ts';
 import { readCollection, type StoredCollection } from './stored-collection.ts';
 import { joinedTags } from './tags.ts';
 import { fieldChecksum, stripHtml } from './text.ts';
@@ -68,7 +69,7 @@ const REPAIRS: Readonly<Record<RepairName, (repairing: Repairing) => void>> = {
 };
 
 function recoverDecks({ database, collection, milliseconds }: Repairing): void {
-  const rows = database.prepare("SELECT DISTINCT did FROM cards WHERE typeof(did) = 'integer'").all();
+  const rows = database.prepare(`SELECT DISTINCT did FROM cards WHERE ${IS_KEY('did')}`).all();
   const missing = (rows as { did: number }[])
     .filter(({ did }) => !collection.decks.has(did))
     .map(({ did }) => ({ id: did, name: `recovered${did}` }));
@@ -76,9 +77,18 @@ function recoverDecks({ database, collection, milliseconds }: Repairing): void {
 }
 
 function makeParents({ database, collection, milliseconds }: Repairing): void {
-  let id = Math.max(milliseconds, ...[...collection.decks.keys()].map((each) => each + 1));
+  const nextId = freeKeys(collection.decks, milliseconds);
   const names = missingParents([...collection.decks.values()].map(({ name }) => name));
-  insertDecks(database, { missing: names.map((name) => ({ id: id++, name })) }, milliseconds);
+  insertDecks(database, { missing: names.map((name) => ({ id: nextId(), name })) }, milliseconds);
+}
+
+/** Returns what gives a free id per call. The highest plus one could be longer than an id may be. */
+function freeKeys(taken: ReadonlyMap<number, unknown>, milliseconds: number): () => number {
+  let id = milliseconds;
+  return () => {
+    while (taken.has(id)) id += 1;
+    return id++;
+  };
 }
 
 /** What `basicNoteType` makes, as far as it is changed here. */
@@ -104,16 +114,18 @@ function addBasic(repairing: Repairing): void {
 
 function recoverNoteTypes(repairing: Repairing): void {
   const { database, collection, milliseconds } = repairing;
-  let id = Math.max(milliseconds, ...[...collection.noteTypes.keys()].map((each) => each + 1));
-  const unknown = database
-    .prepare("SELECT mid, min(id) AS first FROM notes WHERE typeof(mid) = 'integer' GROUP BY mid ORDER BY mid")
-    .all() as { mid: number; first: number }[];
-  for (const { mid, first } of unknown.filter((each) => !collection.noteTypes.has(each.mid))) {
-    const { flds } = database.prepare('SELECT flds FROM notes WHERE id = ?').get(first) as { flds: unknown };
+  const nextId = freeKeys(collection.noteTypes, milliseconds);
+  const used = database.prepare(`SELECT DISTINCT mid FROM notes WHERE ${IS_EXACT('mid')} ORDER BY mid`).all() as {
+    mid: number;
+  }[];
+  for (const { mid } of used.filter((each) => !collection.noteTypes.has(each.mid))) {
+    const id = nextId();
+    const { count } = database
+      .prepare(`SELECT ${FIELD_COUNT} AS count FROM notes WHERE mid = ? ORDER BY typeof(flds) != 'text', id LIMIT 1`)
+      .get(mid) as { count: number };
     const { highest } = database
       .prepare('SELECT max(ord) AS highest FROM cards WHERE nid IN (SELECT id FROM notes WHERE mid = ?)')
       .get(mid) as { highest: number | null };
-    const count = String(flds).split('\x1f').length;
     addNoteType(repairing, id, (made) => {
       made.name = `db-check-${milliseconds}-${count}`;
       const [field, template] = [made.flds[0], made.tmpls[0]];
@@ -122,7 +134,6 @@ function recoverNoteTypes(repairing: Repairing): void {
       for (let ord = 1; ord <= templates; ord++) made.tmpls.push({ ...template, name: `Card ${ord + 1}`, ord });
     });
     database.prepare('UPDATE notes SET mid = ?, usn = -1 WHERE mid = ?').run(id, mid);
-    id += 1;
   }
 }
 
@@ -139,28 +150,25 @@ function decodeNotes({ database }: Repairing): void {
 }
 
 interface NoteRow {
+  /** In decimal, for it may be beyond 2^53. */
   readonly id: string;
   readonly mid: number;
   readonly flds: string;
   readonly tags: string;
 }
 
+/** Returns notes whose text can be read: `String` of bytes would store what it makes of them for the user's text. */
 function notesWhere(database: SqlDatabase, where: string): NoteRow[] {
-  const sql = `SELECT CAST(id AS TEXT) AS id, mid, flds, tags FROM notes WHERE ${where}`;
-  const rows = database.prepare(sql).all() as Readonly<Record<keyof NoteRow, unknown>>[];
-  return rows.map(({ id, mid, flds, tags }) => ({
-    id: String(id),
-    mid: Number(mid),
-    flds: String(flds),
-    tags: String(tags),
-  }));
+  const sql = `SELECT CAST(id AS TEXT) AS id, mid, flds, tags FROM notes
+    WHERE ${where} AND ${IS_EXACT('mid')} AND ${IS_READABLE}`;
+  return database.prepare(sql).all() as NoteRow[];
 }
 
 function fitFields({ database, collection }: Repairing): void {
   const update = database.prepare(
     'UPDATE notes SET flds = ?, tags = ?, sfld = ?, csum = ?, usn = ? WHERE id = CAST(? AS INTEGER)',
   );
-  for (const { id, mid, flds, tags } of notesWhere(database, '1')) {
+  for (const { id, mid, flds, tags } of notesWhere(database, 'true')) {
     const noteType = collection.noteTypes.get(mid);
     const given = flds.split('\x1f');
     if (noteType === undefined || given.length === noteType.flds.length) continue;
@@ -181,7 +189,7 @@ function makeCards({ database, collection, milliseconds }: Repairing): void {
     if (noteType === undefined) continue;
     const deckId = defaultDeckFor(mid, collection);
     const cards = cardsOf(noteType, flds.split('\x1f'), tags.trim() !== '', deckId, collection.decks);
-    insertCards(database, Number(id), cards, positionIn(collection, collection.conf.nextPos), milliseconds);
+    insertCards(database, BigInt(id), cards, positionIn(collection, collection.conf.nextPos), milliseconds);
   }
 }
 
@@ -192,15 +200,19 @@ function renumber({ database, milliseconds }: Repairing): void {
     ['cards', 'UPDATE revlog SET cid = ?, usn = -1 WHERE cid'],
     ['revlog', undefined],
   ] as const) {
-    const highest = `SELECT max(id) AS id FROM ${table}`;
-    for (;;) {
-      const { n } = database.prepare(`SELECT count(*) AS n FROM ${table} WHERE id > ?`).get(tomorrow) as { n: number };
-      if (n === 0) break;
-      const { id } = database.prepare(`${highest} WHERE id <= ?`).get(tomorrow) as { id: number | null };
-      const free = id === null || id < milliseconds ? milliseconds : id + 1;
+    const { highest } = database.prepare(`SELECT max(id) AS highest FROM ${table} WHERE id <= ${tomorrow}`).get() as {
+      highest: number | null;
+    };
+    // The lowest first, so that their order stays: which review was the last, and which card comes first.
+    const lowest = `(SELECT min(id) FROM ${table} WHERE id > ${tomorrow})`;
+    const next = database.prepare(`SELECT ${lowest} AS id`);
+    const refer = refers === undefined ? undefined : database.prepare(`${refers} = ${lowest}`);
+    const move = database.prepare(`UPDATE ${table} SET id = ?, usn = -1 WHERE id = ${lowest}`);
+    for (let free = Math.max(milliseconds, (highest ?? 0) + 1); ; free++) {
+      if ((next.get() as { id: unknown }).id === null) break;
       if (free > tomorrow) throw new JavumboError('corrupt', `table ${table} has no free id before tomorrow`);
-      if (refers !== undefined) database.prepare(`${refers} = (${highest})`).run(free);
-      database.prepare(`UPDATE ${table} SET id = ?, usn = -1 WHERE id = (${highest})`).run(free);
+      refer?.run(free);
+      move.run(free);
     }
   }
 }

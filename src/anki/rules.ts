@@ -1,5 +1,6 @@
 import type { SqlDatabase } from '../sqlite/engine.ts';
-import type { StoredCollection } from './stored-collection.ts';
+import { brokenNotes } from './broken-notes.ts';
+import { KEY_MAX, type StoredCollection } from './stored-collection.ts';
 
 /*
  * What Anki's own "Check Database" looks for, as conditions on rows, so that `check` counts what `repair` mends. Facts of
@@ -31,7 +32,8 @@ export type RepairName =
 const INT32 = (column: string, least = -2_147_483_648): string =>
   `CAST(min(max(round(${column}), ${least}), 2147483647) AS INTEGER)`;
 
-const FIELD_COUNT = "length(CAST(flds AS BLOB)) - length(CAST(replace(flds, char(31), '') AS BLOB)) + 1";
+/** Counts in SQL, where bytes are the same to every engine. */
+export const FIELD_COUNT = "length(CAST(flds AS BLOB)) - length(CAST(replace(flds, char(31), '') AS BLOB)) + 1";
 
 const INTEGERS: Readonly<Record<string, string>> = {
   col: 'crt mod scm ver usn ls',
@@ -41,6 +43,17 @@ const INTEGERS: Readonly<Record<string, string>> = {
   graves: 'usn oid type',
 };
 const TEXTS: Readonly<Record<string, string>> = { notes: 'guid tags flds data', cards: 'data' };
+
+/** A note whose text can be read. What holds bytes instead is reported, and never rewritten, for that could lose them. */
+export const IS_READABLE = "typeof(id) = 'integer' AND typeof(flds) = 'text' AND typeof(tags) = 'text'";
+
+/** An integer that arrives as exactly that number. */
+export const IS_EXACT = (column: string): string =>
+  `typeof(${column}) = 'integer' AND ${column} BETWEEN ${Number.MIN_SAFE_INTEGER} AND ${Number.MAX_SAFE_INTEGER}`;
+
+/** An integer that the reader takes as the id of a deck. */
+export const IS_KEY = (column: string): string =>
+  `typeof(${column}) = 'integer' AND ${column} BETWEEN ${-KEY_MAX} AND ${KEY_MAX}`;
 
 const DAY_MS = 86_400_000;
 
@@ -71,6 +84,7 @@ export function rulesOf({ collection, milliseconds }: RulesAt): Rule[] {
   });
   const cards = (set: string): string => `UPDATE cards SET ${set}, mod = ${seconds}, usn = -1`;
   const tomorrow = milliseconds + DAY_MS;
+  const canGetCards = `mid IN ${ids(noteTypes.keys())} AND ${IS_READABLE}`;
   return [
     rows('col', 'id NOT IN (SELECT min(id) FROM col)', {
       finding: () => 'the table col does not have exactly one row',
@@ -106,10 +120,16 @@ export function rulesOf({ collection, milliseconds }: RulesAt): Rule[] {
       { finding: has('card', 'no note'), anki: 'delete it' },
       'DELETE FROM cards',
     ),
-    rows('cards', `typeof(did) = 'integer' AND did NOT IN ${ids(decks.keys())}`, {
+    rows('cards', `${IS_KEY('did')} AND did NOT IN ${ids(decks.keys())}`, {
       finding: (n) => `${n} ${n === 1 ? 'card is' : 'cards are'} in an unknown deck`,
       anki: 'make a deck "recovered" with its number',
       name: 'missing-decks',
+    }),
+    // A deck of such a number would make the collection one that this program refuses.
+    rows('cards', `typeof(did) = 'integer' AND NOT (${IS_KEY('did')})`, {
+      finding: (n) =>
+        `${n} ${n === 1 ? 'card is' : 'cards are'} in an unknown deck, whose number is too long for an id`,
+      anki: 'make a deck "recovered" with its number, and this program does not',
     }),
     rows('cards', `odid != 0 AND odid NOT IN ${ids(decks.keys())}`, {
       finding: has('card', 'an unknown original deck'),
@@ -121,10 +141,14 @@ export function rulesOf({ collection, milliseconds }: RulesAt): Rule[] {
       { finding: has('card', 'an original deck, and is in none that is filtered'), anki: 'take the original deck off' },
       'UPDATE cards SET odid = 0, odue = 0, usn = -1',
     ),
-    rows('notes', `typeof(mid) = 'integer' AND mid NOT IN ${ids(noteTypes.keys())}`, {
+    rows('notes', `${IS_EXACT('mid')} AND mid NOT IN ${ids(noteTypes.keys())}`, {
       finding: has('note', 'an unknown note type'),
       anki: 'make a note type "db-check" for it',
       name: 'missing-note-types',
+    }),
+    rows('notes', `typeof(mid) = 'integer' AND NOT (${IS_EXACT('mid')})`, {
+      finding: has('note', 'an unknown note type, whose number is too long for an id'),
+      anki: 'make a note type "db-check" for it, and this program does not',
     }),
     {
       finding: has('note', 'text that is not UTF-8'),
@@ -145,7 +169,7 @@ export function rulesOf({ collection, milliseconds }: RulesAt): Rule[] {
       { finding: has('card', 'no template'), anki: 'delete it' },
       'DELETE FROM cards',
     ),
-    rows('notes', `${FIELD_COUNT} != ${byType((id) => noteTypes.get(id)?.flds.length)}`, {
+    rows('notes', `${IS_READABLE} AND ${FIELD_COUNT} != ${byType((id) => noteTypes.get(id)?.flds.length)}`, {
       finding: has('note', 'another number of fields than its note type'),
       anki: 'add empty ones or join the last ones, and tag it db-check',
       name: 'field-counts',
@@ -156,10 +180,14 @@ export function rulesOf({ collection, milliseconds }: RulesAt): Rule[] {
       { finding: has('note', 'a modification time in the future'), anki: 'set it to now' },
       `UPDATE notes SET mod = ${seconds}, usn = -1`,
     ),
-    rows('notes', 'id NOT IN (SELECT nid FROM cards)', {
+    rows('notes', `id NOT IN (SELECT nid FROM cards) AND ${canGetCards}`, {
       finding: has('note', 'no card'),
       anki: 'make its cards',
       name: 'notes-without-card',
+    }),
+    rows('notes', `id NOT IN (SELECT nid FROM cards) AND NOT (${canGetCards})`, {
+      finding: has('note', 'no card, and no note type or text to make it of'),
+      anki: 'make a note type or fail, and this program leaves it',
     }),
     rows(
       'revlog',
@@ -228,39 +256,6 @@ function has(what: string, lacks: string): (count: number) => string {
 
 function countOf(database: SqlDatabase, sql: string): number {
   return (database.prepare(sql).get() as { n: number }).n;
-}
-
-const BATCH = 1_000;
-
-/** A note whose text is not UTF-8, with what its columns hold. */
-export interface BrokenNote {
-  /** In decimal, for it may be beyond 2^53. */
-  readonly id: string;
-  readonly columns: Readonly<Record<string, Uint8Array>>;
-}
-
-/** Returns the notes with text that is not UTF-8. */
-export function brokenNotes(database: SqlDatabase): BrokenNote[] {
-  const found: BrokenNote[] = [];
-  const select = database.prepare(
-    `SELECT CAST(id AS TEXT) AS id, CAST(guid AS BLOB) AS guid, CAST(tags AS BLOB) AS tags, CAST(flds AS BLOB) AS flds,
-       CAST(sfld AS BLOB) AS sfld FROM notes WHERE id > CAST(? AS INTEGER) ORDER BY notes.id LIMIT ${BATCH}`,
-  );
-  for (let last = '-9223372036854775808'; ; ) {
-    const notes = select.all(last) as Record<string, unknown>[];
-    for (const { id, ...columns } of notes) {
-      last = String(id);
-      const bytes = Object.entries(columns).filter(([, value]) => value instanceof Uint8Array) as [
-        string,
-        Uint8Array,
-      ][];
-      const broken = bytes.filter(
-        ([, value]) => Buffer.compare(Buffer.from(Buffer.from(value).toString()), value) !== 0,
-      );
-      if (broken.length > 0) found.push({ id: last, columns: Object.fromEntries(broken) });
-    }
-    if (notes.length < BATCH) return found;
-  }
 }
 
 /** Returns the names of decks that others are below, outermost first, and that do not exist. */

@@ -73,6 +73,9 @@ export function isId(value: unknown): value is number {
   return Number.isSafeInteger(value);
 }
 
+/** The highest id that is taken as a key of the stored JSON: one of 15 digits. */
+export const KEY_MAX = 999_999_999_999_999;
+
 /** Returns a setting that holds an id and that Anki stores per deck or note type. */
 export function idSetting(collection: StoredCollection, key: string): number | undefined {
   return id.safeParse(collection.conf[key]).data;

@@ -37,6 +37,10 @@ describe.runIf(nodes !== undefined).each([
     expect(await testsPassing(node, ['src/sqlite/node-sqlite.test.ts', files])).toBe(expected);
   });
 
+  test('the repair of a collection loses no bytes', async () => {
+    expect(await testsPassing(node, ['src/anki/repair.test.ts'])).toBeGreaterThan(20);
+  });
+
   test('the commands for databases and accounts, and the library, pass their tests', async () => {
     // Those that do not need better-sqlite3 for themselves.
     const files = ['commands/db/db', 'commands/db/exec', 'commands/db/push', 'commands/user/user', 'library/library'];
