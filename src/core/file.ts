@@ -15,7 +15,6 @@ import {
 } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
-import { makeDirectory } from './make-directory.ts';
 
 // Each of Node's default 64 KiB chunks costs a round through the thread pool, which takes longer than their CRC32.
 // (benchmarks/results/one-row-write-before-and-after.md)
@@ -91,20 +90,4 @@ export function copyDurably(content: Content, destination: string, copied: () =>
     rmSync(destination, { force: true });
     throw error;
   }
-}
-
-/**
- * Makes a file that only this user may read, and takes one that exists from others, whatever the umask and the mode of
- * its directory. What SQLite puts beside it inherits the mode.
- */
-export function makePrivateFile(path: string): void {
-  closeSync(openSync(path, 'a', 0o600));
-  if ((statSync(path).mode & 0o077) !== 0) chmodSync(path, 0o600);
-}
-
-/** Makes a directory, and those above it, and takes an older one of this user's from others. */
-export function makePrivateDirectory(path: string): void {
-  makeDirectory(path);
-  const { mode, uid } = statSync(path);
-  if ((mode & 0o077) !== 0 && uid === process.getuid?.()) chmodSync(path, 0o700);
 }

@@ -2,7 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { decodeText, readTextFile, refuseLossyText } from './text-input.ts';
+import { readTextFile } from './input-file.ts';
+import { decodeText, refuseLossyText } from './text-input.ts';
 
 describe('bytes of text', () => {
   test.each([

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { JavumboError, messageOf } from '../core/failure.ts';
-import { decodeText, readInputFile } from '../core/text-input.ts';
+import { readInputFile } from '../core/input-file.ts';
+import { decodeText } from '../core/text-input.ts';
 
 const usd = z.number().min(0);
 

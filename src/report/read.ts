@@ -1,5 +1,5 @@
 import { JavumboError, messageOf } from '../core/failure.ts';
-import { readTextFile } from '../core/text-input.ts';
+import { readTextFile } from '../core/input-file.ts';
 import type { Report } from './document.ts';
 import { reportSchema } from './schema.ts';
 

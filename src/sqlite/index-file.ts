@@ -1,6 +1,6 @@
 import type { Clock } from '../core/clock.ts';
 import { codeOf } from '../core/failure.ts';
-import { makePrivateFile } from '../core/file.ts';
+import { makePrivateFile } from '../core/private-files.ts';
 import { immediately, type SqliteDatabase, type SqliteEngine } from './engine.ts';
 import { asFileFailure } from './failure.ts';
 

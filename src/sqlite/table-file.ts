@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import { makePrivateFile } from '../core/file.ts';
 import { makeDirectory } from '../core/make-directory.ts';
+import { makePrivateFile } from '../core/private-files.ts';
 import { immediately, type SqliteDatabase, type SqliteEngine } from './engine.ts';
 import { asFileFailure } from './failure.ts';
 import { type AddedColumn, addMissingColumn, useWriteAheadLog } from './index-file.ts';

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import { parseCount } from '../../cli/arguments.ts';
 import { JavumboError } from '../../core/failure.ts';
+import { readTextFile } from '../../core/input-file.ts';
 import { interruptibleClock, interruptionOf } from '../../core/interruptible.ts';
-import { readTextFile } from '../../core/text-input.ts';
 import { parseUsername } from '../../core/username.ts';
 import type { SqliteDatabase } from '../../sqlite/engine.ts';
 import type { Execute, Invocation } from '../execute.ts';
