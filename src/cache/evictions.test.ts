@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { temporaryDirectory } from '../testing/temporary-directory.ts';
 import { ManualClock } from '../testing/workbench.ts';
 import { type CacheEntry, writeEntry } from './entry.ts';
 import { CacheEvictions } from './evictions.ts';
@@ -15,12 +15,8 @@ let directory: string;
 let clock: ManualClock;
 
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'javumbo-test-evictions-'));
+  directory = temporaryDirectory();
   clock = new ManualClock();
-});
-
-afterEach(() => {
-  rmSync(directory, { recursive: true, force: true });
 });
 
 /** A cache of many entries, of which only `old` exists and has not been used for long. */

@@ -2,8 +2,7 @@
  * Damaged input of every kind, by seed: whatever comes in, a command ends with a failure that has a kind and a `try:`, never
  * with a defect (exit code 1). `JAVUMBO_FUZZ=100000 JAVUMBO_SEED=7` for more inputs and other ones.
  */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -14,7 +13,7 @@ import { betterSqlite } from '../sqlite/better-sqlite.ts';
 import { Collections } from '../testing/fuzz/collections.ts';
 import { below, damaged, hostileText, oneOf } from '../testing/fuzz/mutate.ts';
 import { DamagedReplies } from '../testing/fuzz/replies.ts';
-import { type CommandResult, runCommand } from '../testing/run-command.ts';
+import { type CommandResult, runCommand, temporaryDirectory } from '../testing/run-command.ts';
 import { buildProgram } from './main.ts';
 
 const INPUTS = Number(process.env.JAVUMBO_FUZZ ?? 3_000);
@@ -34,7 +33,7 @@ let report: Buffer;
 let local: NodeJS.ProcessEnv;
 
 beforeAll(async () => {
-  directory = mkdtempSync(join(tmpdir(), 'javumbo-test-fuzz-'));
+  directory = temporaryDirectory();
   // Some commands write where they are.
   process.chdir(directory);
   collections = new Collections();
@@ -57,9 +56,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  collections.remove();
   await replies.close();
-  rmSync(directory, { recursive: true, force: true });
 });
 
 function run(argv: readonly string[], env: NodeJS.ProcessEnv, piped?: Buffer): Promise<CommandResult> {

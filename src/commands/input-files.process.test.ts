@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { SCRIPTS } from '../testing/child-process.ts';
-import { COMMAND_DEPLOYMENTS, type CommandDeployment } from '../testing/command-deployments.ts';
+import { type CommandDeployment, openLocal } from '../testing/command-deployments.ts';
 import { expectFailure } from '../testing/expect-failure.ts';
 import { type Json, temporaryDirectory } from '../testing/run-command.ts';
 
@@ -12,8 +12,7 @@ let deployment: CommandDeployment;
 let directory: string;
 
 beforeEach(async () => {
-  const [{ open }] = COMMAND_DEPLOYMENTS as [(typeof COMMAND_DEPLOYMENTS)[number]];
-  deployment = await open();
+  deployment = openLocal();
   directory = temporaryDirectory();
   await deployment.json('db', 'create', 'alice');
 });

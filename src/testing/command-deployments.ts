@@ -26,15 +26,19 @@ export const COMMAND_DEPLOYMENTS: readonly {
   readonly name: string;
   readonly open: () => Promise<CommandDeployment>;
 }[] = [
-  { name: 'the local deployment', open: async () => deploymentOf(['--deployment', 'local'], {}, undefined) },
+  { name: 'the local deployment', open: async () => openLocal() },
   { name: 'an S3 server', open: () => openOnS3() },
 ];
 
 /** The deployments on which account commands must behave identically. */
 export const ACCOUNT_DEPLOYMENTS: typeof COMMAND_DEPLOYMENTS = [
-  { name: 'the local deployment', open: async () => deploymentOf(['--deployment', 'local'], {}, undefined) },
+  { name: 'the local deployment', open: async () => openLocal() },
   { name: 'an S3 server and DynamoDB', open: async () => (await openOnAws()).deployment },
 ];
+
+export function openLocal(): CommandDeployment {
+  return deploymentOf(['--deployment', 'local'], {}, undefined);
+}
 
 /** Opens a deployment on the loopback S3 server and dynalite, with both tables. */
 export async function openOnAws(): Promise<{ deployment: CommandDeployment; dynamo: DynamoServer }> {

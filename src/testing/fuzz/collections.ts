@@ -1,9 +1,9 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Random } from '../../core/random.ts';
 import { betterSqlite } from '../../sqlite/better-sqlite.ts';
 import { writeAnkiFile } from '../anki-file.ts';
+import { temporaryDirectory } from '../temporary-directory.ts';
 import { below, damaged, oneOf } from './mutate.ts';
 
 const COLUMNS = {
@@ -55,7 +55,7 @@ const STATEMENTS = [
 
 /** Makes damaged Anki collections: by SQL, by bytes, or by both. */
 export class Collections {
-  readonly #directory = mkdtempSync(join(tmpdir(), 'javumbo-test-fuzz-'));
+  readonly #directory = temporaryDirectory();
   readonly #sound: Buffer;
 
   constructor() {
@@ -67,10 +67,6 @@ export class Collections {
   next(random: Random): Buffer {
     const bySql = random.fraction() < 0.6 ? this.#changedBySql(random) : this.#sound;
     return bySql === this.#sound || random.fraction() < 0.2 ? damaged(bySql, random) : bySql;
-  }
-
-  remove(): void {
-    rmSync(this.#directory, { recursive: true, force: true });
   }
 
   #changedBySql(random: Random): Buffer {
