@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { Clock } from '../core/clock.ts';
+import type { Random } from '../core/random.ts';
 import type { RequestCounts } from '../core/usage.ts';
-import type { PutOutcome } from '../store/database-store.ts';
+import type { DatabaseStore, PutOutcome } from '../store/database-store.ts';
 import { createTable, failureOf, insert, interposed, NO_RETRIES, values } from '../testing/values-table.ts';
 import { Workbench } from '../testing/workbench.ts';
 
@@ -131,6 +133,48 @@ describe('a conflict', () => {
     expect(two.cache.lookup('alice')).toBeUndefined();
     expect(await values(two.databases)).toEqual([1]);
   });
+});
+
+describe('an update that landed and was refused, as something sent it twice', () => {
+  const MS_PER_REQUEST = 20;
+  // With these fractions of every window others write up to 48 times while it waits.
+  const fractions = [0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 0.999];
+
+  test.each([1, 2, 3, 4, 5].flatMap((landing) => fractions.map((fraction) => ({ landing, fraction }))))(
+    'at attempt $landing, and waits $fraction of its time: its change is there once',
+    async ({ landing, fraction }) => {
+      const other = bench.machine().databases;
+      await other.create('alice', createTable);
+      const overtake = async (times: number): Promise<void> => {
+        for (let n = 0; n < times; n++) await other.update('alice', insert(1));
+      };
+      const took = <T>(work: Promise<T>): Promise<T> => {
+        bench.clock.advance(MS_PER_REQUEST);
+        return work;
+      };
+      let puts = 0;
+      const twice: DatabaseStore = {
+        ...interposed(bench.store, async (username, source, options) => {
+          if (++puts < landing) await overtake(1);
+          else await bench.store.put(username, source, options);
+          return took(bench.store.put(username, source, options));
+        }),
+        get: (...call) => took(bench.store.get(...call)),
+      };
+      const clock: Clock = {
+        now: () => bench.clock.now(),
+        monotonic: () => bench.clock.monotonic(),
+        sleep: async (milliseconds) => {
+          await bench.clock.sleep(milliseconds);
+          await overtake(Math.floor(milliseconds / (2 * MS_PER_REQUEST)));
+        },
+      };
+      const random: Random = { fraction: () => fraction, hex: (bytes) => bench.random.hex(bytes) };
+      const { databases } = bench.machine({ store: twice, clock, random });
+      expect(await databases.update('alice', insert(2))).toMatchObject({ outcome: 'committed', attempts: landing });
+      expect((await values(other)).filter((value) => value === 2)).toEqual([2]);
+    },
+  );
 });
 
 describe('an outcome that nobody can tell', () => {

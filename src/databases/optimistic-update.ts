@@ -6,20 +6,14 @@ import { runBlockingIn } from '../core/run-blocking.ts';
 import type { SqliteDatabase } from '../sqlite/engine.ts';
 import type { StoredDatabase, Tombstone, Trace, Version } from '../store/database-store.ts';
 import { writable } from '../store/tombstone.ts';
-import { committedIn, seenIn, settle } from '../store/write-ids.ts';
+import { committedIn } from '../store/write-ids.ts';
+import { type Contention, mustLookBefore, waitAfter } from './contention.ts';
 import { type DatabaseLoader, type DatabaseLoaderOptions, isTombstone, noDatabase } from './database-loader.ts';
 import { type Ended, type PendingEdit, runEdits, type Settled, type UpdateResult } from './edits.ts';
 import { conflictFailure, refusesItsOwnVersion, unexplainedRefusal, unknownOutcome } from './outcome-failures.ts';
 import { callerFailure, type LocalVersion, type Placing, type SendOutcome } from './session.ts';
-import { RESENDS_MAX } from './settle-refusal.ts';
+import { RESENDS_MAX, settlementOf, settleRefusal } from './settle-refusal.ts';
 import { WriteSession } from './write-session.ts';
-
-// After each conflict a writer waits for a random part of a window, in cycles: a cycle is the GET and the PUT of one
-// attempt. The windows grow until 50 writers meet as rarely as chance allows, and then shrink, so that none is left
-// behind by writers that come straight back. (benchmarks/results/contention-backoff.md)
-const WINDOWS = [4, 16, 48, 24, 12, 6, 3];
-const LAST_WINDOW = 2;
-const WINDOW_MAX_MS = 5_000;
 
 // The default: more than the writers that meet on one user's collection.
 const RETRIES = 10;
@@ -207,26 +201,35 @@ export class OptimisticUpdates {
     outcome: SendOutcome & { readonly kind: 'refused' | 'conflict' },
     met: Contention,
   ): Promise<Sent | 'resend'> {
-    const { clock } = this.#environment;
+    const { clock, random } = this.#environment;
+    // A create does not wait: a copy of it may have landed, and is recognised only until somebody deletes it.
+    const waitMs = base === undefined ? 0 : waitAfter(met, random);
+    let refusal = outcome.kind === 'refused' ? outcome : undefined;
+    if (refusal !== undefined && mustLookBefore(waitMs, met)) {
+      const settled = await settleRefusal(refusal, username, base, this.#environment);
+      if (settled === 'resend') return 'resend';
+      if (settled.kind === 'committed') return { kind: 'stored', version: settled.version };
+      if (settled.kind === 'unknown') throw unknownOutcome(username, settled.base, settled.cause);
+      refusal = undefined;
+    }
     let found: LocalVersion | Tombstone | undefined;
     let askedAt = 0;
     try {
-      // A create looks at once: a copy of it may have landed, and is recognised only until somebody deletes it.
-      if (base !== undefined) await this.#backOff(met);
+      await clock.sleep(waitMs);
       askedAt = clock.monotonic();
       found = await this.#loader.load(username, undefined, 'private');
     } catch (error) {
       // Also if the command is interrupted here: no one has looked.
-      if (outcome.kind !== 'refused') throw error;
+      if (refusal === undefined) throw error;
       const cause = new Error(`it was refused, and then ${messageOf(error)}`, { cause: error });
       throw unknownOutcome(username, base?.version, cause);
     }
     const seen = traceOf(found);
-    if (outcome.kind === 'refused') {
-      const settlement = settle(outcome.writeId, base, seenIn(seen), outcome.because, outcome.sentAt);
+    if (refusal !== undefined) {
+      const settlement = settlementOf(refusal, base, seen, clock);
       if (settlement !== 'conflict') release(found);
       if (settlement === 'resend') return 'resend';
-      if (settlement === 'committed') return { kind: 'stored', version: committedIn(outcome.writeId, seen).version };
+      if (settlement === 'committed') return { kind: 'stored', version: committedIn(refusal.writeId, seen).version };
       if (settlement === 'unknown') throw unknownOutcome(username, base?.version, unexplainedRefusal());
     }
     if (found === undefined || (isTombstone(found) && base !== undefined))
@@ -269,13 +272,6 @@ export class OptimisticUpdates {
     current.work?.release();
     return undefined;
   }
-
-  #backOff({ conflicts, cycleMs }: Contention): Promise<void> {
-    const { clock, random } = this.#environment;
-    const windowMs = cycleMs * (WINDOWS[conflicts - 1] ?? LAST_WINDOW);
-    // A slow store still needs room for one attempt after the other.
-    return clock.sleep(random.fraction() * Math.min(windowMs, Math.max(WINDOW_MAX_MS, 2 * cycleMs)));
-  }
 }
 
 function release(found: LocalVersion | Tombstone | undefined): void {
@@ -290,9 +286,3 @@ function traceOf(found: LocalVersion | Tombstone | undefined): Trace {
 type Sent =
   | { readonly kind: 'stored'; readonly version: Version }
   | { readonly kind: 'another'; readonly found: LocalVersion | Tombstone; readonly loadMs: number };
-
-/** What an update has met so far, and how long one attempt takes. */
-interface Contention {
-  readonly conflicts: number;
-  readonly cycleMs: number;
-}

@@ -2,7 +2,7 @@ import type { DatabaseCache } from '../cache/cache.ts';
 import type { CacheEntry } from '../cache/entry.ts';
 import type { WorkDirectory } from '../cache/work-directory.ts';
 import { cacheFailure, isDiskFull } from '../core/cache-directory.ts';
-import type { Clock } from '../core/clock.ts';
+import type { Clock, Moment } from '../core/clock.ts';
 import { JavumboError } from '../core/failure.ts';
 import type { Random } from '../core/random.ts';
 import { type RunBlocking, runBlockingIn } from '../core/run-blocking.ts';
@@ -66,8 +66,7 @@ export interface SendRefusal {
   readonly kind: 'refused';
   readonly writeId: string;
   readonly because: 'refusal' | 'absence';
-  /** Milliseconds since 1970. */
-  readonly sentAt: number;
+  readonly sentAt: Moment;
 }
 
 /** A version on local disk: a cache entry, or a file in a work directory that the session takes over. */

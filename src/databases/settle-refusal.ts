@@ -1,6 +1,7 @@
+import type { Clock } from '../core/clock.ts';
 import { messageOf } from '../core/failure.ts';
 import type { StoredDatabase, Tombstone, Trace } from '../store/database-store.ts';
-import { committedIn, seenIn, settle } from '../store/write-ids.ts';
+import { committedIn, type Settlement, seenIn, settle } from '../store/write-ids.ts';
 import { unexplainedRefusal } from './outcome-failures.ts';
 import type { CommitOutcome, SendRefusal, SessionEnvironment } from './session.ts';
 
@@ -12,10 +13,10 @@ export const RESENDS_MAX = 3;
  * to replace.
  */
 export async function settleRefusal(
-  { writeId, because, sentAt }: SendRefusal,
+  refusal: SendRefusal,
   username: string,
   over: StoredDatabase | Tombstone | undefined,
-  { store }: Pick<SessionEnvironment, 'store'>,
+  { store, clock }: Pick<SessionEnvironment, 'store' | 'clock'>,
 ): Promise<CommitOutcome | 'resend'> {
   const base = over !== undefined && !('closing' in over) ? over.version : undefined;
   let seen: Trace;
@@ -25,9 +26,9 @@ export async function settleRefusal(
     const cause = new Error(`it was refused, and then ${messageOf(error)}`, { cause: error });
     return { kind: 'unknown', cause, base };
   }
-  switch (settle(writeId, over, seenIn(seen), because, sentAt)) {
+  switch (settlementOf(refusal, over, seen, clock)) {
     case 'committed': {
-      const { version, superseded = false } = committedIn(writeId, seen);
+      const { version, superseded = false } = committedIn(refusal.writeId, seen);
       return { kind: 'committed', version, ...(superseded ? { superseded } : {}) };
     }
     case 'unknown':
@@ -37,4 +38,15 @@ export async function settleRefusal(
     case 'conflict':
       return { kind: 'conflict', reason: seen.kind === 'database' ? 'changed' : 'deleted', base, seen };
   }
+}
+
+/** Decides the fate of a refused write from what was just seen. */
+export function settlementOf(
+  { writeId, because, sentAt }: SendRefusal,
+  over: StoredDatabase | Tombstone | undefined,
+  seen: Trace,
+  clock: Clock,
+): Settlement {
+  const lookedAfterMs = clock.monotonic() - sentAt.monotonic;
+  return settle(writeId, over, seenIn(seen), because, { at: sentAt.wall, lookedAfterMs });
 }

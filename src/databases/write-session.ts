@@ -190,7 +190,7 @@ export class WriteSession {
             kind: 'refused',
             writeId,
             because: reason === 'deleted' ? 'absence' : 'refusal',
-            sentAt: startedAt.wall,
+            sentAt: startedAt,
           };
         return { kind: 'conflict', reason, base: base?.version, seen };
       }

@@ -23,9 +23,10 @@ import {
   type StoredDatabase,
   type Trace,
 } from './database-store.ts';
+import { described, traceOf } from './local-rows.ts';
 import type { LocalDatabaseStoreOptions, LocalPutStep, OrphanedFile } from './local-store-options.ts';
 import { databasesFolder } from './local-usernames.ts';
-import { decodeWrites, encodeWrites } from './write-ids.ts';
+import { encodeWrites } from './write-ids.ts';
 
 /**
  * User databases as files under one directory, with an index in SQLite beside them.
@@ -91,8 +92,7 @@ export class LocalDatabaseStore implements DatabaseStore {
   }
 
   async trace(username: string): Promise<Trace> {
-    const row = this.#row(username);
-    return row === undefined ? { kind: 'nothing' } : { kind: 'database', ...described(row) };
+    return traceOf(this.#row(username));
   }
 
   async put(username: string, source: Content, { condition, writes, digest }: PutOptions): Promise<PutOutcome> {
@@ -103,9 +103,10 @@ export class LocalDatabaseStore implements DatabaseStore {
       const index = this.#open();
       return await this.#locked(index, this.#signal, (): PutOutcome => {
         const current = this.#row(username);
-        if (condition.kind === 'absent' && current !== undefined) return { kind: 'conflict', reason: 'changed' };
-        if (condition.kind === 'version' && current?.version !== condition.version) {
-          return { kind: 'conflict', reason: current === undefined ? 'deleted' : 'changed' };
+        const expected = condition.kind === 'version' ? condition.version : undefined;
+        if (current?.version !== expected) {
+          // Nothing repeats a write here, so no copy of this one is the reason.
+          return { kind: 'conflict', reason: current === undefined ? 'deleted' : 'changed', seen: traceOf(current) };
         }
         const made = mkdirSync(folder, { recursive: true, mode: 0o700 });
         if (made !== undefined) for (const parent of [dirname(folder), this.#root]) syncToDisk(parent);
@@ -287,13 +288,3 @@ export class LocalDatabaseStore implements DatabaseStore {
 
 // As on S3.
 const PAGE_LENGTH = 1000;
-
-function described(row: IndexRow): StoredDatabase {
-  return {
-    version: row.version,
-    writes: decodeWrites(row.writes),
-    sizeBytes: row.size_bytes,
-    lastModified: row.last_modified,
-    ...(row.digest === null ? {} : { digest: row.digest }),
-  };
-}

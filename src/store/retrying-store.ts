@@ -1,4 +1,4 @@
-import type { Clock } from '../core/clock.ts';
+import { type Clock, momentOf } from '../core/clock.ts';
 import { JavumboError } from '../core/failure.ts';
 import type { Content } from '../core/file.ts';
 import { Retries, type RetriesOptions } from '../core/retry.ts';
@@ -80,7 +80,7 @@ export class RetryingDatabaseStore implements DatabaseStore {
     const { condition, writes } = options;
     const [own, ...lineage] = writes;
     if (own === undefined) throw new JavumboError('internal', `put database "${username}" without a write id`);
-    const sentAt = this.#clock.now();
+    const sentAt = momentOf(this.#clock);
     const base: Base = condition.kind === 'absent' ? undefined : { version: condition.version, writes: lineage };
     return settledWrite<PutOutcome, Trace>(
       {
@@ -92,7 +92,8 @@ export class RetryingDatabaseStore implements DatabaseStore {
         callerLooks: true,
         look: () => this.trace(username),
         judge: (seen, reason) => {
-          const settlement = settle(own, base, seenIn(seen), reason, sentAt);
+          const lookedAfterMs = this.#clock.monotonic() - sentAt.monotonic;
+          const settlement = settle(own, base, seenIn(seen), reason, { at: sentAt.wall, lookedAfterMs });
           if (settlement === 'committed') return committedIn(own, seen);
           if (settlement !== 'conflict') return settlement;
           return { kind: 'conflict', reason: seen.kind === 'database' ? 'changed' : 'deleted', seen };

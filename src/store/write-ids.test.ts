@@ -39,11 +39,7 @@ describe('the list that a put carries', () => {
   const lists: { name: string; base: Base; writes: string[] }[] = [
     { name: 'a create: its own id, and that it builds on nothing', base: undefined, writes: [OURS, 'new'] },
     { name: 'over a base with one id: its own, then that', base: stored('v1: a'), writes: [OURS, 'a'] },
-    {
-      name: "over a base with several: its own, then the base's list",
-      base: stored('v1: c b a new'),
-      writes: [OURS, 'c', 'b', 'a', 'new'],
-    },
+    { name: "over one with several: its own, then the base's", base: stored('v1: b new'), writes: [OURS, 'b', 'new'] },
     { name: "over a base without ids: its own, then the base's version", base: stored('v1'), writes: [OURS, 'v1'] },
     { name: 'over 30 ids: 31', base: { version: 'v', writes: others(30) }, writes: [OURS, ...others(30)] },
     { name: 'over 31 ids: 32', base: { version: 'v', writes: others(31) }, writes: [OURS, ...others(31)] },
@@ -437,7 +433,23 @@ describe('what an update finds that was refused, and was made from nothing', () 
     { name: 'at a moment that nobody knows', storedAt: 2 * HOUR_MS, sentAt: undefined, is: 'conflict' },
   ])('$name: $is', ({ storedAt, sentAt, is }) => {
     const seen = { ...stored('v2: b new'), lastModified: storedAt };
-    expect(settle(OURS, base, seen, 'refusal', sentAt)).toBe(is);
+    const sent = sentAt === undefined ? undefined : { at: sentAt, lookedAfterMs: 0 };
+    expect(settle(OURS, base, seen, 'refusal', sent)).toBe(is);
+  });
+});
+
+describe('what an update finds that was refused, and does not reach back to its base', () => {
+  const base = stored('v1: a new');
+  test.each<{ name: string; over?: Base; writes: readonly string[]; lookedAfterMs: number; is: Settlement }>([
+    { name: 'at once: the base was old', writes: others(32), lookedAfterMs: 999, is: 'conflict' },
+    { name: 'after others had time to bury it', writes: others(32), lookedAfterMs: 1000, is: 'unknown' },
+    { name: 'as late, but the list is whole', writes: others(31), lookedAfterMs: 60_000, is: 'conflict' },
+    { name: 'as late, but the base is listed', writes: [...others(31), 'a'], lookedAfterMs: 60_000, is: 'conflict' },
+    { name: 'as late, with ours listed', writes: [...others(31), OURS], lookedAfterMs: 60_000, is: 'committed' },
+    { name: 'as late, for a create', over: undefined, writes: others(32), lookedAfterMs: 60_000, is: 'conflict' },
+  ])('$name: $is', ({ writes, lookedAfterMs, is, ...create }) => {
+    const seen = { ...stored('v9'), writes };
+    expect(settle(OURS, 'over' in create ? undefined : base, seen, 'refusal', { at: 0, lookedAfterMs })).toBe(is);
   });
 });
 

@@ -9,7 +9,7 @@ import type { PutOutcome, Trace, Version } from './database-store.ts';
  */
 
 // S3 allows 2 KB of user metadata: 32 ids of 32 digits and their commas are 1,055 bytes. If more than 32 writes follow
-// one whose reply was lost, before it looks, it ends in `unknown`.
+// one before it looks, it ends in `unknown`.
 const LISTED_MAX = 32;
 
 // The base of a create. Cannot be an id: no random id has three letters.
@@ -55,6 +55,14 @@ export function decodeWrites(text: string | undefined): string[] {
   return (text ?? '').split(',').filter((id) => id !== '');
 }
 
+/** When a write was sent, and when its fate was looked up. */
+export interface Sent {
+  /** When its first copy was sent, in milliseconds since 1970 by this machine's clock. */
+  readonly at: number;
+  /** The time from there to the end of the look, in milliseconds. */
+  readonly lookedAfterMs: number;
+}
+
 /** The fate of a write. `resend`: none of its copies has landed; sending another can help. */
 export type Settlement = 'committed' | 'resend' | 'conflict' | 'unknown';
 
@@ -65,22 +73,22 @@ export type Settlement = 'committed' | 'resend' | 'conflict' | 'unknown';
  * - `resend`: the base is still current; for a rejected create, nothing is stored.
  * - `conflict`: another writer came first. After a doubt, only if the base's newest id is listed and ours is not: then
  *   no copy of ours can land any more, because no two commits have equal bytes. After a refusal, also if the list does
- *   not reach back to the base; false only if a copy of ours landed and was, before this look, overwritten by a program
- *   without ids or buried under 32 writes. If nothing is stored, only if nothing was stored at the refusal either;
- *   false only if the database was deleted between two copies of one request. (docs/consistency.md)
+ *   not reach back to the base, which may have been old; false only if a copy of ours landed and was, before this look,
+ *   overwritten by a program without ids or buried under 32 writes within a second. If nothing is stored, only if
+ *   nothing was stored at the refusal either; false only if the database was deleted between two copies of one request.
+ *   (docs/consistency.md)
  * - `unknown`: anything else, including a refused update if what refused it may have been created from nothing after
- *   `sentAt`: a copy of the update may have landed and been deleted before that. A create in doubt never ends as
- *   `conflict` or `resend`: it may have landed and been deleted since, and resending it would restore what another user
- *   deleted.
+ *   ours was `sent`, or if there was time to bury ours: a copy of it may have landed and been deleted, or left the
+ *   list. A create in doubt never ends as `conflict` or `resend`: it may have landed and been deleted since, and
+ *   resending it would restore what another user deleted.
  *
- * `sentAt`: when the first copy was sent, in milliseconds since 1970 by this machine's clock; undefined if `seen` does
- * not say when it was stored.
+ * `sent`: undefined where neither can happen.
  */
-export function settle(own: string, base: Base, seen: Seen, reason: LookReason, sentAt?: number): Settlement {
+export function settle(own: string, base: Base, seen: Seen, reason: LookReason, sent?: Sent): Settlement {
   const listed = seen?.writes;
   if (listed?.includes(own) === true) return 'committed';
   if (base !== undefined && isStill(base, seen)) return 'resend';
-  if (mayHaveBeenDeletedSince(base, seen, sentAt)) return 'unknown';
+  if (mayHaveBeenDeletedSince(base, seen, sent?.at) || mayBeBuried(base, seen, sent?.lookedAfterMs)) return 'unknown';
   if (reason === 'absence') return 'conflict';
   if (reason === 'refusal') return listed === undefined ? 'unknown' : 'conflict';
   if (reason === 'throttle' && base === undefined) return listed === undefined ? 'resend' : 'conflict';
@@ -124,6 +132,15 @@ function mayHaveBeenDeletedSince(base: Base, seen: Seen, sentAt: number | undefi
   if (base === undefined || seen?.lastModified === undefined || sentAt === undefined) return false;
   const madeAnew = seen.writes.includes(NO_BASE) && !seen.writes.includes(newestOf(base));
   return madeAnew && seen.lastModified > sentAt - CLOCK_SKEW_MAX_MS;
+}
+
+// Nobody writes 32 times, each time over what is stored, in less.
+const BURIED_AFTER_MS = 1_000;
+
+/** True if an update may have landed and left the list, which holds only so many ids, before anyone looked. */
+function mayBeBuried(base: Base, seen: Seen, lookedAfterMs = 0): boolean {
+  if (base === undefined || seen === undefined || lookedAfterMs < BURIED_AFTER_MS) return false;
+  return seen.writes.length >= LISTED_MAX && !seen.writes.includes(newestOf(base));
 }
 
 /** Returns the outcome of a put whose id is listed in `seen`. */

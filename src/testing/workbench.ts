@@ -58,11 +58,11 @@ export class Workbench {
       readonly sqlite?: SqliteEngine;
       readonly groupCommit?: boolean;
       readonly clock?: Clock;
+      readonly random?: Random;
     } = {},
   ): { databases: UserDatabases; cache: DatabaseCache; root: string } {
     const root = join(this.directory, `machine-${this.#machines++}`);
-    const { random } = this;
-    const { clock = this.clock } = options;
+    const { clock = this.clock, random = this.random } = options;
     const cache = new DatabaseCache({ root, deployment: 'test', clock, random, limits: options.limits });
     const { stalenessMaxMs = 0, caching = true, store = this.store, sqlite = betterSqlite, groupCommit } = options;
     return {

@@ -1,0 +1,34 @@
+import type { Random } from '../core/random.ts';
+
+// After each conflict a writer waits for a random part of a window, in cycles: a cycle is the GET and the PUT of one
+// attempt. The windows grow until 50 writers meet as rarely as chance allows, and then shrink, so that none is left
+// behind by writers that come straight back. (benchmarks/results/contention-backoff.md)
+const WINDOWS = [4, 16, 48, 24, 12, 6, 3];
+const LAST_WINDOW = 2;
+const WINDOW_MAX_MS = 5_000;
+
+const LOOK_CYCLES = 8;
+const LOOK_MS = 500;
+
+/** What an update has met so far. */
+export interface Contention {
+  /** At least 1. */
+  readonly conflicts: number;
+  /** How long one attempt takes, in milliseconds. */
+  readonly cycleMs: number;
+}
+
+/** Returns the time to wait after a conflict, in milliseconds. */
+export function waitAfter({ conflicts, cycleMs }: Contention, random: Random): number {
+  const windowMs = cycleMs * (WINDOWS[conflicts - 1] ?? LAST_WINDOW);
+  // A slow store still needs room for one attempt after the other.
+  return random.fraction() * Math.min(windowMs, Math.max(WINDOW_MAX_MS, 2 * cycleMs));
+}
+
+/**
+ * True if a refused write must be looked for before such a wait, with a request of its own: others could write so often
+ * meanwhile that the list of writes would no longer show ours. After a shorter wait the winner's GET still does.
+ */
+export function mustLookBefore(waitMs: number, { cycleMs }: Contention): boolean {
+  return waitMs > Math.min(LOOK_CYCLES * cycleMs, LOOK_MS);
+}
