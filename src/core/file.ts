@@ -13,7 +13,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { open, readFile } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 
 // Each of Node's default 64 KiB chunks costs a round through the thread pool, which takes longer than their CRC32.
@@ -40,12 +40,31 @@ export function readStreamOf(path: string, sizeBytes: number): ReadStream {
   return createReadStream(path, { highWaterMark: CHUNK_BYTES, ...end });
 }
 
-/** Returns the bytes in chunks. */
+/** Returns the bytes in chunks, each of which is valid until the next one is asked for. */
 export function chunksOf(content: Content): AsyncIterable<Buffer> | Iterable<Buffer> {
   if (typeof content !== 'string') return [content];
   const { size } = statSync(content);
-  // A single chunk is read faster than a stream starts.
-  return size <= CHUNK_BYTES ? [readFileSync(content)] : readStreamOf(content, size);
+  return size <= CHUNK_BYTES ? [readFileSync(content)] : readInTurn(content);
+}
+
+/** Reads into two buffers in turn. A stream allocates one for each chunk, and the last of them wait for a collection. */
+async function* readInTurn(path: string): AsyncGenerator<Buffer> {
+  const file = await open(path);
+  let [current, next] = [Buffer.allocUnsafeSlow(CHUNK_BYTES), Buffer.allocUnsafeSlow(CHUNK_BYTES)];
+  let reading = file.read(current, 0, CHUNK_BYTES, null);
+  try {
+    for (;;) {
+      const { bytesRead } = await reading;
+      if (bytesRead === 0) return;
+      reading = file.read(next, 0, CHUNK_BYTES, null);
+      yield current.subarray(0, bytesRead);
+      [current, next] = [next, current];
+    }
+  } finally {
+    // A caller that stops early does not wait for the chunk after.
+    await reading.catch(() => {});
+    await file.close();
+  }
 }
 
 /** Returns the SHA-256 in hexadecimal. */

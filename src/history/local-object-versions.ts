@@ -1,5 +1,5 @@
 import { messageOf } from '../core/failure.ts';
-import { keyOf, usernameOf } from '../core/username.ts';
+import { keyOf, USER_DATABASES_PREFIX, usernameOf } from '../core/username.ts';
 import { type DatabaseStore, listPages } from '../store/database-store.ts';
 import type { LocalDatabaseStore } from '../store/local-store.ts';
 import type { DeleteFailure, ObjectVersion, ObjectVersions } from './object-versions.ts';
@@ -42,8 +42,8 @@ export class DatabaseObjectVersions implements ObjectVersions {
 }
 
 /**
- * The databases of the local deployment under the keys that they would have on S3. Its "old versions" are no history
- * but orphans of killed processes. The user's next put would remove them, but a test user never has one.
+ * The databases of the local deployment with their history, under the keys that they would have on S3. An old version's id
+ * is the number of its commit, or the name of a file that nothing refers to.
  */
 export class LocalObjectVersions implements ObjectVersions {
   readonly #store: LocalDatabaseStore;
@@ -59,29 +59,42 @@ export class LocalObjectVersions implements ObjectVersions {
       yield* this.#databases.list(prefix);
       return;
     }
-    const orphans = this.#store
-      .orphans()
-      .map(({ username, file, sizeBytes, lastModified }): ObjectVersion => {
-        const key = keyOf(username);
-        return { key, kind: 'old-version', versionId: file, etag: undefined, sizeBytes, lastModified };
-      })
-      .filter(({ key }) => key.startsWith(prefix));
-    for await (const page of this.#databases.list(prefix)) {
-      const last = page.at(-1)?.key ?? '';
-      const before = orphans.filter(({ key }) => key <= last);
-      orphans.splice(0, orphans.length, ...orphans.filter(({ key }) => key > last));
-      yield [...page, ...before].sort(byKey);
-    }
-    if (orphans.length > 0) yield orphans.sort(byKey);
+    const { files } = this.#store;
+    const points = files.points(usernameStart(prefix)).map(
+      ({ id, username, file, version, size_bytes, last_modified, current }): ObjectVersion => ({
+        key: keyOf(username),
+        kind: current ? 'object' : file === null ? 'delete-marker' : 'old-version',
+        versionId: String(id),
+        etag: version ?? undefined,
+        sizeBytes: size_bytes,
+        lastModified: last_modified,
+      }),
+    );
+    const orphans = files.orphans().map(({ username, file, sizeBytes, lastModified }): ObjectVersion => {
+      const key = keyOf(username);
+      return { key, kind: 'old-version', versionId: file, etag: undefined, sizeBytes, lastModified };
+    });
+    const found = [...points, ...orphans].filter(({ key }) => key.startsWith(prefix));
+    if (found.length > 0) yield found.sort(byKey);
   }
 
   async delete(batch: readonly ObjectVersion[]): Promise<readonly DeleteFailure[]> {
+    const { files } = this.#store;
     for (const { key, versionId } of batch) {
       const username = usernameOf(key);
-      if (username !== undefined && versionId !== undefined) await this.#store.removeOrphan(username, versionId);
+      if (username === undefined || versionId === undefined) continue;
+      if (/^\d+$/.test(versionId)) await files.removePoint(username, versionId);
+      else await files.removeOrphan(username, versionId);
     }
     return this.#databases.delete(batch.filter(({ versionId }) => versionId === undefined));
   }
+}
+
+/** Returns what all usernames with such keys begin with. */
+function usernameStart(prefix: string): string {
+  return prefix.startsWith(USER_DATABASES_PREFIX)
+    ? prefix.slice(USER_DATABASES_PREFIX.length).replace(/\.(a(n(k(i2?)?)?)?)?$/, '')
+    : '';
 }
 
 // Usernames are ASCII, so comparing code units compares bytes.

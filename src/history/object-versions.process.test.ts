@@ -61,7 +61,7 @@ describeObjectVersions(
       rmSync(root, { recursive: true, force: true });
     });
   },
-  { versions: false, compares: true },
+  { versions: true, compares: true },
 );
 
 test('files that a killed put has left are versions of the local deployment, and what a database names is not', async () => {
@@ -77,10 +77,10 @@ test('files that a killed put has left are versions of the local deployment, and
   const listed = await listAll(objects, '', true);
   const names = listed.map(({ key, kind, versionId }) => `${usernameOf(key)} ${kind} ${versionId ?? ''}`.trim());
   expect(names).toEqual([
-    'a object',
+    'a object 1',
     'a old-version left.anki2',
-    'b object',
-    'c object',
+    'b object 2',
+    'c object 3',
     'c old-version left.anki2',
     'never-stored old-version left.anki2',
   ]);

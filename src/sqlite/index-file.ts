@@ -85,6 +85,8 @@ export function openIndex(sqlite: SqliteEngine, path: string, newId: string): Sq
        CREATE TABLE IF NOT EXISTS deployment (only_row INTEGER PRIMARY KEY CHECK (only_row = 1), id TEXT NOT NULL) STRICT`,
     );
     addMissingColumn(index, { table: 'databases', column: 'digest', type: 'TEXT' });
+    addMissingColumn(index, { table: 'deployment', column: 'thinned_at', type: 'INTEGER' });
+    addHistory(index);
     // Checked first, so that opening an existing index never waits for the write lock.
     if (index.prepare('SELECT 1 FROM deployment').get() === undefined) {
       index.prepare('INSERT OR IGNORE INTO deployment (only_row, id) VALUES (1, ?)').run(newId);
@@ -94,6 +96,31 @@ export function openIndex(sqlite: SqliteEngine, path: string, newId: string): Sq
     index.close();
     throw error;
   }
+}
+
+/** Adds the table of all commits, with what is stored now as the first ones; several processes may do so at once. */
+function addHistory(index: SqliteDatabase): void {
+  const isThere = (): boolean =>
+    index.prepare("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'history'").get() !== undefined;
+  if (isThere()) return;
+  immediately(index, () => {
+    if (isThere()) return;
+    index.exec(
+      `CREATE TABLE history (
+         id INTEGER PRIMARY KEY AUTOINCREMENT,
+         username TEXT NOT NULL,
+         file TEXT UNIQUE,
+         version TEXT,
+         writes TEXT NOT NULL,
+         size_bytes INTEGER NOT NULL,
+         last_modified INTEGER NOT NULL,
+         digest TEXT
+       ) STRICT;
+       CREATE INDEX history_of_user ON history (username, id);
+       INSERT INTO history (username, file, version, writes, size_bytes, last_modified, digest)
+         SELECT username, file, version, writes, size_bytes, last_modified, digest FROM databases ORDER BY last_modified`,
+    );
+  });
 }
 
 /** A column that files of older versions lack. */

@@ -6,7 +6,7 @@ export function aroundStore(inner: DatabaseStore, around: Around): DatabaseStore
   return {
     get: (...asked) => around.read(() => inner.get(...asked)),
     head: (username) => around.read(() => inner.head(username)),
-    trace: (username) => around.read(() => inner.trace(username)),
+    trace: (...asked) => around.read(() => inner.trace(...asked)),
     list: (from) => around.read(() => inner.list(from)),
     put: (username, ...asked) => around.write(username, () => inner.put(username, ...asked)),
     delete: (username, ...asked) => around.write(username, () => inner.delete(username, ...asked)),

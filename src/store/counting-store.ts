@@ -7,6 +7,7 @@ import type {
   GetOptions,
   GetResult,
   ListPage,
+  Past,
   PutOptions,
   PutOutcome,
   StoredDatabase,
@@ -40,9 +41,9 @@ export class CountingDatabaseStore implements DatabaseStore {
     return this.#inner.head(username);
   }
 
-  trace(username: string): Promise<Trace> {
+  trace(username: string, past?: Past): Promise<Trace> {
     this.meter.countStore({ head: 1 });
-    return this.#inner.trace(username);
+    return this.#inner.trace(username, past);
   }
 
   async put(username: string, source: Content, options: PutOptions): Promise<PutOutcome> {

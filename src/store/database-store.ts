@@ -29,7 +29,7 @@ export interface DatabaseStore {
   head(username: string): Promise<StoredDatabase | undefined>;
 
   /** Sends the same request as `head`, and distinguishes a tombstone from nothing. */
-  trace(username: string): Promise<Trace>;
+  trace(username: string, past?: Past): Promise<Trace>;
 
   /** Stores a database if `condition` holds. The file or the bytes must not change during the call. */
   put(username: string, source: Content, options: PutOptions): Promise<PutOutcome>;
@@ -49,7 +49,13 @@ export interface DatabaseStore {
 /** A store's opaque token for one state of a database, in printable ASCII without quotes or spaces. */
 export type Version = string;
 
-export interface GetOptions {
+/** Which state of a database is asked for; by default the current one. */
+export interface Past {
+  /** The id of a point in time (history/points.ts). A store without a history throws `internal`. */
+  readonly point?: string | undefined;
+}
+
+export interface GetOptions extends Past {
   readonly ifVersionNot?: Version | undefined;
 }
 

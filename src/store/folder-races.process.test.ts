@@ -31,7 +31,11 @@ const OTHER_PROCESS = `
     while (!existsSync(directory + '/go')) pause();
   };
   const store = new LocalDatabaseStore(directory + '/store', { clock, random, sqlite: betterSqlite, atStep });
-  const remove = () => store.delete('alice');
+  const remove = async () => {
+    const outcome = await store.delete('alice');
+    for (const { id, current } of store.files.points('alice')) if (!current) await store.files.removePoint('alice', String(id));
+    return outcome;
+  };
   const writes = ['c'.repeat(32), 'new'];
   const create = () => store.put('alice', directory + '/source', { condition: { kind: 'absent' }, writes });
   const all = { create: [create], 'delete and wait': [remove], both: [create, remove] }[work];
@@ -97,12 +101,19 @@ function pause(milliseconds: number): void {
 
 const create = () => store.put('alice', join(directory, 'source'), CREATE);
 
+/** Deletes the database and its history, and with that its folder. */
+async function remove(): Promise<unknown> {
+  const outcome = await store.delete('alice');
+  for (const { id } of store.files.points('alice')) await store.files.removePoint('alice', String(id));
+  return outcome;
+}
+
 /** Only what a put stored is there. */
 async function holdsWhatWasCreated(): Promise<void> {
   const destination = join(directory, 'got');
   expect(await store.get('alice', destination)).toMatchObject({ kind: 'found' });
   expect(readFileSync(destination, 'utf8')).toBe('what is stored');
-  expect(store.orphans()).toEqual([]);
+  expect(store.files.orphans()).toEqual([]);
 }
 
 describe('a delete and a create', () => {
@@ -119,7 +130,7 @@ describe('a delete and a create', () => {
     await holdsWhatWasCreated();
   });
 
-  test('a create in another process, while a delete holds the lock to remove the folder: both succeed', async () => {
+  test('a create in another process, while the folder is removed under the lock: both succeed', async () => {
     await create();
     let deleted = false;
     let other: ReturnType<typeof begin> | undefined;
@@ -131,7 +142,7 @@ describe('a delete and a create', () => {
       // Whether it already waits for the lock or comes later: the folder vanishes meanwhile.
       pause(100);
     };
-    expect(await store.delete('alice')).toEqual({ kind: 'deleted' });
+    expect(await remove()).toEqual({ kind: 'deleted' });
     expect(await other?.ended).toEqual({ committed: 1 });
     await holdsWhatWasCreated();
   });
@@ -152,9 +163,9 @@ describe('a delete and a create', () => {
     });
   }
 
-  test('a delete leaves no folder behind, and one that finds nothing is not disturbed by its absence', async () => {
+  test('without history no folder is left behind, and a delete that finds nothing is not disturbed by its absence', async () => {
     await create();
-    expect(await store.delete('alice')).toEqual({ kind: 'deleted' });
+    expect(await remove()).toEqual({ kind: 'deleted' });
     expect(readdirSync(join(directory, 'store', 'databases'))).toEqual([]);
     expect(await store.delete('alice')).toEqual({ kind: 'absent' });
     expect(await create()).toMatchObject({ kind: 'committed' });
@@ -176,6 +187,6 @@ describe('a delete and a create', () => {
     // Every created one was deleted, except perhaps the last.
     expect([0, 1]).toContain(committed - deleted);
     expect((await store.head('alice')) === undefined).toBe(committed === deleted);
-    expect(store.orphans()).toEqual([]);
+    expect(store.files.orphans()).toEqual([]);
   });
 });

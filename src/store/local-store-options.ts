@@ -15,6 +15,8 @@ export interface LocalDatabaseStoreOptions {
   readonly random: Random;
   /** Opens the index. */
   readonly sqlite: SqliteEngine;
+  /** The most bytes that earlier versions may take in all. Default 1 GB. */
+  readonly historyBytesMax?: number | undefined;
   /** Ends the wait of a write for another process's lock: nothing has been written then. */
   readonly signal?: AbortSignal | undefined;
   /** Called before each step of a put, so that a test can end the process there. */

@@ -82,7 +82,8 @@ describe('the local store', () => {
 
     expect((await put(store, 'alice', 'two', version)).kind).toBe('committed');
 
-    expect(filesOf('alice')).toHaveLength(1);
+    expect(filesOf('alice')).toHaveLength(2);
+    expect(filesOf('alice')).not.toEqual(expect.arrayContaining(orphans));
     expect({ bob: filesOf('bob'), carol: filesOf('carol') }).toEqual(before);
     expect(readdirSync(root)).toContain('notes.txt');
     expect(await store.get('alice', join(root, 'fetched'))).toMatchObject({ sizeBytes: 3 });
@@ -97,16 +98,18 @@ describe('the local store', () => {
     expect(filesOf('alice')).toHaveLength(2);
   });
 
-  test('one file per user, however often it was written, and none after a delete', async () => {
+  test('one file for each version, which a delete leaves, and none when the history is removed', async () => {
     const [store, other] = [open(), open()];
     let version = await create(store, 'alice', 'content 0');
     for (let index = 1; index <= 6; index++) {
       const outcome = await put(index % 2 === 0 ? store : other, 'alice', `content ${index}`, version);
       if (outcome.kind !== 'committed') expect.fail(outcome.kind);
       version = outcome.version;
-      expect(filesOf('alice')).toHaveLength(1);
+      expect(filesOf('alice')).toHaveLength(index + 1);
     }
     await other.delete('alice');
+    expect(filesOf('alice')).toHaveLength(7);
+    for (const { id } of store.files.points('alice')) await other.files.removePoint('alice', String(id));
     expect(readdirSync(join(root, 'databases'))).toEqual([]);
   });
 
@@ -185,7 +188,7 @@ describe('the local store', () => {
     );
     expect(reports).toHaveLength(4);
     expect(await open(home).head('alice')).toMatchObject({ sizeBytes: 40 });
-    expect(readdirSync(join(home, 'databases', 'alice'))).toHaveLength(1);
+    expect(readdirSync(join(home, 'databases', 'alice'))).toHaveLength(41);
   });
 
   function filesOf(username: string): string[] {

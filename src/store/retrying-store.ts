@@ -10,6 +10,7 @@ import type {
   GetOptions,
   GetResult,
   ListPage,
+  Past,
   PutOptions,
   PutOutcome,
   StoredDatabase,
@@ -42,8 +43,8 @@ export class RetryingDatabaseStore implements DatabaseStore {
     return this.#retries.repeated(() => this.#inner.head(username));
   }
 
-  trace(username: string): Promise<Trace> {
-    return this.#retries.repeated(() => this.#inner.trace(username));
+  trace(username: string, past?: Past): Promise<Trace> {
+    return this.#retries.repeated(() => this.#inner.trace(username, past));
   }
 
   list(from?: string): Promise<ListPage> {

@@ -1,3 +1,4 @@
+import { statusOf } from '../aws/errors.ts';
 import { JavumboError } from '../core/failure.ts';
 import type { Trace, Version } from './database-store.ts';
 import type { S3Subject } from './s3-errors.ts';
@@ -71,4 +72,14 @@ export function describe(
     sizeBytes: reply.ContentLength,
     ...(digest === undefined ? {} : { digest }),
   };
+}
+
+/** Names the version to ask for; by default the current one. */
+export function versionOf(point: string | undefined): { readonly VersionId?: string } {
+  return point === undefined ? {} : { VersionId: point };
+}
+
+/** True if the version that was asked for is no longer there, or is a delete marker. */
+export function isGone(error: unknown, point: string | undefined): boolean {
+  return point !== undefined && ((error as Error).name === 'NoSuchVersion' || statusOf(error) === 405);
 }

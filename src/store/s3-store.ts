@@ -27,6 +27,7 @@ import {
   type GetOptions,
   type GetResult,
   type ListPage,
+  type Past,
   type PutOptions,
   type PutOutcome,
   type StoredDatabase,
@@ -40,10 +41,12 @@ import {
   describe,
   type IfMatchForm,
   inForm,
+  isGone,
   lastModifiedOf,
   otherForm,
   quoted,
   unquoted,
+  versionOf,
   WRITES_KEY,
 } from './s3-headers.ts';
 import { S3Puts } from './s3-puts.ts';
@@ -93,7 +96,7 @@ export class S3DatabaseStore implements DatabaseStore {
     this.#ifMatch = endpoint === undefined ? { form: 'quoted', settled: true } : { form: 'unquoted', settled: false };
   }
 
-  async get(username: string, destination: string, { ifVersionNot }: GetOptions = {}): Promise<GetResult> {
+  async get(username: string, destination: string, { ifVersionNot, point }: GetOptions = {}): Promise<GetResult> {
     const subject = this.#subject('get', username);
     try {
       const reply = await this.#client.send(
@@ -101,6 +104,7 @@ export class S3DatabaseStore implements DatabaseStore {
           Bucket: this.#bucket,
           Key: keyOf(username),
           ...(ifVersionNot === undefined ? {} : { IfNoneMatch: quoted(ifVersionNot) }),
+          ...versionOf(point),
         }),
       );
       const described = describe(reply, subject);
@@ -131,7 +135,7 @@ export class S3DatabaseStore implements DatabaseStore {
     } catch (error) {
       if (statusOf(error) === 304 && ifVersionNot !== undefined)
         return { kind: 'not-modified', lastModified: lastModifiedOf(error) };
-      if ((error as Error).name === 'NoSuchKey') return { kind: 'absent' };
+      if ((error as Error).name === 'NoSuchKey' || isGone(error, point)) return { kind: 'absent' };
       throw asReadFailure(error, subject);
     }
   }
@@ -140,13 +144,14 @@ export class S3DatabaseStore implements DatabaseStore {
     return databaseIn(await this.trace(username));
   }
 
-  async trace(username: string): Promise<Trace> {
+  async trace(username: string, { point }: Past = {}): Promise<Trace> {
     const subject = this.#subject('head', username);
     try {
-      const reply = await this.#client.send(new HeadObjectCommand({ Bucket: this.#bucket, Key: keyOf(username) }));
+      const place = { Bucket: this.#bucket, Key: keyOf(username), ...versionOf(point) };
+      const reply = await this.#client.send(new HeadObjectCommand(place));
       return describe(reply, subject);
     } catch (error) {
-      if (statusOf(error) === 404) return { kind: 'nothing' };
+      if (statusOf(error) === 404 || isGone(error, point)) return { kind: 'nothing' };
       throw asReadFailure(await namedErrorOfHead(error, () => this.#getFirstByte(username)), subject);
     }
   }

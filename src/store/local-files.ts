@@ -1,0 +1,103 @@
+import { readdirSync, rmdirSync, rmSync, statSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import type { SqliteDatabase } from '../sqlite/engine.ts';
+import { asLocalFailure } from '../sqlite/index-file.ts';
+import { type HistoryRow, pointIn, pointsIn } from './local-history.ts';
+import type { LocalIndex } from './local-index.ts';
+import type { OrphanedFile } from './local-store-options.ts';
+import { databasesFolder } from './local-usernames.ts';
+
+/** A commit of the local deployment, and whether it is what its user has now. */
+export interface LocalPoint extends HistoryRow {
+  readonly current: boolean;
+}
+
+const NAMED = 'SELECT 1 FROM (SELECT file FROM history UNION ALL SELECT file FROM databases) WHERE file = ?';
+
+/** The files of a local deployment beside the current ones: those of its history, and those that nothing names. */
+export class LocalFiles {
+  readonly #index: LocalIndex;
+
+  constructor(index: LocalIndex) {
+    this.#index = index;
+  }
+
+  /** Returns all commits of users whose names begin with `start`, each user's newest first. */
+  points(start: string): LocalPoint[] {
+    return this.#index.ask((index) => {
+      const current = new Set(
+        (index.prepare('SELECT file FROM databases').all() as { file: string }[]).map(({ file }) => file),
+      );
+      return pointsIn(index, { start }).map((row) => ({ ...row, current: row.file !== null && current.has(row.file) }));
+    });
+  }
+
+  /** Removes a commit for good: its file, and the user's database if it is the current one. */
+  async removePoint(username: string, id: string): Promise<void> {
+    try {
+      const removed = await this.#index.locked(undefined, (index) => {
+        const row = pointIn(index, username, id);
+        if (row === undefined) return undefined;
+        index.prepare('DELETE FROM databases WHERE username = ? AND file = ?').run(username, row.file);
+        index.prepare('DELETE FROM history WHERE id = ?').run(row.id);
+        index.exec('COMMIT');
+        return row;
+      });
+      if (removed?.file === null || removed === undefined) return;
+      this.#index.removeFile(username, removed.file);
+      this.#index.removeFolder(username);
+    } catch (error) {
+      throw asLocalFailure(error, 'clean', username);
+    }
+  }
+
+  /** Returns files without a row: left by killed processes, or being written right now. */
+  orphans(): OrphanedFile[] {
+    const databases = databasesFolder(this.#index.root);
+    if (statSync(databases, { throwIfNoEntry: false }) === undefined) return [];
+    const rows = this.#index.ask((index) =>
+      index.prepare('SELECT file FROM databases UNION SELECT file FROM history').all(),
+    ) as { file: string }[];
+    const known = new Set(rows.map(({ file }) => file));
+    return readdirSync(databases).flatMap((username) =>
+      readdirSync(join(databases, username)).flatMap((file) => {
+        const found = known.has(file)
+          ? undefined
+          : statSync(join(databases, username, file), { throwIfNoEntry: false });
+        return found === undefined ? [] : { username, file, sizeBytes: found.size, lastModified: found.mtimeMs };
+      }),
+    );
+  }
+
+  /** Removes a file if it has no row. Holds the lock, so that no one can be writing it. */
+  async removeOrphan(username: string, file: string): Promise<void> {
+    try {
+      await this.#index.locked(undefined, (index) => {
+        if (index.prepare(NAMED).get(basename(file)) !== undefined) return;
+        this.#index.removeFile(username, basename(file));
+        if (readdirSync(this.#index.folder(username)).length === 0) rmdirSync(this.#index.folder(username));
+      });
+    } catch (error) {
+      throw asLocalFailure(error, 'clean', username);
+    }
+  }
+
+  /** Removes, under the lock, what nothing names from a user's folder, and from the history what is not in it. */
+  tidy(index: SqliteDatabase, username: string): void {
+    const folder = this.#index.folder(username);
+    const files = new Set(readdirSync(folder));
+    const kept = 'FROM history WHERE username = ? AND file IS NOT NULL';
+    const { count } = index.prepare(`SELECT count(*) AS count ${kept}`).get(username) as { count: number };
+    // Almost always: each file has a row, and each row a file.
+    if (count === files.size) return;
+    const named = index.prepare(NAMED);
+    for (const file of files) {
+      // Looked up by file, not by user: on a case-insensitive file system two users may share a folder.
+      if (named.get(file) === undefined) rmSync(join(folder, file), { recursive: true, force: true });
+    }
+    const lost = (index.prepare(`SELECT id, file ${kept}`).all(username) as { id: number; file: string }[]).filter(
+      ({ file }) => !files.has(file),
+    );
+    for (const { id } of lost) index.prepare('DELETE FROM history WHERE id = ?').run(id);
+  }
+}
