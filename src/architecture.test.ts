@@ -110,7 +110,14 @@ const FOLDERS: readonly (readonly [folder: string, uses: Readonly<Record<string,
       sqlite: 'the local store keeps its index in a SQLite file',
     },
   ],
-  ['history', { aws: 'errors of AWS', store: 'versions are those of what the stores keep' }],
+  [
+    'history',
+    {
+      aws: 'errors of AWS',
+      store: 'versions are those of what the stores keep',
+      sqlite: 'rows of two versions are compared',
+    },
+  ],
   ['cache', { store: 'an entry is a version of a store' }],
   [
     'databases',

@@ -61,7 +61,7 @@ function javumbo(argv: readonly string[], env: NodeJS.ProcessEnv = {}) {
 
 const COMMANDS = {
   'S3, by a GET': ['db', 'info', 'alice'],
-  'S3, by a HEAD': ['db', 'delete', 'alice'],
+  'S3, by a HEAD': ['db', 'delete', '--yes', 'alice'],
   'S3, by a list': ['db', 'list'],
   'S3, by a HEAD of the bucket': ['deployment', 'describe'],
   DynamoDB: ['user', 'get', 'alice'],
@@ -197,13 +197,13 @@ describe.each(CASES)('$name', ({ of, reply: given, message, hint }) => {
 
 test('a HEAD whose reply says enough is not asked about again', async () => {
   reply = { status: 301, code: 'PermanentRedirect', headers: { 'x-amz-bucket-region': 'eu-west-1' } };
-  await javumbo(['db', 'delete', 'alice']);
+  await javumbo(['db', 'delete', '--yes', 'alice']);
   expect(log).toEqual(['HEAD']);
 });
 
 test('a HEAD whose reply says nothing is asked about by one GET', async () => {
   reply = { status: 403, code: 'AccessDenied' };
-  await javumbo(['db', 'delete', 'alice']);
+  await javumbo(['db', 'delete', '--yes', 'alice']);
   expect(log).toEqual(['HEAD', 'GET']);
 });
 

@@ -60,7 +60,7 @@ function javumbo(argv: readonly string[], env: NodeJS.ProcessEnv) {
 
 const WRITES = [
   ['db', 'create', 'alice'],
-  ['db', 'delete', 'alice'],
+  ['db', 'delete', '--yes', 'alice'],
   ['db', 'exec', 'alice', 'DELETE FROM notes'],
   ['user', 'create', 'alice', '--name', 'A', '--password-stdin'],
   ['function', 'invoke', 'write', 'alice', '--field', 'a'],

@@ -152,7 +152,7 @@ describe('in the middle of a request', () => {
   );
 
   test.each([
-    { argv: ['db', 'delete', 'alice'], operation: 'DeleteObject' },
+    { argv: ['db', 'delete', '--yes', 'alice'], operation: 'DeleteObject' },
     { argv: ['db', 'add-note', 'alice', '--field', 'a', '--field', 'b'], operation: 'PutObject' },
   ] as const)('so it is for $argv, and npm passing the signal on is no second one', async ({ argv, operation }) => {
     const hung = s3.inject({ fault: 'hang-after', operation });
@@ -193,7 +193,7 @@ describe('in the middle of a request', () => {
     { operation: 'GetObject', argv: ['db', 'exec', 'alice', 'CREATE TABLE t (x)'] },
     { operation: 'GetObject', argv: ['db', 'pull', 'alice', '--out', 'OUT'] },
     { operation: 'ListObjectsV2', argv: ['db', 'list'] },
-    { operation: 'HeadObject', argv: ['db', 'delete', 'alice'] },
+    { operation: 'HeadObject', argv: ['db', 'delete', '--yes', 'alice'] },
   ] as const)('a request that only reads is given up: $operation of $argv', async ({ operation, argv }) => {
     env = { ...env, JAVUMBO_CACHE_DIR: `${env.JAVUMBO_CACHE_DIR}-empty` };
     const hung = s3.inject({ fault: 'hang-before', operation });

@@ -95,7 +95,7 @@ const KINDS: readonly {
     share: 0.2,
     try: async (random) => {
       writeFileSync('c.anki2', collections.next(random));
-      const pushed = await expectAnswer(['db', 'push', 'alice', 'c.anki2', '--force'], local);
+      const pushed = await expectAnswer(['db', 'push', 'alice', 'c.anki2', '--force', '--yes'], local);
       if (pushed !== 0) return pushed;
       const commands = [
         ['db', 'info', 'alice'],
@@ -121,11 +121,11 @@ const KINDS: readonly {
         ['db', 'list'],
         ['db', 'add-note', 'alice', '--field', 'a', '--field', 'b'],
         ['db', 'exec', 'alice', 'UPDATE col SET mod = mod + 1'],
-        ['db', 'delete', 'alice'],
+        ['db', 'delete', '--yes', 'alice'],
         ['db', 'pull', 'alice', '--out', 'pulled.anki2'],
         ['user', 'get', 'alice'],
         ['user', 'list'],
-        ['user', 'delete', 'alice'],
+        ['user', 'delete', '--yes', 'alice'],
         ['deployment', 'describe'],
         ['function', 'describe'],
         ['function', 'invoke', 'read', 'alice'],

@@ -40,6 +40,10 @@ const NOUNS: readonly {
       pull: async () => (await import('./db/pull.ts')).registerDbPull,
       push: async () => (await import('./db/push.ts')).registerDbPush,
       delete: async () => (await import('./db/delete.ts')).registerDbDelete,
+      purge: async () => (await import('./db/purge.ts')).registerDbPurge,
+      history: async () => (await import('./db/history.ts')).registerDbHistory,
+      diff: async () => (await import('./db/diff.ts')).registerDbDiff,
+      restore: async () => (await import('./db/restore.ts')).registerDbRestore,
     },
   },
   {

@@ -62,7 +62,7 @@ const WRITES: readonly WriteCase[] = [
   {
     name: 'db push --force',
     username: 'alice',
-    argv: ({ file }) => ['db', 'push', 'alice', file, '--force'],
+    argv: ({ file }) => ['db', 'push', 'alice', file, '--force', '--yes'],
     left: { notes: FILE_NOTES },
   },
   {
@@ -78,7 +78,7 @@ const WRITES: readonly WriteCase[] = [
     told: ({ result }) => result,
     left: { t: [], notes: 1 },
   },
-  { name: 'db delete', username: 'alice', argv: () => ['db', 'delete', 'alice'], left: 'nothing' },
+  { name: 'db delete', username: 'alice', argv: () => ['db', 'delete', '--yes', 'alice'], left: 'nothing' },
 ];
 
 /** What may happen to the second copy. The first has landed in each. */

@@ -89,7 +89,7 @@ describe.runIf(process.getuid?.() === 0)('a user without an entry and without HO
     const user = `user${Object.keys(env).length}`;
     expect(await ended(['db', 'create', user])).toBe(0);
     expect(await ended(['db', 'add-note', user, '--field', 'a'])).toBe(0);
-    expect(await ended(['db', 'delete', user])).toBe(0);
+    expect(await ended(['db', 'delete', '--yes', user])).toBe(0);
   });
 });
 

@@ -344,7 +344,7 @@ describe.each(COMMAND_DEPLOYMENTS)('a push of a content that the store has alrea
         const bytes = readFileSync(file);
         change(bytes);
         writeFileSync(file, bytes);
-        const ended = await elsewhere(over, ...(over === '--force' ? [] : [first]));
+        const ended = await elsewhere(over, ...(over === '--force' ? ['--yes'] : [first]));
         expect(ended).toMatchObject({ outcome: 'unchanged', version: first, requests: { ...NONE, head: 1, get: 1 } });
         expect((await deployment.json<Json>('db', 'info', 'alice')).version).toBe(first);
       });
@@ -355,7 +355,7 @@ describe.each(COMMAND_DEPLOYMENTS)('a push of a content that the store has alrea
     test(`over another content, ${over}, is committed under a version that never was: a HEAD and a PUT`, async () => {
       const exec = ['db', 'exec', 'alice', 'INSERT INTO t VALUES (2)'];
       const second = (await deployment.json<Json>(...exec)).version;
-      const ended = await elsewhere(over, ...(over === '--force' ? [] : [second]));
+      const ended = await elsewhere(over, ...(over === '--force' ? ['--yes'] : [second]));
       expect(ended).toMatchObject({ outcome: 'committed', requests: { ...NONE, head: 1, put: 1 } });
       expect([first, second]).not.toContain(ended.version);
       expect(await values()).toEqual([{ x: 1 }]);
@@ -366,6 +366,9 @@ describe.each(COMMAND_DEPLOYMENTS)('a push of a content that the store has alrea
     const { server } = deployment;
     if (server === undefined) return;
     server.putObject(BUCKET, keyOf('alice'), readFileSync(file));
-    expect(await elsewhere('--force')).toMatchObject({ outcome: 'committed', requests: { ...NONE, head: 1, put: 1 } });
+    expect(await elsewhere('--force', '--yes')).toMatchObject({
+      outcome: 'committed',
+      requests: { ...NONE, head: 1, put: 1 },
+    });
   });
 });

@@ -9,7 +9,7 @@ import { sha256Of } from '../core/file.ts';
 import { asCorruption } from '../sqlite/failure.ts';
 import { readHeader, setRollbackMode } from '../sqlite/header.ts';
 import { damaged, isDamaged } from '../store/content-digest.ts';
-import type { GetResult, StoredDatabase, Tombstone, Version } from '../store/database-store.ts';
+import type { GetOptions, GetResult, StoredDatabase, Tombstone } from '../store/database-store.ts';
 import type { LocalVersion, SessionEnvironment } from './session.ts';
 
 export interface DatabaseLoaderOptions extends SessionEnvironment {
@@ -66,17 +66,18 @@ export class DatabaseLoader {
   async withStoredBytes<T>(
     username: string,
     use: (path: string, stored: StoredDatabase, damage: JavumboError | undefined) => Promise<T>,
+    point?: string,
   ): Promise<T> {
     const { cache, caching, clock } = this.#environment;
     const work = cache.workDirectory();
     try {
       const path = join(work.path, 'fetched.anki2');
       const startedAt = momentOf(clock);
-      const { result, damage } = await this.#get(username, path, undefined);
-      if (result.kind !== 'found') return noDatabase(username);
+      const { result, damage } = await this.#get(username, path, { point });
+      if (result.kind !== 'found') return point === undefined ? noDatabase(username) : noPoint(username, point);
       const { kind: _, ...stored } = result;
       const value = await use(path, stored, damage);
-      if (caching && damage === undefined) this.#keep(work, path, username, stored, startedAt);
+      if (caching && damage === undefined && point === undefined) this.#keep(work, path, username, stored, startedAt);
       return value;
     } catch (error) {
       throw isDiskFull(error) ? cacheFailure(work.path, error) : error;
@@ -89,13 +90,13 @@ export class DatabaseLoader {
   async #get(
     username: string,
     path: string,
-    ifVersionNot: Version | undefined,
+    asked: GetOptions,
   ): Promise<{ readonly result: GetResult; readonly damage?: JavumboError | undefined }> {
     const { store } = this.#environment;
-    const first = await store.get(username, path, { ifVersionNot });
+    const first = await store.get(username, path, asked);
     if (first.kind !== 'found' || !(await isDamaged(path, first))) return { result: first };
     const bytes = await sha256Of(path);
-    const result = await store.get(username, path);
+    const result = await store.get(username, path, { point: asked.point });
     if (result.kind !== 'found' || !(await isDamaged(path, result))) return { result };
     // Transmission does not damage the same bytes twice in the same way.
     if (result.version === first.version && bytes === (await sha256Of(path))) {
@@ -151,6 +152,12 @@ export class DatabaseLoader {
     return entry && { path: entry.path, stored: entry, entry, work: undefined };
   }
 
+  /** Fetches an earlier version into a work directory, with one GET. Throws `not-found`, `corrupt`. */
+  async loadPoint(username: string, point: string): Promise<LocalVersion> {
+    const found = await this.load(username, undefined, 'private', point);
+    return found === undefined || isTombstone(found) ? noPoint(username, point) : found;
+  }
+
   /** Like `load`, but returns undefined for a tombstone. */
   async fetch(
     username: string,
@@ -170,6 +177,7 @@ export class DatabaseLoader {
     username: string,
     known: LocalVersion | undefined,
     use: 'shared' | 'private',
+    point?: string,
   ): Promise<LocalVersion | Tombstone | undefined> {
     const { cache, clock } = this.#environment;
     const caching = this.#environment.caching && use === 'shared';
@@ -178,11 +186,11 @@ export class DatabaseLoader {
     let keep = false;
     try {
       const path = join(work.path, 'fetched.anki2');
-      const { result, damage } = await this.#get(username, path, known?.stored.version);
+      const { result, damage } = await this.#get(username, path, { ifVersionNot: known?.stored.version, point });
       if (damage !== undefined) throw damage;
       switch (result.kind) {
         case 'absent':
-          cache.invalidate(username);
+          if (point === undefined) cache.invalidate(username);
           return result.tombstone;
         case 'not-modified': {
           if (known?.entry === undefined)
@@ -218,6 +226,13 @@ export function isTombstone(found: LocalVersion | Tombstone | undefined): found 
 export function noDatabase(username: string): never {
   throw new JavumboError('not-found', `user "${username}" has no database`, {
     try: `javumbo db create ${username}`,
+    username,
+  });
+}
+
+function noPoint(username: string, point: string): never {
+  throw new JavumboError('not-found', `database "${username}" had no content at ${point}, or it is no longer kept`, {
+    try: `javumbo db history ${username}`,
     username,
   });
 }

@@ -67,7 +67,7 @@ const COMMANDS: readonly Row[] = [
   { name: 'db exec', argv: () => ['db', 'exec', 'alice', 'INSERT INTO t VALUES (2)'], rows: [1, 2] },
   { name: 'db add-note', argv: () => ['db', 'add-note', 'alice', '--field', 'a'], rows: [1] },
   { name: 'db push', argv: (file) => ['db', 'push', 'bob', file], rows: [1], username: 'bob' },
-  { name: 'db push --force', argv: (file) => ['db', 'push', 'alice', file, '--force'], rows: [1] },
+  { name: 'db push --force', argv: (file) => ['db', 'push', 'alice', file, '--force', '--yes'], rows: [1] },
   { name: 'db create', argv: () => ['db', 'create', 'bob'], rows: [], username: 'bob' },
   { name: 'db create --from', argv: (file) => ['db', 'create', 'bob', '--from', file], rows: [1], username: 'bob' },
 ];
@@ -139,8 +139,9 @@ describe.each(COMMAND_DEPLOYMENTS)('a full disk under the cache, on $name', ({ n
         if (!says) others.push(`${kib} KiB: ${code} ${stderr}`);
         // What was not reported as stored is not stored.
         if (code === 5) expect(await stored(username), `after exit 5 with ${kib} KiB`).toEqual(before);
-        if (code === 0 && username === 'bob') await deployment.runElsewhere(['db', 'delete', 'bob']);
-        if (code === 0 && name === 'db exec') await deployment.runElsewhere(['db', 'push', 'alice', file, '--force']);
+        if (code === 0 && username === 'bob') await deployment.runElsewhere(['db', 'delete', '--yes', 'bob']);
+        if (code === 0 && name === 'db exec')
+          await deployment.runElsewhere(['db', 'push', 'alice', file, '--force', '--yes']);
       }
       expect(others).toEqual([]);
       expect({ sawItFull: (ends[5] ?? 0) > 0, sawRoom: (ends[0] ?? 0) > 0 }).toEqual({
@@ -155,7 +156,7 @@ describe.each(COMMAND_DEPLOYMENTS)('a full disk under the cache, on $name', ({ n
     const others: string[] = [];
     for (const kib of freeKib) {
       prepare(disk.path, kib * 1024);
-      const { code, stderr } = await run(['db', 'delete', 'alice']);
+      const { code, stderr } = await run(['db', 'delete', '--yes', 'alice']);
       const isThere = (await stored('alice')) !== undefined;
       const told = code === 0 ? !isThere : code === 5 && stderr.includes(cache) && isThere;
       if (!told) others.push(`${kib} KiB: ${code}, and it ${isThere ? 'is there' : 'is gone'}: ${stderr}`);

@@ -326,7 +326,7 @@ describe('commands at an engine', () => {
           server.beforeReply = undefined;
           // Another machine sees it, and deletes it; only then the reply is lost.
           expect((await here.runElsewhere(['db', 'info', 'bob'])).code).toBe(0);
-          expect((await here.runElsewhere(['db', 'delete', 'bob'])).code).toBe(0);
+          expect((await here.runElsewhere(['db', 'delete', '--yes', 'bob'])).code).toBe(0);
           server.inject({ fault: 'reset-after', operation: 'PutObject', key });
         };
         const ended = await here.run(['db', ...argv.map((word) => (word === 'FILE' ? file : word))]);

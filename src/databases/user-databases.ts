@@ -3,7 +3,13 @@ import { JavumboError } from '../core/failure.ts';
 import { runBlockingIn } from '../core/run-blocking.ts';
 import { parseUsername } from '../core/username.ts';
 import type { SqliteDatabase } from '../sqlite/engine.ts';
-import { type DeleteOutcome, databaseIn, type StoredDatabase, type Version } from '../store/database-store.ts';
+import {
+  type DeleteOutcome,
+  databaseIn,
+  type Past,
+  type StoredDatabase,
+  type Version,
+} from '../store/database-store.ts';
 import { writable } from '../store/tombstone.ts';
 import { writesOver } from '../store/write-ids.ts';
 import { DatabaseLoader, type DatabaseLoaderOptions, noDatabase } from './database-loader.ts';
@@ -56,12 +62,15 @@ export class UserDatabases {
   }
 
   /**
-   * Runs `query` on a version within the allowed staleness, with at most one request. Throws `not-found` for a user
+   * With `point`, runs `query` on an earlier version (history/points.ts), with one GET and without the cache. Else runs
+   * `query` on a version within the allowed staleness, with at most one request. Throws `not-found` for a user
    * without a database, `corrupt`, `unavailable`, and whatever `query` throws.
    */
-  async read<T>(username: string, query: (session: ReadSession) => T): Promise<T> {
+  async read<T>(username: string, query: (session: ReadSession) => T, { point }: Past = {}): Promise<T> {
     const readOnce = async (): Promise<T> => {
-      const session = await this.#open(username, this.#handles);
+      const session = await (point === undefined
+        ? this.#open(username, this.#handles)
+        : this.#openPoint(username, point));
       try {
         return await runBlockingIn(this.#environment)(() => synchronous(query(session), username));
       } catch (error) {
@@ -70,7 +79,12 @@ export class UserDatabases {
         session.close();
       }
     };
-    return this.#loader.retryWithoutCache(username, readOnce);
+    return point === undefined ? this.#loader.retryWithoutCache(username, readOnce) : readOnce();
+  }
+
+  async #openPoint(username: string, point: string): Promise<ReadSession> {
+    const local = await this.#loader.loadPoint(parseUsername(username), point);
+    return ReadSession.open(username, local, this.#environment, false);
   }
 
   /** Closes the files that are kept open between reads. The databases can be used again. */
@@ -205,9 +219,10 @@ export class UserDatabases {
   async withFile<T>(
     username: string,
     use: (path: string, stored: StoredDatabase, damage: JavumboError | undefined) => Promise<T>,
+    { point }: Past = {},
   ): Promise<T> {
     parseUsername(username);
-    return this.#loader.withStoredBytes(username, use);
+    return this.#loader.withStoredBytes(username, use, point);
   }
 
   /**

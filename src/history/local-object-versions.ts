@@ -61,12 +61,13 @@ export class LocalObjectVersions implements ObjectVersions {
     }
     const { files } = this.#store;
     const points = files.points(usernameStart(prefix)).map(
-      ({ id, username, file, version, size_bytes, last_modified, current }): ObjectVersion => ({
+      ({ id, username, file, version, size_bytes, last_modified, current }, place, all): ObjectVersion => ({
         key: keyOf(username),
         kind: current ? 'object' : file === null ? 'delete-marker' : 'old-version',
         versionId: String(id),
         etag: version ?? undefined,
         sizeBytes: size_bytes,
+        isLatest: all[place - 1]?.username !== username,
         lastModified: last_modified,
       }),
     );

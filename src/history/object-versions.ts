@@ -33,6 +33,8 @@ export interface ObjectVersion {
   /** The ETag when it was listed; undefined if it cannot be compared. */
   readonly etag: string | undefined;
   readonly sizeBytes: number;
+  /** True for what a key holds now; undefined if it was not asked for versions. */
+  readonly isLatest?: boolean | undefined;
   /** Milliseconds since 1970. */
   readonly lastModified: number;
 }

@@ -192,7 +192,7 @@ export class S3ObjectVersions implements ObjectVersions {
 }
 
 function described(
-  found: Pick<S3Version & _Object, 'Key' | 'ETag' | 'Size' | 'LastModified'>,
+  found: Pick<S3Version & _Object, 'Key' | 'ETag' | 'Size' | 'LastModified' | 'IsLatest'>,
   kind: ObjectVersion['kind'],
   versionId: string | undefined,
 ): ObjectVersion {
@@ -202,6 +202,7 @@ function described(
     versionId,
     etag: found.ETag === undefined ? undefined : unquoted(found.ETag),
     sizeBytes: found.Size ?? 0,
+    isLatest: found.IsLatest,
     lastModified: found.LastModified?.getTime() ?? 0,
   };
 }

@@ -114,7 +114,7 @@ function changesRows(verb: string, prepared: SqliteStatement): boolean {
   return ROWS.includes(verb) && !(prepared.reader && prepared.readonly);
 }
 
-function jsonValue(value: unknown): JsonValue {
+export function jsonValue(value: unknown): JsonValue {
   if (value === null || typeof value === 'string') return value;
   if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : String(value);
   if (typeof value === 'number') return Number.isFinite(value) ? value : String(value);

@@ -28,7 +28,7 @@ export interface HistoryRow {
 
 const COLUMNS = 'id, username, file, version, writes, size_bytes, last_modified, digest';
 
-/** Records a commit, or a deletion, in the index. Runs in the transaction that commits it. */
+/** Records a commit, or a deletion, unless its file is recorded already. Runs in the transaction that commits it. */
 export function recordPoint(
   index: SqliteDatabase,
   username: string,
@@ -38,9 +38,9 @@ export function recordPoint(
   index
     .prepare(
       `INSERT INTO history (username, file, version, writes, size_bytes, last_modified, digest)
-       VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (file) DO NOTHING`,
+       SELECT ?, ?, ?, ?, ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM history WHERE file = ?)`,
     )
-    .run(username, file, version, writes, size_bytes, last_modified, digest);
+    .run(username, file, version, writes, size_bytes, last_modified, digest, file);
 }
 
 /** Returns the points of one user, or of all users whose names begin with `start`, newest first. */

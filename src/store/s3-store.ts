@@ -15,9 +15,8 @@ import { namedErrorOfHead } from '../aws/refusals.ts';
 import { cacheFailure } from '../core/cache-directory.ts';
 import { JavumboError } from '../core/failure.ts';
 import { type Content, sizeOf } from '../core/file.ts';
-import { type Random, systemRandom } from '../core/random.ts';
+import { systemRandom } from '../core/random.ts';
 import type { Unknown } from '../core/settled-write.ts';
-import type { ExtraRequest } from '../core/usage.ts';
 import { keyOf, USER_DATABASES_PREFIX, usernameOf } from '../core/username.ts';
 import {
   type DatabaseStore,
@@ -50,23 +49,9 @@ import {
   WRITES_KEY,
 } from './s3-headers.ts';
 import { S3Puts } from './s3-puts.ts';
-import { CLOSING, type DeletionKind, OPEN, TOMBSTONE_BYTES } from './tombstone.ts';
+import type { S3DatabaseStoreOptions, SdkS3Client } from './s3-store-options.ts';
+import { CLOSING, OPEN, TOMBSTONE_BYTES } from './tombstone.ts';
 import { encodeWrites } from './write-ids.ts';
-
-export interface S3DatabaseStoreOptions {
-  readonly bucket: string;
-  /** Set for any engine but AWS. Decides on checksums and the form of `If-Match`. */
-  readonly endpoint?: string | undefined;
-  /** Called for each request beyond the one that was called, with the bytes it sends, whatever its outcome. */
-  readonly onExtraRequest?: ((request: ExtraRequest, bytesUp: number) => void) | undefined;
-  /** How the engine deletes, asked at each conditional delete, and the source of tombstones. Absent: it compares. */
-  readonly deletion?: { readonly kind: () => Promise<DeletionKind>; readonly random: Random } | undefined;
-}
-
-/** An `S3Client` of the AWS SDK, version 3. Described here, so that the package's types need no SDK beside it. */
-export interface SdkS3Client {
-  send(command: never, options?: { readonly abortSignal?: AbortSignal }): Promise<object>;
-}
 
 /**
  * User databases as objects of one bucket. A version is the object's ETag without its quotes.

@@ -17,7 +17,7 @@ beforeEach(async () => {
   deployment = await openOnS3({ ...CEPH_16, clock });
   // Tries how the engine deletes, too.
   await deployment.json('db', 'create', 'first');
-  await deployment.json('db', 'delete', 'first');
+  await deployment.json('db', 'delete', '--yes', 'first');
   deployment.server?.deleteObject(BUCKET, keyOf('first'));
 });
 
@@ -31,7 +31,7 @@ const usernames = async (): Promise<string[]> => {
 
 async function deleted(username: string): Promise<void> {
   await deployment.json('db', 'create', username);
-  await deployment.json('db', 'delete', username);
+  await deployment.json('db', 'delete', '--yes', username);
 }
 
 describe('a delete', () => {

@@ -3,8 +3,10 @@ import { EXIT_CODE } from '../../cli/exit-code.ts';
 import type { View } from '../../cli/print.ts';
 import { JavumboError } from '../../core/failure.ts';
 import { parseUsername } from '../../core/username.ts';
+import type { ReadSession } from '../../databases/session.ts';
 import type { SqliteDatabase } from '../../sqlite/engine.ts';
 import type { Execute, Invocation } from '../execute.ts';
+import { AT, type AtFlag } from './at-option.ts';
 import { OPERATOR_RETRIES } from './exec.ts';
 import { reportRead, reportWrite, type WriteReport } from './outcome.ts';
 
@@ -23,24 +25,36 @@ export function registerDbCheck(parent: Command, execute: Execute): void {
     .command('check <username>')
     .description("examine every page, index and foreign row of a database, and the collection by Anki's rules")
     .option('--repair', "make the repairs that Anki's own check makes, as one commit")
+    .option('--at <time>', AT)
     .addHelpText('after', '\nExample:\n  $ javumbo db check alice');
-  command.action((username: string, { repair = false }: { repair?: boolean }) =>
-    execute(command, (invocation) => (repair ? dbRepair : dbCheck)(invocation, parseUsername(username)), checkView),
+  command.action((username: string, { repair = false, at }: AtFlag & { repair?: boolean }) =>
+    execute(
+      command,
+      (invocation) =>
+        repair ? dbRepair(invocation, parseUsername(username), at) : dbCheck(invocation, parseUsername(username), at),
+      checkView,
+    ),
   );
 }
 
-export async function dbCheck(invocation: Invocation, username: string): Promise<CheckReport> {
+export async function dbCheck(invocation: Invocation, username: string, at?: string): Promise<CheckReport> {
   const { integrityFindings } = await import('../../sqlite/engine.ts');
   const { collectionFindings } = await import('../../anki/check.ts');
   const now = invocation.context.clock.now();
-  return reportRead(invocation, username, ({ database, stored: { version } }) => {
+  const look = ({ database, stored: { version } }: ReadSession): CheckReport => {
     const damage = integrityFindings(database);
     if (damage.length > 0) return { username, version, integrity: 'damaged', findings: damage };
     return { username, version, integrity: 'ok', findings: collectionFindings(database, now) };
-  });
+  };
+  return reportRead(invocation, username, look, at);
 }
 
-async function dbRepair(invocation: Invocation, username: string): Promise<CheckReport> {
+async function dbRepair(invocation: Invocation, username: string, at: string | undefined): Promise<CheckReport> {
+  if (at !== undefined) {
+    throw new JavumboError('usage', '--repair changes the current version, and --at names an earlier one', {
+      try: `javumbo db restore ${username} --at ${at}`,
+    });
+  }
   const { integrityFindings } = await import('../../sqlite/engine.ts');
   const { collectionFindings } = await import('../../anki/check.ts');
   const { repairCollection } = await import('../../anki/repair.ts');

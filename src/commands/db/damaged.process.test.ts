@@ -52,7 +52,7 @@ describe('an object that is broken', () => {
     place(bytes(scratch));
     expect((await deployment.json<Json>('db', 'list')).databases).toHaveLength(1);
     expect((await deployment.run(['db', 'check', 'alice'])).code).toBe(8);
-    expect(await deployment.json('db', 'push', 'alice', sound(scratch), '--force')).toMatchObject({
+    expect(await deployment.json('db', 'push', 'alice', sound(scratch), '--force', '--yes')).toMatchObject({
       outcome: 'committed',
     });
     expect((await deployment.run(['db', 'check', 'alice'])).code).toBe(0);
@@ -60,7 +60,7 @@ describe('an object that is broken', () => {
 
   test('can be deleted', async () => {
     place(Buffer.from('rubbish'));
-    expect(await deployment.json('db', 'delete', 'alice')).toMatchObject({ outcome: 'deleted' });
+    expect(await deployment.json('db', 'delete', '--yes', 'alice')).toMatchObject({ outcome: 'deleted' });
     expect(deployment.server?.object(BUCKET, KEY)).toBeUndefined();
   });
 
@@ -94,7 +94,7 @@ describe('an object that is broken', () => {
   test('nothing about it is broken in WAL mode: it is read and written', async () => {
     place(soundBytes(scratch).fill(2, 18, 20));
     expect((await deployment.json<Json>('db', 'info', 'alice')).tables).toMatchObject({ notes: SIZE.notes });
-    expect(await deployment.json('db', 'exec', 'alice', 'DELETE FROM revlog')).toMatchObject({
+    expect(await deployment.json('db', 'exec', 'alice', 'DELETE FROM revlog', '--yes')).toMatchObject({
       outcome: 'committed',
       changes: SIZE.reviews,
     });

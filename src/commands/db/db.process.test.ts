@@ -69,7 +69,7 @@ describe.each(COMMAND_DEPLOYMENTS)('on $name', ({ open }) => {
         json: { username: 'alice', version: expect.stringMatching(VERSION), integrity: 'ok', findings: [] },
       },
       {
-        argv: ['delete', 'alice'],
+        argv: ['delete', 'alice', '--yes'],
         json: { username: 'alice', outcome: 'deleted', version: expect.stringMatching(VERSION) },
       },
       { argv: ['list'], json: { databases: [] } },
@@ -111,7 +111,7 @@ describe.each(COMMAND_DEPLOYMENTS)('on $name', ({ open }) => {
       requests: { put: 1 },
     },
     { name: 'a note, cold', cached: false, argv: ['add-note', 'alice', ...FIELDS], requests: { get: 1, put: 1 } },
-    { name: 'a deletion', cached: true, argv: ['delete', 'alice'], requests: { head: 1, delete: 1 } },
+    { name: 'a deletion', cached: true, argv: ['delete', 'alice', '--yes'], requests: { head: 1, delete: 1 } },
     { name: 'a list', cached: true, argv: ['list'], requests: { list: 1 } },
     { name: 'info', cached: false, argv: ['info', 'alice'], requests: { get: 1 } },
     { name: 'check', cached: false, argv: ['check', 'alice'], requests: { get: 1 } },
@@ -119,7 +119,7 @@ describe.each(COMMAND_DEPLOYMENTS)('on $name', ({ open }) => {
     // The first delete of a deployment tries how its engine deletes.
     if (argv[0] === 'delete') {
       await deployment.json('db', 'create', 'bob');
-      await deployment.json('db', 'delete', 'bob');
+      await deployment.json('db', 'delete', '--yes', 'bob');
     }
     await deployment.json('db', 'create', 'alice');
     deployment.server?.resetCounts();
@@ -177,7 +177,7 @@ describe.each(COMMAND_DEPLOYMENTS)('on $name', ({ open }) => {
 
   test('a database that was deleted is not served from the cache, and can be made anew', async () => {
     await deployment.json('db', 'create', 'alice');
-    await deployment.json('db', 'delete', 'alice');
+    await deployment.json('db', 'delete', '--yes', 'alice');
     expect((await deployment.run(['db', 'info', 'alice', '--cache-ttl', '300'])).code).toBe(3);
     expect(await deployment.json('db', 'create', 'alice')).toMatchObject({
       outcome: 'committed',
@@ -206,7 +206,7 @@ describe.each(COMMAND_DEPLOYMENTS)('on $name', ({ open }) => {
   test('check answers 7 where Anki’s rules are broken', async () => {
     await deployment.json('db', 'create', 'alice');
     await deployment.json('db', 'add-note', 'alice', ...FIELDS);
-    await deployment.json('db', 'exec', 'alice', 'DELETE FROM notes');
+    await deployment.json('db', 'exec', 'alice', 'DELETE FROM notes', '--yes');
     const result = await deployment.run(['db', 'check', 'alice', '--json']);
     expect(result.code).toBe(7);
     expect(result.json()).toMatchObject({ integrity: 'ok', findings: ['1 card has no note; Anki would delete it'] });

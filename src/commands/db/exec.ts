@@ -3,6 +3,7 @@ import { parseCount } from '../../cli/arguments.ts';
 import { JavumboError } from '../../core/failure.ts';
 import { readTextFile } from '../../core/input-file.ts';
 import { interruptibleClock, interruptionOf } from '../../core/interruptible.ts';
+import { isTestUser } from '../../core/test-data.ts';
 import { parseUsername } from '../../core/username.ts';
 import type { SqliteDatabase } from '../../sqlite/engine.ts';
 import type { Execute, Invocation } from '../execute.ts';
@@ -17,6 +18,8 @@ export function registerDbExec(parent: Command, execute: Execute): void {
     .command('exec <username> [sql] [values...]')
     .description('change a database in one transaction; run again if another writer commits first')
     .option('--file <script>', 'a file of SQL statements instead of <sql>')
+    .option('--yes', "do not ask before a table of Anki's is dropped or emptied")
+    .option('--force', 'also leave what is no Anki collection any more')
     .option('--retries <n>', 'how often to run again after a conflict', parseCount, OPERATOR_RETRIES)
     .addHelpText(
       'after',
@@ -33,6 +36,8 @@ export function registerDbExec(parent: Command, execute: Execute): void {
 
 interface ExecOptions extends LeaseFlags {
   readonly file?: string;
+  readonly yes?: boolean;
+  readonly force?: boolean;
   readonly retries: number;
 }
 
@@ -41,29 +46,58 @@ export async function dbExec(
   username: string,
   script: string,
   values: readonly string[],
-  { retries, ...lease }: ExecOptions,
+  { retries, yes = false, force = false, ...lease }: ExecOptions,
 ): Promise<WriteReport> {
   const ttlMs = leaseTtlOf(lease);
   const { runScript } = await import('../../sqlite/sql.ts');
+  const { holdingsOf, LossError, refuseLosses } = await import('../../anki/losses.ts');
   const { leasedUpdate } = await import('../../locks/leased-update.ts');
   const { context } = invocation;
   const interruption = interruptionOf(context);
   // A signal ends the wait for a lease.
   const clock = interruption === undefined ? context.clock : interruptibleClock(interruption);
-  return reportWrite(invocation, username, async (databases, deployment) => {
-    const edit = (database: SqliteDatabase): number => runScript(database, script, values);
-    const { value: changes, ...result } =
-      ttlMs === undefined
-        ? await databases.update(username, edit, { retries })
-        : await leasedUpdate(databases, await deployment.locks(), username, edit, {
-            retries,
-            ttlMs,
-            waitMaxMs: LEASE_WAIT_MAX_MS,
-            clock,
-            random: context.random,
-          });
-    return { ...result, changes };
-  });
+  const update = (agreed: readonly string[]): Promise<WriteReport> =>
+    reportWrite(invocation, username, async (databases, deployment) => {
+      const edit = (database: SqliteDatabase): number => {
+        const before = holdingsOf(database);
+        const changes = runScript(database, script, values);
+        refuseLosses(before, holdingsOf(database), { agreed, all: yes || isTestUser(username), force }, username);
+        return changes;
+      };
+      const { value: changes, ...result } =
+        ttlMs === undefined
+          ? await databases.update(username, edit, { retries })
+          : await leasedUpdate(databases, await deployment.locks(), username, edit, {
+              retries,
+              ttlMs,
+              waitMaxMs: LEASE_WAIT_MAX_MS,
+              clock,
+              random: context.random,
+            });
+      return { ...result, changes };
+    });
+  let losses: readonly string[];
+  try {
+    return await update([]);
+  } catch (error) {
+    // The first run was the dry run: nothing of it is stored.
+    if (!(error instanceof LossError)) throw error;
+    losses = error.losses;
+  }
+  const { confirmLoss } = await import('./losses.ts');
+  const what = `In database "${username}" ${losses.join(', ')}`;
+  const look = `javumbo db info ${username} to see what is there`;
+  await confirmLoss(invocation, await invocation.deployment(), { username, what, yes, look });
+  try {
+    return await update(losses);
+  } catch (error) {
+    if (!(error instanceof LossError)) throw error;
+    throw new JavumboError('conflict', `database "${username}" was changed meanwhile: now also ${error.message}`, {
+      try: 'the same command again',
+      username,
+      cause: error,
+    });
+  }
 }
 
 async function scriptOf(sql: string | undefined, { file }: ExecOptions): Promise<string> {

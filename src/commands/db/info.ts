@@ -2,7 +2,9 @@ import type { Command } from 'commander';
 import type { View } from '../../cli/print.ts';
 import { isoTime } from '../../core/format.ts';
 import { keyOf, parseUsername } from '../../core/username.ts';
+import type { ReadSession } from '../../databases/session.ts';
 import type { Execute, Invocation } from '../execute.ts';
+import { AT, type AtFlag } from './at-option.ts';
 import { reportRead } from './outcome.ts';
 
 export interface DatabaseInfo {
@@ -21,21 +23,23 @@ export function registerDbInfo(parent: Command, execute: Execute): void {
   const command = parent
     .command('info <username>')
     .description("show the version, size, tables and health of a user's database")
+    .option('--at <time>', AT)
     .addHelpText('after', '\nExample:\n  $ javumbo db info alice --json');
-  command.action((username: string) =>
-    execute(command, (invocation) => dbInfo(invocation, parseUsername(username)), infoView),
+  command.action((username: string, { at }: AtFlag) =>
+    execute(command, (invocation) => dbInfo(invocation, parseUsername(username), at), infoView),
   );
 }
 
 /** Throws `corrupt` for a damaged database. */
-export async function dbInfo(invocation: Invocation, username: string): Promise<DatabaseInfo> {
+export async function dbInfo(invocation: Invocation, username: string, at?: string): Promise<DatabaseInfo> {
   const { quickCheck, tableCounts } = await import('../../sqlite/engine.ts');
-  return reportRead(invocation, username, ({ database, stored }) => {
+  const look = ({ database, stored }: ReadSession): DatabaseInfo => {
     quickCheck(database);
     const { version, sizeBytes, lastModified } = stored;
     const tables = tableCounts(database);
     return { username, key: keyOf(username), version, sizeBytes, lastModified, tables, integrity: 'ok' };
-  });
+  };
+  return reportRead(invocation, username, look, at);
 }
 
 export const infoView: View<DatabaseInfo> = {

@@ -42,14 +42,17 @@ export async function reportWrite(
   return { username, outcome, version, attempts, requests, ...more };
 }
 
-/** Runs `query` on the current version. */
+/** Runs `query` on the current version, or on the one that `--at` names. */
 export async function reportRead<T>(
   invocation: Invocation,
   username: string,
   query: (session: ReadSession) => T,
+  at?: string,
 ): Promise<T> {
-  const databases = operatorDatabases(await invocation.deployment(), invocation);
-  return naming(username, databases.read(username, query));
+  const deployment = await invocation.deployment();
+  const databases = operatorDatabases(deployment, invocation);
+  const point = at === undefined ? undefined : await (await import('./at.ts')).pointId(deployment, username, at);
+  return naming(username, databases.read(username, query, { point }));
 }
 
 /** What the user's own schema does is not this program's defect, whichever command meets it. */

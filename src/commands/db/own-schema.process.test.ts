@@ -34,7 +34,7 @@ describe('a pushed collection with a schema of its own', () => {
 
   const push = async (sql: string): Promise<void> => {
     spoil(file, sql);
-    await deployment.json('db', 'push', 'alice', file, '--force');
+    await deployment.json('db', 'push', 'alice', file, '--force', '--yes');
   };
 
   const CASES = [

@@ -9,6 +9,7 @@ import { formatBytes } from '../../core/format.ts';
 import { pathBehindLinks } from '../../core/replace-file.ts';
 import { parseUsername } from '../../core/username.ts';
 import type { Execute, Invocation } from '../execute.ts';
+import { AT, type AtFlag } from './at-option.ts';
 import { operatorDatabases } from './outcome.ts';
 
 export interface PulledDatabase {
@@ -23,9 +24,10 @@ export function registerDbPull(parent: Command, execute: Execute): void {
     .command('pull <username>')
     .description("copy a user's database into a file and print its version")
     .option('--out <file>', 'the file to write or replace (default: ./<username>.anki2, unless it exists)')
+    .option('--at <time>', AT)
     .addHelpText('after', '\nExample:\n  $ javumbo db pull alice --out alice.anki2');
-  command.action((username: string, { out }: { out?: string }) =>
-    execute(command, (invocation) => dbPull(invocation, parseUsername(username), out), pullView),
+  command.action((username: string, { out, at }: AtFlag & { out?: string }) =>
+    execute(command, (invocation) => dbPull(invocation, parseUsername(username), out, at), pullView),
   );
 }
 
@@ -33,6 +35,7 @@ export async function dbPull(
   invocation: Invocation,
   username: string,
   out: string | undefined,
+  at?: string,
 ): Promise<PulledDatabase> {
   const file = await targetOf(out ?? `${username}.anki2`);
   if (out === undefined && existsSync(file)) {
@@ -41,7 +44,9 @@ export async function dbPull(
       username,
     });
   }
-  const databases = operatorDatabases(await invocation.deployment(), invocation);
+  const deployment = await invocation.deployment();
+  const databases = operatorDatabases(deployment, invocation);
+  const point = at === undefined ? undefined : await (await import('./at.ts')).pointId(deployment, username, at);
   const { context, flags } = invocation;
   const { signal } = context;
   const partial = `${file}.${context.random.hex(8)}.part`;
@@ -49,30 +54,34 @@ export async function dbPull(
   const removePartial = (): void => rmSync(partial, { force: true });
   const progress = progressOn(context, flags.quiet);
   progress.show(`fetching database "${username}"`);
-  const pulled = databases.withFile(username, async (path, { version, sizeBytes }, damage) => {
-    if (damage !== undefined) invocation.note(`warning: ${damage.message}`);
-    progress.show(`writing ${formatBytes(sizeBytes)} to ${file}`);
-    signal?.addEventListener('abort', removePartial);
-    try {
-      await copyFile(path, partial, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
-      signal?.throwIfAborted();
-      await chmod(partial, 0o600);
-      await rename(partial, file);
-      return { username, version, sizeBytes, file };
-    } catch (error) {
-      if (signal?.aborted) {
-        removePartial();
-        throw signal.reason;
+  const pulled = databases.withFile(
+    username,
+    async (path, { version, sizeBytes }, damage) => {
+      if (damage !== undefined) invocation.note(`warning: ${damage.message}`);
+      progress.show(`writing ${formatBytes(sizeBytes)} to ${file}`);
+      signal?.addEventListener('abort', removePartial);
+      try {
+        await copyFile(path, partial, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+        signal?.throwIfAborted();
+        await chmod(partial, 0o600);
+        await rename(partial, file);
+        return { username, version, sizeBytes, file };
+      } catch (error) {
+        if (signal?.aborted) {
+          removePartial();
+          throw signal.reason;
+        }
+        // Where it cannot be removed it was never made, as in a read-only directory.
+        await rm(partial, { force: true }).catch(() => {});
+        // Without the paths of the copy, which are nobody's business.
+        const reason = messageOf(error).replace(/, \w+ '.*$/s, '');
+        throw new JavumboError('usage', `${file} cannot be written: ${reason}`, { try: 'another --out', cause: error });
+      } finally {
+        signal?.removeEventListener('abort', removePartial);
       }
-      // Where it cannot be removed it was never made, as in a read-only directory.
-      await rm(partial, { force: true }).catch(() => {});
-      // Without the paths of the copy, which are nobody's business.
-      const reason = messageOf(error).replace(/, \w+ '.*$/s, '');
-      throw new JavumboError('usage', `${file} cannot be written: ${reason}`, { try: 'another --out', cause: error });
-    } finally {
-      signal?.removeEventListener('abort', removePartial);
-    }
-  });
+    },
+    { point },
+  );
   return pulled.finally(() => progress.done());
 }
 

@@ -114,13 +114,24 @@ describe.each(COMMAND_DEPLOYMENTS)('db push and db pull on $name', ({ open }) =>
   test.each<{ name: string; options: string[]; exists: boolean; code: number; requests?: Partial<typeof NONE> }>([
     { name: 'without an option creates', options: [], exists: false, code: 0, requests: { put: 1 } },
     { name: 'without an option replaces nothing', options: [], exists: true, code: 4 },
-    { name: '--force replaces', options: ['--force'], exists: true, code: 0, requests: { head: 1, put: 1 } },
-    { name: '--force creates too', options: ['--force'], exists: false, code: 0, requests: { head: 1, put: 1 } },
+    { name: '--force replaces', options: ['--force', '--yes'], exists: true, code: 0, requests: { head: 1, put: 1 } },
+    {
+      name: '--force creates too',
+      options: ['--force', '--yes'],
+      exists: false,
+      code: 0,
+      requests: { head: 1, put: 1 },
+    },
     { name: '--if-version of nothing is a conflict', options: ['--if-version', 'abc'], exists: false, code: 4 },
     { name: '--if-version of another version is a conflict', options: ['--if-version', 'abc'], exists: true, code: 4 },
     { name: '--if-version that is none is usage', options: ['--if-version', 'a b'], exists: true, code: 2 },
     { name: '--if-version that is empty is usage', options: ['--if-version', ''], exists: true, code: 2 },
-    { name: '--if-version with --force is usage', options: ['--if-version', 'abc', '--force'], exists: true, code: 2 },
+    {
+      name: '--if-version with --force is usage',
+      options: ['--if-version', 'abc', '--force', '--yes'],
+      exists: true,
+      code: 2,
+    },
   ])('$name', async ({ options, exists, code, requests }) => {
     if (exists) await deployment.json('db', 'create', 'alice');
     const before = await deployment.json('db', 'list');

@@ -10,6 +10,7 @@ import { storeFile } from './store-file.ts';
 interface PushOptions {
   readonly ifVersion?: string;
   readonly force?: boolean;
+  readonly yes?: boolean;
 }
 
 export function registerDbPush(parent: Command, execute: Execute): void {
@@ -18,6 +19,7 @@ export function registerDbPush(parent: Command, execute: Execute): void {
     .description("store a file as a user's database; without an option, only a new one")
     .option('--if-version <version>', 'replace exactly this version, as db pull printed it')
     .option('--force', 'replace whatever version is there')
+    .option('--yes', 'do not ask before --force replaces one')
     .addHelpText(
       'after',
       '\nExample:\n  $ javumbo db push alice alice.anki2 --if-version 5d41402abc4b2a76b9719d911017c592',
@@ -40,7 +42,21 @@ export async function dbPush(
     });
   }
   const over = replaced(username, options);
-  return reportWrite(invocation, username, (databases) => storeFile(invocation, databases, username, file, over));
+  // A file that cannot be stored is refused first.
+  const ask = async (): Promise<void> => {
+    if (over.kind === 'anything') await askToReplace(invocation, username, file, options.yes ?? false);
+  };
+  return reportWrite(invocation, username, (databases) => storeFile(invocation, databases, username, file, over, ask));
+}
+
+async function askToReplace(invocation: Invocation, username: string, file: string, yes: boolean): Promise<void> {
+  if (yes) return;
+  const deployment = await invocation.deployment();
+  const current = await deployment.store.trace(username);
+  if (current.kind !== 'database') return;
+  const { confirmLoss, inWords } = await import('./losses.ts');
+  const what = `This replaces database "${username}" (${inWords(current)}) by ${file}`;
+  await confirmLoss(invocation, deployment, { username, what, yes, look: `javumbo db info ${username}` });
 }
 
 function replaced(username: string, { ifVersion, force }: PushOptions): ReplaceOver {

@@ -23,7 +23,7 @@ describe.each(COMMAND_DEPLOYMENTS)('on $name', ({ open }) => {
 
   describe.each([
     { command: 'db push', argv: (path: string) => ['db', 'push', 'alice', path] },
-    { command: 'db push --force', argv: (path: string) => ['db', 'push', 'carol', path, '--force'] },
+    { command: 'db push --force', argv: (path: string) => ['db', 'push', 'carol', path, '--force', '--yes'] },
     { command: 'db create --from', argv: (path: string) => ['db', 'create', 'alice', '--from', path] },
   ])('$command', ({ argv }) => {
     test.each(BAD_FILES)(

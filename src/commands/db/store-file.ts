@@ -6,17 +6,22 @@ import type { SqliteDatabase } from '../../sqlite/engine.ts';
 import type { Invocation } from '../execute.ts';
 import type { WriteReport } from './outcome.ts';
 
-/** Stores a file as a user's database over what `over` allows, and warns of what is doubtful about it. */
+/**
+ * Stores a file as a user's database over what `over` allows, and warns of what is doubtful about it. Calls `confirmed`,
+ * which may throw, before anything is sent.
+ */
 export async function storeFile(
   invocation: Invocation,
   databases: UserDatabases,
   username: string,
   file: string,
   over: ReplaceOver,
+  confirmed: () => Promise<void> = async () => {},
 ): Promise<Omit<UpdateResult<void>, 'value'> & Pick<WriteReport, 'warnings'>> {
   let warnings: readonly string[] = [];
   const stored = await databases.replace(username, over, async (path) => {
     warnings = await copyDatabase(invocation, username, file, path);
+    await confirmed();
   });
   return { ...stored, ...(warnings.length === 0 ? {} : { warnings }) };
 }

@@ -42,7 +42,7 @@ describe('of deletes doctor says', () => {
     await deployment.run(['doctor', '--json']);
     await deployment.json('db', 'create', 'alice');
     deployment.server?.resetCounts();
-    await deployment.json('db', 'delete', 'alice');
+    await deployment.json('db', 'delete', '--yes', 'alice');
     expect(deployment.server?.counts.operations).toMatchObject({ HeadObject: 1, PutObject: 1, DeleteObject: 0 });
   });
 });
