@@ -42,6 +42,7 @@ const NOUNS: readonly {
       delete: async () => (await import('./db/delete.ts')).registerDbDelete,
       purge: async () => (await import('./db/purge.ts')).registerDbPurge,
       history: async () => (await import('./db/history.ts')).registerDbHistory,
+      audit: async () => (await import('./db/audit.ts')).registerDbAudit,
       diff: async () => (await import('./db/diff.ts')).registerDbDiff,
       restore: async () => (await import('./db/restore.ts')).registerDbRestore,
     },

@@ -70,7 +70,7 @@ export class UserDatabases {
     const readOnce = async (): Promise<T> => {
       const session = await (point === undefined
         ? this.#open(username, this.#handles)
-        : this.#openPoint(username, point));
+        : this.openPoint(username, point));
       try {
         return await runBlockingIn(this.#environment)(() => synchronous(query(session), username));
       } catch (error) {
@@ -82,7 +82,8 @@ export class UserDatabases {
     return point === undefined ? this.#loader.retryWithoutCache(username, readOnce) : readOnce();
   }
 
-  async #openPoint(username: string, point: string): Promise<ReadSession> {
+  /** Opens an earlier version, with one GET, for a caller that closes the session itself. */
+  async openPoint(username: string, point: string): Promise<ReadSession> {
     const local = await this.#loader.loadPoint(parseUsername(username), point);
     return ReadSession.open(username, local, this.#environment, false);
   }

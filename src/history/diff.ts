@@ -18,7 +18,7 @@ export interface RowDiff {
 
 export type Row = Readonly<Record<string, SqlValue>>;
 
-interface TableOf {
+export interface TableOf {
   readonly name: string;
   readonly columns: readonly string[];
   /** The column that is the rowid: rows with the same one are versions of one row. Undefined: rows have no identity. */
@@ -27,19 +27,20 @@ interface TableOf {
 
 /**
  * Yields the rows that differ between two databases, table by table. Rows of a table with an INTEGER PRIMARY KEY are the
- * same row if that is the same; those of other tables can only come and go. Only reads tables, and keeps no more than two
+ * same row if that is the same; those of other tables can only come and go. Only reads tables; without `before` every row is new. Keeps no more than two
  * rows in memory of the former, and a digest of each row of the latter.
  */
-export function* diffRows(before: SqliteDatabase, after: SqliteDatabase): Generator<RowDiff> {
-  const [old, current] = [tablesOf(before), tablesOf(after)];
+export function* diffRows(before: SqliteDatabase | undefined, after: SqliteDatabase): Generator<RowDiff> {
+  const old = before === undefined ? new Map<string, TableOf>() : tablesOf(before);
+  const current = tablesOf(after);
   for (const name of [...new Set([...old.keys(), ...current.keys()])].sort()) {
     const [from, to] = [old.get(name), current.get(name)];
     const comparable = from !== undefined && to !== undefined && from.key === to.key && from.key !== undefined;
-    if (comparable) yield* merged(name, keyed(before, from), keyed(after, to));
+    if (comparable && before !== undefined) yield* merged(name, keyed(before, from), keyed(after, to));
     else
       yield* exchanged(
         name,
-        () => (from ? rowsOf(before, from) : []),
+        () => (before && from ? rowsOf(before, from) : []),
         () => (to ? rowsOf(after, to) : []),
       );
   }
@@ -56,7 +57,8 @@ export function countDiff(rows: Iterable<RowDiff>): Record<string, TableDiff> {
   return counts;
 }
 
-function tablesOf(database: SqliteDatabase): Map<string, TableOf> {
+/** Returns the tables that hold rows, by name. */
+export function tablesOf(database: SqliteDatabase): Map<string, TableOf> {
   const names = database
     .prepare(
       "SELECT name FROM sqlite_master WHERE type = 'table' AND rootpage > 0 AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
@@ -94,6 +96,18 @@ function* keyed(database: SqliteDatabase, { name, columns, key = '' }: TableOf):
 function* rowsOf(database: SqliteDatabase, { name, columns }: TableOf): Generator<Row> {
   const statement = database.prepare(`SELECT ${columns.map(quoted).join(', ')} FROM ${quoted(name)}`);
   for (const values of statement.safeIntegers().raw().iterate() as Iterable<SqlValue[]>) yield rowOf(columns, values);
+}
+
+/** Returns the row of a table with that key, or undefined. */
+export function findRow(
+  database: SqliteDatabase,
+  { name, columns, key = '' }: TableOf,
+  value: SqlValue,
+): Row | undefined {
+  const list = columns.map(quoted).join(', ');
+  const statement = database.prepare(`SELECT ${list} FROM ${quoted(name)} WHERE ${quoted(key)} = ?`);
+  const values = statement.safeIntegers().raw().get(value) as SqlValue[] | undefined;
+  return values && rowOf(columns, values);
 }
 
 function rowOf(columns: readonly string[], values: readonly SqlValue[]): Row {
@@ -137,8 +151,8 @@ function* exchanged(table: string, before: () => Iterable<Row>, after: () => Ite
   }
 }
 
-/** Tells rows apart by their values and their types. */
-function digestOf(row: Row): string {
+/** Returns a digest that tells rows apart by their values and their types. */
+export function digestOf(row: Row): string {
   const hash = createHash('sha1');
   for (const [column, value] of Object.entries(row)) {
     const type = value === null ? 'null' : value instanceof Uint8Array ? 'blob' : typeof value;
@@ -148,6 +162,7 @@ function digestOf(row: Row): string {
   return hash.digest('base64');
 }
 
-function quoted(name: string): string {
+/** Returns a name as SQL. */
+export function quoted(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }

@@ -130,7 +130,11 @@ describe.each(DEPLOYMENTS)('on $name', ({ open }) => {
     await set(7);
     const other = ['db', 'exec', 'alice', 'UPDATE col SET mod = 8'];
     let raced = false;
-    const once = (): boolean => !raced && (raced = true);
+    const once = (): boolean => {
+      const isFirst = !raced;
+      raced = true;
+      return isFirst;
+    };
     const { server } = deployment;
     if (server !== undefined) {
       server.beforeWork = async ({ operation }) => {
