@@ -9,8 +9,7 @@ export function databasesFolder(root: string): string {
 
 /**
  * Returns the users of a local deployment whose names begin with `start`, in order, for suggestions: by the folders of
- * their databases, so that nothing is opened, created or waited for. An interrupted put may have left a folder without
- * a database.
+ * their databases, so that nothing is opened, created or waited for. A folder may hold only the history of a database.
  */
 export function localUsernames(root: string, start: string, limit: number): string[] {
   let folders: string[];

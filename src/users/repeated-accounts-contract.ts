@@ -66,7 +66,7 @@ const CHANGES: readonly ChangeCase[] = [
   },
   {
     name: 'user delete',
-    argv: () => ['delete', 'alice'],
+    argv: () => ['delete', 'alice', '--yes'],
     writes: 1,
     answer: { username: 'alice', outcome: 'deleted' },
     left: [],

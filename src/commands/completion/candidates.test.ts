@@ -34,7 +34,7 @@ async function createDatabases(...usernames: string[]): Promise<void> {
 describe('candidates for', () => {
   test.each<{ words: string[]; found: string[] }>([
     { words: ['d'], found: ['db', 'deployment', 'doctor'] },
-    { words: ['db', 'p'], found: ['pull', 'push'] },
+    { words: ['db', 'p'], found: ['pull', 'push', 'purge'] },
     { words: ['--quiet', 'db', 'pul'], found: ['pull'] },
     { words: ['--bucket', 'db', 'db', 'pul'], found: ['pull'] },
     { words: ['help', 'd'], found: ['db', 'deployment', 'doctor'] },
@@ -115,12 +115,13 @@ describe('candidates for', () => {
 });
 
 describe('usernames', () => {
-  test('are those with a database on the local deployment', async () => {
-    await createDatabases('alice', 'alina', 'a@b.example', 'bob');
-    expect((await runCommand(['db', 'delete', 'alina', '--quiet'], { env })).code).toBe(0);
-    expect(await candidates(['db', 'query', 'a'])).toEqual(['a@b.example', 'alice']);
+  test('are those who have or had a database on the local deployment', async () => {
+    await createDatabases('alice', 'alina', 'amy', 'a@b.example', 'bob');
+    expect((await runCommand(['db', 'purge', 'alina', '--yes', '--quiet'], { env })).code).toBe(0);
+    expect((await runCommand(['db', 'delete', 'amy', '--yes', '--quiet'], { env })).code).toBe(0);
+    expect(await candidates(['db', 'restore', 'a'])).toEqual(['a@b.example', 'alice', 'amy']);
     expect(await candidates(['db', 'query', '--', 'b'])).toEqual(['bob']);
-    expect(await candidates(['user', 'get', ''])).toEqual(['a@b.example', 'alice', 'bob']);
+    expect(await candidates(['user', 'get', ''])).toEqual(['a@b.example', 'alice', 'amy', 'bob']);
     expect(await candidates(['user', 'list', '--after=al'])).toEqual(['--after=alice']);
     expect(await candidates(['function', 'invoke', 'read', 'b'])).toEqual(['bob']);
     expect(await candidates(['db', 'query', 'alice', 'b'])).toEqual([]);

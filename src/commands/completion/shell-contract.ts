@@ -18,7 +18,7 @@ export interface ShellUnderContract {
 /** What each shell makes of a line, up to the cursor. */
 const LINES: readonly { readonly line: string; readonly found: readonly string[] }[] = [
   { line: 'javumbo d', found: ['db', 'deployment', 'doctor'] },
-  { line: 'javumbo db p', found: ['pull', 'push'] },
+  { line: 'javumbo db p', found: ['pull', 'purge', 'push'] },
   { line: 'javumbo db query al', found: ['alice', 'alice@b.example'] },
   { line: 'javumbo db query alice@', found: ['alice@b.example'] },
   { line: 'javumbo db query -- bo', found: ['bob'] },

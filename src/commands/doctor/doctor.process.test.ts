@@ -178,7 +178,7 @@ describe('a store that loses updates', () => {
     for (const argv of [
       ['exec', 'alice', 'UPDATE col SET mod = mod + 1'],
       ['create', 'bob'],
-      ['delete', 'alice'],
+      ['delete', 'alice', '--yes'],
       ['add-note', 'alice', '--field', 'x'],
     ]) {
       const refused = await db(...argv);

@@ -64,7 +64,7 @@ describe.each(ACCOUNT_DEPLOYMENTS)('on $name', ({ open }) => {
     },
     { argv: ['update', 'bob', '--name', 'Bob'], code: 3 },
     { argv: ['list'], json: { users: [{ ...ALICE, name: 'Alice B.', updatedAt: TIME }], next: null } },
-    { argv: ['delete', 'alice'], json: { username: 'alice', outcome: 'deleted' } },
+    { argv: ['delete', 'alice', '--yes'], json: { username: 'alice', outcome: 'deleted' } },
     { argv: ['delete', 'alice'], code: 3 },
     { argv: ['get', 'alice'], code: 3 },
   ];
