@@ -39,9 +39,14 @@ function resourceLines({ kind, name, state, settings }: ProvisionedResource, pai
       ...(found === 'unsafe'
         ? [`  try:   switch it off with the engine's own tools before writing anything there`]
         : []),
+      ...(setting === 'versioning' && KEEPS_NONE.has(found)
+        ? ['  without it, what is overwritten or deleted is gone for good, but for a backup']
+        : []),
     ]),
   ];
 }
+
+const KEEPS_NONE: ReadonlySet<ProvisionedSetting['state']> = new Set(['left-off', 'unsupported', 'missing']);
 
 const WORDS: Readonly<Record<ProvisionedSetting['state'], string>> = {
   found: 'found',

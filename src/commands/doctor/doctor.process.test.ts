@@ -87,6 +87,7 @@ describe('on S3 with DynamoDB', () => {
       'bucket.public-access': 'ok',
       'bucket.encryption': 'ok',
       'bucket.lifecycle': 'ok',
+      history: 'ok',
       'users-table': 'ok',
       'users-table.on-demand': 'ok',
       'users-table.point-in-time-recovery': 'ok',

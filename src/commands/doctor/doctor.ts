@@ -35,12 +35,14 @@ export async function doctor(invocation: Invocation): Promise<DoctorReport> {
     { examineResource },
     { examineApi, examineFunction },
     { examined, warning },
+    { historyFinding },
   ] = await Promise.all([
     import('../../doctor/store.ts'),
     import('../../doctor/deletion.ts'),
     import('../../doctor/resources.ts'),
     import('../../doctor/function.ts'),
     import('../../doctor/finding.ts'),
+    import('../../doctor/history.ts'),
   ]);
   const { openBucketResource, openResources, openTableResources } = await import('../../provisioning/resources.ts');
   const { context } = invocation;
@@ -79,6 +81,7 @@ export async function doctor(invocation: Invocation): Promise<DoctorReport> {
     // Even if one throws, wait for what the others open, so that it is closed.
     await Promise.allSettled(looks);
     const findings = (await Promise.all(looks)).flat();
+    findings.push(...historyFinding(config.deployment.value === 'local', findings));
     if (invocation.config.allowUnsafeStore.value) {
       findings.push(warning('unsafe-store', '--allow-unsafe-store lets writes through', 'without it'));
     }
