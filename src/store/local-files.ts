@@ -17,6 +17,8 @@ const NAMED = 'SELECT 1 FROM (SELECT file FROM history UNION ALL SELECT file FRO
 /** The files of a local deployment beside the current ones: those of its history, and those that nothing names. */
 export class LocalFiles {
   readonly #index: LocalIndex;
+  /** The users whose folders this process has tidied: with a long history that takes a while. */
+  readonly #tidied = new Set<string>();
 
   constructor(index: LocalIndex) {
     this.#index = index;
@@ -82,8 +84,13 @@ export class LocalFiles {
     }
   }
 
-  /** Removes, under the lock, what nothing names from a user's folder, and from the history what is not in it. */
+  /**
+   * Removes, under the lock, what nothing names from a user's folder, and from the history what is not in it. Looks once in
+   * a process: only a killed one leaves anything.
+   */
   tidy(index: SqliteDatabase, username: string): void {
+    if (this.#tidied.has(username)) return;
+    this.#tidied.add(username);
     const folder = this.#index.folder(username);
     const files = new Set(readdirSync(folder));
     const kept = 'FROM history WHERE username = ? AND file IS NOT NULL';

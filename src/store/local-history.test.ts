@@ -174,9 +174,11 @@ describe('the local store', () => {
     writeFileSync(join(root, 'databases', 'alice', 'older.anki2'), 'by the older one');
     index.exec("UPDATE databases SET file = 'older.anki2', version = 'v', size_bytes = 16");
     index.close();
-    await commit(store, 'alice', 'three');
-    expect(store.files.points('alice').map(({ size_bytes }) => size_bytes)).toEqual([5, 16]);
-    expect(store.files.orphans()).toEqual([]);
     store.close();
+    const later = open();
+    await commit(later, 'alice', 'three');
+    expect(later.files.points('alice').map(({ size_bytes }) => size_bytes)).toEqual([5, 16]);
+    expect(later.files.orphans()).toEqual([]);
+    later.close();
   });
 });

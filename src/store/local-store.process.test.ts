@@ -80,7 +80,7 @@ describe('the local store', () => {
     writeFileSync(join(root, 'databases', 'carol', 'orphan.anki2'), 'left behind');
     const before = { bob: filesOf('bob'), carol: filesOf('carol') };
 
-    expect((await put(store, 'alice', 'two', version)).kind).toBe('committed');
+    expect((await put(open(), 'alice', 'two', version)).kind).toBe('committed');
 
     expect(filesOf('alice')).toHaveLength(2);
     expect(filesOf('alice')).not.toEqual(expect.arrayContaining(orphans));

@@ -34,7 +34,7 @@ import { encodeWrites } from './write-ids.ts';
  * changed, so readers need no lock. A put holds the index's write lock (BEGIN IMMEDIATE) while it compares, writes and
  * syncs the new file; the index's COMMIT is the commit point. Earlier files stay, as history, until that is thinned. A
  * crash leaves a file without a row: before the commit point the new one, after it one that was just forgotten. The
- * user's next put removes it under the same lock. A file being written is never taken for an orphan, because its
+ * user's next put by another process removes it under the same lock. A file being written is never taken for an orphan, because its
  * writer holds the lock.
  */
 export class LocalDatabaseStore implements DatabaseStore {
