@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from 'commander';
 import { milliseconds } from '../core/duration.ts';
+import { bytesIn } from '../core/size.ts';
 
 // What the command line accepts. Each parser throws what commander reports with the name of the option.
 
@@ -48,10 +49,9 @@ function durationInSeconds(text: string, leastMs: number, example: string): numb
 
 /** A size in bytes: `1.5 GB`, `1500MB`, or `1500` for megabytes. */
 export function parseSize(text: string): number {
-  const match = /^(\d+(?:\.\d+)?) ?(B|kB|MB|GB)?$/i.exec(text.trim());
-  if (match === null) throw new InvalidArgumentError('It must be a size such as 1500MB.');
-  const units: Readonly<Record<string, number>> = { b: 1, kb: 1e3, mb: 1e6, gb: 1e9 };
-  return Number(match[1]) * (units[(match[2] ?? 'MB').toLowerCase()] ?? 1e6);
+  const bytes = bytesIn(text, 'MB');
+  if (bytes === undefined) throw new InvalidArgumentError('It must be a size such as 1500MB.');
+  return bytes;
 }
 
 const FORMATS = ['json', 'junit', 'markdown'] as const;

@@ -335,6 +335,13 @@ describe('flags go before the environment before Terraform before the profile be
     { setting: 'allowUnsafeStore', is: false, from: 'default' },
 
     { setting: 'cacheTtl', flags: { cacheTtl: '0' }, env: { DB_CACHE_TTL: '60' }, is: 0, from: 'flag --cache-ttl' },
+    {
+      setting: 'historyMax',
+      env: { JAVUMBO_HISTORY_MAX: '500MB' },
+      is: 500_000_000,
+      from: 'environment JAVUMBO_HISTORY_MAX',
+    },
+    { setting: 'historyMax', env: {}, is: 1_000_000_000, from: 'default' },
     { setting: 'cacheTtl', env: { DB_CACHE_TTL: '0.5' }, is: 0.5, from: 'environment DB_CACHE_TTL' },
     { setting: 'cacheTtl', env: { DB_CACHE_TTL: '' }, is: undefined, from: 'default' },
 

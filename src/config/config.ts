@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { milliseconds, parsedDuration, positiveMilliseconds, seconds } from '../core/duration.ts';
 import { JavumboError } from '../core/failure.ts';
 import { homeOf } from '../core/home.ts';
+import { bytesIn } from '../core/size.ts';
 import { SQLITE_ENGINES, type SqliteEngineName } from '../core/sqlite-engines.ts';
 import { resolveEndpoint, resolveRegion } from './address.ts';
 import { type DeploymentFlags, resolveBucket, resolveDeployment } from './bucket.ts';
@@ -57,6 +58,8 @@ export interface Config extends Proxies {
   /** The directory whose Terraform outputs were read; undefined for none. */
   readonly terraform: Setting<string | undefined>;
   readonly home: Setting<string>;
+  /** The most bytes that earlier versions take in the local deployment. */
+  readonly historyMax: Setting<number>;
   readonly cacheDir: Setting<string>;
   /** Which library opens SQLite files; undefined for the first that can be loaded. */
   readonly sqliteEngine: Setting<SqliteEngineName | undefined>;
@@ -159,6 +162,10 @@ export function resolveConfig(
       given('environment', 'JAVUMBO_HOME', absolute(env.JAVUMBO_HOME)),
       fallback(join(env.XDG_DATA_HOME || join(homeOf(env), '.local', 'share'), 'javumbo')),
     ),
+    historyMax: first(
+      given('environment', HISTORY_MAX, parsedSize(env[HISTORY_MAX] || undefined)),
+      fallback(HISTORY_MAX_BYTES),
+    ),
     allowUnsafeStore: first(given('flag', '--allow-unsafe-store', flags.allowUnsafeStore), fallback(false)),
     cacheDir: first(
       given('flag', '--cache-dir', absolute(flags.cacheDir)),
@@ -212,6 +219,18 @@ function parsedEngine(name: string | undefined): SqliteEngineName | undefined {
   if (name === engine) return engine;
   throw new JavumboError('usage', `${SQLITE_ENGINE} is not an engine for SQLite: ${JSON.stringify(name)}`, {
     try: SQLITE_ENGINES.join(' or '),
+  });
+}
+
+const HISTORY_MAX = 'JAVUMBO_HISTORY_MAX';
+const HISTORY_MAX_BYTES = 1_000_000_000;
+
+function parsedSize(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const bytes = bytesIn(text, undefined);
+  if (bytes !== undefined) return bytes;
+  throw new JavumboError('usage', `${HISTORY_MAX} is not a size: ${JSON.stringify(text)}`, {
+    try: `${HISTORY_MAX}=1GB`,
   });
 }
 

@@ -101,6 +101,11 @@ describe('what contradicts itself or makes no sense is usage', () => {
     },
     { name: '--rtt that is negative', flags: { rtt: '-5ms' }, message: /^--rtt is not a duration/ },
     { name: '--rtt that is empty', flags: { rtt: '' }, message: /^--rtt is not a duration/ },
+    {
+      name: 'a history of a bare number, which may be bytes or megabytes',
+      env: { JAVUMBO_HISTORY_MAX: '500' },
+      message: /^JAVUMBO_HISTORY_MAX is not a size: "500"$/,
+    },
     { name: '--cache-ttl with a unit', flags: { cacheTtl: '5m' }, message: /^--cache-ttl is not a duration: "5m"$/ },
     {
       name: '--cache-ttl that is Infinity',

@@ -15,7 +15,8 @@ export const openLocalBackend: OpenBackend = async (config, context, meter) => {
     import('../store/local-store.ts'),
     sqliteEngine(config.sqliteEngine.value),
   ]);
-  const store = new LocalDatabaseStore(config.home.value, { clock, random, sqlite, signal, atStep });
+  const historyBytesMax = config.historyMax.value;
+  const store = new LocalDatabaseStore(config.home.value, { clock, random, sqlite, signal, atStep, historyBytesMax });
   const tables = localTables(config, clock, meter);
   return {
     store,

@@ -46,10 +46,17 @@ export const configView: View<Config> = {
 };
 
 // Named with the units that the values have; flags take others too.
-function settingsOf({ cacheTtl, rtt, timeout, ...others }: Config): [string, Setting<unknown>][] {
+function settingsOf({ cacheTtl, historyMax, rtt, timeout, ...others }: Config): [string, Setting<unknown>][] {
   const { httpProxy, httpsProxy } = others;
   const proxies = { httpProxy: shown(httpProxy), httpsProxy: shown(httpsProxy) };
-  return Object.entries({ ...others, ...proxies, cacheTtlSeconds: cacheTtl, rttMs: rtt, timeoutMs: timeout });
+  return Object.entries({
+    ...others,
+    ...proxies,
+    cacheTtlSeconds: cacheTtl,
+    historyMaxBytes: historyMax,
+    rttMs: rtt,
+    timeoutMs: timeout,
+  });
 }
 
 /** The address of a proxy may hold a password. */

@@ -48,14 +48,14 @@ describe.each(DEPLOYMENTS)('on $name', ({ open }) => {
 
   test('each of many points in time is listed, looked at and restored, also from before a delete', async () => {
     await deployment.json('db', 'create', 'alice');
-    const changes = 12;
+    const changes = Number(process.env.JAVUMBO_HISTORY_CHANGES ?? 12);
     for (let mod = 1; mod <= changes; mod++) await set(mod);
     await deployment.json('db', 'delete', 'alice', '--yes');
     await deployment.json('db', 'create', 'alice');
 
     const first = await history('--limit', '5');
     expect(first.points).toHaveLength(5);
-    const rest = await history('--from', first.next);
+    const rest = await history('--from', first.next, '--limit', '1000');
     expect(rest.next).toBeNull();
     // S3 lists deletions apart, with times in seconds, so one may be listed after versions of the same second.
     const all = [...first.points, ...rest.points].reverse();
@@ -112,6 +112,46 @@ describe.each(DEPLOYMENTS)('on $name', ({ open }) => {
       const again = await deployment.run(['db', 'query', 'alice', NOTES, '--json']);
       expect(again.code === 0 ? again.json<Json>().rows : []).not.toEqual(rows);
     }
+  });
+
+  test('in races with eight writers a restore replaces exactly what it saw, and what follows builds on it', async () => {
+    await deployment.json('db', 'create', 'alice');
+    await deployment.json('db', 'exec', 'alice', 'CREATE TABLE t (x)');
+    const [{ id }] = (await history()).points;
+    const values = async (...at: string[]): Promise<string[]> =>
+      (await deployment.json<Json>('db', 'query', 'alice', 'SELECT x FROM t', ...at)).rows.map(({ x }: Json) =>
+        String(x),
+      );
+    const acknowledged = new Set<string>();
+    const writers = Array.from({ length: 8 }, async (_, writer) => {
+      for (let n = 0; n < 3; n++) {
+        const x = `${writer}.${n}`;
+        const written = await deployment.runElsewhere(['db', 'exec', 'alice', `INSERT INTO t VALUES ('${x}')`]);
+        if (written.code === 0) acknowledged.add(x);
+      }
+    });
+    const restored: { undo: string }[] = [];
+    const restoring = (async () => {
+      for (let n = 0; n < 20 && restored.length < 3; n++) {
+        const result = await deployment.run(['db', 'restore', 'alice', '--at', id, '--yes', '--json']);
+        expect([0, 4]).toContain(result.code);
+        const report = result.code === 0 ? result.json<Json>() : undefined;
+        if (report?.outcome === 'committed') restored.push({ undo: report.undo.id });
+      }
+    })();
+    await Promise.all([...writers, restoring]);
+    const points = (await history('--limit', '100')).points.reverse();
+    const seen = await Promise.all(
+      points.map(async (point: Json) => new Set(await values('--at', point.id).catch(() => []))),
+    );
+    const lost = new Set<string>();
+    for (const { undo } of restored) {
+      const place = points.findIndex((point: Json) => point.id === undo);
+      // The version after the one that it saw is the restored one, and no acknowledged write lies between.
+      expect([...(seen[place + 1] ?? ['?'])]).toEqual([]);
+      for (const x of seen[place] ?? []) lost.add(String(x));
+    }
+    expect(new Set(await values())).toEqual(new Set([...acknowledged].filter((x) => !lost.has(x))));
   });
 
   test('what is current already is unchanged, and nothing is sent', async () => {
