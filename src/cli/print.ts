@@ -1,4 +1,4 @@
-import type { Context } from '../core/context.ts';
+import type { Context, Output } from '../core/context.ts';
 import { type FailureKind, JavumboError, messageOf } from '../core/failure.ts';
 import { jsonText, noCommand, outgoing, tsvField, visible } from '../core/format.ts';
 import { runBlockingIn } from '../core/run-blocking.ts';
@@ -14,8 +14,10 @@ export interface View<T> {
   readonly table?: (result: T) => Table | Promise<Table>;
   /** A table of names and values, instead of `table`. Omits undefined values. */
   readonly fields?: (result: T) => Readonly<Record<string, Cell>>;
-  /** Tab-separated lines in a pipe, each as it comes, instead of `table`. */
-  readonly lines?: (result: T) => AsyncIterable<readonly Cell[]>;
+  /** The JSON document in parts, as they come, instead of `json`. */
+  readonly jsonParts?: (result: T) => AsyncIterable<string>;
+  /** Tab-separated lines in a pipe, in batches as they come, instead of `table`. */
+  readonly lines?: (result: T) => AsyncIterable<readonly (readonly Cell[])[]>;
   /** Text on a terminal and in a pipe; beside a table only on a terminal, below it. */
   readonly text?: (result: T, paint: Paint) => string;
   /** What went wrong, a line each, for stderr: in a pipe, `text` beside a table is not shown. */
@@ -30,6 +32,10 @@ export interface View<T> {
 export async function printResult<T>(result: T, view: View<T>, flags: OutputFlags, context: Context): Promise<void> {
   const { stdout } = context;
   const lay = runBlockingIn(view.unbounded ? context : {});
+  if (flags.json && view.jsonParts !== undefined) {
+    await writeParts(view.jsonParts(result), stdout);
+    return;
+  }
   if (flags.json) {
     const document = view.json === undefined ? result : await view.json(result);
     stdout.write(await lay(() => `${jsonText(document, 2)}\n`));
@@ -37,7 +43,7 @@ export async function printResult<T>(result: T, view: View<T>, flags: OutputFlag
   }
   const terminal = stdout.isTTY === true;
   if (view.lines !== undefined && !terminal) {
-    for await (const row of view.lines(result)) stdout.write(tabSeparated({ rows: [row] }));
+    await writeParts(texts(view.lines(result)), stdout);
     return;
   }
   const table = await tableOf(result, view);
@@ -50,6 +56,18 @@ export async function printResult<T>(result: T, view: View<T>, flags: OutputFlag
     if (text !== '') stdout.write(`${outgoing(text)}\n`);
   }
   if (!terminal) for (const line of view.failures?.(result) ?? []) context.stderr.write(`${outgoing(line)}\n`);
+}
+
+async function* texts(batches: AsyncIterable<Table['rows']>): AsyncGenerator<string> {
+  for await (const rows of batches) yield tabSeparated({ rows });
+}
+
+/** Writes each part when the system has taken the one before. Ends with the reader. */
+async function writeParts(parts: AsyncIterable<string>, stdout: Output): Promise<void> {
+  for await (const part of parts) {
+    const gone = await new Promise<unknown>((resolve) => void stdout.write(part, resolve));
+    if (gone instanceof Error) return;
+  }
 }
 
 async function tableOf<T>(result: T, { table, fields }: View<T>): Promise<Table | undefined> {

@@ -8,8 +8,8 @@ import type { Retry } from './retry.ts';
 import type { RunBlocking } from './run-blocking.ts';
 
 export interface Output {
-  /** `written` is called once the system has taken the text. */
-  write(text: string, written?: () => void): unknown;
+  /** `written` is called once the system has taken the text, or with the error if it has not. */
+  write(text: string, written?: (error?: Error | null) => void): unknown;
   readonly isTTY?: boolean | undefined;
   readonly columns?: number | undefined;
 }

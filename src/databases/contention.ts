@@ -8,7 +8,6 @@ const LAST_WINDOW = 2;
 const WINDOW_MAX_MS = 5_000;
 
 const LOOK_CYCLES = 8;
-const LOOK_MS = 500;
 
 /** What an update has met so far. */
 export interface Contention {
@@ -30,5 +29,5 @@ export function waitAfter({ conflicts, cycleMs }: Contention, random: Random): n
  * meanwhile that the list of writes would no longer show ours. After a shorter wait the winner's GET still does.
  */
 export function mustLookBefore(waitMs: number, { cycleMs }: Contention): boolean {
-  return waitMs > Math.min(LOOK_CYCLES * cycleMs, LOOK_MS);
+  return waitMs > LOOK_CYCLES * cycleMs;
 }

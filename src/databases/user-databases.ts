@@ -66,17 +66,28 @@ export class UserDatabases {
    * `query` on a version within the allowed staleness, with at most one request. Throws `not-found` for a user
    * without a database, `corrupt`, `unavailable`, and whatever `query` throws.
    */
-  async read<T>(username: string, query: (session: ReadSession) => T, { point }: Past = {}): Promise<T> {
-    const readOnce = async (): Promise<T> => {
+  async read<T>(username: string, query: (session: ReadSession) => T, past: Past = {}): Promise<T> {
+    const { value, session } = await this.hold(username, query, past);
+    session.close();
+    return value;
+  }
+
+  /** Like `read`, but leaves the session open, for what `query` has only begun. The caller closes it. */
+  async hold<T>(
+    username: string,
+    query: (session: ReadSession) => T,
+    { point }: Past = {},
+  ): Promise<{ readonly value: T; readonly session: ReadSession }> {
+    const readOnce = async (): Promise<{ readonly value: T; readonly session: ReadSession }> => {
       const session = await (point === undefined
         ? this.#open(username, this.#handles)
         : this.openPoint(username, point));
       try {
-        return await runBlockingIn(this.#environment)(() => synchronous(query(session), username));
+        const value = await runBlockingIn(this.#environment)(() => synchronous(query(session), username));
+        return { value, session };
       } catch (error) {
-        throw callerFailure(error, username, this.#environment.cache);
-      } finally {
         session.close();
+        throw callerFailure(error, username, this.#environment.cache);
       }
     };
     return point === undefined ? this.#loader.retryWithoutCache(username, readOnce) : readOnce();

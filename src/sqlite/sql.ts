@@ -1,5 +1,5 @@
 import { codeOf, JavumboError } from '../core/failure.ts';
-import type { SqliteDatabase, SqliteStatement } from './engine.ts';
+import type { SqliteDatabase, SqliteStatement, SqlValue } from './engine.ts';
 import { asSqlFailure } from './failure.ts';
 import { refuseJournalMode, refuseOtherValues, refuseUnsafe, splitStatements } from './statements.ts';
 
@@ -29,11 +29,26 @@ export function boundValue(text: string): bigint | number | string {
   return Number.isFinite(number) && String(number) === text && text !== '' ? number : text;
 }
 
-/**
- * Runs one statement that only reads. Throws `usage` for SQL that does not parse, changes anything, or returns two
- * columns of one name.
- */
+/** The rows of a query, each with a value for each column, in turn. */
+export interface QueryRows {
+  /** No two are equal: a name that comes again has a number. */
+  readonly columns: readonly string[];
+  /** Throws SQLite's errors, as its rows are found one by one. */
+  readonly rows: IterableIterator<readonly JsonValue[]>;
+}
+
+/** Runs one statement that only reads, and returns all its rows. Throws like `openQuery`, and SQLite's errors. */
 export function runQuery(database: SqliteDatabase, sql: string, values: readonly string[]): QueryResult {
+  const { columns, rows } = openQuery(database, sql, values);
+  return { columns, rows: [...rows].map((row) => rowObject(columns, row)) };
+}
+
+export function rowObject(columns: readonly string[], row: readonly JsonValue[]): Record<string, JsonValue> {
+  return Object.fromEntries(columns.map((column, index) => [column, row[index] ?? null]));
+}
+
+/** Begins one statement that only reads. Throws `usage` for SQL that does not parse, or that changes anything. */
+export function openQuery(database: SqliteDatabase, sql: string, values: readonly string[]): QueryRows {
   const [statement, ...more] = splitStatements(sql);
   if (statement === undefined)
     throw new JavumboError('usage', 'the SQL is empty', { try: "'SELECT count(*) FROM notes'" });
@@ -49,26 +64,32 @@ export function runQuery(database: SqliteDatabase, sql: string, values: readonly
   // A read-only handle is not enough: VACUUM INTO writes on one. (docs/engines.md)
   if (!prepared.readonly || !prepared.reader) throw onlyReads();
   refuseOtherValues(statement.sql, values);
-  const columns = prepared.columns().map((column) => column.name);
-  const repeated = columns.find((name, index) => columns.indexOf(name) !== index);
-  if (repeated !== undefined) {
-    throw new JavumboError('usage', `two columns are named "${repeated}"`, {
-      try: 'another name for one of them, with AS',
-    });
-  }
-  let rows: unknown[][];
+  const columns = distinct(prepared.columns().map((column) => column.name));
+  return { columns, rows: valuesOf(prepared.safeIntegers().raw(), values.map(boundValue), onlyReads) };
+}
+
+function* valuesOf(
+  prepared: SqliteStatement,
+  values: readonly SqlValue[],
+  onlyReads: () => JavumboError,
+): IterableIterator<readonly JsonValue[]> {
   try {
-    rows = prepared
-      .safeIntegers()
-      .raw()
-      .all(...values.map(boundValue)) as unknown[][];
+    for (const row of prepared.iterate(...values) as Iterable<unknown[]>) yield row.map(jsonValue);
   } catch (error) {
     throw codeOf(error)?.startsWith('SQLITE_READONLY') ? onlyReads() : error;
   }
-  return {
-    columns,
-    rows: rows.map((row) => Object.fromEntries(row.map((value, index) => [columns[index] ?? '', jsonValue(value)]))),
-  };
+}
+
+/** Adds a number to names that come again: `id`, `id_2`. */
+function distinct(names: readonly string[]): string[] {
+  const all = new Set(names);
+  const times = new Map<string, number>();
+  return names.map((name) => {
+    let n = (times.get(name) ?? 0) + 1;
+    while (n > 1 && all.has(`${name}_${n}`)) n++;
+    times.set(name, n);
+    return n === 1 ? name : `${name}_${n}`;
+  });
 }
 
 /**

@@ -109,8 +109,9 @@ function giveToSdk(env: NodeJS.ProcessEnv): void {
 
 function recorder(tty: boolean): { readonly output: Output; readonly text: () => string } {
   let written = '';
-  const write = (text: string): void => {
+  const write: Output['write'] = (text, taken) => {
     written += text;
+    taken?.();
   };
   return { output: tty ? { write, isTTY: true, columns: 80 } : { write }, text: () => written };
 }

@@ -49,10 +49,22 @@ export async function reportRead<T>(
   query: (session: ReadSession) => T,
   at?: string,
 ): Promise<T> {
+  const { value, session } = await holdForReading(invocation, username, query, at);
+  session.close();
+  return value;
+}
+
+/** Like `reportRead`, but leaves the session open, for what `query` has only begun. */
+export async function holdForReading<T>(
+  invocation: Invocation,
+  username: string,
+  query: (session: ReadSession) => T,
+  at: string | undefined,
+): Promise<{ readonly value: T; readonly session: ReadSession }> {
   const deployment = await invocation.deployment();
   const databases = operatorDatabases(deployment, invocation);
   const point = at === undefined ? undefined : await (await import('./at.ts')).pointId(deployment, username, at);
-  return naming(username, databases.read(username, query, { point }));
+  return naming(username, databases.hold(username, query, { point }));
 }
 
 /** What the user's own schema does is not this program's defect, whichever command meets it. */

@@ -64,7 +64,7 @@ const listView: View<Listing> = {
     return { users, next: next ?? null };
   },
   lines: async function* ({ pages }) {
-    for await (const { users } of pages) yield* users.map(row);
+    for await (const { users } of pages) yield users.map(row);
   },
   table: async (listing) => ({
     head: ['username', 'name', 'created at', 'updated at'],
