@@ -76,7 +76,8 @@ async function tableOf<T>(result: T, { table, fields }: View<T>): Promise<Table 
 }
 
 function tabSeparated({ rows }: Table): string {
-  return rows.map((row) => `${noCommand(row.map((cell) => tsvField(textForMachines(cell))).join('\t'))}\n`).join('');
+  const field = (cell: Cell): string => (typeof cell === 'number' ? String(cell) : tsvField(textForMachines(cell)));
+  return rows.map((row) => `${noCommand(row.map(field).join('\t'))}\n`).join('');
 }
 
 async function drawer(table: Table, columns: number, flags: OutputFlags, context: Context): Promise<() => string> {

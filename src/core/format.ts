@@ -47,10 +47,12 @@ export function visible(text: string): string {
   });
 }
 
+const ESCAPED = new RegExp(`[\\\\${CONTROLS}${ORDER}]`);
 const ESCAPES: Readonly<Record<string, string>> = { '\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r' };
 
 /** Escapes a field of a tab-separated line. U+001F stays as it is: it does nothing, and separates the fields of a note. */
 export function tsvField(text: string): string {
+  if (!ESCAPED.test(text)) return text;
   return text
     .replace(/[\\\t\n\r]/g, (character) => ESCAPES[character] ?? '')
     .replace(DRIVING, (character) => (character === '\u001f' ? character : escapedUnit(character)));

@@ -8,6 +8,11 @@ const LAST_WINDOW = 2;
 const WINDOW_MAX_MS = 5_000;
 
 const LOOK_CYCLES = 8;
+// To fetch a larger one takes long enough for others to write often.
+const LOOK_BYTES = 1_000_000;
+
+/** From this age on, in milliseconds, a cached version counts as old. */
+export const OLD_MS = 60_000;
 
 /** What an update has met so far. */
 export interface Contention {
@@ -15,19 +20,23 @@ export interface Contention {
   readonly conflicts: number;
   /** How long one attempt takes, in milliseconds. */
   readonly cycleMs: number;
+  /** True if the version that was refused came from the cache, and long ago: that explains the refusal. */
+  readonly isOld: boolean;
 }
 
 /** Returns the time to wait after a conflict, in milliseconds. */
-export function waitAfter({ conflicts, cycleMs }: Contention, random: Random): number {
+export function waitAfter({ conflicts, cycleMs, isOld }: Contention, random: Random): number {
+  // Nothing says that others are writing now.
+  if (isOld) return 0;
   const windowMs = cycleMs * (WINDOWS[conflicts - 1] ?? LAST_WINDOW);
   // A slow store still needs room for one attempt after the other.
   return random.fraction() * Math.min(windowMs, Math.max(WINDOW_MAX_MS, 2 * cycleMs));
 }
 
 /**
- * True if a refused write must be looked for before such a wait, with a request of its own: others could write so often
- * meanwhile that the list of writes would no longer show ours. After a shorter wait the winner's GET still does.
+ * True if a refused write must be looked for with a request of its own, before such a wait and the GET of the winner: others
+ * could write so often meanwhile that the list of writes would no longer show ours. Else that GET still does.
  */
-export function mustLookBefore(waitMs: number, { cycleMs }: Contention): boolean {
-  return waitMs > LOOK_CYCLES * cycleMs;
+export function mustLookBefore(waitMs: number, sizeBytes: number, { cycleMs, isOld }: Contention): boolean {
+  return waitMs > LOOK_CYCLES * cycleMs || (isOld && sizeBytes > LOOK_BYTES);
 }

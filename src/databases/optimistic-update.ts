@@ -1,13 +1,14 @@
 import { existsSync } from 'node:fs';
-import type { CacheEntry } from '../cache/entry.ts';
+import { ageOf, type CacheEntry } from '../cache/entry.ts';
 import { isDiskFull } from '../core/cache-directory.ts';
+import { momentOf } from '../core/clock.ts';
 import { JavumboError, messageOf } from '../core/failure.ts';
 import { runBlockingIn } from '../core/run-blocking.ts';
 import type { SqliteDatabase } from '../sqlite/engine.ts';
 import type { StoredDatabase, Tombstone, Trace, Version } from '../store/database-store.ts';
 import { writable } from '../store/tombstone.ts';
 import { committedIn } from '../store/write-ids.ts';
-import { type Contention, mustLookBefore, waitAfter } from './contention.ts';
+import { type Contention, mustLookBefore, OLD_MS, waitAfter } from './contention.ts';
 import { type DatabaseLoader, type DatabaseLoaderOptions, isTombstone, noDatabase } from './database-loader.ts';
 import { type Ended, type PendingEdit, runEdits, type Settled, type UpdateResult } from './edits.ts';
 import { conflictFailure, refusesItsOwnVersion, unexplainedRefusal, unknownOutcome } from './outcome-failures.ts';
@@ -146,8 +147,9 @@ export class OptimisticUpdates {
       loadMs,
     }: { readonly attempts: number; readonly isLast: boolean; readonly loadMs?: number | undefined },
   ): Promise<Sent> {
-    const { base } = session;
+    const { base, baseEntry } = session;
     const { clock } = this.#environment;
+    const isOld = baseEntry !== undefined && (ageOf(baseEntry, momentOf(clock)) ?? OLD_MS) >= OLD_MS;
     try {
       for (let resent = 0; ; ) {
         const sentAt = clock.monotonic();
@@ -158,7 +160,7 @@ export class OptimisticUpdates {
         }
         if (isLast && outcome.kind === 'conflict') throw conflictFailure(username, base?.version, outcome.seen);
         const putMs = clock.monotonic() - sentAt;
-        const met = { conflicts: attempts, cycleMs: putMs + (loadMs ?? putMs) };
+        const met = { conflicts: attempts, cycleMs: putMs + (loadMs ?? putMs), isOld };
         const sent = await this.#fetchWinner(username, base, outcome, met);
         if (sent !== 'resend') return sent;
         if (++resent > RESENDS_MAX) throw refusesItsOwnVersion(username);
@@ -205,7 +207,7 @@ export class OptimisticUpdates {
     // A create does not wait: a copy of it may have landed, and is recognised only until somebody deletes it.
     const waitMs = base === undefined ? 0 : waitAfter(met, random);
     let refusal = outcome.kind === 'refused' ? outcome : undefined;
-    if (refusal !== undefined && mustLookBefore(waitMs, met)) {
+    if (refusal !== undefined && mustLookBefore(waitMs, base?.sizeBytes ?? 0, met)) {
       const settled = await settleRefusal(refusal, username, base, this.#environment);
       if (settled === 'resend') return 'resend';
       if (settled.kind === 'committed') return { kind: 'stored', version: settled.version };

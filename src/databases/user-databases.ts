@@ -93,10 +93,14 @@ export class UserDatabases {
     return point === undefined ? this.#loader.retryWithoutCache(username, readOnce) : readOnce();
   }
 
-  /** Opens an earlier version, with one GET, for a caller that closes the session itself. */
-  async openPoint(username: string, point: string): Promise<ReadSession> {
+  /**
+   * Opens an earlier version, with one GET, for a caller that closes the session itself. `anySchema`: also one that could
+   * not be written.
+   */
+  async openPoint(username: string, point: string, { anySchema = false } = {}): Promise<ReadSession> {
     const local = await this.#loader.loadPoint(parseUsername(username), point);
-    return ReadSession.open(username, local, this.#environment, false);
+    const environment = anySchema ? { ...this.#environment, inspect: undefined } : this.#environment;
+    return ReadSession.open(username, local, environment, false);
   }
 
   /** Closes the files that are kept open between reads. The databases can be used again. */
@@ -238,13 +242,16 @@ export class UserDatabases {
   }
 
   /**
-   * Deletes a user's database with one HEAD and one DELETE. Returns the deleted version. Throws `not-found`, `conflict`
+   * Deletes a user's database, if it still is `ifVersion`, with one HEAD and one DELETE. Returns the deleted version. Throws `not-found`, `conflict`
    * if another version was committed in between, `unknown`, `unavailable`.
    */
-  async delete(username: string): Promise<Version> {
+  async delete(username: string, { ifVersion }: { readonly ifVersion?: Version | undefined } = {}): Promise<Version> {
     parseUsername(username);
     const { store, cache, random } = this.#environment;
     const current = (await store.head(username)) ?? noDatabase(username);
+    if (ifVersion !== undefined && current.version !== ifVersion) {
+      throw conflictFailure(username, ifVersion, { kind: 'database', ...current });
+    }
     // No one may read it from the cache whatever the outcome, nor what a concurrent read fetches meanwhile.
     cache.invalidate(username);
     let outcome: DeleteOutcome;

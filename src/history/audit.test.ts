@@ -3,11 +3,12 @@ import { describe, expect, test } from 'vitest';
 import { betterSqlite } from '../sqlite/better-sqlite.ts';
 import type { SqliteDatabase } from '../sqlite/engine.ts';
 import { type AuditedVersion, lostRows, overwriteCases, putBack, stillLost } from './audit.ts';
+import { digestOf } from './diff.ts';
 
 const SCHEMA =
   'CREATE TABLE notes (id INTEGER PRIMARY KEY, flds); CREATE TABLE col (id INTEGER PRIMARY KEY, mod, decks); CREATE TABLE graves (usn, oid, type);';
 
-const version = (id: string, isOurs: boolean): AuditedVersion => ({ id, at: 0, isOurs });
+const version = (id: string, isOurs: boolean): AuditedVersion => ({ id, at: 0, isOurs, isWhole: isOurs });
 
 function holding(sql: string): SqliteDatabase {
   const memory = new Database(':memory:');
@@ -35,6 +36,11 @@ describe('the versions that are compared', () => {
         { base: x, ours: [a], over: y },
         { base: y, ours: [b, c], over: x },
       ],
+    },
+    {
+      name: 'ours, of which the beginning is no longer kept',
+      versions: [{ ...a, isWhole: false } as AuditedVersion, b, x],
+      is: [{ base: { ...a, isWhole: false }, ours: [b], over: x }],
     },
     { name: "two of another program's", versions: [a, x, y], is: [{ base: undefined, ours: [a], over: x }] },
     { name: 'a delete in between: nothing was overwritten', versions: [a, undefined, x], is: [] },
@@ -99,6 +105,12 @@ describe('a row that our update', () => {
       is: ['notes 1 of o0: ambiguous'],
     },
     {
+      name: 'added, and that the other program has left out, though it has another one of the same update',
+      ours: [`INSERT INTO notes VALUES (1, 'old'), ${kept}, (3, 'new'), (4, 'new')${col}`],
+      theirs: `INSERT INTO notes VALUES (1, 'old'), ${kept}, (4, 'new')${col}`,
+      is: [],
+    },
+    {
       name: 'added, and that the other program kept',
       ours: [`INSERT INTO notes VALUES (1, 'old'), ${kept}, (3, 'new')${col}`],
       theirs: `INSERT INTO notes VALUES (1, 'theirs'), ${kept}, (3, 'new')${col}`,
@@ -113,6 +125,26 @@ describe('a row that our update', () => {
   ])('$name: $is', async ({ ours, theirs, is }) => {
     expect(await find(ours, theirs)).toEqual(is);
   });
+});
+
+test('what is put back deletes nothing that refers to it, and replaces no other row', () => {
+  const database = holding(
+    "CREATE TABLE parent (id INTEGER PRIMARY KEY, name UNIQUE, more); CREATE TABLE child (id INTEGER PRIMARY KEY, parent REFERENCES parent ON DELETE CASCADE); INSERT INTO parent VALUES (1, 'reverted', 'kept'), (9, 'taken', ''); INSERT INTO child VALUES (1, 1)",
+  );
+  database.exec('PRAGMA foreign_keys = ON');
+  const by = version('o', true);
+  const lost = (key: bigint, name: string, left: string | undefined) => ({
+    ...{ by, over: version('x', false), table: 'parent', key, kind: 'overwritten' as const, left },
+    row: { id: key, name },
+  });
+  const left = digestOf({ id: 1n, name: 'reverted', more: 'kept' });
+  expect(putBack(database, [lost(1n, 'ours', left), lost(2n, 'taken', undefined)])).toBe(1);
+  expect(database.prepare('SELECT * FROM parent').all()).toEqual([
+    { id: 1, name: 'ours', more: 'kept' },
+    { id: 9, name: 'taken', more: '' },
+  ]);
+  expect(database.prepare('SELECT count(*) AS n FROM child').get()).toEqual({ n: 1 });
+  database.close();
 });
 
 describe('a lost row', () => {

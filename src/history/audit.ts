@@ -1,3 +1,4 @@
+import { codeOf } from '../core/failure.ts';
 import type { SqliteDatabase, SqlValue } from '../sqlite/engine.ts';
 import { diffRows, digestOf, findRow, quoted, type Row, type TableOf, tablesOf } from './diff.ts';
 
@@ -7,6 +8,8 @@ export interface AuditedVersion {
   readonly at: number;
   /** True if this program wrote it: it leaves its write ids. */
   readonly isOurs: boolean;
+  /** True if its write ids reach back to a create, so that nothing was there before the first of ours. */
+  readonly isWhole?: boolean;
 }
 
 /** One row that an update of ours changed or added, and that another program's version does not have like that. */
@@ -33,18 +36,19 @@ export interface OpenVersion {
   close(): void;
 }
 
-/** A row's states in a run of our versions: before it, and after each that changed it, by digest; undefined: no row. */
+/** A row's states in a run of our versions: before it, and after each that changed it. */
 interface RowStates {
   readonly table: string;
   readonly key: SqlValue;
-  readonly digests: (string | undefined)[];
+  /** By digest; undefined: no row. `since`: the place of the version that made it so; -1: before all of them. */
+  readonly states: { readonly digest: string | undefined; readonly since: number }[];
   row: Row | undefined;
   by: AuditedVersion;
 }
 
 /** What follows a version of ours, and what the other program's version is compared with. */
 export interface OverwriteCase {
-  /** What was there before our versions; undefined if they begin with a create. */
+  /** What was there before ours; undefined if they begin with a create. What is no longer kept counts as read by all. */
   readonly base: AuditedVersion | undefined;
   /** Ours, in the order of time. */
   readonly ours: readonly AuditedVersion[];
@@ -58,7 +62,10 @@ export function overwriteCases(versions: readonly (AuditedVersion | undefined)[]
   let ours: AuditedVersion[] = [];
   for (const version of versions) {
     if (version?.isOurs === true) {
-      ours.push(version);
+      // What was there before the oldest version that is kept, nobody knows: it can only be compared with.
+      const isUnknown = base === undefined && ours.length === 0 && version.isWhole !== true;
+      if (isUnknown) base = version;
+      else ours.push(version);
       continue;
     }
     if (version !== undefined && ours.length > 0) cases.push({ base, ours, over: version });
@@ -82,10 +89,10 @@ export async function lostRows(
   const states = new Map<string, RowStates>();
   let before = base && (await open(base));
   try {
-    for (const version of ours) {
+    for (const [place, version] of ours.entries()) {
       const after = await open(version);
       try {
-        record(states, before?.database, after.database, version);
+        record(states, before?.database, after.database, { version, place });
       } finally {
         before?.close();
         before = after;
@@ -106,7 +113,7 @@ function record(
   states: Map<string, RowStates>,
   before: SqliteDatabase | undefined,
   after: SqliteDatabase,
-  by: AuditedVersion,
+  { version: by, place }: { readonly version: AuditedVersion; readonly place: number },
 ): void {
   const tables = keyedTables(after);
   for (const { table, before: old, after: current } of diffRows(before, after)) {
@@ -114,16 +121,17 @@ function record(
     if (name === undefined) continue;
     const key = (current ?? old)?.[name] ?? null;
     const digest = comparable(table, current);
-    const place = `${table} ${String(key)}`;
-    const known = states.get(place);
+    const id = `${table} ${String(key)}`;
+    const state = { digest, since: place };
+    const known = states.get(id);
     if (known !== undefined) {
-      if (known.digests.at(-1) === digest) continue;
-      known.digests.push(digest);
+      if (known.states.at(-1)?.digest === digest) continue;
+      known.states.push(state);
       known.row = current;
       known.by = by;
     } else {
-      const first = comparable(table, old);
-      if (first !== digest) states.set(place, { table, key, digests: [first, digest], row: current, by });
+      const first = { digest: comparable(table, old), since: -1 };
+      if (first.digest !== digest) states.set(id, { table, key, states: [first, state], row: current, by });
     }
   }
 }
@@ -137,16 +145,21 @@ function judge(
   const tables = keyedTables(theirs);
   const buried = new Set(gravesIn(theirs));
   for (const grave of last === undefined ? [] : gravesIn(last)) buried.delete(grave);
+  const theirStates = [...states.values()].map((row) => {
+    const own = tables.get(row.table);
+    const now = comparable(row.table, own && findRow(theirs, own, row.key));
+    return { ...row, now, seen: row.states.find(({ digest }) => digest === now) };
+  });
+  // They read one whole version of ours: at least the one that made the latest of the states that they have.
+  const read = Math.max(-1, ...theirStates.map(({ now, seen }) => (now === undefined ? -1 : (seen?.since ?? -1))));
   const found: LostRow[] = [];
-  for (const { table, key, digests, row, by } of states.values()) {
-    const own = tables.get(table);
-    const theirRow = own && findRow(theirs, own, key);
-    const now = comparable(table, theirRow);
-    if (now === digests.at(-1)) continue;
+  for (const { table, key, states: ours, row, by, now, seen } of theirStates) {
+    const last = ours.at(-1);
+    // What they have otherwise they changed, knowing ours.
+    if (last === undefined || now === last.digest || last.since <= read) continue;
     // Deleted on purpose.
     if (now === undefined && buried.has(`${GRAVE_TYPES[table] ?? ''} ${String(key)}`)) continue;
-    const isEarlier = digests.slice(0, -1).includes(now);
-    const kind = isEarlier && row !== undefined ? 'overwritten' : 'ambiguous';
+    const kind = seen !== undefined && row !== undefined ? 'overwritten' : 'ambiguous';
     found.push({ by, over, table, key, kind, row, left: now });
   }
   return found;
@@ -185,11 +198,14 @@ export function putBack(database: SqliteDatabase, rows: readonly LostRow[]): num
     if (table === undefined || row === undefined) continue;
     if (comparable(name, findRow(database, table, key)) !== left) continue;
     const columns = Object.keys(row).filter((column) => table.columns.includes(column));
-    const places = columns.map(() => '?').join(', ');
-    database
-      .prepare(`INSERT OR REPLACE INTO ${quoted(name)} (${columns.map(quoted).join(', ')}) VALUES (${places})`)
-      .run(...columns.map((column) => row[column] ?? null));
-    count += 1;
+    const values = columns.map((column) => row[column] ?? null);
+    try {
+      database.prepare(upsert(table, columns)).run(...values);
+      count += 1;
+    } catch (error) {
+      // Another row is in its place now, or one that it needs is gone: that is for people to decide.
+      if (codeOf(error)?.startsWith('SQLITE_CONSTRAINT') !== true) throw error;
+    }
   }
   return count;
 }
@@ -207,4 +223,13 @@ export function stillLost(lost: readonly LostRow[], current: SqliteDatabase): Lo
     if (now === comparable(one.table, one.row)) return [];
     return now === one.left ? one : { ...one, kind: 'ambiguous' };
   });
+}
+
+/** Inserts a row or changes it in place; never replaces one, which would delete what refers to it. */
+function upsert({ name, key = '' }: TableOf, columns: readonly string[]): string {
+  const places = columns.map(() => '?').join(', ');
+  const others = columns.filter((column) => column !== key);
+  const changes = others.map((column) => `${quoted(column)} = excluded.${quoted(column)}`).join(', ');
+  const then = changes === '' ? 'NOTHING' : `UPDATE SET ${changes}`;
+  return `INSERT INTO ${quoted(name)} (${columns.map(quoted).join(', ')}) VALUES (${places}) ON CONFLICT (${quoted(key)}) DO ${then}`;
 }

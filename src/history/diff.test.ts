@@ -70,6 +70,24 @@ describe('between two versions', () => {
       is: { t: { added: 0, removed: 0, changed: 2 } },
     },
     {
+      name: 'a key that is no rowid is no identity: in descending order',
+      before: "CREATE TABLE t (id INTEGER PRIMARY KEY DESC); INSERT INTO t VALUES (5), ('x'), ('y')",
+      after: "CREATE TABLE t (id INTEGER PRIMARY KEY DESC); INSERT INTO t VALUES ('x'), ('y')",
+      is: { t: { added: 0, removed: 1, changed: 0 } },
+    },
+    {
+      name: 'a key that is no rowid is no identity: without rowids',
+      before: "CREATE TABLE t (id INTEGER PRIMARY KEY, a) WITHOUT ROWID; INSERT INTO t VALUES (5, 1), ('x', 1)",
+      after: "CREATE TABLE t (id INTEGER PRIMARY KEY, a) WITHOUT ROWID; INSERT INTO t VALUES ('x', 1)",
+      is: { t: { added: 0, removed: 1, changed: 0 } },
+    },
+    {
+      name: 'a table may be called __proto__',
+      before: 'CREATE TABLE "__proto__" (a)',
+      after: 'CREATE TABLE "__proto__" (a); INSERT INTO "__proto__" VALUES (1)',
+      is: JSON.parse('{"__proto__":{"added":1,"removed":0,"changed":0}}'),
+    },
+    {
       name: 'names in quotes are names',
       before: 'CREATE TABLE "a ""b" ("x ""y" INTEGER PRIMARY KEY)',
       after: 'CREATE TABLE "a ""b" ("x ""y" INTEGER PRIMARY KEY); INSERT INTO "a ""b" VALUES (1)',

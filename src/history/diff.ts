@@ -48,13 +48,13 @@ export function* diffRows(before: SqliteDatabase | undefined, after: SqliteDatab
 
 /** Counts the rows that differ, by table; tables without a difference are left out. */
 export function countDiff(rows: Iterable<RowDiff>): Record<string, TableDiff> {
-  const counts: Record<string, { added: number; removed: number; changed: number }> = {};
+  const counts = new Map<string, { added: number; removed: number; changed: number }>();
   for (const { table, kind } of rows) {
-    const count = counts[table] ?? { added: 0, removed: 0, changed: 0 };
-    counts[table] = count;
+    const count = counts.get(table) ?? { added: 0, removed: 0, changed: 0 };
     count[kind] += 1;
+    counts.set(table, count);
   }
-  return counts;
+  return Object.fromEntries(counts);
 }
 
 /** Returns the tables that hold rows, by name. */
@@ -73,7 +73,10 @@ export function tablesOf(database: SqliteDatabase): Map<string, TableOf> {
       }[];
       const keys = columns.filter(({ pk }) => pk > 0);
       const [only] = keys;
-      const isRowid = keys.length === 1 && only?.type.toUpperCase() === 'INTEGER';
+      // A key that is the rowid has no index of its own; one in descending order, or without rowids, has.
+      const indexes = database.prepare(`PRAGMA index_list(${quoted(name)})`).all() as { origin: string }[];
+      const isRowid =
+        keys.length === 1 && only?.type.toUpperCase() === 'INTEGER' && indexes.every(({ origin }) => origin !== 'pk');
       return [name, { name, columns: columns.map((column) => column.name), key: isRowid ? only?.name : undefined }];
     }),
   );

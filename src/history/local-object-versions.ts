@@ -67,7 +67,8 @@ export class LocalObjectVersions implements ObjectVersions {
         versionId: String(id),
         etag: version ?? undefined,
         sizeBytes: size_bytes,
-        isLatest: all[place - 1]?.username !== username,
+        // A program that knows no history may have removed the current one.
+        isLatest: current || (file === null && all[place - 1]?.username !== username),
         lastModified: last_modified,
       }),
     );

@@ -18,13 +18,16 @@ describe('--at', () => {
     { text: '2026-11-26 10:30:05', is: { kind: 'moment', at: Date.UTC(2026, 10, 26, 10, 30, 5) } },
     { text: '2026-11-26T10:30:05.250Z', is: { kind: 'moment', at: Date.UTC(2026, 10, 26, 10, 30, 5, 250) } },
     { text: '2026-11-26T10:30+02:00', is: { kind: 'moment', at: Date.UTC(2026, 10, 26, 8, 30) } },
-    { text: '2026-13-26', is: { kind: 'id', id: '2026-13-26' } },
     { text: '17', is: { kind: 'id', id: '17' } },
     { text: 'yesterday', is: { kind: 'id', id: 'yesterday' } },
     { text: '', is: { kind: 'id', id: '' } },
   ])('$text is $is', ({ text, is }) => {
     expect(parseAt(text, NOW)).toEqual(is);
   });
+});
+
+test.each(['2026-13-26', '2026-02-30', '2026-11-26T10', '2026-11-26 noon'])('--at %s is refused', (text) => {
+  expect(() => parseAt(text, NOW)).toThrow(`${text} is no time`);
 });
 
 describe('the point that it names', () => {
@@ -36,7 +39,14 @@ describe('the point that it names', () => {
     sizeBytes: deleted ? 0 : 1,
     current: false,
   });
-  const points = [point('abcdef', 50), point('abcd12', 40), point('gone', 30, true), point('12', 20), point('1', 10)];
+  const points = [
+    point('abcdef', 50),
+    point('abcd12', 40),
+    point('gone', 30, true),
+    point('12345', 25),
+    point('12', 20),
+    point('1', 10),
+  ];
 
   test.each<{ at: At; is: string }>([
     { at: { kind: 'moment', at: 100 }, is: 'abcdef' },
@@ -60,6 +70,7 @@ describe('the point that it names', () => {
       message: /^2 points in time of database "alice" begin with abcd$/,
     },
     { at: { kind: 'id', id: 'gon' }, kind: 'not-found', message: /no point in time "gon"/ },
+    { at: { kind: 'id', id: '1234' }, kind: 'not-found', message: /no point in time "1234"/ },
     { at: { kind: 'id', id: '' }, kind: 'not-found', message: /no point in time ""/ },
   ])('$at: $kind', ({ at, kind, message }) => {
     let thrown: unknown;

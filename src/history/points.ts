@@ -44,8 +44,12 @@ export async function* pointsOf(objects: ObjectVersions, username: string): Asyn
   }
 }
 
-// Times have seconds on some engines, and deletions are listed apart.
+const NUMBER = /^\d{1,15}$/;
+
+// Numbers of commits say it best. Elsewhere times have seconds on some engines, and deletions are listed apart.
 function newestFirst(a: ObjectVersion, b: ObjectVersion): number {
+  const [first = '', second = ''] = [a.versionId, b.versionId];
+  if (NUMBER.test(first) && NUMBER.test(second)) return Number(second) - Number(first);
   return Number(b.isLatest ?? false) - Number(a.isLatest ?? false) || b.lastModified - a.lastModified;
 }
 
@@ -68,10 +72,13 @@ const UNITS: Readonly<Record<string, number>> = {
 export function parseAt(text: string, now: number): At {
   const age = /^(\d+(?:\.\d+)?)([smhdw])$/.exec(text);
   if (age !== null) return { kind: 'moment', at: now - Number(age[1]) * (UNITS[age[2] ?? ''] ?? 0) };
-  if (/^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?$/.test(text)) {
+  if (/^\d{4}-\d\d-\d\d([T ]|$)/.test(text)) {
     const zoned = /(Z|[+-]\d\d:?\d\d)$/.test(text.slice(10)) || text.length === 10 ? text : `${text}Z`;
     const at = Date.parse(zoned.replace(' ', 'T'));
-    if (!Number.isNaN(at)) return { kind: 'moment', at };
+    // Node takes the 30th of February for the 2nd of March.
+    const isOnCalendar = new Date(`${text.slice(0, 10)}T00:00Z`).toJSON()?.startsWith(text.slice(0, 10)) === true;
+    if (!Number.isNaN(at) && isOnCalendar) return { kind: 'moment', at };
+    throw new JavumboError('usage', `${text} is no time`, { try: '--at 2026-11-26T10:00' });
   }
   return { kind: 'id', id: text };
 }
@@ -99,7 +106,9 @@ export function findPoint(points: readonly PointInTime[], at: At, username: stri
   }
   const exact = points.find(({ id }) => id === at.id);
   if (exact !== undefined) return exact;
-  const begin = at.id.length < ID_START_MIN ? [] : points.filter(({ id }) => id.startsWith(at.id));
+  // Numbers, as the local deployment has them, are whole: the beginning of another one means nothing.
+  const isWhole = at.id.length < ID_START_MIN || /^\d+$/.test(at.id);
+  const begin = isWhole ? [] : points.filter(({ id }) => id.startsWith(at.id));
   const [only, another] = begin;
   if (only === undefined) {
     throw new JavumboError('not-found', `database "${username}" has no point in time ${JSON.stringify(at.id)}`, hint);

@@ -1,6 +1,6 @@
 import Database from 'better-sqlite3';
 import type { SqliteEngine, SqliteMemoryDatabase, SqliteStatement, SqlValue } from './engine.ts';
-import { namingStatement } from './failure.ts';
+import { namingStatement, withStatement } from './failure.ts';
 
 /** SQLite in better-sqlite3's native module, whose own objects fit the port; only their errors get the statement. */
 export const betterSqlite: SqliteEngine = {
@@ -26,11 +26,9 @@ function naming(database: Database.Database): SqliteMemoryDatabase {
         *iterate(...values: SqlValue[]): IterableIterator<unknown> {
           const rows = namingStatement(sql, () => iterate.apply(statement, values));
           try {
-            for (;;) {
-              const { done, value } = namingStatement(sql, () => rows.next());
-              if (done) return;
-              yield value;
-            }
+            yield* rows;
+          } catch (error) {
+            throw withStatement(error, sql);
           } finally {
             // Whoever stops early holds no lock.
             rows.return?.();

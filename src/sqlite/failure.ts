@@ -33,9 +33,14 @@ export function namingStatement<T>(sql: string, work: () => T): T {
   try {
     return work();
   } catch (error) {
-    if (error instanceof Error && !('statement' in error)) Object.assign(error, { statement: sql });
-    throw error;
+    throw withStatement(error, sql);
   }
+}
+
+/** Returns the error, with the statement that raised it. */
+export function withStatement(error: unknown, sql: string): unknown {
+  if (error instanceof Error && !('statement' in error)) Object.assign(error, { statement: sql });
+  return error;
 }
 
 const STATEMENT_LENGTH_MAX = 200;

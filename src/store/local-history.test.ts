@@ -41,44 +41,62 @@ const idsOf = (store: LocalDatabaseStore, username: string): number[] =>
 
 describe('what is no longer kept', () => {
   const now = 100 * DAY;
-  const points = (...ages: number[]) => ages.map((age) => ({ file: 'f', last_modified: now - age }));
+  const point = (age: number) => ({ file: 'f' as string | null, last_modified: now - age });
+  /** Newer ones than those that a case is about. */
+  const ten = Array.from({ length: 10 }, (_, index) => point(index));
 
+  // How old the version is that took the place of each, from the eleventh on.
   test.each([
-    { name: 'nothing of the last day', ages: [0, 1, 2, HOUR, HOUR + 1, DAY], gone: [] },
+    { name: 'nothing of the last day', replaced: [10, HOUR, HOUR + 1, DAY], gone: [] },
     {
-      name: 'all but the newest of an hour, after a day',
-      ages: [0, DAY + MINUTE, DAY + 2 * MINUTE, DAY + 3 * MINUTE, DAY + 3 * HOUR],
+      name: 'all but the last of an hour, after a day',
+      replaced: [10, DAY + MINUTE, DAY + 2 * MINUTE, DAY + 3 * MINUTE, DAY + 3 * HOUR],
       gone: [DAY + 2 * MINUTE, DAY + 3 * MINUTE],
     },
     {
-      name: 'all but the newest of a day, after a week',
-      ages: [0, 8 * DAY + HOUR, 8 * DAY + 2 * HOUR, 8 * DAY + 30 * HOUR],
+      name: 'all but the last of a day, after a week',
+      replaced: [10, 8 * DAY + HOUR, 8 * DAY + 2 * HOUR, 8 * DAY + 30 * HOUR],
       gone: [8 * DAY + 2 * HOUR],
     },
-    { name: 'everything after 30 days', ages: [0, 30 * DAY, 30 * DAY + 1, 90 * DAY], gone: [30 * DAY + 1, 90 * DAY] },
-    { name: 'never the newest', ages: [90 * DAY, 91 * DAY], gone: [91 * DAY] },
-  ])('$name', ({ ages, gone }) => {
-    expect(outdatedPoints(points(...ages), now).map((point) => now - point.last_modified)).toEqual(gone);
+    { name: 'what was replaced more than 30 days ago', replaced: [10, 30 * DAY, 30 * DAY + 1], gone: [30 * DAY + 1] },
+  ])('$name', ({ replaced, gone }) => {
+    // Each was stored when the one before it in time was replaced.
+    const points = [...ten, ...replaced.map(point), point(90 * DAY)];
+    const outdated = outdatedPoints(points, now).map(
+      (one) => now - (points[points.indexOf(one) - 1]?.last_modified ?? 0),
+    );
+    expect(outdated).toEqual(gone);
   });
 
-  test('of a deleted user never the deletion, nor the version before it', () => {
-    const deleted = [{ file: null, last_modified: now - 60 * DAY }, ...points(61 * DAY, 62 * DAY)];
-    expect(outdatedPoints(deleted, now)).toEqual([deleted[2]]);
+  test('never the last ten, however old', () => {
+    const points = Array.from({ length: 12 }, (_, index) => point((90 + index) * DAY));
+    expect(outdatedPoints(points, now)).toEqual([points[10], points[11]]);
   });
 
-  test('whatever there is: one of each hour and day stays, and thinning again finds nothing', () => {
+  test('the version that was just replaced stays, whenever it was stored', () => {
+    const points = [point(0), point(90 * DAY)];
+    expect(outdatedPoints(points, now)).toEqual([]);
+  });
+
+  test('a deletion and the database before it stay and go together', () => {
+    const deletion = { ...point(3 * DAY), file: null };
+    const before = point(3 * DAY + MINUTE);
+    const kept = [...ten, point(3 * DAY - MINUTE), deletion, before];
+    expect(outdatedPoints(kept, now)).toEqual([]);
+    const gone = [...ten, point(39 * DAY), { ...point(40 * DAY), file: null }, point(41 * DAY)];
+    expect(outdatedPoints(gone, now)).toEqual([gone[12], gone[11]]);
+  });
+
+  test('whatever there is, thinning again finds nothing', () => {
     fc.assert(
-      fc.property(fc.array(fc.integer({ min: 0, max: 40 * 24 * 60 })), (minutes) => {
-        const all = points(...minutes.map((each) => each * MINUTE).sort((a, b) => a - b));
+      fc.property(fc.array(fc.tuple(fc.integer({ min: 0, max: 40 * 24 * 60 }), fc.boolean())), (made) => {
+        const all = made
+          .sort(([a], [b]) => a - b)
+          .map(([minutes, isDeletion]) => ({ ...point(minutes * MINUTE), ...(isDeletion ? { file: null } : {}) }));
         const gone = new Set(outdatedPoints(all, now));
-        const kept = all.filter((point) => !gone.has(point));
-        expect(outdatedPoints(kept, now)).toEqual([]);
-        for (const { last_modified: at } of all) {
-          const age = now - at;
-          if (age > 30 * DAY) continue;
-          const step = age <= DAY ? 1 : age <= 7 * DAY ? HOUR : DAY;
-          expect(kept.some((point) => Math.floor(point.last_modified / step) === Math.floor(at / step))).toBe(true);
-        }
+        expect(all.slice(0, 10).filter((one) => one.file !== null && gone.has(one))).toEqual([]);
+        const kept = all.filter((one) => !gone.has(one));
+        expect(kept.some(({ file }) => file !== null)).toBe(all.some(({ file }) => file !== null));
       }),
     );
   });
@@ -109,33 +127,57 @@ describe('the local store', () => {
 
   test('thins once a minute, and the files go with the rows', async () => {
     const store = open();
-    for (let n = 0; n < 4; n++) await commit(store, 'alice', `first day ${n}`);
+    for (let n = 0; n < 14; n++) await commit(store, 'alice', `first day ${n}`);
     clock.advance(2 * DAY);
+    // After such a jump of the clock only the next one.
     await commit(store, 'alice', 'third day');
-    expect(idsOf(store, 'alice')).toEqual([5, 4]);
-    expect(readdirSync(join(root, 'databases', 'alice'))).toHaveLength(2);
+    expect(idsOf(store, 'alice')).toHaveLength(15);
+    clock.advance(2 * MINUTE);
+    await commit(store, 'alice', 'third day, later');
+    expect(idsOf(store, 'alice')).toEqual([16, 15, 14, 13, 12, 11, 10, 9, 8, 7]);
+    expect(readdirSync(join(root, 'databases', 'alice'))).toHaveLength(10);
     store.close();
   });
 
   test('thins users who no longer write, too', async () => {
     const store = open();
-    for (let n = 0; n < 4; n++) await commit(store, 'alice', `first day ${n}`);
+    for (let n = 0; n < 14; n++) await commit(store, 'alice', `first day ${n}`);
     clock.advance(2 * DAY);
     await commit(store, 'bob', 'third day');
-    expect(idsOf(store, 'alice')).toEqual([4]);
+    clock.advance(2 * MINUTE);
+    await commit(store, 'bob', 'third day, later');
+    expect(idsOf(store, 'alice')).toEqual([14, 13, 12, 11, 10, 9, 8, 7, 6, 5]);
     store.close();
   });
 
-  test('keeps to the limit, oldest first, and never removes what a user has or had last', async () => {
+  test('keeps to the limit beside what users have now, oldest first', async () => {
     const store = open(1_000);
-    await commit(store, 'alice', 'a'.repeat(400));
-    await commit(store, 'alice', 'b'.repeat(400));
+    for (const letter of 'abcd') await commit(store, 'alice', letter.repeat(400));
     await store.delete('alice');
-    await commit(store, 'bob', 'c'.repeat(400));
+    await commit(store, 'bob', 'e'.repeat(5_000));
     clock.advance(2 * MINUTE);
-    await commit(store, 'bob', 'd'.repeat(400));
-    expect(idsOf(store, 'alice')).toEqual([3, 2]);
-    expect(idsOf(store, 'bob')).toEqual([5]);
+    await commit(store, 'bob', 'f'.repeat(5_000));
+    // Of alice what she had last; of bob what was just replaced, though that alone is more than the limit.
+    expect(idsOf(store, 'alice')).toEqual([5, 4]);
+    expect(idsOf(store, 'bob')).toEqual([7, 6]);
+    clock.advance(DAY);
+    await commit(store, 'carol', 'g');
+    expect(idsOf(store, 'bob')).toEqual([7]);
+    store.close();
+  });
+
+  test('one put with a clock that is ahead forgets nothing', async () => {
+    const store = open();
+    for (let n = 0; n < 14; n++) await commit(store, 'alice', `content ${n}`);
+    clock.advance(2 * MINUTE);
+    await commit(store, 'alice', 'before');
+    const before = idsOf(store, 'alice');
+    clock.set(40 * DAY);
+    await commit(store, 'bob', 'ahead');
+    clock.set(-40 * DAY);
+    clock.advance(2 * MINUTE);
+    await commit(store, 'bob', 'right again');
+    expect(idsOf(store, 'alice')).toEqual(before);
     store.close();
   });
 

@@ -8,7 +8,11 @@ const WEEK_MS = 7 * DAY_MS;
 const KEPT_MS = 30 * DAY_MS;
 
 const THINNING_INTERVAL_MS = 60_000;
+// A clock that is further ahead than this is not believed at once.
+const CLOCK_JUMP_MAX_MS = DAY_MS;
 const TEST_POINTS_MAX = 10;
+// However old: a wrong clock must not leave anybody without a way back.
+const POINTS_MIN = 10;
 // The oldest of all users, so that those who no longer write are thinned as well.
 const OLDEST_ROWS = 1_000;
 
@@ -79,23 +83,35 @@ export function thinPoints(
     gone.push(...rows);
   };
   if (isTestUser(username)) forget(pointsIn(index, { username }).slice(TEST_POINTS_MAX));
-  const { thinned_at } = index.prepare('SELECT thinned_at FROM deployment').get() as { thinned_at: number | null };
-  if (thinned_at === null || Math.abs(now - thinned_at) >= THINNING_INTERVAL_MS) {
-    index.prepare('UPDATE deployment SET thinned_at = ?').run(now);
+  if (thinningIsDue(index, now)) {
     const oldest = index
       .prepare(`SELECT DISTINCT username FROM (SELECT username FROM history ORDER BY id LIMIT ${OLDEST_ROWS})`)
       .all() as { username: string }[];
     for (const each of new Set([username, ...oldest.map((row) => row.username)])) {
       forget(outdatedPoints(pointsIn(index, { username: each }), now));
     }
-    forget(tooMuch(index, bytesMax));
+    forget(tooMuch(index, bytesMax, now));
   }
   return gone.flatMap(({ username: owner, file }) => (file === null ? [] : { username: owner, file }));
 }
 
+/** At most once a minute. Records the time; after a jump of the clock only that, so that one wrong time forgets nothing. */
+function thinningIsDue(index: SqliteDatabase, now: number): boolean {
+  const { thinned_at } = index.prepare('SELECT thinned_at FROM deployment').get() as { thinned_at: number | null };
+  if (thinned_at !== null && Math.abs(now - thinned_at) < THINNING_INTERVAL_MS) return false;
+  index.prepare('UPDATE deployment SET thinned_at = ?').run(now);
+  // Without an earlier thinning, the newest earlier commit says what time it was.
+  const { at } = index.prepare('SELECT max(last_modified) AS at FROM history WHERE last_modified < ?').get(now) as {
+    at: number | null;
+  };
+  const last = thinned_at ?? at ?? now;
+  return Math.abs(now - last) <= CLOCK_JUMP_MAX_MS;
+}
+
 /**
- * Returns those of one user's points, newest first, that need no longer be kept: all of a day are, then one of each hour for
- * a week, then one of each day for 30 days. The newest database always is, though it was deleted.
+ * Returns those of one user's points, newest first, that need no longer be kept. How long one is kept counts from when
+ * another one took its place: a day, then one of each hour for a week, then one of each day for 30 days. The newest
+ * ten always are, and the newest database, though it was deleted; a deletion is, while the database before it is.
  */
 export function outdatedPoints<Point extends { readonly file: string | null; readonly last_modified: number }>(
   points: readonly Point[],
@@ -103,31 +119,51 @@ export function outdatedPoints<Point extends { readonly file: string | null; rea
 ): Point[] {
   const newest = points.find(({ file }) => file !== null);
   const taken = new Set<string>();
-  return points.filter((point, place) => {
-    const ageMs = now - point.last_modified;
-    // The newest of its hour or day represents it.
+  const outdated = new Set<Point>();
+  points.forEach((point, place) => {
+    const next = points[place - 1];
+    if (next === undefined || point.file === null) return;
+    const replacedAt = next.last_modified;
+    const ageMs = now - replacedAt;
+    // The last of its hour or day represents it.
     const step = ageMs <= DAY_MS ? 0 : ageMs <= WEEK_MS ? HOUR_MS : DAY_MS;
-    const bucket = `${step} ${step === 0 ? place : Math.floor(point.last_modified / step)}`;
+    const bucket = `${step} ${step === 0 ? place : Math.floor(replacedAt / step)}`;
     const isFirst = !taken.has(bucket);
     taken.add(bucket);
-    if (point === newest || place === 0) return false;
-    return ageMs > KEPT_MS || !isFirst;
+    if (place < POINTS_MIN || point === newest) return;
+    if (ageMs > KEPT_MS || !isFirst) outdated.add(point);
   });
+  points.forEach((point, place) => {
+    if (point.file !== null || place === 0) return;
+    const before = points.slice(place + 1).find(({ file }) => file !== null);
+    if (before === undefined || outdated.has(before)) outdated.add(point);
+  });
+  return [...outdated];
 }
 
-/** Returns the oldest points that exceed the limit in all, but no user's newest database. */
-function tooMuch(index: SqliteDatabase, bytesMax: number): HistoryRow[] {
-  const { bytes } = index.prepare('SELECT sum(size_bytes) AS bytes FROM history').get() as { bytes: number | null };
+/**
+ * Returns the oldest points that exceed the limit in all. Databases that users have now do not count, nor does any go that
+ * somebody has had last, or that was replaced within a day by a version that is there.
+ */
+function tooMuch(index: SqliteDatabase, bytesMax: number, now: number): HistoryRow[] {
+  const current = 'SELECT file FROM databases';
+  const { bytes } = index
+    .prepare(`SELECT sum(size_bytes) AS bytes FROM history WHERE file NOT IN (${current})`)
+    .get() as { bytes: number | null };
   let excess = (bytes ?? 0) - bytesMax;
   if (excess <= 0) return [];
   const rows = index
     .prepare(
-      `SELECT ${COLUMNS} FROM history AS one
-       WHERE file IS NOT NULL
-         AND EXISTS (SELECT 1 FROM history AS newer WHERE newer.username = one.username AND newer.id > one.id AND newer.file IS NOT NULL)
+      `SELECT ${COLUMNS} FROM (
+         SELECT *, lead(last_modified) OVER later AS replaced_at, lead(id, 2) OVER later AS second_next,
+           EXISTS (SELECT 1 FROM history AS newer WHERE newer.username = one.username AND newer.id > one.id AND newer.file IS NOT NULL) AS has_newer
+         FROM history AS one WINDOW later AS (PARTITION BY username ORDER BY id)
+       )
+       WHERE file IS NOT NULL AND file NOT IN (${current}) AND has_newer
+         AND NOT (second_next IS NULL AND replaced_at > ?)
        ORDER BY id`,
     )
-    .all() as HistoryRow[];
+    .all(now - DAY_MS) as HistoryRow[];
   const found: HistoryRow[] = [];
   for (const row of rows) {
     if (excess <= 0) break;

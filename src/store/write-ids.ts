@@ -36,6 +36,11 @@ export function writesOver(base: Base, own: string, listedMax = LISTED_MAX): str
   return [own, ...lineageOf(base)].slice(0, listedMax);
 }
 
+/** True if a list reaches back to the create of the database. */
+export function beginsWithCreate(writes: readonly string[]): boolean {
+  return writes.at(-1) === NO_BASE;
+}
+
 function lineageOf(base: Base): readonly string[] {
   if (base === undefined) return [NO_BASE];
   return base.writes.length > 0 ? base.writes : [base.version];
@@ -74,7 +79,7 @@ export type Settlement = 'committed' | 'resend' | 'conflict' | 'unknown';
  * - `conflict`: another writer came first. After a doubt, only if the base's newest id is listed and ours is not: then
  *   no copy of ours can land any more, because no two commits have equal bytes. After a refusal, also if the list does
  *   not reach back to the base, which may have been old; false only if a copy of ours landed and was, before this look,
- *   overwritten by a program without ids or buried under 32 writes within three seconds. If nothing is stored, only if
+ *   overwritten by a program without ids or buried under 32 writes within a second. If nothing is stored, only if
  *   nothing was stored at the refusal either; false only if the database was deleted between two copies of one request.
  *   (docs/consistency.md)
  * - `unknown`: anything else, including a refused update if what refused it may have been created from nothing after
@@ -134,8 +139,8 @@ function mayHaveBeenDeletedSince(base: Base, seen: Seen, sentAt: number | undefi
   return madeAnew && seen.lastModified > sentAt - CLOCK_SKEW_MAX_MS;
 }
 
-// Nobody writes 32 times, each time over what is stored, in less.
-const BURIED_AFTER_MS = 3_000;
+// Over a network nobody writes 32 times, each time over what is stored, in less.
+const BURIED_AFTER_MS = 1_000;
 
 /** True if an update may have landed and left the list, which holds only so many ids, before anyone looked. */
 function mayBeBuried(base: Base, seen: Seen, lookedAfterMs = 0): boolean {

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import pLimit from 'p-limit';
+import { refuseTriggers } from '../../anki/foreign-schema.ts';
 import { EXIT_CODE } from '../../cli/exit-code.ts';
 import type { View } from '../../cli/print.ts';
 import { progressOn } from '../../cli/progress.ts';
@@ -11,6 +12,7 @@ import type { Deployment } from '../../deployment/deployment.ts';
 import type { AuditedVersion, LostRow } from '../../history/audit.ts';
 import { UNVERSIONED_ID } from '../../history/points.ts';
 import { listPages } from '../../store/database-store.ts';
+import { beginsWithCreate } from '../../store/write-ids.ts';
 import type { Execute, Invocation } from '../execute.ts';
 import { allPoints } from './at.ts';
 import { OPERATOR_RETRIES } from './exec.ts';
@@ -40,6 +42,8 @@ interface AuditedUser {
 export interface AuditReport {
   /** Those with findings. */
   readonly users: readonly AuditedUser[];
+  /** Of --all, those who could not be audited. */
+  readonly failed: readonly { readonly username: string; readonly reason: string }[];
   readonly audited: number;
 }
 
@@ -67,18 +71,26 @@ async function dbAudit(
   const databases = operatorDatabases(deployment, invocation);
   const progress = progressOn(invocation.context, invocation.flags.quiet);
   const users: AuditedUser[] = [];
+  const failed: { username: string; reason: string }[] = [];
   let audited = 0;
   try {
     for await (const one of username === undefined ? everyone(deployment) : [parseUsername(username)]) {
       progress.show(`auditing database "${one}", after ${audited} others`);
-      const found = await audit(deployment, databases, one, repair);
+      let found: AuditedUser;
+      try {
+        found = await audit(invocation, deployment, databases, one, repair);
+      } catch (error) {
+        if (!all || !(error instanceof JavumboError) || error.kind === 'interrupted') throw error;
+        failed.push({ username: one, reason: error.message });
+        continue;
+      }
       if (found.overwritten.length + found.ambiguous.length > 0) users.push(found);
       audited += 1;
     }
   } finally {
     progress.done();
   }
-  return { users, audited };
+  return { users, failed, audited };
 }
 
 async function* everyone({ store }: Deployment): AsyncGenerator<string> {
@@ -86,6 +98,7 @@ async function* everyone({ store }: Deployment): AsyncGenerator<string> {
 }
 
 async function audit(
+  invocation: Invocation,
   deployment: Deployment,
   databases: UserDatabases,
   username: string,
@@ -105,13 +118,18 @@ async function audit(
       asking(async (): Promise<AuditedVersion | undefined> => {
         if (deleted) return undefined;
         const { writes } = requireThere(await deployment.store.trace(username, { point: id }), username, id);
-        return { id, at, isOurs: writes.length > 0 };
+        return { id, at, isOurs: writes.length > 0, isWhole: beginsWithCreate(writes) };
       }),
     ),
   );
   const lost: LostRow[] = [];
   for (const one of overwriteCases(versions)) {
-    lost.push(...(await lostRows(one, ({ id }) => databases.openPoint(username, id))));
+    try {
+      lost.push(...(await lostRows(one, ({ id }) => databases.openPoint(username, id, { anySchema: true }))));
+    } catch (error) {
+      if (!(error instanceof JavumboError) || error.kind !== 'corrupt') throw error;
+      invocation.note(`warning: what version ${one.over.id} of "${username}" lost cannot be told: ${error.message}`);
+    }
   }
   if (lost.length === 0 || versions.at(-1) === undefined) return { username, overwritten: [], ambiguous: [] };
   const left = await databases.read(username, ({ database }) => stillLost(lost, database));
@@ -119,9 +137,16 @@ async function audit(
   const ambiguous = left.filter(({ kind }) => kind === 'ambiguous');
   const found = { username, overwritten: byUpdate(overwritten), ambiguous: byUpdate(ambiguous) };
   if (!repair || overwritten.length === 0) return found;
-  const { version, value } = await databases.update(username, (database) => putBack(database, overwritten), {
-    retries: OPERATOR_RETRIES,
-  });
+  const { version, value } = await databases.update(
+    username,
+    (database) => {
+      refuseTriggers(database);
+      return putBack(database, overwritten);
+    },
+    {
+      retries: OPERATOR_RETRIES,
+    },
+  );
   return { ...found, repaired: { version, rows: value } };
 }
 
@@ -148,7 +173,8 @@ function byUpdate(rows: readonly LostRow[]): AuditedUpdate[] {
 }
 
 const auditView: View<AuditReport> = {
-  json: ({ users }) => ({
+  json: ({ users, failed }) => ({
+    failed,
     users: users.map(({ overwritten, ambiguous, ...user }) => ({
       ...user,
       overwritten: overwritten.map((update) => ({ ...update, at: isoTime(update.at) })),
@@ -171,7 +197,9 @@ const auditView: View<AuditReport> = {
       ? `${repaired} rows are put back`
       : 'put the overwritten rows back: the same command with --repair';
   },
-  exitCode: ({ users }) =>
+  failures: ({ failed }) => failed.map(({ username, reason }) => `error: ${username}: ${reason}`),
+  exitCode: ({ users, failed }) =>
+    failed.length > 0 ||
     users.some(
       ({ repaired, overwritten, ambiguous }) =>
         ambiguous.length > 0 || (repaired === undefined && overwritten.length > 0),

@@ -26,15 +26,18 @@ export function registerDbDelete(parent: Command, execute: Execute): void {
 
 export async function dbDelete(invocation: Invocation, username: string, yes: boolean): Promise<DeletedDatabase> {
   const deployment = await invocation.deployment();
+  let ifVersion: string | undefined;
   if (!yes && !isTestUser(username)) {
     const current = await deployment.store.trace(username);
     // Without one there is nothing to ask.
     if (current.kind === 'database') {
+      // Not what somebody commits during the question.
+      ifVersion = current.version;
       const what = `This deletes database "${username}" (${inWords(current)})`;
       await confirmLoss(invocation, deployment, { username, what, yes, look: `javumbo db info ${username}` });
     }
   }
-  const version = await operatorDatabases(deployment, invocation).delete(username);
+  const version = await operatorDatabases(deployment, invocation).delete(username, { ifVersion });
   return { username, outcome: 'deleted', version };
 }
 

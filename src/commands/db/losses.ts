@@ -28,6 +28,7 @@ export async function confirmLoss(
 }
 
 async function keepsHistory(deployment: Deployment, username: string): Promise<boolean> {
-  for await (const { id } of pointsOf(await deployment.objects(), username)) return id !== UNVERSIONED_ID;
+  // The oldest version of a bucket may be from before it kept any.
+  for await (const { id } of pointsOf(await deployment.objects(), username)) if (id !== UNVERSIONED_ID) return true;
   return false;
 }

@@ -43,13 +43,19 @@ async function dbPurge(invocation: Invocation, username: string, yes: boolean): 
     yes: yes || isTestUser(username),
     look: `javumbo db history ${username}`,
   });
-  if (points.some(({ current, deleted }) => current && !deleted)) {
-    await operatorDatabases(deployment, invocation).delete(username);
+  const current = points.find((point) => point.current && !point.deleted);
+  if (current !== undefined) {
+    await operatorDatabases(deployment, invocation).delete(username, { ifVersion: current.version });
   }
   deployment.cache.invalidate(username);
   const objects = await deployment.objects();
   const listed = (await objectsUnder(objects, [keyOf(username)], true)).filter(({ key }) => key === keyOf(username));
-  const past = listed.filter(({ kind }) => kind !== 'object');
+  const known = new Set(points.map(({ id }) => id));
+  // What the question was about, what the delete has left, and files of killed commits.
+  const past = listed.filter(
+    ({ kind, versionId = '', etag }) =>
+      kind !== 'object' && (known.has(versionId) || kind === 'delete-marker' || etag === undefined),
+  );
   // The newest marker goes last: without it the version below it would be current again.
   const failures: DeleteFailure[] = [];
   for (const isLast of [false, true]) {
@@ -58,12 +64,14 @@ async function dbPurge(invocation: Invocation, username: string, yes: boolean): 
   }
   const kept = new Set<ObjectVersion>(failures.map(({ object }) => object));
   const gone = past.filter((object) => !kept.has(object) && object.kind === 'old-version');
+  // Without versions the delete itself was all that there was to remove.
+  const [only] = current !== undefined && gone.length === 0 ? [current] : [];
   invocation.note('note: backups are not touched; those made with javumbo backup create may still have it');
   return {
     username,
     outcome: 'purged',
-    deletedCount: gone.length,
-    deletedBytes: gone.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+    deletedCount: gone.length + (only === undefined ? 0 : 1),
+    deletedBytes: gone.reduce((sum, { sizeBytes }) => sum + sizeBytes, only?.sizeBytes ?? 0),
     failed: failures.map(({ object, reason }) => ({ id: object.versionId ?? '', reason })),
   };
 }

@@ -1,16 +1,17 @@
 import { copyFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import type { View } from '../../cli/print.ts';
+import { JavumboError } from '../../core/failure.ts';
 import { formatTime, isoTime } from '../../core/format.ts';
 import { refuseTestUser } from '../../core/test-data.ts';
 import { parseUsername } from '../../core/username.ts';
-import type { ReplaceOver } from '../../databases/user-databases.ts';
-import type { TableDiff } from '../../history/diff.ts';
+import type { ReplaceOver, UserDatabases } from '../../databases/user-databases.ts';
 import { type PointInTime, UNVERSIONED_ID } from '../../history/points.ts';
+import { isDamage } from '../../sqlite/failure.ts';
 import type { Execute, Invocation } from '../execute.ts';
 import { allPoints, pastContent } from './at.ts';
 import { operatorDatabases, reportWrite, type WriteReport, writeView } from './outcome.ts';
-import { changesInWords, countedDiff, withVersion } from './two-versions.ts';
+import { changesInWords, countedDiff, type VersionFile, withVersion } from './two-versions.ts';
 
 interface RestoreOptions {
   readonly at: string;
@@ -51,13 +52,11 @@ export async function dbRestore(
   const databases = operatorDatabases(deployment, invocation);
   return withVersion(databases, username, target, async (file) => {
     if (current !== undefined) {
-      const same = await withVersion(databases, username, current, async (now) => {
-        if (target.id === current.id || (file.digest !== undefined && file.digest === now.digest)) return true;
-        const changes = yes ? {} : await countedDiff(invocation, now, file);
-        await ask(invocation, username, { target, current, changes, yes });
-        return false;
-      });
-      if (same) return unchanged(username, target, current);
+      const stored = await deployment.store.trace(username);
+      const same = stored.kind === 'database' && file.digest !== undefined && file.digest === stored.digest;
+      if (same || target.id === current.id) return unchanged(username, target, current);
+      const changes = yes ? '' : await changesTo(invocation, databases, username, current, file);
+      await ask(invocation, username, { target, current, changes, yes });
     }
     const over: ReplaceOver =
       current?.version === undefined ? { kind: 'nothing' } : { kind: 'version', version: current.version };
@@ -68,6 +67,25 @@ export async function dbRestore(
     if (undo !== null) invocation.note(`undo: javumbo db restore ${username} --at ${undo.id}`);
     return { ...report, restored: { id: target.id, at: target.at }, undo };
   });
+}
+
+/** Says which rows come and go. A current version that is damaged is what a restore is for. */
+async function changesTo(
+  invocation: Invocation,
+  databases: UserDatabases,
+  username: string,
+  current: PointInTime,
+  file: VersionFile,
+): Promise<string> {
+  try {
+    return await withVersion(databases, username, current, async (now) =>
+      changesInWords(await countedDiff(invocation, now, file)),
+    );
+  } catch (error) {
+    const damaged = error instanceof JavumboError && error.kind === 'corrupt';
+    if (damaged || isDamage(error)) return 'the current version is damaged';
+    throw error;
+  }
 }
 
 async function ask(
@@ -81,13 +99,13 @@ async function ask(
   }: {
     readonly target: PointInTime;
     readonly current: PointInTime;
-    readonly changes: Readonly<Record<string, TableDiff>>;
+    readonly changes: string;
     readonly yes: boolean;
   },
 ): Promise<void> {
   const { confirm } = await import('../../cli/prompt.ts');
   await confirm(context, {
-    what: `This makes database "${username}" what it was at ${formatTime(target.at)} UTC (${changesInWords(changes)})`,
+    what: `This makes database "${username}" what it was at ${formatTime(target.at)} UTC (${changes})`,
     word: username,
     yes,
     look: `javumbo db diff ${username} --from ${current.id} --to ${target.id}`,
