@@ -1,10 +1,11 @@
 /** What was is looked at and brought back, in the local deployment and in a bucket with versions. */
 import { spawnSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { PutBucketVersioningCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { keyOf } from '../../core/username.ts';
 import { BUCKET, type CommandDeployment, openLocal, openOnS3 } from '../../testing/command-deployments.ts';
 import { temporaryDirectory } from '../../testing/run-command.ts';
 
@@ -44,6 +45,11 @@ describe.each(DEPLOYMENTS)('on $name', ({ open }) => {
   const value = async (...more: string[]): Promise<number> =>
     (await deployment.json<Json>('db', 'query', 'alice', 'SELECT mod FROM col', ...more)).rows[0].mod;
   const set = (mod: number): Promise<Json> => deployment.json('db', 'exec', 'alice', `UPDATE col SET mod = ${mod}`);
+  const pulled = async (...more: string[]): Promise<Buffer> => {
+    const out = join(temporaryDirectory(), 'pulled.anki2');
+    await deployment.json('db', 'pull', 'alice', '--out', out, ...more);
+    return readFileSync(out);
+  };
   const history = async (...more: string[]): Promise<Json> => deployment.json('db', 'history', 'alice', ...more);
 
   test('each of many points in time is listed, looked at and restored, also from before a delete', async () => {
@@ -192,6 +198,31 @@ describe.each(DEPLOYMENTS)('on $name', ({ open }) => {
     });
     expect(restored.code).toBe(4);
     expect(await value()).toBe(8);
+  });
+
+  test('a damaged current version is no obstacle: it is what a restore is for', async () => {
+    await deployment.json('db', 'create', 'alice');
+    const [{ id }] = (await history()).points;
+    await set(7);
+    const { server } = deployment;
+    if (server !== undefined) server.putObject(BUCKET, keyOf('alice'), 'no database at all');
+    else {
+      const folder = join(String(deployment.env.JAVUMBO_HOME), 'databases', 'alice');
+      for (const file of readdirSync(folder)) {
+        const bytes = readFileSync(join(folder, file));
+        // The later of the two, by its content.
+        if (bytes.equals(await pulled('--at', id))) continue;
+        writeFileSync(join(folder, file), bytes.subarray(0, 4096));
+      }
+    }
+    const asked = await deployment.runElsewhere(['db', 'restore', 'alice', '--at', id]);
+    expect({ code: asked.code, stderr: asked.stderr }).toEqual({
+      code: 2,
+      stderr: expect.stringContaining('(the current version is damaged)'),
+    });
+    const restored = await deployment.runElsewhere(['db', 'restore', 'alice', '--at', id, '--yes']);
+    expect({ code: restored.code, stderr: restored.stderr }).toMatchObject({ code: 0 });
+    expect((await deployment.runElsewhere(['db', 'check', 'alice'])).code).toBe(0);
   });
 
   test('the question says which rows come and go, and how to look', async () => {
