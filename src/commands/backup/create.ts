@@ -1,0 +1,129 @@
+import type { Command } from 'commander';
+import type { BackedUpUser } from '../../backup/create.ts';
+import type { View } from '../../cli/print.ts';
+import { withProgress } from '../../cli/progress.ts';
+import { JavumboError } from '../../core/failure.ts';
+import { formatBytes } from '../../core/format.ts';
+import type { Execute, Invocation } from '../execute.ts';
+import {
+  countsText,
+  drained,
+  exitCodeOf,
+  OUTCOME_ROWS,
+  OutcomeCollector,
+  type Outcomes,
+  parallelOption,
+  rateText,
+} from './outcomes.ts';
+
+interface CreateOptions {
+  readonly withoutAccounts?: boolean;
+  readonly parallel: number;
+}
+
+export interface BackupReport extends Outcomes {
+  readonly users: readonly BackedUpUser[];
+  readonly run: {
+    readonly startedAt: string;
+    /** False if somebody is missing. */
+    readonly complete: boolean;
+    readonly databases: number;
+    readonly accounts: number;
+    readonly bytes: number;
+  };
+  /** What was fetched; the rest was there. */
+  readonly fetchedBytes: number;
+}
+
+export function registerBackupCreate(parent: Command, execute: Execute): void {
+  const command = parent
+    .command('create <dir>')
+    .description('copy all databases and accounts into a folder; again: only what changed')
+    .option('--without-accounts', 'leave accounts and their password hashes out')
+    .addOption(parallelOption())
+    .addHelpText('after', '\nExample:\n  $ javumbo backup create ./backup');
+  command.action((directory: string, options: CreateOptions) =>
+    execute(command, (invocation) => backupCreate(invocation, directory, options), createView),
+  );
+}
+
+export async function backupCreate(
+  invocation: Invocation,
+  directory: string,
+  { withoutAccounts = false, parallel }: CreateOptions,
+): Promise<BackupReport> {
+  const [{ createBackup }, { sqliteEngine }] = await Promise.all([
+    import('../../backup/create.ts'),
+    import('../../sqlite/choose-engine.ts'),
+  ]);
+  const { clock, random } = invocation.context;
+  const deployment = await invocation.deployment();
+  const { kind, bucket, region, endpoint } = deployment.description;
+  const source = {
+    deployment: { kind, bucket, region, endpoint, id: deployment.identity },
+    store: deployment.store,
+    databases: deployment.databases({ cacheTtlDefault: 0, caching: false }),
+    users: withoutAccounts ? undefined : await accountsOf(deployment.users()),
+    sqlite: () => sqliteEngine(invocation.config.sqliteEngine.value),
+    workDirectory: () => deployment.cache.workDirectory(),
+  };
+  const outcomes = new OutcomeCollector<BackedUpUser>(invocation.flags);
+  let [users, databases, bytes, fetchedBytes] = [0, 0, 0, 0];
+  const run = await withProgress(invocation, async (progress) => {
+    const startedAt = clock.monotonic();
+    progress.show('reading accounts');
+    const onAccounts = (count: number): void => progress.show(`reading accounts: ${count} so far`);
+    return drained(createBackup(source, { directory, parallel, clock, random, onAccounts }), (user) => {
+      outcomes.add(user);
+      users++;
+      const { outcome, sizeBytes = 0 } = user;
+      if (outcome !== 'unchanged') fetchedBytes += sizeBytes;
+      if (sizeBytes > 0) databases++;
+      bytes += sizeBytes;
+      const rate = rateText(fetchedBytes, clock.monotonic() - startedAt);
+      progress.show(`backing up: ${users} users, ${formatBytes(fetchedBytes)} fetched${rate}`);
+    });
+  });
+  const { startedAt, end } = run;
+  return {
+    users: outcomes.users,
+    counts: outcomes.counts,
+    run: {
+      startedAt,
+      complete: end !== undefined,
+      databases: end?.databases ?? databases,
+      accounts: end?.accounts ?? 0,
+      bytes: end?.bytes ?? bytes,
+    },
+    fetchedBytes,
+  };
+}
+
+/** An endpoint for databases may have none for accounts: then they must be left out on purpose, never by silence. */
+function accountsOf<T>(opening: Promise<T>): Promise<T> {
+  return opening.catch((error: unknown) => {
+    if (!(error instanceof JavumboError) || error.kind !== 'usage') throw error;
+    throw new JavumboError('usage', error.message, {
+      try: `${error.try ?? 'another --users-table'}, or --without-accounts`,
+      cause: error,
+    });
+  });
+}
+
+const createView: View<BackupReport> = {
+  ...OUTCOME_ROWS,
+  text: (report, paint) => (exitCodeOf(report) === 0 ? paint.good : paint.bad)(summaryOf(report)),
+  failures: (report) => [summaryOf(report)],
+  exitCode: exitCodeOf,
+};
+
+function summaryOf({ run, counts, fetchedBytes }: BackupReport): string {
+  const { databases, accounts, bytes, complete, startedAt } = run;
+  const held = `${databases} databases (${formatBytes(bytes)}) and ${accounts} accounts`;
+  const lines = [
+    complete ? `backed up ${held}` : `NOT COMPLETE: the same command goes on where this one stopped`,
+    `${countsText(counts)}; fetched ${formatBytes(fetchedBytes)}; run ${startedAt}`,
+    'Each user is consistent. Users are not consistent with each other: they were fetched one after the other.',
+  ];
+  return lines.join('\n');
+}
