@@ -148,6 +148,7 @@ class Backup {
   readonly #sqlite: SqliteEngine;
   readonly #scratch: Scratch;
   readonly #patience = new Patience();
+  #listedCount = 0;
 
   constructor(
     source: BackupSource,
@@ -177,8 +178,9 @@ class Backup {
       accounts: users !== undefined,
     });
     try {
-      let missing = 0;
+      let [missing, handled] = [0, 0];
       for await (const { line, user } of inParallel(this.#listed(), parallel, (listed) => this.#backUp(listed))) {
+        handled++;
         if (line !== undefined) await manifest.add(this.#withAccount(line));
         if (user === undefined) continue;
         if (line === undefined) missing++;
@@ -187,6 +189,10 @@ class Backup {
       for (const line of this.#accountsAlone()) {
         await manifest.add(line);
         yield { username: line.username, outcome: 'no-database' };
+      }
+      // Whatever else is wrong here, a run that lacks somebody is never called complete.
+      if (handled !== this.#listedCount) {
+        throw new JavumboError('internal', `${this.#listedCount} databases are listed, and ${handled} were looked at`);
       }
       if (missing > 0) return { name, startedAt, end: undefined };
       this.#folder.sync();
@@ -202,7 +208,10 @@ class Backup {
   }
 
   async *#listed(): AsyncGenerator<ListedDatabase> {
-    for await (const { databases } of listPages(this.#source.store)) yield* databases;
+    for await (const { databases } of listPages(this.#source.store)) {
+      this.#listedCount += databases.length;
+      yield* databases;
+    }
   }
 
   /** Returns the user's line, or none for one who is not in the backup. */

@@ -38,9 +38,8 @@ export async function printResult<T>(result: T, view: View<T>, flags: OutputFlag
   const terminal = stdout.isTTY === true;
   if (view.lines !== undefined && !terminal) {
     for await (const row of view.lines(result)) stdout.write(tabSeparated({ rows: [row] }));
-    return;
   }
-  const table = await tableOf(result, view);
+  const table = view.lines !== undefined && !terminal ? undefined : await tableOf(result, view);
   if (table !== undefined) {
     const draw = terminal ? await drawer(table, stdout.columns ?? 80, flags, context) : () => tabSeparated(table);
     stdout.write(await lay(draw));

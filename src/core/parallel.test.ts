@@ -33,6 +33,16 @@ test('runs as many at once as it may, and takes no item before there is room for
   expect(most).toBe(4);
 });
 
+test('a caller that takes longer than the work gets every result', async () => {
+  const items = Array.from({ length: 50 }, (_, item) => item);
+  const results: number[] = [];
+  for await (const result of inParallel(items, 4, async (item) => item)) {
+    results.push(result);
+    for (let turns = result % 7; turns >= 0; turns--) await turn();
+  }
+  expect(results.sort((a, b) => a - b)).toEqual(items);
+});
+
 test('after a failure it starts nothing more, yields what still ends well, and throws', async () => {
   const started: number[] = [];
   const yielded: number[] = [];

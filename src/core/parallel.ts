@@ -31,7 +31,8 @@ export async function* inParallel<T, R>(
       }
       while (results.length > 0) yield results.shift() as R;
       if (running.size > 0) await Promise.race(running);
-      else if (results.length === 0) break;
+      // All may have ended while the caller was busy: then there is room for more.
+      else if (results.length === 0 && (!more || failures.length > 0)) break;
     }
     if (failures.length > 0) throw failures[0];
   } finally {
