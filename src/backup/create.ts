@@ -60,6 +60,8 @@ export interface BackedUpUser {
   readonly outcome: 'stored' | 'unchanged' | 'no-database' | Trouble;
   readonly version?: string | undefined;
   readonly sizeBytes?: number | undefined;
+  /** What was fetched of it; 0 if an earlier run had it. */
+  readonly fetchedBytes?: number | undefined;
   /** Its file in the backup. */
   readonly file?: string | undefined;
   readonly error?: string | undefined;
@@ -183,7 +185,11 @@ class Backup {
         handled++;
         if (line !== undefined) await manifest.add(this.#withAccount(line));
         if (user === undefined) continue;
-        if (line === undefined) missing++;
+        if (line === undefined) {
+          missing++;
+          // Not one who has an account alone.
+          accountOf(this.#scratch.database, user.username);
+        }
         yield user;
       }
       for (const line of this.#accountsAlone()) {
@@ -229,7 +235,16 @@ class Backup {
       const outcome = damage !== undefined ? 'damaged' : known === undefined ? 'stored' : 'unchanged';
       return {
         line: { username, database },
-        user: { username, outcome, version, sizeBytes, file, error: damage, findings },
+        user: {
+          username,
+          outcome,
+          version,
+          sizeBytes,
+          fetchedBytes: known === undefined ? sizeBytes : 0,
+          file,
+          error: damage,
+          findings,
+        },
       };
     } catch (error) {
       return { user: { username, ...this.#patience.failed(error) } };

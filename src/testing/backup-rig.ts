@@ -1,7 +1,9 @@
-import { cpSync, readdirSync, readFileSync } from 'node:fs';
+import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
+import { createCollection } from '../library/collection.ts';
 import { type OpenedUserDatabases, openUserDatabases } from '../library/open.ts';
+import { sqliteEngine } from '../sqlite/choose-engine.ts';
 import { contentDigestOf } from '../store/content-digest.ts';
 import { type CommandResult, freshMachine, type Json, type RunOptions, runCommand } from './run-command.ts';
 
@@ -87,4 +89,18 @@ export function withOneByteChanged(bytes: Buffer, position: number): Buffer {
   const at = position < 0 ? copy.length + position : position;
   copy.writeUInt8(copy.readUInt8(at) ^ 0x40, at);
   return copy;
+}
+
+let template: Buffer | undefined;
+let collectionsMade = 0;
+
+/** Writes a collection without notes to a path. Each has a content of its own. */
+export async function newCollectionFile(path: string): Promise<void> {
+  const sqlite = await sqliteEngine();
+  if (template !== undefined) writeFileSync(path, template);
+  const database = sqlite.open(path, 'read-write');
+  if (template === undefined) createCollection(database);
+  database.prepare('UPDATE col SET crt = crt + ?').run(collectionsMade++);
+  database.close();
+  template ??= readFileSync(path);
 }

@@ -76,8 +76,8 @@ export async function backupCreate(
     return drained(createBackup(source, { directory, parallel, clock, random, onAccounts }), (user) => {
       outcomes.add(user);
       users++;
-      const { outcome, sizeBytes = 0 } = user;
-      if (outcome !== 'unchanged') fetchedBytes += sizeBytes;
+      fetchedBytes += user.fetchedBytes ?? 0;
+      const { sizeBytes = 0 } = user;
       if (sizeBytes > 0) databases++;
       bytes += sizeBytes;
       const rate = rateText(fetchedBytes, clock.monotonic() - startedAt);
