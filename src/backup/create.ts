@@ -1,7 +1,6 @@
 import type { WorkDirectory } from '../cache/work-directory.ts';
 import type { Clock } from '../core/clock.ts';
 import { JavumboError } from '../core/failure.ts';
-import { sha256Of } from '../core/file.ts';
 import { isoTime } from '../core/format.ts';
 import { inParallel } from '../core/parallel.ts';
 import type { Random } from '../core/random.ts';
@@ -10,6 +9,7 @@ import type { LoadSqlite, SqliteEngine } from '../sqlite/engine.ts';
 import { contentDigestOf } from '../store/content-digest.ts';
 import { type DatabaseStore, type ListedDatabase, listPages } from '../store/database-store.ts';
 import type { UserTable } from '../users/user-table.ts';
+import { earlierRuns, KNOWN_SCHEMA, knownDatabase, rememberRun } from './earlier-runs.ts';
 import { examineQuickly } from './examine.ts';
 import { BackupFolder, fileNameOf } from './folder.ts';
 import {
@@ -17,12 +17,10 @@ import {
   type ManifestEnd,
   type ManifestHeader,
   ManifestWriter,
-  readManifest,
   SCHEMA_VERSION,
   type UserLine,
 } from './manifest.ts';
 import { Patience, type Trouble } from './outcome.ts';
-import { isComplete, readRun } from './runs.ts';
 import { openScratch, type Scratch } from './scratch.ts';
 import { accountOf, spoolAccounts } from './spooled-accounts.ts';
 
@@ -78,7 +76,7 @@ export interface CreatedRun {
 }
 
 const SCRATCH = `
-  CREATE TABLE known (username TEXT, version TEXT, line TEXT, trusted INTEGER, PRIMARY KEY (username, version)) WITHOUT ROWID;
+  ${KNOWN_SCHEMA};
   CREATE TABLE accounts (username TEXT PRIMARY KEY, item TEXT, written INTEGER DEFAULT 0) WITHOUT ROWID`;
 
 /**
@@ -94,10 +92,10 @@ export async function* createBackup(
   const sqlite = await source.sqlite();
   const lock = folder.lock(sqlite);
   try {
-    const earlier = await earlierRuns(folder, source);
+    const earlier = await earlierRuns(folder, source.deployment.id);
     const scratch = openScratch(sqlite, source.workDirectory(), SCRATCH);
     try {
-      for (const { name, complete } of earlier) await remember(scratch, folder.runPath(name), complete);
+      for (const { name, complete } of earlier) await rememberRun(scratch.database, folder.runPath(name), complete);
       if (source.users !== undefined) await spoolAccounts(scratch.database, source.users, options);
       return yield* new Backup(source, options, folder, sqlite, scratch).run(
         earlier.filter(({ complete }) => !complete).map(({ name }) => name),
@@ -107,39 +105,6 @@ export async function* createBackup(
     }
   } finally {
     lock.release();
-  }
-}
-
-interface EarlierRun {
-  readonly name: string;
-  readonly complete: boolean;
-}
-
-/** Returns the newest complete run and all that were stopped: what they have is not fetched again. */
-async function earlierRuns(folder: BackupFolder, { deployment }: BackupSource): Promise<EarlierRun[]> {
-  const found: EarlierRun[] = [];
-  for (const name of folder.runNames().reverse()) {
-    const run = await readRun(folder, name);
-    const other = run.header?.deployment;
-    if (other !== undefined && other.id !== deployment.id) {
-      throw new JavumboError('usage', `${folder.path} is the backup of another deployment: ${other.id}`, {
-        try: 'a directory of its own for each deployment',
-      });
-    }
-    // `verify` names a damaged manifest. Nothing is taken from it.
-    if (run.damage !== undefined) continue;
-    found.push({ name, complete: isComplete(run) });
-    if (isComplete(run)) break;
-  }
-  return found;
-}
-
-async function remember({ database }: Scratch, path: string, complete: boolean): Promise<void> {
-  const insert = database.prepare('INSERT OR IGNORE INTO known VALUES (?, ?, ?, ?)');
-  for await (const line of readManifest(path)) {
-    if (line.kind !== 'user' || line.user.database === undefined) continue;
-    const { username, database: known } = line.user;
-    insert.run(username, known.version, JSON.stringify(known), complete ? 1 : 0);
   }
 }
 
@@ -226,7 +191,7 @@ class Backup {
   ): Promise<{ readonly line?: UserLine | undefined; readonly user?: BackedUpUser | undefined }> {
     const { username } = listed;
     try {
-      const known = await this.#known(listed);
+      const known = await knownDatabase(this.#scratch.database, this.#folder, listed);
       const database = known ?? (await this.#fetch(username));
       this.#patience.succeeded();
       // Deleted since it was listed. What is left of the user is an account, which comes last.
@@ -249,19 +214,6 @@ class Backup {
     } catch (error) {
       return { user: { username, ...this.#patience.failed(error) } };
     }
-  }
-
-  /** Returns what an earlier run has of this version, if its file is there. */
-  async #known({ username, version, sizeBytes }: ListedDatabase): Promise<BackedUpDatabase | undefined> {
-    const row = this.#scratch.database
-      .prepare('SELECT line, trusted FROM known WHERE username = ? AND version = ?')
-      .get(username, version) as { line: string; trusted: number } | undefined;
-    if (row === undefined) return undefined;
-    const known = JSON.parse(row.line) as BackedUpDatabase;
-    if (known.sizeBytes !== sizeBytes || this.#folder.sizeOf(known.file) !== sizeBytes) return undefined;
-    // A run that was stopped may have lost bytes with the power.
-    if (row.trusted === 0 && (await sha256Of(this.#folder.pathOf(known.file))) !== known.sha256) return undefined;
-    return known;
   }
 
   async #fetch(username: string): Promise<BackedUpDatabase | undefined> {

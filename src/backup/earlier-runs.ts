@@ -1,0 +1,65 @@
+import { JavumboError } from '../core/failure.ts';
+import { sha256Of } from '../core/file.ts';
+import type { SqliteDatabase } from '../sqlite/engine.ts';
+import type { ListedDatabase } from '../store/database-store.ts';
+import type { BackupFolder } from './folder.ts';
+import { type BackedUpDatabase, readManifest } from './manifest.ts';
+import { isComplete, readRun } from './runs.ts';
+
+export interface EarlierRun {
+  readonly name: string;
+  readonly complete: boolean;
+}
+
+/**
+ * Returns the newest complete run and all that were stopped since: what they have is not fetched again. Throws `usage`
+ * for a folder with the backups of another deployment.
+ */
+export async function earlierRuns(folder: BackupFolder, deploymentId: string): Promise<EarlierRun[]> {
+  const found: EarlierRun[] = [];
+  for (const name of folder.runNames().reverse()) {
+    const run = await readRun(folder, name);
+    const other = run.header?.deployment.id ?? deploymentId;
+    if (other !== deploymentId) {
+      throw new JavumboError('usage', `${folder.path} is the backup of another deployment: ${other}`, {
+        try: 'a directory of its own for each deployment',
+      });
+    }
+    // `verify` names a damaged manifest. Nothing is taken from it.
+    if (run.damage !== undefined) continue;
+    found.push({ name, complete: isComplete(run) });
+    if (isComplete(run)) break;
+  }
+  return found;
+}
+
+export const KNOWN_SCHEMA = `CREATE TABLE known (
+  username TEXT, version TEXT, line TEXT, trusted INTEGER, PRIMARY KEY (username, version)
+) WITHOUT ROWID`;
+
+/** Copies what a run has into the scratch table `known`. */
+export async function rememberRun(scratch: SqliteDatabase, path: string, complete: boolean): Promise<void> {
+  const insert = scratch.prepare('INSERT OR IGNORE INTO known VALUES (?, ?, ?, ?)');
+  for await (const line of readManifest(path)) {
+    if (line.kind !== 'user' || line.user.database === undefined) continue;
+    const { username, database } = line.user;
+    insert.run(username, database.version, JSON.stringify(database), complete ? 1 : 0);
+  }
+}
+
+/** Returns what an earlier run has of a listed version, if its file is there. */
+export async function knownDatabase(
+  scratch: SqliteDatabase,
+  folder: BackupFolder,
+  { username, version, sizeBytes }: ListedDatabase,
+): Promise<BackedUpDatabase | undefined> {
+  const row = scratch
+    .prepare('SELECT line, trusted FROM known WHERE username = ? AND version = ?')
+    .get(username, version) as { line: string; trusted: number } | undefined;
+  if (row === undefined) return undefined;
+  const known = JSON.parse(row.line) as BackedUpDatabase;
+  if (known.sizeBytes !== sizeBytes || folder.sizeOf(known.file) !== sizeBytes) return undefined;
+  // A run that was stopped may have lost bytes with the power.
+  if (row.trusted === 0 && (await sha256Of(folder.pathOf(known.file))) !== known.sha256) return undefined;
+  return known;
+}
