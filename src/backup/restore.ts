@@ -104,6 +104,16 @@ interface Stored {
   readonly account?: Ended | undefined;
 }
 
+/**
+ * Outcomes that reading back settles. Where the same content is, a refused or doubtful write has no loser: it was that of
+ * a restore that was killed a moment ago, or this one.
+ */
+const SETTLED_BY_A_LOOK: ReadonlySet<RestoreOutcome> = new Set(['committed', 'conflict', 'unknown']);
+
+function settled({ outcome, version: own }: Ended, version = own): Ended {
+  return { outcome: outcome === 'conflict' ? 'unchanged' : 'committed', version };
+}
+
 class Restore {
   readonly #target: RestoreTarget;
   readonly #options: RestoreOptions;
@@ -237,23 +247,29 @@ class Restore {
   }
 
   async #comparedDatabase({ username, database }: UserLine, stored: Ended): Promise<Ended> {
-    if (database === undefined || stored.error !== undefined) return stored;
-    // What was equal at the first look was compared by its bytes there.
-    if (this.#lookedUsers.get(username).state !== 'equal') {
-      const there = await storedContent(this.#target.databases, username);
-      if (there?.digest === undefined || there.digest !== (await this.#digestOnceStored(database))) {
-        return { ...stored, outcome: 'different', error: 'it was stored, and something else is there by now' };
-      }
+    const { state } = this.#lookedUsers.get(username);
+    // What was looked at and left is another one, and what was equal was compared by its bytes at that look.
+    if (database === undefined || (state === 'different' && !this.#options.replace)) return stored;
+    if (state === 'equal') {
+      this.#equal++;
+      return stored;
     }
-    this.#equal++;
-    return stored;
+    if (!SETTLED_BY_A_LOOK.has(stored.outcome)) return stored;
+    const there = await storedContent(this.#target.databases, username);
+    if (there?.digest !== undefined && there.digest === (await this.#digestOnceStored(database))) {
+      this.#equal++;
+      return settled(stored, there.version);
+    }
+    if (stored.error !== undefined) return stored;
+    return { ...stored, outcome: 'different', error: 'it was stored, and something else is there by now' };
   }
 
   async #comparedAccount({ username, account }: UserLine, stored: Ended): Promise<Ended> {
     const { users } = this.#target;
-    if (stored.outcome !== 'committed' || users === undefined || account === undefined) return stored;
+    if (users === undefined || account === undefined || !SETTLED_BY_A_LOOK.has(stored.outcome)) return stored;
     const { state } = await accountThere(users, username, account);
-    if (state === 'equal') return stored;
+    if (state === 'equal') return settled(stored);
+    if (stored.error !== undefined) return stored;
     return { outcome: 'different', error: 'its account was stored, and another one is there by now' };
   }
 
