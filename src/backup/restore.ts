@@ -228,9 +228,8 @@ class Restore {
   async #compare(line: UserLine): Promise<RestoredUser> {
     const { username } = line;
     const stored = this.#stored(username);
-    const database =
-      stored.database && (await this.#ended(() => this.#comparedDatabase(line, stored.database as Ended)));
-    const account = stored.account && (await this.#ended(() => this.#comparedAccount(line, stored.account as Ended)));
+    const database = await this.#compared(stored.database, (ended) => this.#comparedDatabase(line, ended));
+    const account = await this.#compared(stored.account, (ended) => this.#comparedAccount(line, ended));
     const { outcome, error } =
       database?.error === undefined && account?.error !== undefined
         ? account
@@ -244,6 +243,13 @@ class Restore {
       account: account?.outcome,
       error,
     };
+  }
+
+  async #compared(stored: Ended | undefined, look: (stored: Ended) => Promise<Ended>): Promise<Ended | undefined> {
+    if (stored === undefined) return undefined;
+    const ended = await this.#ended(() => look(stored));
+    if (ended.outcome !== 'unavailable' || stored.outcome === 'unavailable') return ended;
+    return { ...ended, error: `${stored.outcome}, and could not be compared: ${ended.error}` };
   }
 
   async #comparedDatabase({ username, database }: UserLine, stored: Ended): Promise<Ended> {
