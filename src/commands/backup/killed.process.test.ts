@@ -54,65 +54,82 @@ async function killedAt(
   return signal === 'SIGKILL';
 }
 
-const random = seededRandom(41);
-
-/** Moments among the first `requests`, of either kind. */
-function moments(requests: number): { readonly request: number; readonly moment: 'beforeWork' | 'beforeReply' }[] {
-  return Array.from({ length: KILLS }, () => ({
-    request: 1 + Math.floor(random.fraction() * requests),
-    moment: random.fraction() < 0.5 ? 'beforeWork' : 'beforeReply',
-  }));
+/**
+ * Runs `attempt` with seeded moments until so many were killed. One that is not killed has done its work: `whole` then
+ * judges it, and makes a fresh start for the next ones; and so at the end.
+ */
+async function killing(
+  requests: number,
+  attempt: (moment: Parameters<typeof killedAt>[2]) => Promise<boolean>,
+  whole: () => Promise<void>,
+): Promise<void> {
+  const random = seededRandom(41);
+  for (let kills = 0; kills < KILLS; ) {
+    const killed = await attempt({
+      request: 1 + Math.floor(random.fraction() * requests),
+      moment: random.fraction() < 0.5 ? 'beforeWork' : 'beforeReply',
+    });
+    if (killed) kills++;
+    else await whole();
+  }
+  await whole();
 }
 
 const filesIn = (name: string): string[] => readdirSync(join(folder, name));
 
 test('a backup that is killed goes on with the same command: complete, and nothing is there twice', async () => {
-  let killed = 0;
-  for (const moment of moments(10)) {
-    if (await killedAt(source, ['backup', 'create', folder], moment)) killed++;
-    // At its first request it may have made nothing yet.
-    const listed = await source.run(['backup', 'list', folder, '--json']);
-    if (listed.code === 0 && killed > 0) {
-      const { runs } = listed.json();
-      expect(runs.filter(({ error }: Json) => error !== undefined)).toEqual([]);
+  const whole = async (): Promise<void> => {
+    const created = await source.json<Json>('backup', 'create', folder);
+    expect(created.run).toMatchObject({ complete: true, databases: USERS });
+    const { counts, stoppedRuns } = await source.json<Json>('backup', 'verify', folder);
+    expect({ counts, stoppedRuns }).toEqual({ counts: { sound: USERS }, stoppedRuns: 0 });
+    expect(filesIn('databases')).toHaveLength(USERS);
+    // Stopped runs are gone with the complete one.
+    const runs = filesIn('runs').map((name) =>
+      readFileSync(join(folder, 'runs', name), 'utf8')
+        .trimEnd()
+        .split('\n'),
+    );
+    expect(runs.filter((lines) => !lines.at(-1)?.startsWith('{"kind":"end"'))).toEqual([]);
+    for (const lines of runs) {
+      const usernames = lines.slice(1, -1).map((line) => JSON.parse(line).username);
+      expect(new Set(usernames).size).toBe(usernames.length);
     }
-  }
-  expect(killed).toBeGreaterThan(0);
-  expect((await source.json<Json>('backup', 'create', folder)).run).toMatchObject({ complete: true, databases: USERS });
-  const { counts, stoppedRuns } = await source.json<Json>('backup', 'verify', folder);
-  expect({ counts, stoppedRuns }).toEqual({ counts: { sound: USERS }, stoppedRuns: 0 });
-  expect(filesIn('databases')).toHaveLength(USERS);
-  const [newest = ''] = filesIn('runs').sort().reverse();
-  const lines = readFileSync(join(folder, 'runs', newest), 'utf8')
-    .trimEnd()
-    .split('\n');
-  const usernames = lines.slice(1, -1).map((line) => JSON.parse(line).username);
-  expect(new Set(usernames).size).toBe(usernames.length);
-  // Stopped runs are gone with the complete one.
-  expect(
-    filesIn('runs').every((name) => readFileSync(join(folder, 'runs', name), 'utf8').includes('"kind":"end"')),
-  ).toBe(true);
+    folder = join(temporaryDirectory(), 'backup');
+  };
+  await killing(
+    USERS,
+    async (moment) => {
+      const killed = await killedAt(source, ['backup', 'create', folder], moment);
+      const { runs } = await source.json<Json>('backup', 'list', folder);
+      expect(runs.filter(({ complete, error }: Json) => complete === killed || error !== undefined)).toEqual([]);
+      return killed;
+    },
+    whole,
+  );
 });
 
 test('a restore that is killed goes on with the same command: complete, and nothing is there twice', async () => {
   expect((await source.json<Json>('backup', 'create', folder)).run.complete).toBe(true);
-  const before = await source.json<Json>('user', 'list');
-  const { deployment: empty } = await openOnAws();
-  try {
-    let killed = 0;
-    for (const moment of moments(3 * USERS)) if (await killedAt(empty, ['backup', 'restore', folder], moment)) killed++;
-    expect(killed).toBeGreaterThan(0);
-    const restored = await empty.json<Json>('backup', 'restore', folder);
+  const sorted = ({ users }: Json): Json => users.sort((a: Json, b: Json) => (a.username < b.username ? -1 : 1));
+  const accounts = sorted(await source.json<Json>('user', 'list'));
+  let { deployment: target } = await openOnAws();
+  const whole = async (): Promise<void> => {
+    const restored = await target.json<Json>('backup', 'restore', folder);
     expect(restored.equal).toBe(USERS);
     expect(Object.keys(restored.counts).filter((outcome) => !['committed', 'unchanged'].includes(outcome))).toEqual([]);
     // Each PUT creates, so that none goes over what an earlier one stored.
-    const puts = empty.server?.log.filter(({ operation }) => operation === 'PutObject') ?? [];
+    const puts = target.server?.log.filter(({ operation }) => operation === 'PutObject') ?? [];
     expect(puts.filter(({ ifNoneMatch }) => ifNoneMatch !== '*')).toEqual([]);
-    expect(empty.server?.keys(BUCKET)).toHaveLength(USERS);
-    const sorted = ({ users }: Json): Json => users.sort((a: Json, b: Json) => (a.username < b.username ? -1 : 1));
-    expect(sorted(await empty.json<Json>('user', 'list'))).toEqual(sorted(before));
-    expect((await empty.json<Json>('backup', 'restore', folder)).counts).toEqual({ unchanged: USERS });
+    expect(target.server?.keys(BUCKET)).toHaveLength(USERS);
+    expect(sorted(await target.json<Json>('user', 'list'))).toEqual(accounts);
+    expect((await target.json<Json>('backup', 'restore', folder)).counts).toEqual({ unchanged: USERS });
+    await target.close();
+    ({ deployment: target } = await openOnAws());
+  };
+  try {
+    await killing(3 * USERS, (moment) => killedAt(target, ['backup', 'restore', folder], moment), whole);
   } finally {
-    await empty.close();
+    await target.close();
   }
 });
