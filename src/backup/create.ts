@@ -9,7 +9,7 @@ import type { LoadSqlite, SqliteEngine } from '../sqlite/engine.ts';
 import { contentDigestOf } from '../store/content-digest.ts';
 import { type DatabaseStore, type ListedDatabase, listPages } from '../store/database-store.ts';
 import type { UserTable } from '../users/user-table.ts';
-import { earlierRuns, KNOWN_SCHEMA, knownDatabase, rememberRun } from './earlier-runs.ts';
+import { earlierRuns, KNOWN_SCHEMA, knownDatabase, rememberRun, timeOfNewRun } from './earlier-runs.ts';
 import { examineQuickly } from './examine.ts';
 import { BackupFolder, fileNameOf } from './folder.ts';
 import {
@@ -42,6 +42,8 @@ export interface CreateOptions {
   readonly parallel: number;
   readonly clock: Clock;
   readonly random: Random;
+  /** Ends it between two users, with its reason. */
+  readonly signal?: AbortSignal | undefined;
   /** Called while the accounts are read, which comes first. */
   readonly onAccounts?: ((count: number) => void) | undefined;
 }
@@ -134,7 +136,7 @@ class Backup {
   /** `stopped`: the runs that this one goes on with, and stands for when it is complete. */
   async *run(stopped: readonly string[]): AsyncGenerator<BackedUpUser, CreatedRun> {
     const { clock, random, parallel } = this.#options;
-    const startedAt = isoTime(clock.now());
+    const startedAt = isoTime(timeOfNewRun(this.#folder, clock.now()));
     const name = this.#folder.newRunName(startedAt, random);
     const { deployment, users } = this.#source;
     const manifest = await ManifestWriter.begin(this.#folder.runPath(name), {
@@ -190,6 +192,8 @@ class Backup {
     listed: ListedDatabase,
   ): Promise<{ readonly line?: UserLine | undefined; readonly user?: BackedUpUser | undefined }> {
     const { username } = listed;
+    // What is there already makes no request that a signal could stop.
+    this.#options.signal?.throwIfAborted();
     try {
       const known = await knownDatabase(this.#scratch.database, this.#folder, listed);
       const database = known ?? (await this.#fetch(username));

@@ -33,6 +33,12 @@ export async function earlierRuns(folder: BackupFolder, deploymentId: string): P
   return found;
 }
 
+/** Returns the time that a run begins at: after all others, though somebody set the clock back. The newest is restored. */
+export function timeOfNewRun(folder: BackupFolder, now: number): number {
+  const newest = folder.runNames().at(-1);
+  return newest === undefined ? now : Math.max(now, folder.timeOf(newest) + 1);
+}
+
 export const KNOWN_SCHEMA = `CREATE TABLE known (
   username TEXT, version TEXT, line TEXT, trusted INTEGER, PRIMARY KEY (username, version)
 ) WITHOUT ROWID`;

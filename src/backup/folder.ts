@@ -109,6 +109,13 @@ export class BackupFolder {
     return `${startedAt.replace(/[:.]/g, '-')}-${random.hex(4)}.jsonl`;
   }
 
+  /** Returns the time in the name of a manifest, in milliseconds since 1970. */
+  timeOf(run: string): number {
+    const [date = '', time = ''] = run.split('T');
+    const [hours, minutes, seconds, milliseconds] = time.slice(0, 12).split('-');
+    return Date.parse(`${date}T${hours}:${minutes}:${seconds}.${milliseconds}Z`);
+  }
+
   removeRun(run: string): void {
     rmSync(this.runPath(run), { force: true });
   }

@@ -19,6 +19,8 @@ export interface VerifyOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly runBlocking?: RunBlocking | undefined;
+  /** Ends it between two files, with its reason. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -77,6 +79,7 @@ export async function* verifyBackup(options: VerifyOptions): AsyncGenerator<Veri
       }
     }
     for (const file of pagesOf(scratch, 'SELECT file FROM files WHERE file > ? ORDER BY file LIMIT 500')) {
+      options.signal?.throwIfAborted();
       yield* verifyFile(folder, file, scratch, options);
     }
     let unusedFiles = 0;

@@ -5,11 +5,11 @@ import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openUserDatabases } from '../../library/open.ts';
 import { newCollectionFile } from '../../testing/backup-rig.ts';
-import { BUCKET, type CommandDeployment, openOnAws } from '../../testing/command-deployments.ts';
+import { BUCKET, type CommandDeployment, openOnAws, openOnS3 } from '../../testing/command-deployments.ts';
 import { expectFailure } from '../../testing/expect-failure.ts';
 import { populate } from '../../testing/populated.ts';
 import { IMPATIENT, type Json, temporaryDirectory } from '../../testing/run-command.ts';
-import type { S3Server } from '../../testing/s3-server/server.ts';
+import { CEPH_16, type S3Server } from '../../testing/s3-server/server.ts';
 
 let deployment: CommandDeployment;
 let server: S3Server;
@@ -164,6 +164,25 @@ describe('objects of other programs', () => {
     expect(restored.code).toBe(7);
     expect(restored.json()).toMatchObject({ counts: { committed: 3, damaged: 1 }, equal: 3 });
   });
+});
+
+test('what was deleted comes back on an engine where a delete leaves a tombstone', async () => {
+  const ceph = await openOnS3(CEPH_16);
+  try {
+    for (const username of ['alice', 'bob']) await ceph.json('db', 'create', username);
+    await ceph.json('backup', 'create', folder, '--without-accounts');
+    await ceph.json('db', 'delete', 'alice');
+    expect(ceph.server?.keys(BUCKET)).toHaveLength(2);
+    expect(await ceph.json('backup', 'create', folder, '--without-accounts')).toMatchObject({
+      counts: { unchanged: 1 },
+    });
+    const { runs } = await ceph.json<Json>('backup', 'list', folder);
+    const restored = await ceph.json('backup', 'restore', folder, '--run', runs[1].startedAt);
+    expect(restored).toMatchObject({ counts: { committed: 1, unchanged: 1 }, equal: 2 });
+    expect((await ceph.json<Json>('db', 'list')).databases).toHaveLength(2);
+  } finally {
+    await ceph.close();
+  }
 });
 
 test('a database that cannot be fetched leaves the run open, and the next one fetches it alone', async () => {

@@ -2,6 +2,8 @@
 import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { systemClock } from '../../core/clock.ts';
+import { JavumboError } from '../../core/failure.ts';
 import { BackupRig, type Machine, onMachine, withOneByteChanged, withoutColours } from '../../testing/backup-rig.ts';
 import { HASH, populate } from '../../testing/populated.ts';
 import { freshMachine, type Json } from '../../testing/run-command.ts';
@@ -174,4 +176,21 @@ describe('a run that was stopped', () => {
     expect(restored.startedAt.replace(/[:.]/g, '-')).toBe(first?.slice(0, 24));
     expect(counts).toEqual({ unchanged: USERS - 1, conflict: 1 });
   });
+
+  test.each(['create', 'verify'])('by a signal ends backup %s with 130', async (verb) => {
+    await rig.create();
+    const stop = new AbortController();
+    stop.abort(new JavumboError('interrupted', 'interrupted'));
+    expect((await rig.run(['backup', verb, folder], { signal: stop.signal })).code).toBe(130);
+    expect((await rig.create()).counts).toEqual({ unchanged: USERS });
+  });
+});
+
+test('the newest run is the one that was made last, though the clock was set back', async () => {
+  await rig.create();
+  await rig.edit(users[0] ?? '');
+  const yesterday = { ...systemClock, now: () => systemClock.now() - 86_400_000 };
+  expect((await rig.run(['backup', 'create', folder], { clock: yesterday })).code).toBe(0);
+  expect((await rig.json(['backup', 'restore', folder], 0, freshMachine())).counts).toEqual({ committed: USERS });
+  expect((await rig.json(['backup', 'restore', folder])).counts).toEqual({ unchanged: USERS });
 });

@@ -56,7 +56,7 @@ export async function backupCreate(
     import('../../backup/create.ts'),
     import('../../sqlite/choose-engine.ts'),
   ]);
-  const { clock, random } = invocation.context;
+  const { clock, random, signal } = invocation.context;
   const deployment = await invocation.deployment();
   const { kind, bucket, region, endpoint } = deployment.description;
   const source = {
@@ -73,7 +73,7 @@ export async function backupCreate(
     const startedAt = clock.monotonic();
     progress.show('reading accounts');
     const onAccounts = (count: number): void => progress.show(`reading accounts: ${count} so far`);
-    return drained(createBackup(source, { directory, parallel, clock, random, onAccounts }), (user) => {
+    return drained(createBackup(source, { directory, parallel, clock, random, signal, onAccounts }), (user) => {
       outcomes.add(user);
       users++;
       fetchedBytes += user.fetchedBytes ?? 0;

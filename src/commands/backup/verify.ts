@@ -33,10 +33,10 @@ export function registerBackupVerify(parent: Command, execute: Execute): void {
 
 export async function backupVerify(invocation: Invocation, directory: string): Promise<VerifyReport> {
   const { verifyBackup } = await import('../../backup/verify.ts');
-  const { clock, random, runBlocking } = invocation.context;
+  const { clock, random, runBlocking, signal } = invocation.context;
   const outcomes = new OutcomeCollector<VerifiedUser>(invocation.flags);
   let [users, bytes] = [0, 0];
-  const options = { directory, clock, random, runBlocking, ...(await ownDirectories(invocation)) };
+  const options = { directory, clock, random, runBlocking, signal, ...(await ownDirectories(invocation)) };
   const folder = await withProgress(invocation, async (progress) => {
     const startedAt = clock.monotonic();
     progress.show('reading manifests');
