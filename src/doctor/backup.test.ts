@@ -40,7 +40,7 @@ describe('the last complete backup', () => {
   });
 
   test.each([
-    { name: 'an hour old', hours: 1, severity: 'ok', message: 'the last complete backup is 1 h old: 1 users' },
+    { name: 'an hour old', hours: 1, severity: 'ok', message: 'the last complete backup is 1 h old: 1 user' },
     { name: 'a day old', hours: 24, severity: 'ok', message: /1 d old/ },
     { name: 'over a day old', hours: 24.1, severity: 'warning', message: /1 d old/ },
     { name: 'a month old', hours: 720, severity: 'warning', message: /30 d old/ },

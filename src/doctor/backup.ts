@@ -1,6 +1,6 @@
 import { BackupFolder } from '../backup/folder.ts';
 import { isComplete, readRun } from '../backup/runs.ts';
-import { formatAge } from '../core/format.ts';
+import { formatAge, formatCount } from '../core/format.ts';
 import { type Finding, ok, warning } from './finding.ts';
 
 const ID = 'backup';
@@ -22,7 +22,7 @@ export async function examineBackup(directory: string, identity: string, now: nu
       ];
     }
     const age = now - Date.parse(header.startedAt);
-    const text = `the last complete backup is ${formatAge(age)} old: ${users} users`;
+    const text = `the last complete backup is ${formatAge(age)} old: ${formatCount(users, 'user')}`;
     if (age > AGE_MAX_MS) return [warning(ID, text, again)];
     if (damaged > 0) return [warning(ID, `${text}, ${damaged} of their databases damaged`, again)];
     return [ok(ID, text)];

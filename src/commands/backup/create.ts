@@ -3,7 +3,7 @@ import type { BackedUpUser } from '../../backup/create.ts';
 import type { View } from '../../cli/print.ts';
 import { withProgress } from '../../cli/progress.ts';
 import { JavumboError } from '../../core/failure.ts';
-import { formatBytes } from '../../core/format.ts';
+import { formatBytes, formatCount } from '../../core/format.ts';
 import type { Execute, Invocation } from '../execute.ts';
 import {
   countsText,
@@ -119,11 +119,11 @@ const createView: View<BackupReport> = {
 
 function summaryOf({ run, counts, fetchedBytes }: BackupReport): string {
   const { databases, accounts, bytes, complete, startedAt } = run;
-  const held = `${databases} databases (${formatBytes(bytes)}) and ${accounts} accounts`;
+  const held = `${formatCount(databases, 'database')} (${formatBytes(bytes)}) and ${formatCount(accounts, 'account')}`;
   const lines = [
-    complete ? `backed up ${held}` : `NOT COMPLETE: the same command goes on where this one stopped`,
+    complete ? `backed up ${held}` : 'NOT COMPLETE: the same command goes on where this one stopped',
     `${countsText(counts)}; fetched ${formatBytes(fetchedBytes)}; run ${startedAt}`,
-    'Each user is consistent. Users are not consistent with each other: they were fetched one after the other.',
+    ...(complete ? ['each user is consistent; users are not consistent with each other'] : []),
   ];
   return lines.join('\n');
 }

@@ -60,7 +60,7 @@ describe('a database that differs from the backup', () => {
     expect(asked.stderr).toMatch(
       /^This replaces 1 database in the local deployment \(user-0000\) by what they were at /m,
     );
-    expect(withoutColours(asked.stdout)).toContain(`${USERS} of ${USERS} databases are equal`);
+    expect(withoutColours(asked.stdout)).toContain(`${USERS} of ${USERS} databases equal`);
     expect(await rig.contents()).toEqual(before);
   });
 

@@ -4,7 +4,7 @@ import type { RestorePlan } from '../../backup/restore-plan.ts';
 import { repeated } from '../../cli/arguments.ts';
 import type { View } from '../../cli/print.ts';
 import { withProgress } from '../../cli/progress.ts';
-import { formatBytes } from '../../core/format.ts';
+import { formatBytes, formatCount } from '../../core/format.ts';
 import { parseUsername } from '../../core/username.ts';
 import type { Execute, Invocation } from '../execute.ts';
 import {
@@ -129,8 +129,8 @@ export async function backupRestore(
 
 function questionOf({ different, accountsDifferent, examples, run }: RestorePlan, where: string): string {
   const what = [
-    ...(different > 0 ? [`${different} ${different === 1 ? 'database' : 'databases'}`] : []),
-    ...(accountsDifferent > 0 ? [`${accountsDifferent} ${accountsDifferent === 1 ? 'account' : 'accounts'}`] : []),
+    ...(different > 0 ? [formatCount(different, 'database')] : []),
+    ...(accountsDifferent > 0 ? [formatCount(accountsDifferent, 'account')] : []),
   ].join(' and ');
   const more = different + accountsDifferent > examples.length ? ' …' : '';
   return `This replaces ${what} in ${where} (${examples.join(', ')}${more}) by what they were at ${run.header?.startedAt}`;
@@ -152,6 +152,6 @@ function summaryOf({ counts, plan, equal, run, dryRun }: RestoreReport): string 
   if (dryRun) return [`the backup of ${run.startedAt}, before anything is stored:`, ...looked].join('\n');
   return [
     `restored the backup of ${run.startedAt}: ${countsText(counts)}`,
-    `compared with the backup, byte by byte: ${equal} of ${created + unchanged + different} databases are equal`,
+    `compared with the backup: ${equal} of ${formatCount(created + unchanged + different, 'database')} equal`,
   ].join('\n');
 }

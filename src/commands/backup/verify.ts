@@ -3,7 +3,7 @@ import type { VerifiedFolder, VerifiedUser } from '../../backup/verify.ts';
 import { EXIT_CODE } from '../../cli/exit-code.ts';
 import type { View } from '../../cli/print.ts';
 import { withProgress } from '../../cli/progress.ts';
-import { formatBytes } from '../../core/format.ts';
+import { formatBytes, formatCount } from '../../core/format.ts';
 import type { Execute, Invocation } from '../execute.ts';
 import { ownDirectories } from './directories.ts';
 import {
@@ -66,7 +66,7 @@ function summaryOf({ counts, bytes, runs, stoppedRuns, damagedRuns, unusedFiles 
   const closed = runs - stoppedRuns - damagedRuns.length;
   return [
     ...damagedRuns.map(({ error }) => error),
-    `${countsText(counts)}; ${formatBytes(bytes)} in ${closed} complete ${closed === 1 ? 'run' : 'runs'}`,
+    `${countsText(counts)}; ${formatBytes(bytes)} in ${formatCount(closed, 'complete run')}`,
     ...(closed === 0 ? ['NO RUN IS COMPLETE: this is no backup yet'] : []),
     ...(stoppedRuns > 0 ? [`stopped runs: ${stoppedRuns}; the next backup create goes on with them`] : []),
     ...(unusedFiles > 0 ? [`files that no complete run names: ${unusedFiles}`] : []),
