@@ -97,10 +97,13 @@ export async function* createBackup(
     const earlier = await earlierRuns(folder, source.deployment.id);
     const scratch = openScratch(sqlite, source.workDirectory(), SCRATCH);
     try {
-      for (const { name, complete } of earlier) await rememberRun(scratch.database, folder.runPath(name), complete);
+      for (const { name, state } of earlier) {
+        if (state === 'forgotten') continue;
+        await rememberRun(scratch.database, folder.runPath(name), state === 'complete');
+      }
       if (source.users !== undefined) await spoolAccounts(scratch.database, source.users, options);
       return yield* new Backup(source, options, folder, sqlite, scratch).run(
-        earlier.filter(({ complete }) => !complete).map(({ name }) => name),
+        earlier.filter(({ state }) => state !== 'complete').map(({ name }) => name),
       );
     } finally {
       scratch.release();

@@ -3,21 +3,26 @@ import { sha256Of } from '../core/file.ts';
 import type { SqliteDatabase } from '../sqlite/engine.ts';
 import type { ListedDatabase } from '../store/database-store.ts';
 import type { BackupFolder } from './folder.ts';
-import { type BackedUpDatabase, readManifest } from './manifest.ts';
+import { type BackedUpDatabase, looksStopped, readManifest } from './manifest.ts';
 import { isComplete, readRun } from './runs.ts';
 
 export interface EarlierRun {
   readonly name: string;
-  readonly complete: boolean;
+  /**
+   * `complete`: the newest one. `stopped`: since then; what it has is not fetched again. `forgotten`: before it, left by
+   * a run that was killed before it could remove it.
+   */
+  readonly state: 'complete' | 'stopped' | 'forgotten';
 }
 
 /**
- * Returns the newest complete run and all that were stopped since: what they have is not fetched again. Throws `usage`
- * for a folder with the backups of another deployment.
+ * Returns the runs that a new one builds on, or removes when it is complete. Throws `usage` for a folder with the
+ * backups of another deployment.
  */
 export async function earlierRuns(folder: BackupFolder, deploymentId: string): Promise<EarlierRun[]> {
   const found: EarlierRun[] = [];
-  for (const name of folder.runNames().reverse()) {
+  const names = folder.runNames().reverse();
+  for (let name = names.shift(); name !== undefined; name = names.shift()) {
     const run = await readRun(folder, name);
     const other = run.header?.deployment.id ?? deploymentId;
     if (other !== deploymentId) {
@@ -27,9 +32,10 @@ export async function earlierRuns(folder: BackupFolder, deploymentId: string): P
     }
     // `verify` names a damaged manifest. Nothing is taken from it.
     if (run.damage !== undefined) continue;
-    found.push({ name, complete: isComplete(run) });
+    found.push({ name, state: isComplete(run) ? 'complete' : 'stopped' });
     if (isComplete(run)) break;
   }
+  for (const name of names) if (await looksStopped(folder.runPath(name))) found.push({ name, state: 'forgotten' });
   return found;
 }
 

@@ -174,6 +174,25 @@ export async function* readManifest(path: string): AsyncGenerator<ManifestLine> 
   }
 }
 
+const TAIL_BYTES = 4_096;
+
+/**
+ * True for the manifest of a run that was stopped, by its last bytes alone. One that is only damaged has at least one of
+ * two words, and is never taken for it.
+ */
+export async function looksStopped(path: string): Promise<boolean> {
+  const file = await open(path, 'r');
+  try {
+    const { size } = await file.stat();
+    const length = Math.min(size, TAIL_BYTES);
+    const { buffer } = await file.read(Buffer.alloc(length), 0, length, size - length);
+    const tail = buffer.toString('latin1');
+    return !tail.includes('"kind":"end"') && !tail.includes('"endedAt"');
+  } finally {
+    await file.close();
+  }
+}
+
 function lineOf(text: string, number: number, refuse: (what: string) => JavumboError): ManifestLine {
   let value: unknown;
   try {
@@ -212,6 +231,8 @@ async function* wholeLines(path: string): AsyncGenerator<string> {
     yield* lines;
     if (rest.length > LINE_LENGTH_MAX) throw damagedManifest(path, 'a line of it never ends');
   }
+  // A run that is stopped cuts its last line off; this one is whole, but for what ends it.
+  if (rest.startsWith('{"kind":"end"') && rest.includes('}')) throw damagedManifest(path, 'its last line has no end');
 }
 
 function damagedManifest(path: string, what: string): JavumboError {

@@ -177,6 +177,30 @@ describe('a run that was stopped', () => {
     expect(counts).toEqual({ unchanged: USERS - 1, conflict: 1 });
   });
 
+  test('is removed by the next complete one, even if it began before the last', async () => {
+    await rig.create();
+    const [name = ''] = rig.manifests();
+    const text = readFileSync(join(folder, 'runs', name), 'utf8');
+    const before = `2001-01-01T00-00-00-000Z-${'0'.repeat(8)}.jsonl`;
+    writeFileSync(join(folder, 'runs', before), text.slice(0, 900));
+    await rig.create();
+    expect(rig.manifests()).toEqual([name, expect.anything()]);
+  });
+
+  test.each([-1, -2, -40])('is not what a damaged run is: byte %i from its end', async (position) => {
+    await rig.create();
+    const [name = ''] = rig.manifests();
+    const path = join(folder, 'runs', name);
+    writeFileSync(path, withOneByteChanged(readFileSync(path), position));
+    expect((await rig.json(['backup', 'list', folder])).runs[0]).toMatchObject({
+      error: expect.stringContaining(name),
+    });
+    await rig.create();
+    await rig.create();
+    expect(rig.manifests()).toContain(name);
+    expect((await rig.json(['backup', 'verify', folder], 7)).damagedRuns).toHaveLength(1);
+  });
+
   test.each(['create', 'verify'])('by a signal ends backup %s with 130', async (verb) => {
     await rig.create();
     const stop = new AbortController();

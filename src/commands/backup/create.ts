@@ -2,9 +2,9 @@ import type { Command } from 'commander';
 import type { BackedUpUser } from '../../backup/create.ts';
 import type { View } from '../../cli/print.ts';
 import { withProgress } from '../../cli/progress.ts';
-import { JavumboError } from '../../core/failure.ts';
 import { formatBytes, formatCount } from '../../core/format.ts';
 import type { Execute, Invocation } from '../execute.ts';
+import { accountsOf } from './deployment-accounts.ts';
 import {
   countsText,
   drained,
@@ -63,7 +63,7 @@ export async function backupCreate(
     deployment: { kind, bucket, region, endpoint, id: deployment.identity },
     store: deployment.store,
     databases: deployment.databases({ cacheTtlDefault: 0, caching: false }),
-    users: withoutAccounts ? undefined : await accountsOf(deployment.users()),
+    users: withoutAccounts ? undefined : await accountsOf(deployment),
     sqlite: () => sqliteEngine(invocation.config.sqliteEngine.value),
     workDirectory: () => deployment.cache.workDirectory(),
   };
@@ -97,17 +97,6 @@ export async function backupCreate(
     },
     fetchedBytes,
   };
-}
-
-/** An endpoint for databases may have none for accounts: then they must be left out on purpose, never by silence. */
-function accountsOf<T>(opening: Promise<T>): Promise<T> {
-  return opening.catch((error: unknown) => {
-    if (!(error instanceof JavumboError) || error.kind !== 'usage') throw error;
-    throw new JavumboError('usage', error.message, {
-      try: `${error.try ?? 'another --users-table'}, or --without-accounts`,
-      cause: error,
-    });
-  });
 }
 
 const createView: View<BackupReport> = {

@@ -7,6 +7,7 @@ import { withProgress } from '../../cli/progress.ts';
 import { formatBytes, formatCount } from '../../core/format.ts';
 import { parseUsername } from '../../core/username.ts';
 import type { Execute, Invocation } from '../execute.ts';
+import { accountsOf } from './deployment-accounts.ts';
 import {
   countsText,
   drained,
@@ -74,7 +75,7 @@ export async function backupRestore(
   const target = {
     databases: deployment.databases({ cacheTtlDefault: 0, caching: false }),
     // A backup without accounts needs no table for them.
-    users: withoutAccounts || chosen.accounts === 0 ? undefined : await deployment.users(),
+    users: withoutAccounts || chosen.accounts === 0 ? undefined : await accountsOf(deployment),
     sqlite: () => sqliteEngine(config.sqliteEngine.value),
     workDirectory: () => deployment.cache.workDirectory(),
   };
