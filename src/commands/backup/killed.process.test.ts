@@ -13,9 +13,9 @@ import { populate } from '../../testing/populated.ts';
 import { type Json, temporaryDirectory } from '../../testing/run-command.ts';
 
 // A run after that many kills is expected to end; more only on demand (contributing.md).
-const KILLS = Number(process.env.JAVUMBO_KILLS ?? 4);
+const KILLS = Number(process.env.JAVUMBO_KILLS ?? 3);
 
-const USERS = 24;
+const USERS = 16;
 
 let source: CommandDeployment;
 let folder: string;
