@@ -54,7 +54,11 @@ describe('a database that differs from the backup', () => {
 
   test('is replaced with --replace, and the command says so first', async () => {
     const dry = await rig.json([...restore, '--replace', '--dry-run']);
-    expect(dry).toMatchObject({ plan: { created: 1, different: 1, unchanged: USERS - 2 }, dryRun: true });
+    expect(dry).toMatchObject({
+      plan: { created: 1, different: 1, unchanged: USERS - 2, examples: [ALICE] },
+      dryRun: true,
+    });
+    expect(await rig.contents()).not.toEqual(before);
     const asked = await rig.run([...restore, '--replace'], { tty: true, typed: 'local\n' });
     expect(asked.code).toBe(0);
     expect(asked.stderr).toMatch(

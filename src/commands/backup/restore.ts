@@ -34,7 +34,7 @@ export interface RestoreReport extends Outcomes {
   /** When the run that was restored began. */
   readonly run: { readonly startedAt: string | undefined };
   /** What the first look found. */
-  readonly plan: Omit<RestorePlan, 'run' | 'examples'>;
+  readonly plan: Omit<RestorePlan, 'run'>;
   /** Databases that were read back from the deployment and compared with the backup, and are equal to it. */
   readonly equal: number;
   readonly dryRun: boolean;
@@ -117,7 +117,7 @@ export async function backupRestore(
       progress.show(`comparing: ${++users} users, ${formatBytes(bytes)}`);
     });
   });
-  const { run: _, examples: __, ...plan } = restored.plan;
+  const { run: _, ...plan } = restored.plan;
   return {
     users: outcomes.users,
     counts: outcomes.counts,
@@ -128,13 +128,19 @@ export async function backupRestore(
   };
 }
 
-function questionOf({ different, accountsDifferent, examples, run }: RestorePlan, where: string): string {
+function questionOf(plan: RestorePlan, where: string): string {
+  const { different, accountsDifferent, run } = plan;
+  const names = namesOf(plan);
   const what = [
     ...(different > 0 ? [formatCount(different, 'database')] : []),
     ...(accountsDifferent > 0 ? [formatCount(accountsDifferent, 'account')] : []),
   ].join(' and ');
-  const more = different + accountsDifferent > examples.length ? ' …' : '';
-  return `This replaces ${what} in ${where} (${examples.join(', ')}${more}) by what they were at ${run.header?.startedAt}`;
+  return `This replaces ${what} in ${where} (${names}) by what they were at ${run.header?.startedAt}`;
+}
+
+/** Names some of those who differ. */
+function namesOf({ examples, different, accountsDifferent }: RestoreReport['plan']): string {
+  return examples.join(', ') + (Math.max(different, accountsDifferent) > examples.length ? ' …' : '');
 }
 
 const restoreView: View<RestoreReport> = {
@@ -145,10 +151,11 @@ const restoreView: View<RestoreReport> = {
 };
 
 function summaryOf({ counts, plan, equal, run, dryRun }: RestoreReport): string {
-  const { created, unchanged, different, accountsCreated, accountsUnchanged, accountsDifferent } = plan;
+  const { created, unchanged, different, accountsCreated, accountsUnchanged, accountsDifferent, examples } = plan;
   const looked = [
     `databases: ${created} to create, ${unchanged} equal, ${different} different`,
     `accounts: ${accountsCreated} to create, ${accountsUnchanged} equal, ${accountsDifferent} different`,
+    ...(examples.length > 0 ? [`different, and left without --replace: ${namesOf(plan)}`] : []),
   ];
   if (dryRun) return [`the backup of ${run.startedAt}, before anything is stored:`, ...looked].join('\n');
   return [
