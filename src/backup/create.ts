@@ -75,6 +75,8 @@ export interface CreatedRun {
   readonly startedAt: string;
   /** Undefined if somebody is missing: the same command goes on with it. */
   readonly end: ManifestEnd | undefined;
+  /** How many the complete run before had; undefined if this is the first. */
+  readonly databasesBefore?: number | undefined;
 }
 
 const SCRATCH = `
@@ -102,9 +104,9 @@ export async function* createBackup(
         await rememberRun(scratch.database, folder.runPath(name), state === 'complete');
       }
       if (source.users !== undefined) await spoolAccounts(scratch.database, source.users, options);
-      return yield* new Backup(source, options, folder, sqlite, scratch).run(
-        earlier.filter(({ state }) => state !== 'complete').map(({ name }) => name),
-      );
+      const stopped = earlier.filter(({ state }) => state !== 'complete').map(({ name }) => name);
+      const run = yield* new Backup(source, options, folder, sqlite, scratch).run(stopped);
+      return { ...run, databasesBefore: earlier.find(({ state }) => state === 'complete')?.databases };
     } finally {
       scratch.release();
     }

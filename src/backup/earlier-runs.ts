@@ -13,6 +13,8 @@ export interface EarlierRun {
    * a run that was killed before it could remove it.
    */
   readonly state: 'complete' | 'stopped' | 'forgotten';
+  /** Those of a complete run. */
+  readonly databases?: number | undefined;
 }
 
 /**
@@ -32,8 +34,11 @@ export async function earlierRuns(folder: BackupFolder, deploymentId: string): P
     }
     // `verify` names a damaged manifest. Nothing is taken from it.
     if (run.damage !== undefined) continue;
-    found.push({ name, state: isComplete(run) ? 'complete' : 'stopped' });
-    if (isComplete(run)) break;
+    if (isComplete(run)) {
+      found.push({ name, state: 'complete', databases: run.databases });
+      break;
+    }
+    found.push({ name, state: 'stopped' });
   }
   for (const name of names) if (await looksStopped(folder.runPath(name))) found.push({ name, state: 'forgotten' });
   return found;

@@ -218,3 +218,15 @@ test('the newest run is the one that was made last, though the clock was set bac
   expect((await rig.json(['backup', 'restore', folder], 0, freshMachine())).counts).toEqual({ committed: USERS });
   expect((await rig.json(['backup', 'restore', folder])).counts).toEqual({ unchanged: USERS });
 });
+
+test('a backup of a deployment that lost most databases is made, and says so', async () => {
+  await rig.create();
+  for (const username of users.slice(0, 2)) await rig.run(['db', 'delete', username]);
+  await rig.create();
+  for (const username of users.slice(2, 4)) await rig.run(['db', 'delete', username]);
+  expect((await rig.json(['backup', 'create', folder], 7)).run).toMatchObject({
+    complete: true,
+    databases: 1,
+    databasesBefore: 3,
+  });
+});

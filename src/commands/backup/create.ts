@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { BackedUpUser } from '../../backup/create.ts';
+import { EXIT_CODE, type ExitCode } from '../../cli/exit-code.ts';
 import type { View } from '../../cli/print.ts';
 import { withProgress } from '../../cli/progress.ts';
 import { formatBytes, formatCount } from '../../core/format.ts';
@@ -28,6 +29,8 @@ export interface BackupReport extends Outcomes {
     /** False if somebody is missing. */
     readonly complete: boolean;
     readonly databases: number;
+    /** How many the complete run before had; absent in the first. */
+    readonly databasesBefore?: number | undefined;
     readonly accounts: number;
     readonly bytes: number;
   };
@@ -84,7 +87,7 @@ export async function backupCreate(
       progress.show(`backing up: ${users} users, ${formatBytes(fetchedBytes)} fetched${rate}`);
     });
   });
-  const { startedAt, end } = run;
+  const { startedAt, end, databasesBefore } = run;
   return {
     users: outcomes.users,
     counts: outcomes.counts,
@@ -92,6 +95,7 @@ export async function backupCreate(
       startedAt,
       complete: end !== undefined,
       databases: end?.databases ?? databases,
+      databasesBefore,
       accounts: end?.accounts ?? 0,
       bytes: end?.bytes ?? bytes,
     },
@@ -101,10 +105,20 @@ export async function backupCreate(
 
 const createView: View<BackupReport> = {
   ...OUTCOME_ROWS,
-  text: (report, paint) => (exitCodeOf(report) === 0 ? paint.good : paint.bad)(summaryOf(report)),
+  text: (report, paint) => (createExitCode(report) === 0 ? paint.good : paint.bad)(summaryOf(report)),
   failures: (report) => [summaryOf(report)],
-  exitCode: exitCodeOf,
+  exitCode: createExitCode,
 };
+
+/** True if most databases are gone since the run before: a bucket that was emptied must not look like a good night. */
+function mostAreGone({ complete, databases, databasesBefore = 0 }: BackupReport['run']): boolean {
+  return complete && databases * 2 < databasesBefore;
+}
+
+function createExitCode(report: BackupReport): ExitCode {
+  const code = exitCodeOf(report);
+  return code === EXIT_CODE.ok && mostAreGone(report.run) ? EXIT_CODE.violation : code;
+}
 
 function summaryOf({ run, counts, fetchedBytes }: BackupReport): string {
   const { databases, accounts, bytes, complete, startedAt } = run;
@@ -112,6 +126,7 @@ function summaryOf({ run, counts, fetchedBytes }: BackupReport): string {
   const lines = [
     complete ? `backed up ${held}` : 'NOT COMPLETE: the same command goes on where this one stopped',
     `${countsText(counts)}; fetched ${formatBytes(fetchedBytes)}; run ${startedAt}`,
+    ...(mostAreGone(run) ? [`MOST DATABASES ARE GONE: the run before had ${run.databasesBefore}`] : []),
     ...(complete ? ['each user is consistent; users are not consistent with each other'] : []),
   ];
   return lines.join('\n');
