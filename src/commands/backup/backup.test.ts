@@ -5,6 +5,7 @@ import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../core/clock.ts';
 import { JavumboError } from '../../core/failure.ts';
 import { BackupRig, type Machine, onMachine, withOneByteChanged, withoutColours } from '../../testing/backup-rig.ts';
+import { page } from '../../testing/pages.ts';
 import { HASH, populate } from '../../testing/populated.ts';
 import { freshMachine, type Json } from '../../testing/run-command.ts';
 
@@ -229,4 +230,17 @@ test('a backup of a deployment that lost most databases is made, and says so', a
     databases: 1,
     databasesBefore: 3,
   });
+});
+
+test('every field of a manifest is on its page', async () => {
+  await rig.create();
+  const lines = rig.manifestText().trimEnd().split('\n');
+  const fieldsOf = (value: object, under = ''): string[] =>
+    Object.entries(value).flatMap(([name, inner]) => [
+      under + name,
+      ...(typeof inner === 'object' && name !== 'deployment' ? fieldsOf(inner, `${name}.`) : []),
+    ]);
+  const fields = new Set(lines.flatMap((line) => fieldsOf(JSON.parse(line))));
+  expect(fields.size).toBeGreaterThan(20);
+  expect([...fields].filter((field) => !page('docs/backup.md').includes(`\`${field}\``))).toEqual([]);
 });
