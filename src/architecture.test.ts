@@ -27,7 +27,7 @@ interface Rule {
 const NOWHERE = /^$/;
 
 const COMMANDS_USE =
-  'anki bench cleanup cli config databases deployment doctor function history lambda locks provisioning report sqlite store users verify';
+  'anki backup bench cleanup cli config databases deployment doctor function history lambda locks provisioning report sqlite store users verify';
 
 const RULES: readonly Rule[] = [
   { pattern: /\bMath\.random\(/, only: NOWHERE, why: 'chance is injected: core/random.ts' },
@@ -196,6 +196,17 @@ const FOLDERS: readonly (readonly [folder: string, uses: Readonly<Record<string,
       users: 'composition',
     },
   ],
+  [
+    'backup',
+    {
+      anki: 'what comes, and what is read back, is checked by its rules',
+      cache: 'work directories, which outlive no process',
+      databases: 'what is fetched and stored',
+      sqlite: 'files are opened, and what a run remembers is kept in one',
+      store: 'lists, versions and content digests',
+      users: 'accounts',
+    },
+  ],
   ['report', { deployment: 'a report describes the deployment and counts its requests' }],
   [
     'bench',
@@ -230,6 +241,7 @@ const FOLDERS: readonly (readonly [folder: string, uses: Readonly<Record<string,
     'doctor',
     {
       aws: 'errors of AWS',
+      backup: 'how old the last backup is',
       bench: 'test users',
       config: 'which function is asked',
       deployment: 'what is examined',

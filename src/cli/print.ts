@@ -18,6 +18,8 @@ export interface View<T> {
   readonly jsonParts?: (result: T) => AsyncIterable<string>;
   /** Tab-separated lines in a pipe, in batches as they come, instead of `table`. */
   readonly lines?: (result: T) => AsyncIterable<readonly (readonly Cell[])[]>;
+  /** Finding the rest has no use without a reader. Else it goes on: it may be work. */
+  readonly endsWithReader?: true;
   /** Text on a terminal and in a pipe; beside a table only on a terminal, below it. */
   readonly text?: (result: T, paint: Paint) => string;
   /** What went wrong, a line each, for stderr: in a pipe, `text` beside a table is not shown. */
@@ -33,7 +35,7 @@ export async function printResult<T>(result: T, view: View<T>, flags: OutputFlag
   const { stdout } = context;
   const lay = runBlockingIn(view.unbounded ? context : {});
   if (flags.json && view.jsonParts !== undefined) {
-    await writeParts(view.jsonParts(result), stdout);
+    await writeParts(view.jsonParts(result), stdout, view.endsWithReader ?? false);
     return;
   }
   if (flags.json) {
@@ -43,10 +45,9 @@ export async function printResult<T>(result: T, view: View<T>, flags: OutputFlag
   }
   const terminal = stdout.isTTY === true;
   if (view.lines !== undefined && !terminal) {
-    await writeParts(texts(view.lines(result)), stdout);
-    return;
+    await writeParts(texts(view.lines(result)), stdout, view.endsWithReader ?? false);
   }
-  const table = await tableOf(result, view);
+  const table = view.lines !== undefined && !terminal ? undefined : await tableOf(result, view);
   if (table !== undefined) {
     const draw = terminal ? await drawer(table, stdout.columns ?? 80, flags, context) : () => tabSeparated(table);
     stdout.write(await lay(draw));
@@ -62,11 +63,13 @@ async function* texts(batches: AsyncIterable<Table['rows']>): AsyncGenerator<str
   for await (const rows of batches) yield tabSeparated({ rows });
 }
 
-/** Writes each part when the system has taken the one before. Ends with the reader. */
-async function writeParts(parts: AsyncIterable<string>, stdout: Output): Promise<void> {
+/** Writes each part when the system has taken the one before. Without a reader it ends, or goes on for the work's sake. */
+async function writeParts(parts: AsyncIterable<string>, stdout: Output, endsWithReader: boolean): Promise<void> {
+  let isGone = false;
   for await (const part of parts) {
-    const gone = await new Promise<unknown>((resolve) => void stdout.write(part, resolve));
-    if (gone instanceof Error) return;
+    if (isGone) continue;
+    isGone = (await new Promise<unknown>((resolve) => void stdout.write(part, resolve))) instanceof Error;
+    if (isGone && endsWithReader) return;
   }
 }
 

@@ -48,6 +48,16 @@ const NOUNS: readonly {
     },
   },
   {
+    name: 'backup',
+    description: 'copy everything into a folder, prove it, and bring it back',
+    verbs: {
+      create: async () => (await import('./backup/create.ts')).registerBackupCreate,
+      verify: async () => (await import('./backup/verify.ts')).registerBackupVerify,
+      restore: async () => (await import('./backup/restore.ts')).registerBackupRestore,
+      list: async () => (await import('./backup/list.ts')).registerBackupList,
+    },
+  },
+  {
     name: 'bench',
     description: 'measure the deployment',
     verbs: {

@@ -6,9 +6,7 @@ const NO_VERSIONS = 'the bucket keeps no versions, so only a backup brings back 
 /** Says how far the history of databases reaches back, from what was found of the bucket. */
 export function historyFinding(isLocal: boolean, findings: readonly Finding[]): Finding[] {
   if (isLocal) {
-    return [
-      ok(ID, 'it reaches back 30 days: all versions of a day, one an hour for a week, then one a day'),
-    ];
+    return [ok(ID, 'it reaches back 30 days: all versions of a day, one an hour for a week, then one a day')];
   }
   const messageOf = (id: string): string | undefined => findings.find((finding) => finding.id === id)?.message;
   const versioning = messageOf('bucket.versioning');

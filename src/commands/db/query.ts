@@ -94,6 +94,7 @@ function lengthOf(value: JsonValue): number {
 
 export const queryView: View<QueriedRows> = {
   unbounded: true,
+  endsWithReader: true,
   jsonParts: ({ columns, batches }) => rowsAsJson(columns, batches),
   lines: ({ batches }) => batches,
   table: async ({ columns, batches }) => {

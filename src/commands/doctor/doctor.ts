@@ -4,6 +4,7 @@ import type { Paint } from '../../cli/paint.ts';
 import type { View } from '../../cli/print.ts';
 import { withProgress } from '../../cli/progress.ts';
 import { visible } from '../../core/format.ts';
+import type { Deployment } from '../../deployment/deployment.ts';
 import type { Finding, Severity } from '../../doctor/finding.ts';
 import type { Resources } from '../../provisioning/resources.ts';
 import type { Execute, Invocation } from '../execute.ts';
@@ -16,6 +17,7 @@ export interface DoctorReport {
 
 interface DoctorOptions {
   readonly strict?: boolean;
+  readonly backup?: string;
 }
 
 export function registerDoctor(parent: Command, execute: Execute): void {
@@ -23,12 +25,15 @@ export function registerDoctor(parent: Command, execute: Execute): void {
     .command('doctor')
     .description('look for what endangers data: how the store compares, and how the deployment is set')
     .option('--strict', 'exit code 7 for warnings too')
+    .option('--backup <dir>', 'also look how old the last complete backup in this folder is')
     .addHelpText('after', '\nExample:\n  $ javumbo doctor --json');
-  command.action(({ strict = false }: DoctorOptions) => execute(command, doctor, doctorView(strict)));
+  command.action(({ strict = false, backup }: DoctorOptions) =>
+    execute(command, (invocation) => doctor(invocation, backup), doctorView(strict)),
+  );
 }
 
 /** Examines every part of the deployment at once. Changes no setting, and removes its test data. */
-export async function doctor(invocation: Invocation): Promise<DoctorReport> {
+export async function doctor(invocation: Invocation, backup?: string): Promise<DoctorReport> {
   const [
     { examineStore },
     { examineDeletion },
@@ -77,6 +82,7 @@ export async function doctor(invocation: Invocation): Promise<DoctorReport> {
       ...parts,
       examineFunction(deployment),
       examineApi(deployment, context.signal),
+      ...(backup === undefined ? [] : [examined('backup', () => ageOf(backup, deployment, context.clock.now()))]),
     ];
     // Even if one throws, wait for what the others open, so that it is closed.
     await Promise.allSettled(looks);
@@ -90,6 +96,11 @@ export async function doctor(invocation: Invocation): Promise<DoctorReport> {
   return examining.finally(() => {
     for (const { close } of opened) close();
   });
+}
+
+async function ageOf(directory: string, { identity }: Deployment, now: number): Promise<Finding[]> {
+  const { examineBackup } = await import('../../doctor/backup.ts');
+  return examineBackup(directory, identity, now);
 }
 
 const MARKS: Readonly<Record<Severity, string>> = { ok: '✓', warning: '!', unsafe: '✗' };

@@ -59,6 +59,7 @@ async function collected({ pages }: Listing): Promise<UserList> {
 }
 
 const listView: View<Listing> = {
+  endsWithReader: true,
   json: async (listing) => {
     const { users, next } = await collected(listing);
     return { users, next: next ?? null };
