@@ -6,5 +6,8 @@
 import { main, processContext } from './bundled-command.ts';
 import { peakMemoryBytes } from './peak-memory.ts';
 
-process.exitCode = await main(process.argv.slice(2), { ...processContext(), stdout: { write: () => true } });
+process.exitCode = await main(process.argv.slice(2), {
+  ...processContext(),
+  stdout: { write: (_, taken) => taken?.() },
+});
 process.stdout.write(String(peakMemoryBytes()));

@@ -171,7 +171,7 @@ test('what was deleted comes back on an engine where a delete leaves a tombstone
   try {
     for (const username of ['alice', 'bob']) await ceph.json('db', 'create', username);
     await ceph.json('backup', 'create', folder, '--without-accounts');
-    await ceph.json('db', 'delete', 'alice');
+    await ceph.json('db', 'delete', '--yes', 'alice');
     expect(ceph.server?.keys(BUCKET)).toHaveLength(2);
     expect(await ceph.json('backup', 'create', folder, '--without-accounts')).toMatchObject({
       counts: { unchanged: 1 },

@@ -222,9 +222,9 @@ test('the newest run is the one that was made last, though the clock was set bac
 
 test('a backup of a deployment that lost most databases is made, and says so', async () => {
   await rig.create();
-  for (const username of users.slice(0, 2)) await rig.run(['db', 'delete', username]);
+  for (const username of users.slice(0, 2)) await rig.run(['db', 'delete', '--yes', username]);
   await rig.create();
-  for (const username of users.slice(2, 4)) await rig.run(['db', 'delete', username]);
+  for (const username of users.slice(2, 4)) await rig.run(['db', 'delete', '--yes', username]);
   expect((await rig.json(['backup', 'create', folder], 7)).run).toMatchObject({
     complete: true,
     databases: 1,

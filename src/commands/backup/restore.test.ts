@@ -40,7 +40,7 @@ describe('a database that differs from the backup', () => {
     before = await rig.contents();
     await rig.create();
     await rig.edit(ALICE);
-    await rig.run(['db', 'delete', BOB]);
+    await rig.run(['db', 'delete', '--yes', BOB]);
   });
 
   test('is left, and what is not there is made', async () => {
@@ -105,7 +105,7 @@ describe('a database that differs from the backup', () => {
 describe('an account', () => {
   beforeEach(async () => {
     await rig.create();
-    await rig.run(['user', 'delete', BOB]);
+    await rig.run(['user', 'delete', '--yes', BOB]);
     await rig.run(['user', 'update', ALICE, '--name', 'Another name']);
   });
 
