@@ -285,6 +285,20 @@ describe('SQL that makes no sense', () => {
 });
 
 describe('a place that cannot be used', () => {
+  const long = 'x'.repeat(5_000);
+  test.each([
+    { name: 'a collection to push', argv: ['db', 'push', 'alice', long], error: /x cannot be read: ENAMETOOLONG/ },
+    { name: 'a table of accounts', argv: ['user', 'import', long], error: /x cannot be read: ENAMETOOLONG/ },
+    {
+      name: 'a directory of databases',
+      argv: ['user', 'import', 'admin.db', '--with-databases', long],
+      error: /x is not a directory/,
+    },
+    { name: 'a script', argv: ['db', 'exec', 'alice', '--file', long], error: /x cannot be read: ENAMETOOLONG/ },
+  ])('a path that is too long: $name', async ({ argv, error }) => {
+    await expectRefused({ argv, code: 2, error, hint: /another/ });
+  });
+
   test('a cache whose parent is a file', async () => {
     const file = join(temporaryDirectory(), 'file');
     writeFileSync(file, '');
