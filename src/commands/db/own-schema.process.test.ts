@@ -1,21 +1,12 @@
 import { join } from 'node:path';
-import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { spoil } from '../../testing/bad-files.ts';
 import { ACCOUNT_DEPLOYMENTS, type CommandDeployment } from '../../testing/command-deployments.ts';
 import { expectFailure } from '../../testing/expect-failure.ts';
 import { type FunctionRig, startWithAlice } from '../../testing/function-rig.ts';
 import { temporaryDirectory } from '../../testing/run-command.ts';
 
 const ENDLESS = 'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n';
-
-/** Changes a file behind SQLite's back, as somebody's own program may have. */
-function spoil(path: string, sql: string): void {
-  const database = new Database(path);
-  database.unsafeMode(true);
-  database.function('mine', { deterministic: true }, (value) => value);
-  database.exec(`PRAGMA writable_schema = ON; ${sql}`);
-  database.close();
-}
 
 describe('a pushed collection with a schema of its own', () => {
   let deployment: CommandDeployment;
