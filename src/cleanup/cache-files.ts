@@ -37,11 +37,20 @@ export interface CacheFilesOptions {
  * such as a damaged entry. Empty if there is no such directory. Throws `usage` for a directory of another user.
  */
 export function listCacheFiles(root: string, clock: Clock): CacheFile[] {
-  if (lstatSync(root, { throwIfNoEntry: false }) === undefined) return [];
+  if (!isThere(root)) return [];
   requireOwnDirectory(root);
   return deploymentsIn(root)
     .flatMap((deployment) => [...entriesIn(deployment), ...workIn(deployment, clock)])
     .sort((a, b) => a.lastUsedAt - b.lastUsedAt);
+}
+
+function isThere(root: string): boolean {
+  try {
+    return lstatSync(root, { throwIfNoEntry: false }) !== undefined;
+  } catch (error) {
+    // Such as a name that is too long.
+    throw cacheFailure(root, error);
+  }
 }
 
 export interface CacheLimitsToKeep {

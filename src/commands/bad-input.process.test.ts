@@ -294,6 +294,11 @@ describe('a place that cannot be used', () => {
       argv: ['user', 'import', 'admin.db', '--with-databases', long],
       error: /x is not a directory/,
     },
+    {
+      name: 'a cache directory to clean',
+      argv: ['clean', 'tmp', '--cache-dir', long],
+      error: /x cannot be used: ENAMETOOLONG/,
+    },
     { name: 'a script', argv: ['db', 'exec', 'alice', '--file', long], error: /x cannot be read: ENAMETOOLONG/ },
   ])('a path that is too long: $name', async ({ argv, error }) => {
     await expectRefused({ argv, code: 2, error, hint: /another/ });
