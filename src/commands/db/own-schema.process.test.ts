@@ -82,6 +82,24 @@ describe('a pushed collection with a schema of its own', () => {
     });
   });
 
+  test.each([
+    {
+      name: 'an index by a collation that is not here',
+      sql: `CREATE INDEX c ON notes (flds);
+        UPDATE sqlite_master SET sql = 'CREATE INDEX c ON notes (flds COLLATE mine)' WHERE name = 'c'`,
+      message: /alice\.anki2: no such collation sequence: mine/,
+    },
+    {
+      name: 'a check by a function that is not here',
+      sql: `UPDATE sqlite_master SET sql = substr(sql, 1, length(rtrim(sql, ' ' || char(10) || ')')))
+        || ', CHECK (mine(1)))' WHERE name = 'notes'`,
+      message: /unknown function: mine\(\)/,
+    },
+  ])('$name is named when it is pushed, and the push ends with 7', async ({ sql, message }) => {
+    spoil(file, sql);
+    expectFailure(await deployment.run(['db', 'push', 'alice', file, '--force']), { code: 7, error: message });
+  });
+
   test('a virtual table of a module that is not here is no trouble to info and add-note', async () => {
     await push("INSERT INTO sqlite_master VALUES ('table', 'v', 'v', 0, 'CREATE VIRTUAL TABLE v USING nosuch(a)')");
     expect(await deployment.json('db', 'info', 'alice')).toMatchObject({ tables: { notes: 0 } });

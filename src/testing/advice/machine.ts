@@ -201,6 +201,24 @@ export const MACHINE_ADVICE: readonly Advice[] = [
     helps: [`db query alice 'SELECT type, name, sql FROM sqlite_master'`],
   },
   {
+    situation: 'a push of a file with an index by a collation that is not here',
+    given: [
+      CREATE,
+      PULL,
+      (directory) => {
+        copyFileSync(join(directory, 'a.anki2'), join(directory, 'without.anki2'));
+        spoil(
+          join(directory, 'a.anki2'),
+          `CREATE INDEX c ON notes (flds);
+           UPDATE sqlite_master SET sql = 'CREATE INDEX c ON notes (flds COLLATE mine)' WHERE name = 'c'`,
+        );
+      },
+    ],
+    run: 'db push bob {dir}/a.anki2',
+    try: 'the same file without what its schema has and SQLite does not know',
+    helps: ['db push bob {dir}/without.anki2'],
+  },
+  {
     situation: 'a push of a file that another program holds',
     given: [
       CREATE,

@@ -38,7 +38,6 @@ export const NOT_TRIED: readonly {
     text: /stopped/,
     why: 'needs a stopped process that holds a lock: store/local-lock.test.ts',
   },
-  { file: /^sqlite\/failure/, text: /what its schema has/, why: 'needs a module of SQLite that no engine here has' },
   { file: /^core\/replace-file/, why: 'needs a second user of the machine: core/private-files.process.test.ts' },
   { file: /^report\/files/, why: 'needs descriptors of a shell: report/fifo.process.test.ts' },
   { file: /^report\/schema/, why: 'says what the field is, and is no advice' },
