@@ -22,7 +22,9 @@ interface AllOptions {
 export function registerCleanAll(parent: Command, execute: Execute): void {
   const command = parent
     .command('all')
-    .description('remove all that test runs and killed commands left: objects with all versions, accounts, files, buckets')
+    .description(
+      'remove all that test runs and killed commands left: objects with all versions, accounts, files, buckets',
+    )
     .addHelpText('after', '\nExample:\n  $ javumbo clean all --dry-run');
   cleanOptions(command).action((options: AllOptions) =>
     execute(command, (invocation) => cleanAll(invocation, options), cleanView),
