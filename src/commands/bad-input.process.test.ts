@@ -284,6 +284,17 @@ describe('SQL that makes no sense', () => {
   });
 });
 
+test('a profile without a bucket is refused: the local deployment has none', async () => {
+  await expectRefused({
+    argv: ['db', 'list', '--profile', 'nope'],
+    code: 2,
+    error: /^error: --profile names a part of a deployment on AWS, and no bucket is named$/,
+    hint: /--bucket <name>/,
+  });
+  // One in the environment belongs to other programs too.
+  expect((await runCommand(['db', 'list'], { env: { ...freshMachine(), AWS_PROFILE: 'nope' } })).code).toBe(0);
+});
+
 describe('a place that cannot be used', () => {
   const long = 'x'.repeat(5_000);
   test.each([
