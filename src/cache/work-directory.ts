@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { lstatSync, readFileSync, readlinkSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { namesIn } from '../core/cache-directory.ts';
+import { cacheFailure, namesIn } from '../core/cache-directory.ts';
 import type { Clock } from '../core/clock.ts';
 import { codeOf } from '../core/failure.ts';
 import { makeDirectory } from '../core/make-directory.ts';
@@ -48,8 +48,13 @@ const UNFINISHED = 'unfinished';
  * Notes that a file elsewhere, named by `partialFile`, is not finished: whoever removes the work directory after the death
  * of its process removes that file too.
  */
-export function noteUnfinished({ path }: WorkDirectory, file: string): void {
-  writeFileSync(join(path, UNFINISHED), file, { mode: 0o600 });
+export function noteUnfinished(work: WorkDirectory, file: string): void {
+  try {
+    writeFileSync(join(work.path, UNFINISHED), file, { mode: 0o600 });
+  } catch (error) {
+    work.release();
+    throw cacheFailure(work.path, error);
+  }
 }
 
 /** Returns the name that a file has until it is finished. */
