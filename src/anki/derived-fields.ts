@@ -12,6 +12,16 @@ export interface DerivedFields {
   readonly checksum: number;
 }
 
+interface StoredNote {
+  readonly id: string;
+  readonly mid: number;
+  readonly flds: string;
+  /** The sort field, if it is text. */
+  readonly text: string | null;
+  /** If it can be one. */
+  readonly csum: number | null;
+}
+
 /**
  * Returns the notes whose sort field or checksum is not that of their fields, with what it should be. Looks only at notes that
  * can be read and have as many fields as their note type: others have no sort field yet.
@@ -23,20 +33,23 @@ export function wronglyDerived(
 ): DerivedFields[] {
   const found: DerivedFields[] = [];
   const select = database.prepare(
-    `SELECT CAST(id AS TEXT) AS id, mid, flds FROM notes WHERE id > CAST(? AS INTEGER) AND ${isReadable}
+    `SELECT CAST(id AS TEXT) AS id, mid, flds, CASE typeof(sfld) WHEN 'text' THEN sfld END AS text,
+       CASE WHEN typeof(csum) = 'integer' AND csum BETWEEN 0 AND 4294967295 THEN csum END AS csum
+     FROM notes WHERE id > CAST(? AS INTEGER) AND ${isReadable}
      ORDER BY notes.id LIMIT ${BATCH}`,
   );
   // In SQL, for there a sort field that is a number compares as one: "007" is stored as 7.
   const stored = database.prepare('SELECT sfld = ? AND csum = ? AS right FROM notes WHERE id = CAST(? AS INTEGER)');
   for (let last = '-9223372036854775808'; ; ) {
-    const notes = select.all(last) as { id: string; mid: number; flds: string }[];
-    for (const { id, mid, flds } of notes) {
+    const notes = select.all(last) as StoredNote[];
+    for (const { id, mid, flds, text, csum } of notes) {
       last = id;
       const noteType = noteTypes.get(mid);
       const fields = flds.split('\x1f');
       if (noteType === undefined || fields.length !== noteType.flds.length) continue;
       const sortField = stripHtml(fields[noteType.sortf] ?? '');
       const checksum = fieldChecksum(fields[0] ?? '');
+      if (text === sortField && csum === checksum) continue;
       if ((stored.get(sortField, checksum, id) as { right: unknown }).right === 1) continue;
       found.push({ id, sortField, checksum });
     }
