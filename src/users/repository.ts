@@ -1,7 +1,7 @@
 import type { Clock } from '../core/clock.ts';
 import { JavumboError, messageOf } from '../core/failure.ts';
 import { parseUsername } from '../core/username.ts';
-import { acceptedPassword, costOf, HASH_COST, hashPassword, sharedCost, verifyPassword } from './password.ts';
+import { acceptedPassword, HASH_COST, hashPassword, sharedCost, verifyPassword } from './password.ts';
 import type { ChangeOutcome, UserItem, UserTable } from './user-table.ts';
 
 /** An account without its password hash, which never leaves the repository. */

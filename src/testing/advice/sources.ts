@@ -28,7 +28,7 @@ const PROPERTY =
 const LITERAL = /'((?:[^'\\\n]|\\.)*)'|"((?:[^"\\\n]|\\.)*)"|`((?:[^`\\]|\\.)*)`/g;
 
 function textsIn(file: string, whole: string): AdviceText[] {
-  const source = whole.replace(/\/\*\*[^]*?\*\/|^\s*\/\/.*$/gm, '');
+  const source = whole.replace(/\/\*\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, '');
   const texts = new Set<string>();
   for (const [, value = '', assigned = ''] of source.matchAll(PROPERTY)) {
     for (const literal of literalsIn(value + assigned)) texts.add(literal);
