@@ -27,7 +27,7 @@ interface Rule {
 const NOWHERE = /^$/;
 
 const COMMANDS_USE =
-  'anki backup bench cleanup cli config databases deployment doctor function history lambda locks provisioning report sqlite store users verify';
+  'anki backup bench cache cleanup cli config databases deployment doctor function history lambda locks provisioning report sqlite store users verify';
 
 const RULES: readonly Rule[] = [
   { pattern: /\bMath\.random\(/, only: NOWHERE, why: 'chance is injected: core/random.ts' },

@@ -131,6 +131,46 @@ const REPAIRED: readonly Case[] = [
     holds: "(SELECT count(*) FROM col, json_each(decks) WHERE json_extract(value, '$.name') IN ('A', 'A::B')) = 2",
   },
   {
+    name: 'a checksum of other fields is computed anew',
+    sql: `UPDATE notes SET csum = csum + 1 WHERE id = ${NOTE}`,
+    finding: '1 note has a sort field or a checksum that is not of its fields; Anki would compute them anew',
+    // The SHA-1 of "one" begins with fe05bcdc.
+    holds: `(SELECT csum = 0xfe05bcdc AND usn = -1 FROM notes WHERE id = ${NOTE})`,
+  },
+  {
+    name: 'a checksum that is no number is computed anew',
+    sql: "UPDATE notes SET csum = 'none'",
+    finding: /^2 notes have a sort field or a checksum/,
+    holds: "(SELECT count(*) FROM notes WHERE typeof(csum) = 'integer') = 2",
+  },
+  {
+    name: 'a sort field that is not the field is computed anew, without HTML',
+    sql: `UPDATE notes SET flds = '<b>one</b> &amp; two' || char(31), csum = 0 WHERE id = ${NOTE}`,
+    finding: /^1 note has a sort field or a checksum/,
+    holds: `(SELECT sfld = 'one & two' FROM notes WHERE id = ${NOTE})`,
+  },
+  {
+    name: 'bytes in place of a sort field are computed anew',
+    sql: "UPDATE notes SET sfld = x'00ff'",
+    finding: /^2 notes have a sort field or a checksum/,
+    holds: "(SELECT count(*) FROM notes WHERE sfld = 'one' OR sfld = 'two') = 2",
+  },
+  {
+    name: 'a name of a deck twice gets a line behind it, and the older one stays',
+    sql: `UPDATE col SET decks = json_set(decks, '$.7', json('{"name": "DEFAULT", "dyn": 0, "own": 1}'),
+            '$.9', json('{"name": "default_", "dyn": 0}'))`,
+    finding: '2 decks have the name of another one; Anki would rename it',
+    holds: `(SELECT json_extract(decks, '$.1.name') = 'Default' AND json_extract(decks, '$.7.name') = 'DEFAULT_'
+            AND json_extract(decks, '$.7.own') = 1 AND json_extract(decks, '$.9.name') = 'default__' FROM col)`,
+  },
+  {
+    name: 'a name of a note type twice gets a line behind it',
+    sql: `UPDATE col SET models = json_set(models, '$.7',
+            json((SELECT value FROM json_each(col.models) ORDER BY CAST(key AS INTEGER) LIMIT 1)), '$.7.id', 7)`,
+    finding: '1 note type has the name of another one; Anki would rename it',
+    holds: `(SELECT count(*) FROM col, json_each(models) WHERE json_extract(value, '$.name') = 'Basic_') = 1`,
+  },
+  {
     name: 'a modification time in the future is set to now',
     sql: `UPDATE notes SET mod = ${NOW} WHERE id = ${NOTE}`,
     finding: /^1 note has a modification time in the future/,
@@ -224,11 +264,6 @@ describe('what Anki does not mend is found, and stays', () => {
     { name: 'no row', sql: 'DELETE FROM col', finding: /^the table col holds no version/ },
     { name: 'a GUID twice', sql: "UPDATE notes SET guid = 'g'", finding: /^1 note has the GUID of another one/ },
     {
-      name: 'a name of a deck twice',
-      sql: 'UPDATE col SET decks = json_set(decks, \'$.7\', json(\'{"name": "default", "dyn": 0}\'))',
-      finding: /^1 deck has the name of another one/,
-    },
-    {
       name: 'an unknown original deck',
       sql: 'UPDATE col SET decks = json_set(decks, \'$.7\', json(\'{"name": "F", "dyn": 1}\')); UPDATE cards SET odid = 9, did = 7',
       finding: /^2 cards have an unknown original deck/,
@@ -267,4 +302,37 @@ describe('nothing is found in', () => {
 test('a repair that would run a trigger is refused', () => {
   const database = spoiled('UPDATE cards SET ord = 9; CREATE TRIGGER t AFTER DELETE ON cards BEGIN SELECT 1; END');
   expect(() => repairCollection(database, sourcesAt(NOW))).toThrow(expect.objectContaining({ kind: 'violation' }));
+});
+
+describe('a clock that is behind', () => {
+  const REVIEWED = NOW - DAY_MS;
+  const reviewed = (): ReturnType<typeof newCollection> =>
+    spoiled(`INSERT INTO revlog VALUES (${REVIEWED}, ${CARD}, 0, 1, 1, 1, 0, 4, 0); UPDATE col SET mod = ${REVIEWED}`);
+
+  test.each([1, 2, 8, 400])('by %i days makes no true review one of the future', (days) => {
+    const database = reviewed();
+    const behind = NOW - days * DAY_MS;
+    expect(collectionFindings(database, behind)).toEqual([]);
+    expect(repairCollection(database, { ...sourcesAt(behind), random: systemRandom })).toEqual([]);
+    expect(database.prepare('SELECT id FROM revlog').pluck().all()).toEqual([REVIEWED]);
+  });
+
+  test('still finds what is later than all that the collection saw', () => {
+    const database = reviewed();
+    database.exec(`INSERT INTO revlog VALUES (${NOW + 9 * DAY_MS}, ${CARD}, 0, 1, 1, 1, 0, 4, 0)`);
+    const behind = { ...sourcesAt(NOW - 5 * DAY_MS), random: systemRandom };
+    expect(repairCollection(database, behind)).toEqual(['1 id has a time in the future']);
+    expect(database.prepare('SELECT id FROM revlog ORDER BY id').pluck().all()).toEqual([REVIEWED, REVIEWED + 1]);
+  });
+});
+
+describe('a sort field that is a number', () => {
+  test.each(['7', '007', '1.50', '1e3', ' 8', '-0', '9223372036854775808', '0x10'])(
+    '%s is that of its field',
+    (field) => {
+      const database = newCollection();
+      addNote(database, { fields: [field] }, sourcesAt(CREATED_AT));
+      expect(collectionFindings(database, NOW)).toEqual([]);
+    },
+  );
 });

@@ -1,7 +1,7 @@
 import { JavumboError } from '../core/failure.ts';
 import type { SqlDatabase } from '../sqlite/engine.ts';
 import { foreignObjects, missingTables } from './foreign-schema.ts';
-import { rulesOf } from './rules.ts';
+import { latestTime, rulesOf } from './rules.ts';
 import { ankiSchemaVersion } from './schema.ts';
 import { columnProblems, readCollection } from './stored-collection.ts';
 
@@ -25,10 +25,12 @@ export function collectionFindings(database: SqlDatabase, milliseconds: number):
   }
   try {
     const collection = readCollection(database);
-    const found = rulesOf({ collection, milliseconds }).flatMap(({ count, finding, anki }) => {
-      const rows = count(database);
-      return rows > 0 ? `${finding(rows)}; Anki would ${anki}` : [];
-    });
+    const found = rulesOf({ collection, milliseconds: latestTime(collection, milliseconds) }).flatMap(
+      ({ count, finding, anki }) => {
+        const rows = count(database);
+        return rows > 0 ? `${finding(rows)}; Anki would ${anki}` : [];
+      },
+    );
     return [...foreign, ...found];
   } catch (error) {
     if (!(error instanceof JavumboError)) throw error;

@@ -109,7 +109,7 @@ describe.each(ENGINES)('on $name', ({ open }) => {
       );
     }
     database.exec(`UPDATE cards SET id = id + 4 * ${DAY_MS}; UPDATE revlog SET cid = cid + 4 * ${DAY_MS};
-      UPDATE cards SET nid = nid + 3 * ${DAY_MS}; UPDATE notes SET id = id + 3 * ${DAY_MS}`);
+      UPDATE cards SET nid = nid + 3 * ${DAY_MS}; UPDATE notes SET id = id + 3 * ${DAY_MS}; UPDATE col SET mod = ${NOW}`);
     expect(repairCollection(database, SOURCES)).toEqual(['12 ids have a time in the future']);
     const sql = `SELECT ease, sfld, revlog.id - ${NOW} AS review, cards.id - ${NOW} AS card, notes.id - ${NOW} AS note
       FROM revlog JOIN cards ON cards.id = cid JOIN notes ON notes.id = nid ORDER BY revlog.id`;

@@ -5,8 +5,19 @@ import { cardsOf, insertCards, insertDecks, positionIn, USN_UNSYNCED } from './c
 import type { ClockAndRandom } from './collection.ts';
 import { defaultDeckFor } from './decks.ts';
 import { basicNoteType } from './defaults.ts';
+import { storeDerived, wronglyDerived } from './derived-fields.ts';
 import { refuseTriggers } from './foreign-schema.ts';
-import { FIELD_COUNT, IS_EXACT, IS_KEY, IS_READABLE, missingParents, type RepairName, rulesOf } from './rules.ts';
+import { newNames, rename } from './names.ts';
+import {
+  FIELD_COUNT,
+  IS_EXACT,
+  IS_KEY,
+  IS_READABLE,
+  latestTime,
+  missingParents,
+  type RepairName,
+  rulesOf,
+} from './rules.ts';
 import { readCollection, type StoredCollection } from './stored-collection.ts';
 import { joinedTags } from './tags.ts';
 import { fieldChecksum, stripHtml } from './text.ts';
@@ -26,8 +37,7 @@ interface Repairing {
  * such a collection either, and `violation` if a trigger of the user's would run.
  */
 export function repairCollection(database: SqlDatabase, sources: ClockAndRandom): string[] {
-  const milliseconds = Math.floor(sources.clock.now());
-  readCollection(database);
+  const milliseconds = latestTime(readCollection(database), sources.clock.now());
   refuseTriggers(database);
   const repaired: string[] = [];
   for (let index = 0; ; index++) {
@@ -62,8 +72,14 @@ const REPAIRS: Readonly<Record<RepairName, (repairing: Repairing) => void>> = {
   'missing-note-types': recoverNoteTypes,
   encoding: decodeNotes,
   'field-counts': fitFields,
+  'derived-fields': ({ database, collection }) =>
+    storeDerived(database, wronglyDerived(database, collection, IS_READABLE)),
   'notes-without-card': makeCards,
   'parent-decks': makeParents,
+  'deck-names': ({ database, collection, milliseconds }) =>
+    rename(database, 'decks', newNames(collection.decks), Math.floor(milliseconds / 1000)),
+  'note-type-names': ({ database, collection, milliseconds }) =>
+    rename(database, 'models', newNames(collection.noteTypes), Math.floor(milliseconds / 1000)),
   'future-ids': renumber,
   'no-note-type': addBasic,
 };

@@ -1,5 +1,7 @@
 import type { SqlDatabase } from '../sqlite/engine.ts';
 import { brokenNotes } from './broken-notes.ts';
+import { wronglyDerived } from './derived-fields.ts';
+import { newNames } from './names.ts';
 import { KEY_MAX, type StoredCollection } from './stored-collection.ts';
 
 /*
@@ -24,8 +26,11 @@ export type RepairName =
   | 'missing-note-types'
   | 'encoding'
   | 'field-counts'
+  | 'derived-fields'
   | 'notes-without-card'
   | 'parent-decks'
+  | 'deck-names'
+  | 'note-type-names'
   | 'future-ids'
   | 'no-note-type';
 
@@ -59,8 +64,16 @@ const DAY_MS = 86_400_000;
 
 export interface RulesAt {
   readonly collection: StoredCollection;
-  /** Now. */
+  /** See `latestTime`. */
   readonly milliseconds: number;
+}
+
+/**
+ * Returns what counts as now: the clock, or the last change of the collection where that is later. By a clock that is behind,
+ * true reviews would lie in the future, and be given other times.
+ */
+export function latestTime(collection: StoredCollection, clockMs: number): number {
+  return Math.max(Math.floor(clockMs), collection.modified);
 }
 
 /** Returns the rules in Anki's order. Each sees what those before it have mended. */
@@ -174,6 +187,12 @@ export function rulesOf({ collection, milliseconds }: RulesAt): Rule[] {
       anki: 'add empty ones or join the last ones, and tag it db-check',
       name: 'field-counts',
     }),
+    {
+      finding: has('note', 'a sort field or a checksum that is not of its fields'),
+      anki: 'compute them anew',
+      name: 'derived-fields',
+      count: (database) => wronglyDerived(database, collection, IS_READABLE).length,
+    },
     rows(
       'notes',
       `mod > ${seconds + 86_400}`,
@@ -204,7 +223,14 @@ export function rulesOf({ collection, milliseconds }: RulesAt): Rule[] {
     {
       finding: has('deck', 'the name of another one'),
       anki: 'rename it',
-      count: () => decks.size - new Set([...decks.values()].map(({ name }) => name.toLowerCase())).size,
+      name: 'deck-names',
+      count: () => newNames(decks).size,
+    },
+    {
+      finding: has('note type', 'the name of another one'),
+      anki: 'rename it',
+      name: 'note-type-names',
+      count: () => newNames(noteTypes).size,
     },
     {
       finding: () => 'the collection has no note type',

@@ -8,6 +8,8 @@ import { mediaTagsToNames, withoutMarkup } from './html.ts';
  * (`strip_html_preserving_media_filenames`).
  */
 export function stripHtml(field: string): string {
+  // Most fields are plain, and a check looks at all of a collection.
+  if (!/[<&]/.test(field)) return field;
   return decodeEntities(withoutMarkup(mediaTagsToNames(field)));
 }
 

@@ -77,11 +77,15 @@ export function certainlyRefused(error: unknown): boolean {
   const status = statusOf(error);
   // 501: the request is not supported.
   if (status !== undefined) return (status >= 300 && status < 500) || status === 501;
-  return error instanceof JavumboError || neverLeft(error) || noTls(error) || noCredentials(error);
+  return error instanceof JavumboError || neverLeft(error) || noTls(error);
 }
 
-function noCredentials(error: unknown): boolean {
-  return errorNameOf(error) === 'CredentialsProviderError' || errorNameOf(error) === 'TokenProviderError';
+/**
+ * True for a reply without an error code of the service: a page or nothing. `NotFound` is what the SDK calls such a 404;
+ * what it cannot parse has the names of JavaScript.
+ */
+function isUnnamed(error: unknown): boolean {
+  return ['Unknown', 'UnknownError', 'NotFound', 'Error', 'SyntaxError'].includes(errorNameOf(error));
 }
 
 /** Describes a reply by its error's name, or for a web page, which has none, by its status. */
@@ -130,15 +134,10 @@ export function asAwsFailure(error: unknown, { what, where, username, rights }: 
       username,
       retryable,
       sent: status !== undefined,
+      unnamed: status !== undefined && status !== 407 && isUnnamed(error),
       cause: error,
     });
 
-  if (noCredentials(error)) {
-    return fail(
-      `no AWS credentials: ${messageOf(error)}`,
-      'export AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or --profile',
-    );
-  }
   const clocks = clockDifferenceOf(error);
   if (clocks !== undefined) {
     const message = `this machine's clock and that of ${where} differ by ${clocks}`;

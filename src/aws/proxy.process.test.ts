@@ -131,6 +131,28 @@ describe('a write goes through the proxy', () => {
   });
 });
 
+describe('the HTTP API is asked through the proxy', () => {
+  const api = (url: string, env: NodeJS.ProcessEnv) =>
+    javumbo(['verify', 'day1', '--only', '1.4', '--expect-body', 'Buckets', '--api-url', url], store.endpoint, env);
+
+  test.each([
+    { name: 'without TLS', url: 'http://api.example/', asked: 'GET http://api.example/ by me:pw' },
+    { name: 'in a tunnel', url: 'https://store.example/', asked: 'CONNECT store.example:443 by me:pw' },
+  ])('$name', async ({ url, asked }) => {
+    const { stdout } = await api(url, { HTTP_PROXY: proxyUrl('me:pw@'), HTTPS_PROXY: proxyUrl('me:pw@') });
+    expect(log).toEqual([asked]);
+    // The store answers in its place, for the proxy reaches nothing else.
+    expect(stdout).toContain('the API answers with status 200');
+    expect(JSON.parse(stdout).passed).toBe(true);
+  });
+
+  test('but not where NO_PROXY names it', async () => {
+    const env = { HTTP_PROXY: proxyUrl(), NO_PROXY: 'api.invalid' };
+    expect(JSON.parse((await api('http://api.invalid/', env)).stdout).passed).toBe(false);
+    expect(log).toEqual([]);
+  });
+});
+
 describe('what is reached directly asks no proxy', () => {
   test.each([
     { name: 'this machine', endpoint: () => store.endpoint, noProxy: '' },

@@ -1,4 +1,4 @@
-import { type ClientRequestArgs, request as httpRequest } from 'node:http';
+import { type ClientRequestArgs, request as httpRequest, type IncomingMessage } from 'node:http';
 import { Agent, type AgentOptions, request as httpsRequest } from 'node:https';
 import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -89,6 +89,30 @@ export function throughProxies<C extends Client>(client: C, proxies: Proxies): C
   };
   client.middlewareStack.add(redirect as never, { step: 'deserialize', name: 'throughProxies' });
   return client;
+}
+
+/** Sends a GET that no client of the SDK makes through the proxy of its address. Redirections are not followed. */
+export function getThroughProxy(
+  address: string,
+  proxies: Proxies,
+  signal: AbortSignal,
+  timeoutMs: number,
+): Promise<IncomingMessage> {
+  const { protocol, hostname, port } = new URL(address);
+  const proxy = proxyFor(proxies, protocol, hostname, port === '' ? undefined : Number(port));
+  return new Promise((answered, failed) => {
+    const request =
+      protocol === 'https:' || proxy === undefined
+        ? httpsRequest(address, { agent: new TunnelAgent(proxies, {}, timeoutMs), signal })
+        : (proxy.protocol === 'https:' ? httpsRequest : httpRequest)({
+            host: hostOf(proxy),
+            port: portOf(proxy),
+            path: new URL(address).href,
+            headers: { host: new URL(address).host, ...authorization(proxy) },
+            signal,
+          });
+    request.once('response', answered).once('error', failed).end();
+  });
 }
 
 function hostOf(proxy: URL): string {

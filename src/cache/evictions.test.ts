@@ -20,10 +20,10 @@ beforeEach(() => {
 });
 
 /** A cache of many entries, of which only `old` exists and has not been used for long. */
-function manyEntries() {
+function manyEntries({ ageMs = DAY_MS, bytesMax = 1e9 } = {}) {
   const prepared = mkdtempSync(join(directory, 'old-'));
   const stored = { version: 'a', sizeBytes: 3, writes: [], digest: '' } as never;
-  const at = { wall: clock.now() - DAY_MS, monotonic: 0 };
+  const at = { wall: clock.now() - ageMs, monotonic: 0 };
   const old = writeEntry({ prepared, directory: prepared }, Buffer.from('old'), {
     username: 'old',
     stored,
@@ -36,7 +36,7 @@ function manyEntries() {
   const evictions = new CacheEvictions({
     directory,
     clock,
-    limits: { bytesMax: 1e9, ageMaxMs: DAY_MS / 2 },
+    limits: { bytesMax, ageMaxMs: DAY_MS / 2 },
     marks: new InvalidationMarks(join(directory, 'invalidations'), clock, 'boot'),
     *scan() {
       for (; seen.read < ENTRIES; yield) seen.read++;
@@ -69,6 +69,23 @@ describe('with thousands of entries', () => {
     evictions.makeRoom(inserted, []);
     expect(seen.read).toBe(500);
     await turns(ENTRIES / 100);
+  });
+
+  // Each entry takes three bytes: those of the scan fit, as long as none comes to them.
+  test.each([
+    { name: 'one that comes meanwhile takes its place', among: 'new', replaces: [], evicted: true },
+    { name: 'one that the scan saw takes it once', among: 'seen', replaces: [], evicted: false },
+    { name: 'one that replaces another takes that one’s', among: 'new', replaces: ['seen'], evicted: false },
+  ])('$name', async ({ among, replaces, evicted }) => {
+    const { evictions, seen, inserted, old } = manyEntries({ ageMs: 0, bytesMax: 9 });
+    evictions.makeRoom({ ...inserted, directory: join(directory, 'seen') }, []);
+    const places = replaces.map((name) => join(directory, name));
+    evictions.makeRoom(
+      { ...inserted, username: 'third', directory: join(directory, among === 'new' ? 'third' : among) },
+      places,
+    );
+    await turns(ENTRIES / 100);
+    expect(seen.removed).toEqual([...places, ...(evicted ? [old.directory] : [])]);
   });
 
   test('one that was replaced since it was read is no longer evicted', async () => {

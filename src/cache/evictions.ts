@@ -41,6 +41,8 @@ export class CacheEvictions {
   readonly #options: CacheEvictionsOptions;
   #insertedBytes = 0;
   #next: NodeJS.Immediate | undefined;
+  /** What changed while a scan was going on, and is yet to be counted. */
+  #meanwhile: { readonly inserted: CacheEntry; readonly replaced: readonly string[] }[] = [];
 
   constructor(options: CacheEvictionsOptions) {
     this.#options = options;
@@ -54,7 +56,9 @@ export class CacheEvictions {
     try {
       for (const directory of replaced) this.#options.remove(directory);
       this.#insertedBytes += inserted.sizeBytes;
+      if (this.#next !== undefined) this.#meanwhile.push({ inserted, replaced });
       if (this.#next !== undefined || !this.#scanIsDue()) return;
+      this.#meanwhile = [];
     } catch {
       // The entry was inserted, which is what matters; the next insertion tries again.
       return;
@@ -88,9 +92,17 @@ export class CacheEvictions {
       if (clock.now() - changedAt > SCAN_INTERVAL_MS) remove(directory);
       yield;
     }
-    const all = entries.filter((entry) => entry.directory !== inserted.directory);
-    let total = all.reduce((sum, entry) => sum + entry.sizeBytes, inserted.sizeBytes);
-    for (const entry of all) {
+    const sizes = new Map([...entries, inserted].map(({ directory, sizeBytes }) => [directory, sizeBytes]));
+    let total = [...sizes.values()].reduce((sum, sizeBytes) => sum + sizeBytes, 0);
+    const spared = new Set([inserted.directory]);
+    for (const entry of entries) {
+      // Not only what the scan saw takes space, and not all of that still does.
+      for (const { inserted: added, replaced } of this.#meanwhile.splice(0)) {
+        for (const directory of replaced) total -= taken(sizes, directory);
+        total += added.sizeBytes - taken(sizes, added.directory);
+        spared.add(added.directory);
+      }
+      if (spared.has(entry.directory) || !sizes.has(entry.directory)) continue;
       const expired = clock.now() - entry.usedAt > limits.ageMaxMs;
       if (!expired && total <= limits.bytesMax) continue;
       total -= entry.sizeBytes;
@@ -118,4 +130,11 @@ export class CacheEvictions {
     utimesSync(marker, clock.now() / 1000, clock.now() / 1000);
     return true;
   }
+}
+
+/** Takes the size of what is in that directory out of the sizes, and returns it. */
+function taken(sizes: Map<string, number>, directory: string): number {
+  const size = sizes.get(directory) ?? 0;
+  sizes.delete(directory);
+  return size;
 }

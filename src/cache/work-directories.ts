@@ -4,7 +4,7 @@ import { cacheFailure, isDiskFull } from '../core/cache-directory.ts';
 import type { Clock } from '../core/clock.ts';
 import { codeOf, JavumboError } from '../core/failure.ts';
 import type { Random } from '../core/random.ts';
-import { makeWorkDirectory, orphanedWorkDirectories, type WorkDirectory } from './work-directory.ts';
+import { makeWorkDirectory, orphanedWorkDirectories, removeOrphan, type WorkDirectory } from './work-directory.ts';
 
 /** The work directories of a cache: for working copies, and as a staging place for removals. */
 export class WorkDirectories {
@@ -91,9 +91,7 @@ export class WorkDirectories {
 
   sweep(): void {
     this.#swept = true;
-    for (const path of orphanedWorkDirectories(this.#parent, this.#clock)) {
-      rmSync(path, { recursive: true, force: true });
-    }
+    for (const path of orphanedWorkDirectories(this.#parent, this.#clock)) removeOrphan(path);
   }
 
   #stagingIfThereIsRoom(): WorkDirectory | undefined {

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { readFileSync, readlinkSync, rmSync, statSync } from 'node:fs';
+import { lstatSync, readFileSync, readlinkSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { namesIn } from '../core/cache-directory.ts';
+import { cacheFailure, namesIn } from '../core/cache-directory.ts';
 import type { Clock } from '../core/clock.ts';
 import { codeOf } from '../core/failure.ts';
 import { makeDirectory } from '../core/make-directory.ts';
@@ -40,6 +40,43 @@ export function makeWorkDirectory(parent: string, random: Random): WorkDirectory
 /** True for the name of a work directory: `<namespace>-<pid>-<process start>-<random>`. */
 export function isWorkDirectoryName(name: string): boolean {
   return /^[0-9a-f]{8}-\d+-\d+-[0-9a-f]+$/.test(name);
+}
+
+const UNFINISHED = 'unfinished';
+
+/**
+ * Notes that a file elsewhere, named by `partialFile`, is not finished: whoever removes the work directory after the death
+ * of its process removes that file too.
+ */
+export function noteUnfinished(work: WorkDirectory, file: string): void {
+  try {
+    writeFileSync(join(work.path, UNFINISHED), file, { mode: 0o600 });
+  } catch (error) {
+    work.release();
+    throw cacheFailure(work.path, error);
+  }
+}
+
+/** Returns the name that a file has until it is finished. */
+export function partialFile(file: string, random: Random): string {
+  return `${file}.${random.hex(8)}.part`;
+}
+
+/** Returns the file that the process of a work directory left unfinished elsewhere, if it is there. */
+export function unfinishedFile(directory: string): string | undefined {
+  try {
+    const file = readFileSync(join(directory, UNFINISHED), 'utf8');
+    return /^\/.*\.[0-9a-f]{16}\.part$/s.test(file) && lstatSync(file).isFile() ? file : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Removes the work directory of a process that is gone, and what that left unfinished elsewhere. */
+export function removeOrphan(directory: string): void {
+  const file = unfinishedFile(directory);
+  if (file !== undefined) rmSync(file, { force: true });
+  rmSync(directory, { recursive: true, force: true });
 }
 
 /** Returns the work directories under `parent` whose process is gone. */

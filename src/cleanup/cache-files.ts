@@ -1,8 +1,14 @@
 import { lstatSync, readdirSync, renameSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { isEntryName } from '../cache/entry.ts';
 import { InvalidationMarks } from '../cache/invalidation-marks.ts';
-import { isWorkDirectoryName, makeWorkDirectory, orphanedWorkDirectories } from '../cache/work-directory.ts';
+import {
+  isWorkDirectoryName,
+  makeWorkDirectory,
+  orphanedWorkDirectories,
+  removeOrphan,
+  unfinishedFile,
+} from '../cache/work-directory.ts';
 import { bootId } from '../core/boot.ts';
 import { cacheFailure, requireOwnDirectory } from '../core/cache-directory.ts';
 import type { Clock } from '../core/clock.ts';
@@ -11,10 +17,10 @@ import type { Random } from '../core/random.ts';
 import { isUsername } from '../core/username.ts';
 import { ageSecondsOf, type PlannedDeletion } from './plan.ts';
 
-/** One item of a cache directory: an entry, or the working copies of one process. */
+/** One item of a cache directory: an entry, the working copies of one process, or what that left unfinished elsewhere. */
 export interface CacheFile {
-  readonly kind: 'cached-database' | 'working-copy';
-  /** `alice.anki2`, or the work directory's name. */
+  readonly kind: 'cached-database' | 'working-copy' | 'partial-file';
+  /** `alice.anki2`, the work directory's name, or the path of the partial file. */
   readonly name: string;
   /** The directory that holds it and is removed with it. */
   readonly path: string;
@@ -37,11 +43,20 @@ export interface CacheFilesOptions {
  * such as a damaged entry. Empty if there is no such directory. Throws `usage` for a directory of another user.
  */
 export function listCacheFiles(root: string, clock: Clock): CacheFile[] {
-  if (lstatSync(root, { throwIfNoEntry: false }) === undefined) return [];
+  if (!isThere(root)) return [];
   requireOwnDirectory(root);
   return deploymentsIn(root)
     .flatMap((deployment) => [...entriesIn(deployment), ...workIn(deployment, clock)])
     .sort((a, b) => a.lastUsedAt - b.lastUsedAt);
+}
+
+function isThere(root: string): boolean {
+  try {
+    return lstatSync(root, { throwIfNoEntry: false }) !== undefined;
+  } catch (error) {
+    // Such as a name that is too long.
+    throw cacheFailure(root, error);
+  }
 }
 
 export interface CacheLimitsToKeep {
@@ -61,7 +76,7 @@ export function filesToRemove(files: readonly CacheFile[], limits: CacheLimitsTo
   const matches = pattern === undefined ? undefined : matcherOf(pattern);
   const removable = files.filter((file) => !file.inUse && (matches === undefined || file.files.some(matches)));
   const due = (file: CacheFile): boolean =>
-    file.kind === 'working-copy' || ageMaxMs === 0 || now - file.lastUsedAt > ageMaxMs || always(file);
+    file.kind !== 'cached-database' || ageMaxMs === 0 || now - file.lastUsedAt > ageMaxMs || always(file);
   const removed = new Set(removable.filter(due));
   let left = files.reduce((sum, file) => sum + (removed.has(file) ? 0 : file.sizeBytes), 0);
   for (const file of removable) {
@@ -77,7 +92,8 @@ export function filesToRemove(files: readonly CacheFile[], limits: CacheLimitsTo
 export function removeCacheFiles(files: readonly CacheFile[], options: CacheFilesOptions): void {
   for (const { kind, name, path } of files) {
     try {
-      if (kind === 'working-copy') rmSync(path, { recursive: true, force: true });
+      if (kind === 'partial-file') rmSync(name, { force: true });
+      else if (kind === 'working-copy') removeOrphan(path);
       else removeEntry(path, name, options);
     } catch (error) {
       throw cacheFailure(path, error);
@@ -94,7 +110,7 @@ export function plannedCacheFile({ kind, name, sizeBytes, lastUsedAt }: CacheFil
 }
 
 function deploymentOf({ kind, path }: CacheFile): string {
-  return kind === 'working-copy' ? join(path, '..', '..') : join(path, '..', '..', '..');
+  return kind === 'cached-database' ? join(path, '..', '..', '..') : join(path, '..', '..');
 }
 
 /** Like the cache itself: marks the user first, then moves the entry away in one step. */
@@ -145,7 +161,16 @@ function workIn(deployment: string, clock: Clock): CacheFile[] {
       const inUse = !orphans.has(path);
       // A process keeps an empty one for what it is about to move.
       if (inUse && found.files.length === 0) return [];
-      return { kind: 'working-copy', name, path, ...found, lastUsedAt: found.modifiedAt, inUse } satisfies CacheFile;
+      const lastUsedAt = found.modifiedAt;
+      const copy = { kind: 'working-copy', name, path, ...found, lastUsedAt, inUse } satisfies CacheFile;
+      const partial = inUse ? undefined : unfinishedFile(path);
+      if (partial === undefined) return [copy];
+      const sizeBytes = lstatSync(partial, { throwIfNoEntry: false })?.size ?? 0;
+      const files = [basename(partial)];
+      return [
+        copy,
+        { kind: 'partial-file', name: partial, path, files, sizeBytes, lastUsedAt, inUse } satisfies CacheFile,
+      ];
     });
 }
 

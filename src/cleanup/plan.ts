@@ -1,6 +1,15 @@
 /** Something that a clean-up would remove, or has removed. */
 export interface PlannedDeletion {
-  readonly kind: 'cached-database' | 'working-copy' | 'object' | 'old-version' | 'delete-marker' | 'tombstone' | 'user';
+  readonly kind:
+    | 'cached-database'
+    | 'working-copy'
+    | 'partial-file'
+    | 'object'
+    | 'old-version'
+    | 'delete-marker'
+    | 'tombstone'
+    | 'user'
+    | 'bucket';
   readonly name: string;
   readonly sizeBytes?: number;
   /** Since last use (cached files) or creation. */

@@ -284,7 +284,37 @@ describe('SQL that makes no sense', () => {
   });
 });
 
+test('a profile without a bucket is refused: the local deployment has none', async () => {
+  await expectRefused({
+    argv: ['db', 'list', '--profile', 'nope'],
+    code: 2,
+    error: /^error: --profile names a part of a deployment on AWS, and no bucket is named$/,
+    hint: /--bucket <name>/,
+  });
+  // One in the environment belongs to other programs too.
+  expect((await runCommand(['db', 'list'], { env: { ...freshMachine(), AWS_PROFILE: 'nope' } })).code).toBe(0);
+});
+
 describe('a place that cannot be used', () => {
+  const long = 'x'.repeat(5_000);
+  test.each([
+    { name: 'a collection to push', argv: ['db', 'push', 'alice', long], error: /x cannot be read: ENAMETOOLONG/ },
+    { name: 'a table of accounts', argv: ['user', 'import', long], error: /x cannot be read: ENAMETOOLONG/ },
+    {
+      name: 'a directory of databases',
+      argv: ['user', 'import', 'admin.db', '--with-databases', long],
+      error: /x is not a directory/,
+    },
+    {
+      name: 'a cache directory to clean',
+      argv: ['clean', 'tmp', '--cache-dir', long],
+      error: /x cannot be used: ENAMETOOLONG/,
+    },
+    { name: 'a script', argv: ['db', 'exec', 'alice', '--file', long], error: /x cannot be read: ENAMETOOLONG/ },
+  ])('a path that is too long: $name', async ({ argv, error }) => {
+    await expectRefused({ argv, code: 2, error, hint: /another/ });
+  });
+
   test('a cache whose parent is a file', async () => {
     const file = join(temporaryDirectory(), 'file');
     writeFileSync(file, '');

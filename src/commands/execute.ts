@@ -6,6 +6,7 @@ import { refuseLocalWithPartsOfAws } from '../config/bucket.ts';
 import { asksProfile, type Config, type GlobalFlags } from '../config/config.ts';
 import { LOCAL_FUNCTION } from '../config/function.ts';
 import { loadConfig } from '../config/load.ts';
+import type { Setting } from '../config/setting.ts';
 import type { TerraformOutputs } from '../config/terraform.ts';
 import type { Context } from '../core/context.ts';
 import { JavumboError, messageOf } from '../core/failure.ts';
@@ -172,8 +173,16 @@ function meantDeployment(flags: GlobalFlags, env: NodeJS.ProcessEnv): 'local' | 
 
 /** Refuses options that name a part of an AWS deployment if the local one would be used. */
 function refuseEngineWithoutBucket(config: Config): void {
-  const { endpointUrl, dynamodbEndpointUrl, lambdaEndpointUrl, usersTable, locksTable, apiUrl } = config;
-  const ofAws = [endpointUrl, dynamodbEndpointUrl, lambdaEndpointUrl, usersTable, locksTable, apiUrl];
+  const { endpointUrl, dynamodbEndpointUrl, lambdaEndpointUrl, usersTable, locksTable, apiUrl, profile } = config;
+  const ofAws: Setting<string | undefined>[] = [
+    profile,
+    endpointUrl,
+    dynamodbEndpointUrl,
+    lambdaEndpointUrl,
+    usersTable,
+    locksTable,
+    apiUrl,
+  ];
   if (config.function.value !== LOCAL_FUNCTION) ofAws.push(config.function);
   const named = ofAws.find(({ source }) => source === 'flag');
   if (named === undefined) return;

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { SCRIPTS } from '../testing/child-process.ts';
 import { type CommandDeployment, openLocal } from '../testing/command-deployments.ts';
 import { expectFailure } from '../testing/expect-failure.ts';
-import { type Json, temporaryDirectory } from '../testing/run-command.ts';
+import { type Json, runCommand, temporaryDirectory } from '../testing/run-command.ts';
 
 let deployment: CommandDeployment;
 let directory: string;
@@ -34,6 +34,17 @@ describe('what never ends is refused as a file', () => {
     for (const file of [pipe, '/dev/zero']) {
       expectFailure(await deployment.run(argv(file)), { code: 2, error: /is not (a|an ordinary) file/ });
     }
+  });
+});
+
+test('a pipe is no --package: nothing waits for its writer', async () => {
+  const pipe = join(directory, 'package.zip');
+  execFileSync('mkfifo', [pipe]);
+  const argv = ['function', 'deploy', '--bucket', 'b', '--function', 'f', '--package', pipe];
+  expectFailure(await runCommand(argv, { env: { AWS_ACCESS_KEY_ID: 'key', AWS_SECRET_ACCESS_KEY: 'secret' } }), {
+    code: 2,
+    error: /package\.zip is not an ordinary file$/,
+    hint: /another file with --package/,
   });
 });
 

@@ -1,3 +1,4 @@
+import { BlockList, isIP } from 'node:net';
 import { JavumboError } from '../core/failure.ts';
 import { fallback, first, given, type Setting } from './setting.ts';
 
@@ -7,7 +8,7 @@ export interface Proxies {
   readonly httpProxy: Setting<string | undefined>;
   /** For https:// endpoints; undefined for none. */
   readonly httpsProxy: Setting<string | undefined>;
-  /** Hosts that are reached without one: names with their subdomains, `host:port`, or `*`. */
+  /** Hosts that are reached without one: names with their subdomains, `host:port`, networks such as `10.0.0.0/8`, or `*`. */
   readonly noProxy: Setting<string | undefined>;
 }
 
@@ -51,15 +52,28 @@ export function proxyFor(proxies: Proxies, protocol: string, host: string, port:
   if (value === undefined || isLoopback(host)) return undefined;
   const own = port ?? (protocol === 'https:' ? 443 : 80);
   const exempt = (proxies.noProxy.value ?? '').split(/[\s,]+/).filter((each) => each !== '');
-  return exempt.some((each) => isExempt(each.toLowerCase(), host.toLowerCase(), own)) ? undefined : new URL(value);
+  const name = host.toLowerCase().replace(/^\[(.*)\]$/, '$1');
+  return exempt.some((each) => isExempt(each.toLowerCase(), name, own)) ? undefined : new URL(value);
 }
 
 function isExempt(pattern: string, host: string, port: number): boolean {
   if (pattern === '*') return true;
+  const [, network, bits] = /^\[?([0-9a-f.:]+?)\]?\/(\d+)$/.exec(pattern) ?? [];
+  if (network !== undefined) return isInNetwork(host, network, Number(bits));
+  if (isIP(host) === 6) return pattern === host || pattern === `[${host}]` || pattern === `[${host}]:${port}`;
   const [, name = pattern, ofPort] = /^([^:]+):(\d+)$/.exec(pattern) ?? [];
   if (ofPort !== undefined && Number(ofPort) !== port) return false;
   const domain = name.replace(/^\*?\./, '');
   return host === domain || host.endsWith(`.${domain}`);
+}
+
+/** Names are not resolved for it: their proxy may know others. */
+function isInNetwork(host: string, network: string, bits: number): boolean {
+  const family = isIP(network) === 6 ? 'ipv6' : 'ipv4';
+  if (isIP(network) === 0 || isIP(network) !== isIP(host) || bits > (family === 'ipv6' ? 128 : 32)) return false;
+  const addresses = new BlockList();
+  addresses.addSubnet(network, bits, family);
+  return addresses.check(host, family);
 }
 
 function isLoopback(host: string): boolean {

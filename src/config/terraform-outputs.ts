@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
-import { statSync } from 'node:fs';
 import * as z from 'zod';
 import { codeOf, JavumboError } from '../core/failure.ts';
+import { isDirectory } from '../core/make-directory.ts';
 import type { TerraformOutputs } from './terraform.ts';
 
 export interface TerraformOptions {
@@ -176,12 +176,4 @@ function programFailure(program: string, cwd: string, timeoutMs: number, error: 
   return new JavumboError('unavailable', `${program} output failed in ${cwd}: ${reason}`, {
     try: `${program} -chdir=${cwd} output`,
   });
-}
-
-function isDirectory(path: string): boolean {
-  try {
-    return statSync(path).isDirectory();
-  } catch {
-    return false;
-  }
 }

@@ -41,6 +41,11 @@ export interface FailureDetails {
    * accepted, so the sender of a write must look before reporting that nothing happened.
    */
   readonly sent?: boolean | undefined;
+  /**
+   * Only with `sent`: the reply bears no code of the service, such as the page of a proxy, which may have passed the request
+   * on before.
+   */
+  readonly unnamed?: boolean | undefined;
   readonly cause?: unknown;
 }
 
@@ -54,6 +59,7 @@ export class JavumboError extends Error {
   readonly actualVersion: string | undefined;
   readonly retryable: boolean;
   readonly sent: boolean;
+  readonly unnamed: boolean;
 
   constructor(kind: FailureKind, message: string, details: FailureDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
@@ -64,6 +70,7 @@ export class JavumboError extends Error {
     this.actualVersion = details.actualVersion;
     this.retryable = details.retryable ?? false;
     this.sent = details.sent ?? false;
+    this.unnamed = details.unnamed ?? false;
   }
 }
 

@@ -26,3 +26,12 @@ function makeOne(path: string): void {
     if (codeOf(error) !== 'EEXIST' || !statSync(path).isDirectory()) throw error;
   }
 }
+
+/** Says whether there is a directory at a path that can be examined. */
+export function isDirectory(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
+  }
+}

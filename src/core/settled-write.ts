@@ -57,10 +57,12 @@ export async function settledWrite<Outcome extends { readonly kind: string }, Se
     } catch (error) {
       if (!isRetryable(error)) {
         if (doubt !== undefined) return { kind: 'unknown', cause: doubt };
-        if (failure?.sent !== true) throw error;
-        const judged = await lookAndJudge(write, 'throttle', failure);
-        if (judged === 'resend') throw error;
-        return judged;
+        if (failure?.sent === true) {
+          const judged = await lookAndJudge(write, 'throttle', failure);
+          if (judged === 'resend') throw error;
+          return judged;
+        }
+        return outcomeDespite(write, error);
       }
       if (failure === undefined || error.sent || !failure.sent) failure = error;
       // A resend will be accepted, or refused and then looked into. Only before giving up is an extra look needed.
@@ -72,6 +74,34 @@ export async function settledWrite<Outcome extends { readonly kind: string }, Se
   }
   if (doubt !== undefined) return { kind: 'unknown', cause: doubt };
   throw failure ?? new JavumboError('unavailable', 'the store refuses a write over what it holds', { sent: true });
+}
+
+/**
+ * Returns the outcome of a write to which a refusal was the reply. Without a code of the service it may be the page of
+ * something on the way, after the store has done its work. Throws the refusal where nothing of the write is to be seen, and where the look is
+ * refused as well: who answers that way passes nothing on.
+ */
+async function outcomeDespite<Outcome extends { readonly kind: string }, Seen>(
+  { look, judge }: ConditionalWrite<Outcome, Seen>,
+  refusal: unknown,
+): Promise<Outcome | Unknown> {
+  if (!(refusal instanceof JavumboError) || !refusal.sent || !refusal.unnamed) throw refusal;
+  let seen: Seen;
+  try {
+    seen = await look();
+  } catch (error) {
+    if (error instanceof JavumboError && !isRetryable(error)) throw refusal;
+    const cause = new Error(`${refusal.message}, and then ${messageOf(error)}`, { cause: refusal });
+    return { kind: 'unknown', cause };
+  }
+  const judged = judge(seen, 'throttle');
+  if (judged === 'unknown') return { kind: 'unknown', cause: refusal };
+  if (judged === 'resend' || isRefused(judged)) throw refusal;
+  return judged;
+}
+
+function isRefused({ kind }: { readonly kind: string }): boolean {
+  return kind === 'conflict' || kind === 'absent' || kind === 'exists';
 }
 
 function isUnknown<Outcome extends { readonly kind: string }>(outcome: Outcome | Unknown): outcome is Unknown {

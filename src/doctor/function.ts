@@ -115,7 +115,7 @@ export function examineApi({ config }: Deployment, signal: AbortSignal | undefin
       return [warning('api', 'nothing says where the HTTP API is', '--api-url, JAVUMBO_API_URL, or --terraform infra')];
     }
     try {
-      const answer = await askApi(url, signal);
+      const answer = await askApi(url, config, signal);
       const version = healthyVersion(answer);
       if (version === undefined) {
         return [

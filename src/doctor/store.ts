@@ -100,7 +100,7 @@ async function tryLists(objects: ObjectVersions, key: string): Promise<string[]>
 
 function listingFinding(unlisted: readonly string[]): Finding[] {
   if (unlisted.length === 0) return [];
-  const hint = 'another store: javumbo clean removes only what such a list shows';
+  const hint = 'another store: a clean-up removes only what such a list shows';
   return [warning('lists', unlisted.join('; '), hint)];
 }
 

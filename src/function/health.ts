@@ -1,3 +1,5 @@
+import { getThroughProxy } from '../aws/proxy.ts';
+import { type Proxies, proxyFor } from '../config/proxy.ts';
 import { JavumboError, messageOf } from '../core/failure.ts';
 
 export interface ApiAnswer {
@@ -10,14 +12,27 @@ const TIMEOUT_MS = 35_000;
 // More than any health answer; the rest is ignored.
 const BODY_MAX = 1_000_000;
 
-/** Requests an HTTP API's root without credentials. Throws `unavailable` if there is no answer. */
-export async function askApi(url: string, signal?: AbortSignal | undefined): Promise<ApiAnswer> {
+/**
+ * Requests an HTTP API's root without credentials, through the proxy that is configured. Throws `unavailable` if there is no
+ * answer.
+ */
+export async function askApi(
+  url: string,
+  proxies: Proxies,
+  interruption?: AbortSignal | undefined,
+): Promise<ApiAnswer> {
   const timeout = AbortSignal.timeout(TIMEOUT_MS);
+  const signal = interruption === undefined ? timeout : AbortSignal.any([interruption, timeout]);
+  const { protocol, hostname, port } = new URL(url);
   try {
-    const response = await fetch(url, { signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]) });
-    return { status: response.status, body: await beginningOf(response) };
+    if (proxyFor(proxies, protocol, hostname, port === '' ? undefined : Number(port)) === undefined) {
+      const response = await fetch(url, { signal });
+      return { status: response.status, body: await beginningOf(response.body ?? []) };
+    }
+    const response = await getThroughProxy(url, proxies, signal, TIMEOUT_MS);
+    return { status: response.statusCode ?? 0, body: await beginningOf(response) };
   } catch (error) {
-    signal?.throwIfAborted();
+    interruption?.throwIfAborted();
     const cause = (error as { cause?: unknown }).cause;
     throw new JavumboError('unavailable', `the API at ${url} does not answer: ${messageOf(cause ?? error)}`, {
       try: 'is the address right? --api-url, or terraform output api_gateway_url',
@@ -27,11 +42,11 @@ export async function askApi(url: string, signal?: AbortSignal | undefined): Pro
 }
 
 /** Returns as much of a body as is looked at; it may have no end. */
-async function beginningOf({ body }: Response): Promise<string> {
+async function beginningOf(body: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<string> {
   const chunks: Uint8Array[] = [];
   let length = 0;
   // Leaving the loop ends the connection.
-  for await (const chunk of (body ?? []) as AsyncIterable<Uint8Array>) {
+  for await (const chunk of body) {
     chunks.push(chunk);
     length += chunk.length;
     if (length >= BODY_MAX) break;

@@ -122,13 +122,21 @@ async function readBack(
 }
 
 // How engines answer a header that they do not know.
-const NOT_UNDERSTOOD = new Set(['InvalidArgument', 'InvalidRequest', 'NotImplemented', 'NotSupported']);
+const NOT_UNDERSTOOD = new Set([
+  'BadRequest',
+  'InvalidArgument',
+  'InvalidHeader',
+  'InvalidRequest',
+  'NotImplemented',
+  'NotSupported',
+  'UnsupportedOperation',
+]);
 
 /** Returns how a condition itself was refused, whatever is stored; undefined for any other failure. */
 function refusedCondition(error: unknown): string | undefined {
   if (!(error instanceof JavumboError) || error.kind !== 'unavailable' || error.retryable) return undefined;
   const [status, name] = [statusOf(error.cause), errorNameOf(error.cause)];
-  if (status !== 501 && !NOT_UNDERSTOOD.has(name)) return undefined;
+  if (status !== 501 && status !== 405 && !NOT_UNDERSTOOD.has(name)) return undefined;
   return `${status} ${name}`;
 }
 

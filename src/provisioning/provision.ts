@@ -44,6 +44,8 @@ export interface SettingResult {
 export interface Service {
   /** True if the engine does not support the operation. */
   isUnsupported(error: unknown): boolean;
+  /** True if it may accept what it does not keep: fauxqs takes every PUT on a bucket for its creation, and says yes. */
+  readonly mayIgnore?: boolean;
   /** Turns an error into a failure; `what`: verb and object. */
   failure(error: unknown, what: string): Error;
 }
@@ -74,7 +76,8 @@ export function settingOf(
     make: async () => {
       try {
         await switchOn();
-        return { state: 'made' };
+        if (service.mayIgnore !== true || (await isOn()) === true) return { state: 'made' };
+        return { state: 'unsupported', reason: 'the engine accepts it, and does not keep it' };
       } catch (error) {
         if (service.isUnsupported(error)) return unsupported(error);
         // Refused because it is on: someone else was faster, or an earlier attempt whose reply was lost.

@@ -3,11 +3,11 @@ import type { Config } from '../config/config.ts';
 import type { Context } from '../core/context.ts';
 import { JavumboError } from '../core/failure.ts';
 import { interruptibleClock, interrupting, interruptionOf } from '../core/interruptible.ts';
-import { TEST_USER_PREFIX } from '../core/test-data.ts';
 import { sqliteEngine } from '../sqlite/choose-engine.ts';
 import { interruptibleResource } from './interruptible-resource.ts';
 import type { Resource } from './provision.ts';
 import type { S3BucketOptions } from './s3-bucket.ts';
+import type { LeftScratchBucket } from './s3-scratch-bucket.ts';
 
 /** The parts of a deployment, to be described or created. */
 export interface Resources {
@@ -85,7 +85,7 @@ export async function openBucketResource(config: Config, context: Context): Prom
   const interruption = interruptionOf(context);
   const bucket = config.bucket.value;
   if (bucket === undefined) throw new JavumboError('internal', 'a deployment on AWS was opened without a bucket');
-  const [{ bucketResource }, { withScratchBucket }, { openS3 }] = await Promise.all([
+  const [{ bucketResource }, { scratchBucketName, withScratchBucket }, { openS3 }] = await Promise.all([
     import('./s3-bucket.ts'),
     import('./s3-scratch-bucket.ts'),
     import('../aws/s3-client.ts'),
@@ -99,7 +99,7 @@ export async function openBucketResource(config: Config, context: Context): Prom
   // The probe's conditional puts must be sent once.
   const once = openS3(config);
   const probe: S3BucketOptions['probe'] = async (prepare) => {
-    const name = `${TEST_USER_PREFIX}${random.hex(8)}`;
+    const name = scratchBucketName(random);
     const { value, left } = await withScratchBucket(s3, { name, region, endpoint, clock, cleanUps }, async () => {
       await prepare(name);
       const store = new S3DatabaseStore(once, { bucket: name, endpoint });
@@ -124,4 +124,27 @@ function interruptible(resources: readonly Resource[], context: Context): readon
   const interruption = interruptionOf(context);
   if (interruption === undefined) return resources;
   return resources.map((resource) => interruptibleResource(resource, interruption));
+}
+
+/** The scratch buckets of an engine that killed commands left. */
+export interface ScratchBuckets {
+  list(): Promise<LeftScratchBucket[]>;
+  remove(name: string): Promise<void>;
+  close(): void;
+}
+
+/** Opens them, without a request; undefined on AWS and on the local deployment, where none are made. */
+export async function openScratchBuckets(config: Config, { clock }: Context): Promise<ScratchBuckets | undefined> {
+  const endpoint = config.endpointUrl.value;
+  if (config.deployment.value !== 'aws' || endpoint === undefined) return undefined;
+  const [{ leftScratchBuckets, removeBucket }, { openS3 }] = await Promise.all([
+    import('./s3-scratch-bucket.ts'),
+    import('../aws/s3-client.ts'),
+  ]);
+  const s3 = openS3(config, ATTEMPTS);
+  return {
+    list: () => leftScratchBuckets(s3, endpoint),
+    remove: (name) => removeBucket(s3, { name, endpoint, clock }),
+    close: () => s3.destroy(),
+  };
 }

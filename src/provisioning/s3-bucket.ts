@@ -2,24 +2,22 @@ import {
   type BucketLocationConstraint,
   CreateBucketCommand,
   GetBucketEncryptionCommand,
-  GetBucketLifecycleConfigurationCommand,
   GetBucketVersioningCommand,
   GetPublicAccessBlockCommand,
   HeadBucketCommand,
-  type LifecycleRule,
   ListObjectsV2Command,
   PutBucketEncryptionCommand,
   PutBucketLifecycleConfigurationCommand,
   PutBucketVersioningCommand,
   PutPublicAccessBlockCommand,
   type S3Client,
-  type TransitionDefaultMinimumObjectSize,
 } from '@aws-sdk/client-s3';
 import { asAwsFailure, errorNameOf, statusOf } from '../aws/errors.ts';
 import { namedErrorOfHead } from '../aws/refusals.ts';
 import { JavumboError } from '../core/failure.ts';
 import { isRetryable } from '../core/retry.ts';
 import { type IsOn, type Resource, type ResourceSetting, type Service, settingOf, unsupported } from './provision.ts';
+import { EXPIRY_DAYS, EXPIRY_RULE, expiryIsOn, lifecycleOf } from './s3-lifecycle.ts';
 
 export interface S3BucketOptions {
   readonly bucket: string;
@@ -36,9 +34,6 @@ export interface ScratchProbe {
   /** That the scratch bucket could not be removed. */
   readonly left?: string | undefined;
 }
-
-/** How long old versions are kept, as in week 1 (the prototype). */
-const EXPIRY_DAYS = 30;
 
 /**
  * The bucket of the user databases: versioned, encrypted, not public, and with expiry of old versions. The client may
@@ -148,8 +143,16 @@ export function bucketResource(client: S3Client, options: S3BucketOptions): Reso
   };
 }
 
-// From engines other than AWS: they support the operation but not these arguments. (Ceph 16 encrypts only with KMS.)
-const NOT_UNDERSTOOD = new Set(['InvalidArgument', 'InvalidRequest', 'MalformedXML', 'NotImplemented']);
+// From engines other than AWS: they support the operation but not these arguments (Ceph 16 encrypts only with KMS), or
+// take every PUT on a bucket for its creation (s3rver).
+const NOT_UNDERSTOOD = new Set([
+  'InvalidArgument',
+  'InvalidRequest',
+  'MalformedXML',
+  'NotImplemented',
+  'BucketAlreadyExists',
+  'BucketAlreadyOwnedByYou',
+]);
 
 function s3Service(endpoint: string | undefined): Service {
   return {
@@ -157,6 +160,7 @@ function s3Service(endpoint: string | undefined): Service {
       statusOf(error) === 501 ||
       statusOf(error) === 405 ||
       (endpoint !== undefined && NOT_UNDERSTOOD.has(errorNameOf(error))),
+    mayIgnore: endpoint !== undefined,
     failure: (error, what) =>
       asAwsFailure(error, { what, where: endpoint ?? 'AWS', username: undefined, rights: 'set up the bucket' }),
   };
@@ -248,46 +252,3 @@ const BLOCKED = {
   IgnorePublicAcls: true,
   RestrictPublicBuckets: true,
 };
-
-const EXPIRY_RULE: LifecycleRule = {
-  ID: 'javumbo-expire-old-versions',
-  Status: 'Enabled',
-  Filter: { Prefix: '' },
-  NoncurrentVersionExpiration: { NoncurrentDays: EXPIRY_DAYS },
-  AbortIncompleteMultipartUpload: { DaysAfterInitiation: EXPIRY_DAYS },
-};
-
-interface Lifecycle {
-  readonly rules: LifecycleRule[];
-  /** Set on the whole configuration; lost unless sent back with it. */
-  readonly TransitionDefaultMinimumObjectSize?: TransitionDefaultMinimumObjectSize;
-}
-
-async function lifecycleOf(client: S3Client, bucket: string): Promise<Lifecycle> {
-  try {
-    const { Rules = [], TransitionDefaultMinimumObjectSize: size } = await client.send(
-      new GetBucketLifecycleConfigurationCommand({ Bucket: bucket }),
-    );
-    return { rules: Rules, ...(size === undefined ? {} : { TransitionDefaultMinimumObjectSize: size }) };
-  } catch (error) {
-    if (errorNameOf(error) === 'NoSuchLifecycleConfiguration') return { rules: [] };
-    throw error;
-  }
-}
-
-/** Says whether old versions expire as they should; a text says what was chosen instead. */
-function expiryIsOn(rules: readonly LifecycleRule[]): boolean | string {
-  if (rules.some(({ ID, Status }) => ID === EXPIRY_RULE.ID && Status === 'Disabled')) {
-    return `rule "${EXPIRY_RULE.ID}" is disabled`;
-  }
-  const enabled = rules.filter((rule) => rule.Status === 'Enabled' && isAboutEverything(rule));
-  const days = enabled.flatMap(({ NoncurrentVersionExpiration: expiry }) => expiry?.NoncurrentDays ?? []);
-  if (days.length > 0 && !days.includes(EXPIRY_DAYS)) return `they expire after ${Math.min(...days)} days`;
-  // Unfinished uploads must be removed too, after any number of days.
-  return days.length > 0 && enabled.some((rule) => rule.AbortIncompleteMultipartUpload !== undefined);
-}
-
-function isAboutEverything({ Filter, Prefix = '' }: LifecycleRule): boolean {
-  const { Prefix: filtered = '', ...more } = Filter ?? {};
-  return Prefix === '' && filtered === '' && Object.values(more).every((value) => value === undefined);
-}

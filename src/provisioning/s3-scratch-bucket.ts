@@ -1,10 +1,39 @@
-import { DeleteBucketCommand, type S3Client } from '@aws-sdk/client-s3';
-import { asAwsFailure, errorNameOf } from '../aws/errors.ts';
+import { DeleteBucketCommand, ListBucketsCommand, type S3Client } from '@aws-sdk/client-s3';
+import { asAwsFailure, errorNameOf, isAccessDenied } from '../aws/errors.ts';
 import type { CleanUps } from '../core/clean-ups.ts';
 import type { Clock } from '../core/clock.ts';
 import { JavumboError } from '../core/failure.ts';
+import type { Random } from '../core/random.ts';
+import { TEST_USER_PREFIX } from '../core/test-data.ts';
 import { S3ObjectVersions } from '../history/s3-object-versions.ts';
 import { createBucket } from './s3-bucket.ts';
+
+const SCRATCH = /^javumbo-test-scratch-[0-9a-f]{16}$/;
+
+/** Returns a name for a scratch bucket, by which a clean-up knows it after its process was killed. */
+export function scratchBucketName(random: Random): string {
+  return `${TEST_USER_PREFIX}scratch-${random.hex(8)}`;
+}
+
+/** A scratch bucket that nobody removed, or is still in use by another process. */
+export interface LeftScratchBucket {
+  readonly name: string;
+  /** Milliseconds since 1970. */
+  readonly createdAt: number;
+}
+
+/** Lists the scratch buckets of an engine; none where the credentials may not list buckets. */
+export async function leftScratchBuckets(client: S3Client, endpoint: string): Promise<LeftScratchBucket[]> {
+  try {
+    const { Buckets = [] } = await client.send(new ListBucketsCommand({}));
+    return Buckets.flatMap(({ Name = '', CreationDate }) =>
+      SCRATCH.test(Name) ? { name: Name, createdAt: CreationDate?.getTime() ?? 0 } : [],
+    );
+  } catch (error) {
+    if (isAccessDenied(error)) return [];
+    throw asAwsFailure(error, { what: 'list buckets', where: endpoint, username: undefined, rights: 'list buckets' });
+  }
+}
 
 export interface ScratchBucketOptions {
   /** A name that no other bucket has. */
@@ -50,7 +79,11 @@ export async function withScratchBucket<T>(
   }
 }
 
-async function removeBucket(client: S3Client, { name, endpoint, clock }: ScratchBucketOptions): Promise<void> {
+/** Removes a scratch bucket with all that is in it. Succeeds if it is gone. */
+export async function removeBucket(
+  client: S3Client,
+  { name, endpoint, clock }: Pick<ScratchBucketOptions, 'name' | 'endpoint' | 'clock'>,
+): Promise<void> {
   const objects = new S3ObjectVersions(client, { bucket: name, endpoint, clock });
   // What was listed is gone, so the next first page follows it.
   for await (const page of objects.list('', { versions: true })) await objects.delete(page);

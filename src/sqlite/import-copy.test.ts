@@ -84,4 +84,11 @@ describe.each(engines)('a file beside which a crash left a journal, with $name',
       message: `${source}-journal is not a file`,
     });
   });
+
+  test('is copied also where its name leaves no room for that of a journal', async () => {
+    const long = join(directory, `${'c'.repeat(246)}.anki2`);
+    copyFileSync(join(directory, 'c.anki2'), long);
+    expect((await copySource(engine, long, destination, () => [])).warnings).toEqual([]);
+    expect(rows()).toEqual([{ a: 'before' }]);
+  });
 });

@@ -1,8 +1,8 @@
-import { constants, existsSync, rmSync, statSync } from 'node:fs';
+import { constants, existsSync, rmSync, type Stats, statSync } from 'node:fs';
 import { chmod, copyFile, readFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { cacheFailure, isDiskFull } from '../core/cache-directory.ts';
-import { codeOf, JavumboError } from '../core/failure.ts';
+import { codeOf, JavumboError, messageOf } from '../core/failure.ts';
 import { type RunBlocking, runBlockingIn } from '../core/run-blocking.ts';
 import { openReadOnly, quickCheck, type SqliteDatabase, type SqliteEngine } from './engine.ts';
 import { asSourceFailure } from './failure.ts';
@@ -43,7 +43,7 @@ export async function copySource(
   inspect: (database: SqliteDatabase) => readonly string[],
   environment: CopyEnvironment = {},
 ): Promise<CopiedSource> {
-  const found = statSync(source, { throwIfNoEntry: false });
+  const found = statOf(source);
   if (found === undefined) throw new JavumboError('usage', `there is no file ${source}`, { try: 'another path' });
   if (!found.isFile())
     throw new JavumboError('usage', `${source} is not a file`, { try: 'the path of an .anki2 file' });
@@ -69,9 +69,25 @@ export async function copySource(
   }
 }
 
-function isOtherThanFile(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isFile() === false;
+/** Returns undefined for what is not there. Throws `usage` for what cannot be examined, such as a name that is too long. */
+function statOf(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch (error) {
+    throw new JavumboError('usage', `${path} cannot be read: ${messageOf(error)}`, {
+      try: 'another path',
+      cause: error,
+    });
+  }
 }
+
+function isOtherThanFile(path: string): boolean {
+  // With its ending a name may be too long, and then there is none.
+  if (Buffer.byteLength(basename(path)) > FILE_NAME_BYTES_MAX) return false;
+  return statOf(path)?.isFile() === false;
+}
+
+const FILE_NAME_BYTES_MAX = 255;
 
 // https://sqlite.org/fileformat2.html, 3
 const JOURNAL_MAGIC = Buffer.from('d9d505f920a163d7', 'hex');

@@ -34,8 +34,19 @@ export function writeAnkiFile(path: string, { notes, reviews }: { notes: number;
       const id = MODEL + index * DAY_MS;
       const front = FRONTS[index % FRONTS.length] ?? '';
       const tags = index % 2 === 0 ? ' animals ' : '';
-      const checksum = Number.parseInt(createHash('sha1').update(front).digest('hex').slice(0, 8), 16);
-      addNote.run(id, `guid-${index}`, MODEL, 1_700_000_000, tags, `${front}\u001fback ${index}`, front, checksum, '');
+      const sortField = front.replace(/<\/?b>/g, '');
+      const checksum = Number.parseInt(createHash('sha1').update(sortField).digest('hex').slice(0, 8), 16);
+      addNote.run(
+        id,
+        `guid-${index}`,
+        MODEL,
+        1_700_000_000,
+        tags,
+        `${front}\u001fback ${index}`,
+        sortField,
+        checksum,
+        '',
+      );
       for (let ord = 0; ord <= (index % 3 === 0 ? 1 : 0); ord++) {
         const card = id + ord + 1;
         addCard.run(card, id, ord === 0 ? 1 : 1_400_000_000_000, ord, 1_700_000_000, index, 10 + index, index, '{}');

@@ -121,3 +121,12 @@ export function copyWithoutWal(path: string): void {
   copyFileSync(original, path);
   database.close();
 }
+
+/** Changes a file behind SQLite's back, as somebody's own program may have. */
+export function spoil(path: string, sql: string): void {
+  const database = new Database(path);
+  database.unsafeMode(true);
+  database.function('mine', { deterministic: true }, (value) => value);
+  database.exec(`PRAGMA writable_schema = ON; ${sql}`);
+  database.close();
+}

@@ -1,6 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import { PYTHON_USERS } from '../testing/accounts.ts';
-import { acceptedPassword, comparisons, costOf, formsOf, hashPassword, verifyPassword } from './password.ts';
+import {
+  acceptedPassword,
+  comparisons,
+  costOf,
+  formsOf,
+  hashPassword,
+  sharedCost,
+  verifyPassword,
+} from './password.ts';
 
 describe('a password that may be set', () => {
   const cases: { readonly name: string; readonly password: string; readonly refused?: RegExp }[] = [
@@ -93,6 +101,24 @@ describe('the work that an answer takes', () => {
 
   test.each([17, 20, 31])('is bounded: a hash of cost %i authenticates nobody, and costs no more than none', (cost) => {
     expect(comparisons(`$2b$${cost}$${digits}`)).toEqual(comparisons(undefined));
+  });
+
+  test.each([
+    { name: 'no account', hash: undefined, cost: 12 },
+    { name: 'a cheaper hash', hash: `$2b$10$${digits}`, cost: 12 },
+    { name: 'a dearer one', hash: `$2b$13$${digits}`, cost: 13 },
+    { name: 'the dearest that all share', hash: `$2b$14$${digits}`, cost: 14 },
+    { name: 'one that would slow down everybody', hash: `$2b$15$${digits}`, cost: 12 },
+    { name: 'one that does so more', hash: `$2b$16$${digits}`, cost: 12 },
+    { name: 'one that authenticates nobody', hash: `$2b$31$${digits}`, cost: 12 },
+  ])('is shared by all later answers up to a bound, after $name', ({ hash, cost }) => {
+    expect(sharedCost(12, hash)).toBe(cost);
+    // What was met before stays.
+    expect(sharedCost(14, hash)).toBe(14);
+  });
+
+  test('is its own for a hash above that bound, and still authenticates', () => {
+    expect(comparisons(`$2b$16$${digits}`, 14)).toEqual([`$2b$16$${digits}`]);
   });
 
   test('lets nobody in by the hash of nobody', async () => {

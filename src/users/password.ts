@@ -6,6 +6,13 @@ export const HASH_COST = 12;
 /** 2^16 rounds take about five seconds, and each step doubles that: a dearer hash authenticates nobody. */
 export const COST_MAX = 16;
 
+/**
+ * Up to here, all answers take as long as that of the dearest hash that was met, so that none names its account. A dearer
+ * one (2^14 rounds take a second) would make every later login of everybody slow for good, and one account in a table
+ * would be enough for that: it takes its own time alone, by which it can be told from the others.
+ */
+export const SHARED_COST_MAX = 14;
+
 const CHARACTERS_MIN = 8;
 // bcrypt ignores further bytes, so they would protect nothing.
 const BYTES_MAX = 72;
@@ -81,6 +88,12 @@ export function comparisons(passwordHash: string | undefined, most = HASH_COST):
   if (passwordHash === undefined || cost === undefined || cost > COST_MAX) return [nobodyAt(most)];
   const missing = Array.from({ length: Math.max(0, most - cost) }, (_, index) => nobodyAt(cost + index));
   return [passwordHash, ...missing];
+}
+
+/** Returns the cost of all later answers: that of the dearest hash so far, within its bound. */
+export function sharedCost(before: number, passwordHash: string | undefined): number {
+  const cost = passwordHash === undefined ? undefined : costOf(passwordHash);
+  return cost === undefined || cost > SHARED_COST_MAX ? before : Math.max(before, cost);
 }
 
 function nobodyAt(cost: number): string {

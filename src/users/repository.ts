@@ -1,7 +1,7 @@
 import type { Clock } from '../core/clock.ts';
 import { JavumboError, messageOf } from '../core/failure.ts';
 import { parseUsername } from '../core/username.ts';
-import { acceptedPassword, COST_MAX, costOf, HASH_COST, hashPassword, verifyPassword } from './password.ts';
+import { acceptedPassword, HASH_COST, hashPassword, sharedCost, verifyPassword } from './password.ts';
 import type { ChangeOutcome, UserItem, UserTable } from './user-table.ts';
 
 /** An account without its password hash, which never leaves the repository. */
@@ -29,7 +29,7 @@ const PAGE_SIZE_MAX = 1_000;
 export class UserRepository {
   readonly #table: UserTable;
   readonly #clock: Clock;
-  /** The dearest hash that was met: from then on every answer takes its time, so that none names that account. */
+  /** From a dear hash on every answer takes its time, so that none names that account. */
   #cost = HASH_COST;
 
   constructor(table: UserTable, { clock }: { readonly clock: Clock }) {
@@ -85,8 +85,7 @@ export class UserRepository {
   /** True if the user exists and has that password. Takes equally long for a user that does not exist. */
   async authenticate(username: string, password: string): Promise<boolean> {
     const item = await this.#table.get(parseUsername(username));
-    const cost = costOf(item?.passwordHash ?? '') ?? 0;
-    if (cost <= COST_MAX) this.#cost = Math.max(this.#cost, cost);
+    this.#cost = sharedCost(this.#cost, item?.passwordHash);
     return verifyPassword(password, item?.passwordHash, this.#cost);
   }
 

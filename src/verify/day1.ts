@@ -114,7 +114,7 @@ async function invocation(assert: Assert, deployment: Deployment, expectBody: st
 async function throughTheApi(assert: Assert, deployment: Deployment, inputs: TestInputs): Promise<void> {
   const { signal, expectBody } = inputs;
   await withApi(deployment, inputs, async (url) => {
-    const answer = await askApi(url, signal);
+    const answer = await askApi(url, deployment.config, signal);
     assert.equal('the API answers with status 200', answer.status, 200);
     if (expectBody !== undefined) {
       assertBody(assert, answer.body, expectBody);
@@ -126,7 +126,11 @@ async function throughTheApi(assert: Assert, deployment: Deployment, inputs: Tes
       actual: version === undefined ? answer.body.slice(0, 80) : version,
     });
     const path = `${url.replace(/\/$/, '')}/any/path?operation=cleanup`;
-    assert.equal('so is the one of any path', healthyVersion(await askApi(path, signal)) ?? '', version ?? '');
+    assert.equal(
+      'so is the one of any path',
+      healthyVersion(await askApi(path, deployment.config, signal)) ?? '',
+      version ?? '',
+    );
   });
 }
 

@@ -1,6 +1,12 @@
 import type { Command } from 'commander';
-import { type CleanResult, cleanResult, type FailedDeletion, type PlannedDeletion } from '../../cleanup/plan.ts';
-import { JavumboError } from '../../core/failure.ts';
+import {
+  ageSecondsOf,
+  type CleanResult,
+  cleanResult,
+  type FailedDeletion,
+  type PlannedDeletion,
+} from '../../cleanup/plan.ts';
+import { JavumboError, messageOf } from '../../core/failure.ts';
 import { TEST_USER_PREFIX } from '../../core/test-data.ts';
 import type { Execute, Invocation } from '../execute.ts';
 import { cleanOptions, cleanView } from './plan.ts';
@@ -16,7 +22,9 @@ interface AllOptions {
 export function registerCleanAll(parent: Command, execute: Execute): void {
   const command = parent
     .command('all')
-    .description('remove all that test runs left: objects with all their versions, accounts, cached files')
+    .description(
+      'remove all that test runs and killed commands left: objects with all versions, accounts, files, buckets',
+    )
     .addHelpText('after', '\nExample:\n  $ javumbo clean all --dry-run');
   cleanOptions(command).action((options: AllOptions) =>
     execute(command, (invocation) => cleanAll(invocation, options), cleanView),
@@ -35,6 +43,7 @@ export async function cleanAll(
   const parts: readonly { readonly name: string; readonly clean: () => Promise<CleanResult> }[] = [
     { name: 'objects', clean: () => cleanS3(invocation, { versions: true, minAge, dryRun }) },
     { name: 'accounts', clean: () => cleanUsersWhereThereAreAny(invocation, minAge, dryRun) },
+    { name: 'scratch buckets', clean: () => cleanScratchBuckets(invocation, minAge, dryRun) },
     // Last, because deleting databases also removes them from the cache.
     { name: 'cached files', clean: () => cleanCache(invocation, limits, dryRun) },
   ];
@@ -66,5 +75,35 @@ async function cleanUsersWhereThereAreAny(
     if (!(error instanceof JavumboError) || (error.kind !== 'usage' && error.kind !== 'not-found')) throw error;
     invocation.note(`note: accounts were not examined: ${error.message}`);
     return cleanResult([], dryRun);
+  }
+}
+
+/** Removes the buckets in which `deployment create` tries settings, where it was killed meanwhile. */
+async function cleanScratchBuckets(
+  { config, context }: Invocation,
+  minAge: number,
+  dryRun: boolean,
+): Promise<CleanResult> {
+  const { openScratchBuckets } = await import('../../provisioning/resources.ts');
+  const buckets = await openScratchBuckets(config, context);
+  if (buckets === undefined) return cleanResult([], dryRun);
+  try {
+    const now = context.clock.now();
+    const left = await buckets.list();
+    const due = left.filter(({ name, createdAt }) => name !== config.bucket.value && now - createdAt >= minAge);
+    const plan = due.map(({ name, createdAt }): PlannedDeletion => {
+      return { kind: 'bucket', name, ageSeconds: ageSecondsOf(createdAt, now) };
+    });
+    const failed: FailedDeletion[] = [];
+    for (const { name } of dryRun ? [] : due) {
+      try {
+        await buckets.remove(name);
+      } catch (error) {
+        failed.push({ name, reason: messageOf(error) });
+      }
+    }
+    return cleanResult(plan, dryRun, failed);
+  } finally {
+    buckets.close();
   }
 }

@@ -1,21 +1,12 @@
 import { join } from 'node:path';
-import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { spoil } from '../../testing/bad-files.ts';
 import { ACCOUNT_DEPLOYMENTS, type CommandDeployment } from '../../testing/command-deployments.ts';
 import { expectFailure } from '../../testing/expect-failure.ts';
 import { type FunctionRig, startWithAlice } from '../../testing/function-rig.ts';
 import { temporaryDirectory } from '../../testing/run-command.ts';
 
 const ENDLESS = 'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n';
-
-/** Changes a file behind SQLite's back, as somebody's own program may have. */
-function spoil(path: string, sql: string): void {
-  const database = new Database(path);
-  database.unsafeMode(true);
-  database.function('mine', { deterministic: true }, (value) => value);
-  database.exec(`PRAGMA writable_schema = ON; ${sql}`);
-  database.close();
-}
 
 describe('a pushed collection with a schema of its own', () => {
   let deployment: CommandDeployment;
@@ -89,6 +80,24 @@ describe('a pushed collection with a schema of its own', () => {
     expect(await rig.invoke({ operation: 'read', username: 'alice', stalenessSeconds: 0 })).toMatchObject({
       result: { tables: { col: 1 } },
     });
+  });
+
+  test.each([
+    {
+      name: 'an index by a collation that is not here',
+      sql: `CREATE INDEX c ON notes (flds);
+        UPDATE sqlite_master SET sql = 'CREATE INDEX c ON notes (flds COLLATE mine)' WHERE name = 'c'`,
+      message: /alice\.anki2: no such collation sequence: mine/,
+    },
+    {
+      name: 'a check by a function that is not here',
+      sql: `UPDATE sqlite_master SET sql = substr(sql, 1, length(rtrim(sql, ' ' || char(10) || ')')))
+        || ', CHECK (mine(1)))' WHERE name = 'notes'`,
+      message: /unknown function: mine\(\)/,
+    },
+  ])('$name is named when it is pushed, and the push ends with 7', async ({ sql, message }) => {
+    spoil(file, sql);
+    expectFailure(await deployment.run(['db', 'push', 'alice', file, '--force']), { code: 7, error: message });
   });
 
   test('a virtual table of a module that is not here is no trouble to info and add-note', async () => {

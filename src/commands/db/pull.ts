@@ -2,6 +2,7 @@ import { constants, existsSync, rmSync, statSync } from 'node:fs';
 import { chmod, copyFile, rename, rm } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import type { Command } from 'commander';
+import { noteUnfinished, partialFile } from '../../cache/work-directory.ts';
 import type { View } from '../../cli/print.ts';
 import { progressOn } from '../../cli/progress.ts';
 import { JavumboError, messageOf } from '../../core/failure.ts';
@@ -49,7 +50,10 @@ export async function dbPull(
   const point = at === undefined ? undefined : await (await import('./at.ts')).pointId(deployment, username, at);
   const { context, flags } = invocation;
   const { signal } = context;
-  const partial = `${file}.${context.random.hex(8)}.part`;
+  const partial = partialFile(resolve(file), context.random);
+  // After a kill, the next command that makes one, or a clean-up, removes both.
+  const work = deployment.cache.workDirectory();
+  noteUnfinished(work, partial);
   // Synchronous: a second Ctrl-C does not wait for the copy to end.
   const removePartial = (): void => rmSync(partial, { force: true });
   const progress = progressOn(context, flags.quiet);
@@ -63,6 +67,7 @@ export async function dbPull(
       try {
         await copyFile(path, partial, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
         signal?.throwIfAborted();
+        context.atStep?.('partial-written');
         await chmod(partial, 0o600);
         await rename(partial, file);
         return { username, version, sizeBytes, file };
@@ -82,7 +87,10 @@ export async function dbPull(
     },
     { point },
   );
-  return pulled.finally(() => progress.done());
+  return pulled.finally(() => {
+    progress.done();
+    work.release();
+  });
 }
 
 /** Follows links to the file to write. Throws `usage` for anything but an ordinary file, such as a device or a pipe. */

@@ -173,7 +173,7 @@ describe('deployment create', () => {
     expect(json().resources[0].settings[0]).toMatchObject({
       name: 'versioning',
       state: 'made',
-      reason: expect.stringMatching(/^scratch bucket "javumbo-test-[0-9a-f]+" is left \(.*AccessDenied/),
+      reason: expect.stringMatching(/^scratch bucket "javumbo-test-scratch-[0-9a-f]+" is left \(.*AccessDenied/),
     });
   });
 

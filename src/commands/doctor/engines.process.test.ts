@@ -80,6 +80,10 @@ async function open({ onRequest = () => undefined, onReply = () => {} }: Quirk):
 const keyIn = (url: URL): string => decodeURIComponent(url.pathname.slice('/b/'.length));
 const isObject = (url: URL): boolean => keyIn(url) !== '';
 
+function refusingConditions(status: number, code: string): NonNullable<Quirk['onRequest']> {
+  return (_, __, headers) => ((headers['if-match'] ?? headers['if-none-match']) ? { status, code } : undefined);
+}
+
 const UNSAFE: readonly { readonly name: string; readonly quirk: Quirk; readonly message: RegExp }[] = [
   {
     name: 'that takes an update over nothing',
@@ -93,10 +97,7 @@ const UNSAFE: readonly { readonly name: string; readonly quirk: Quirk; readonly 
   },
   {
     name: 'that does not know conditions',
-    quirk: {
-      onRequest: (_, __, headers) =>
-        (headers['if-match'] ?? headers['if-none-match']) ? { status: 501, code: 'NotImplemented' } : undefined,
-    },
+    quirk: { onRequest: refusingConditions(501, 'NotImplemented') },
     message: /a create that asks for nothing to be there is refused \(501 NotImplemented\)/,
   },
   {
@@ -106,6 +107,21 @@ const UNSAFE: readonly { readonly name: string; readonly quirk: Quirk; readonly 
         method === 'PUT' && headers['if-match'] !== undefined ? { status: 400, code: 'InvalidArgument' } : undefined,
     },
     message: /an update that names the current version is refused \(400 InvalidArgument\)/,
+  },
+  {
+    name: 'that knows no method with a condition',
+    quirk: { onRequest: refusingConditions(405, 'MethodNotAllowed') },
+    message: /a create that asks for nothing to be there is refused \(405 MethodNotAllowed\)/,
+  },
+  {
+    name: 'that finds a condition to be no operation',
+    quirk: { onRequest: refusingConditions(400, 'UnsupportedOperation') },
+    message: /a create that asks for nothing to be there is refused \(400 UnsupportedOperation\)/,
+  },
+  {
+    name: 'that finds the header to be wrong',
+    quirk: { onRequest: refusingConditions(400, 'InvalidHeader') },
+    message: /a create that asks for nothing to be there is refused \(400 InvalidHeader\)/,
   },
   {
     name: 'whose ETags are weak',

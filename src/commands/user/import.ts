@@ -1,4 +1,4 @@
-import { rmSync, statSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { EXIT_CODE } from '../../cli/exit-code.ts';
@@ -6,6 +6,7 @@ import type { View } from '../../cli/print.ts';
 import { progressBar, withProgress } from '../../cli/progress.ts';
 import { JavumboError } from '../../core/failure.ts';
 import { visible } from '../../core/format.ts';
+import { isDirectory } from '../../core/make-directory.ts';
 import { sqliteEngine } from '../../sqlite/choose-engine.ts';
 import type { ImportedRow, StoreDatabase } from '../../users/import.ts';
 import { operatorDatabases } from '../db/outcome.ts';
@@ -57,7 +58,7 @@ export async function userImport(
   file: string,
   { withDatabases, dryRun = false }: ImportOptions,
 ): Promise<ImportResult> {
-  if (withDatabases !== undefined && statSync(withDatabases, { throwIfNoEntry: false })?.isDirectory() !== true) {
+  if (withDatabases !== undefined && !isDirectory(withDatabases)) {
     throw new JavumboError('usage', `${withDatabases} is not a directory`, { try: 'another --with-databases' });
   }
   const { importUsers, readAdminDatabase } = await import('../../users/import.ts');
