@@ -98,7 +98,7 @@ const DEFAULT_HINT: Readonly<Record<FailureKind, string>> = {
   unavailable: 'the same command again, or with --verbose, which prints the causes',
   unknown: 'javumbo db info, before doing it again',
   violation: 'the same command with --verbose',
-  corrupt: 'a backup, or an older version of the object',
+  corrupt: 'javumbo db history for an earlier version, or a backup',
   internal: 'the same command with --verbose, and report what it prints',
   interrupted: 'the same command again',
 };

@@ -59,7 +59,7 @@ export function asCorruption(error: unknown, username: string): JavumboError | u
   if (!isDamage(error) && !found) return undefined;
   const hint = error instanceof JavumboError ? error.try : undefined;
   return new JavumboError('corrupt', `database "${username}": ${messageOf(error)}`, {
-    try: hint ?? 'an older version of the object, or a backup, with: javumbo db push --force',
+    try: hint ?? `javumbo db history ${username}, and db restore of a sound one; or a backup, with db push --force`,
     username,
     cause: error,
   });

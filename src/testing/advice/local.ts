@@ -191,7 +191,7 @@ export const LOCAL_ADVICE: readonly Advice[] = [
     given: [CREATE, 'db pull alice --out {dir}/a.anki2'],
     run: 'db push alice {dir}/a.anki2 --force --if-version abc',
     try: 'one of the two',
-    helps: ['db push alice {dir}/a.anki2 --force'],
+    helps: ['db push alice {dir}/a.anki2 --force --yes'],
   },
   {
     situation: 'a note for a filtered deck',
@@ -222,7 +222,7 @@ export const LOCAL_ADVICE: readonly Advice[] = [
     given: [
       CREATE,
       'db create bob',
-      `db exec alice 'DROP TABLE col; DROP TABLE notes; DROP TABLE cards; DROP TABLE revlog; DROP TABLE graves'`,
+      `db exec alice 'DROP TABLE col; DROP TABLE notes; DROP TABLE cards; DROP TABLE revlog; DROP TABLE graves' --yes --force`,
     ],
     run: 'db check alice --repair',
     try: 'another user',
@@ -230,10 +230,10 @@ export const LOCAL_ADVICE: readonly Advice[] = [
   },
   {
     situation: 'a collection that has lost a table of Anki’s',
-    given: [CREATE, 'db pull alice --out {dir}/backup.anki2', `db exec alice 'DROP TABLE notes'`],
+    given: [CREATE, 'db pull alice --out {dir}/backup.anki2', `db exec alice 'DROP TABLE notes' --yes`],
     run: 'db add-note alice --field a',
-    try: 'an older version of the object, or a backup, with: javumbo db push --force',
-    helps: ['db push alice {dir}/backup.anki2 --force', 'db add-note alice --field a'],
+    try: 'javumbo db history alice, and db restore of a sound one; or a backup, with db push --force',
+    helps: ['db history alice', 'db restore alice --at 1 --yes', 'db add-note alice --field a'],
   },
   {
     situation: 'a clean-up that has nobody to ask',
@@ -318,7 +318,7 @@ export const LOCAL_ADVICE: readonly Advice[] = [
     try: /Support older Anki versions|Downgrade & Quit/,
     helps: [
       'db pull bob --out {dir}/old.anki2',
-      'db push alice {dir}/old.anki2 --force',
+      'db push alice {dir}/old.anki2 --force --yes',
       'db add-note alice --field a',
     ],
   },

@@ -194,7 +194,7 @@ export const MACHINE_ADVICE: readonly Advice[] = [
       CREATE,
       PULL,
       (directory) => spoil(join(directory, 'a.anki2'), 'CREATE INDEX i ON notes (mine(flds))'),
-      'db push alice {dir}/a.anki2 --force',
+      'db push alice {dir}/a.anki2 --force --yes',
     ],
     run: 'db add-note alice --field a',
     try: "javumbo db query alice 'SELECT type, name, sql FROM sqlite_master'",
