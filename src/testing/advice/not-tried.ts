@@ -63,4 +63,23 @@ export const NOT_TRIED: readonly {
     file: /^(provisioning|locks)\/|^aws\/dynamo-failure/,
     why: 'needs tables and buckets of others, or an interruption: commands/deployment/create.process.test.ts, locks/*.test.ts',
   },
+  {
+    file: /^backup\/folder/,
+    text: /the same command when/,
+    why: 'needs another process in the same folder, or a full disk: commands/backup/*.test.ts',
+  },
+  {
+    file: /^backup\/manifest/,
+    text: /^another run/,
+    why: 'the run with the damage is named beside it: commands/backup/backup.test.ts',
+  },
+  {
+    file: /^commands\/backup\/deployment-accounts/,
+    why: 'needs a table that cannot be read: commands/backup/*.test.ts',
+  },
+  {
+    file: /^commands\/db\/audit/,
+    text: /switches them on/,
+    why: 'helps from the next commit on: history/audit.process.test.ts, commands/deployment/create.process.test.ts',
+  },
 ];

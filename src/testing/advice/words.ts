@@ -16,12 +16,6 @@ const ROWS: readonly (readonly [situation: string, run: string, hint: string | R
     `db query alice 'SELECT 1'`,
   ],
   ['a query that writes', `db query alice 'DELETE FROM notes'`, 'javumbo db exec', `db exec alice 'DELETE FROM notes'`],
-  [
-    'two columns of one name',
-    `db query alice 'SELECT 1 AS a, 2 AS a' --json`,
-    'another name for one of them, with AS',
-    `db query alice 'SELECT 1 AS a, 2 AS b' --json`,
-  ],
   ['no SQL', 'db exec alice', 'javumbo db exec --help', 'db exec --help'],
   ['empty SQL', `db exec alice ' '`, 'javumbo db exec --help', 'db exec --help'],
   ['SQL twice', `db exec alice 'SELECT 1' --file x.sql`, 'one of the two', `db exec alice 'DELETE FROM graves'`],
