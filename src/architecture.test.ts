@@ -206,6 +206,15 @@ const FOLDERS: readonly (readonly [folder: string, uses: Readonly<Record<string,
     },
   ],
   [
+    'consistency',
+    {
+      databases: 'what is judged',
+      sqlite: 'the files of its clients',
+      store: 'the port at which faults are made',
+      users: 'the accounts that are judged',
+    },
+  ],
+  [
     'lambda',
     {
       anki: 'adds notes',

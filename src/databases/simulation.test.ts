@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { formatAnomalies } from '../testing/simulation/checker.ts';
-import { formatHistory, OBSERVER } from '../testing/simulation/history.ts';
+import { formatHistory, OBSERVER } from '../consistency/history.ts';
+import { formatAnomalies } from '../consistency/rules.ts';
 import { NAIVE_STACKS } from '../testing/simulation/naive-stacks.ts';
 import { PROFILES } from '../testing/simulation/profiles.ts';
 import { profileOf, type Simulation, simulate } from '../testing/simulation/simulate.ts';
@@ -8,7 +8,7 @@ import { Tally } from '../testing/tally.ts';
 
 /**
  * Machines work on one database over a bad network, with the real sessions, caches and retries, on real files: each
- * seed is another world. Every report must be true (testing/simulation/checker.ts). `JAVUMBO_SEEDS=10000` runs more of
+ * seed is another world. Every report must be true (consistency/rules.ts). `JAVUMBO_SEEDS=10000` runs more of
  * them, `JAVUMBO_SEED=17` that one with its whole history.
  */
 

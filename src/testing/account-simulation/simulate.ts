@@ -1,3 +1,7 @@
+import { AccountClient, type PlannedAccountOperation, stateOf } from '../../consistency/account-client.ts';
+import { type AccountOperation, type AccountOperationKind, OBSERVER } from '../../consistency/account-history.ts';
+import { type AccountAnomaly, anomaliesOf } from '../../consistency/account-rules.ts';
+import { type AccountFaultName, type FaultCount, FaultyUserTable } from '../../consistency/faulty-user-table.ts';
 import { type Random, seededRandom } from '../../core/random.ts';
 import type { RetriesOptions } from '../../core/retry.ts';
 import { MemoryUserTable } from '../../users/memory-user-table.ts';
@@ -5,10 +9,6 @@ import { RetryingUserTable } from '../../users/retrying-user-table.ts';
 import type { UserTable } from '../../users/user-table.ts';
 import { Scheduler } from '../simulation/scheduler.ts';
 import { adapterWhere, engineThatSays } from './adapters.ts';
-import { type AccountAnomaly, anomaliesOf } from './anomalies.ts';
-import { AccountClient, type PlannedAccountOperation, stateOf } from './client.ts';
-import { type AccountFaultName, type FaultCount, FaultyNetwork } from './faulty-network.ts';
-import { type AccountOperation, type AccountOperationKind, OBSERVER } from './history.ts';
 import { ACCOUNT_PROFILES, type AccountProfile } from './profiles.ts';
 
 /** A client's stack for settling writes: the program's own, or one that must be caught. */
@@ -48,7 +48,7 @@ export async function simulateAccounts(
   const { faults, users, startsWith, refusalSays, attemptsMax } = profile;
   const scheduler = new Scheduler(forTurns);
   const memory = new MemoryUserTable();
-  const network = new FaultyNetwork(engineThatSays(refusalSays, memory), {
+  const network = new FaultyUserTable(engineThatSays(refusalSays, memory), {
     faults,
     random: forFaults,
     clock: scheduler,

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
+import type { AnomalyName } from '../../consistency/rules.ts';
 import { JavumboError } from '../../core/failure.ts';
 import { bytesOf, type Content } from '../../core/file.ts';
 import type { Random } from '../../core/random.ts';
@@ -17,7 +18,6 @@ import type {
   Trace,
 } from '../../store/database-store.ts';
 import { RetryingDatabaseStore } from '../../store/retrying-store.ts';
-import type { AnomalyName } from './checker.ts';
 import type { SetClock } from './settable-clock.ts';
 import type { Stack } from './simulate.ts';
 

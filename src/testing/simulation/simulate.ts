@@ -2,6 +2,16 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseCache } from '../../cache/cache.ts';
+import { append, makeTables, type PlannedOperation, stateOf } from '../../consistency/database-client.ts';
+import { type FaultName, FaultyDatabaseStore } from '../../consistency/faulty-store.ts';
+import {
+  type History,
+  type MachineDescription,
+  OBSERVER,
+  type Operation,
+  type OperationKind,
+} from '../../consistency/history.ts';
+import { type Anomaly, check } from '../../consistency/rules.ts';
 import { type Random, seededRandom } from '../../core/random.ts';
 import type { RetriesOptions } from '../../core/retry.ts';
 import { delaying } from '../../core/round-trip.ts';
@@ -12,10 +22,7 @@ import { aroundStore } from '../../store/around-store.ts';
 import type { DatabaseStore } from '../../store/database-store.ts';
 import { MemoryDatabaseStore } from '../../store/memory-store.ts';
 import { RetryingDatabaseStore } from '../../store/retrying-store.ts';
-import { type FaultName, FaultyDatabaseStore } from '../faulty-store.ts';
-import { type Anomaly, check } from './checker.ts';
-import { type History, type MachineDescription, OBSERVER, type Operation, type OperationKind } from './history.ts';
-import { append, Machine, makeTables, type PlannedOperation, stateOf, USER } from './machine.ts';
+import { Machine, USER } from './machine.ts';
 import { PROFILES, type Profile } from './profiles.ts';
 import { Scheduler } from './scheduler.ts';
 import { type SetClock, SettableClock } from './settable-clock.ts';

@@ -1,8 +1,8 @@
-import type { Clock } from '../../core/clock.ts';
-import { JavumboError } from '../../core/failure.ts';
-import { UserRepository } from '../../users/repository.ts';
-import type { UserItem, UserTable } from '../../users/user-table.ts';
-import type { AccountOperation, AccountOperationKind, AccountOutcome, AccountState } from './history.ts';
+import type { Clock } from '../core/clock.ts';
+import { JavumboError } from '../core/failure.ts';
+import { UserRepository } from '../users/repository.ts';
+import type { UserItem, UserTable } from '../users/user-table.ts';
+import type { AccountOperation, AccountOperationKind, AccountOutcome, AccountState } from './account-history.ts';
 
 export interface PlannedAccountOperation {
   readonly kind: AccountOperationKind;

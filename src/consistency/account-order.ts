@@ -1,4 +1,4 @@
-import { type AccountOperation, type AccountState, formatAccount } from './history.ts';
+import { type AccountOperation, type AccountState, formatAccount } from './account-history.ts';
 
 /**
  * Searches an order of one user's operations in which each does what was reported and which respects time: one that

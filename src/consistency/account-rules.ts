@@ -1,5 +1,5 @@
-import { type AccountOperation, formatAccount } from './history.ts';
-import { orderOf } from './linearizable.ts';
+import { type AccountOperation, formatAccount } from './account-history.ts';
+import { orderOf } from './account-order.ts';
 
 /**
  * - `denied`: it was reported as without effect, but what it wrote is stored.
