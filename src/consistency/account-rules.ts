@@ -21,7 +21,7 @@ export function anomaliesOf(operations: readonly AccountOperation[]): AccountAno
     const own = operations.filter((operation) => operation.user === user);
     const verdict = orderOf(own);
     const impossible: AccountAnomaly[] =
-      verdict.kind === 'ordered' ? [] : [{ name: 'impossible', why: `${user}: ${verdict.why}` }];
+      verdict.kind === 'impossible' ? [{ name: 'impossible', why: `${user}: ${verdict.why}` }] : [];
     return [...denied(own), ...doubled(own), ...resurrected(own), ...impossible];
   });
 }

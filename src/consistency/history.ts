@@ -52,6 +52,11 @@ export type OperationOutcome =
   | 'unavailable'
   | 'failed';
 
+/** True if an operation that ended like this has had its effect, or may have. */
+export function mayHaveHappened(outcome: OperationOutcome): boolean {
+  return ['committed', 'deleted', 'unknown', 'crashed'].includes(outcome);
+}
+
 export interface Operation {
   readonly machine: string;
   /** Moments of one clock, both inclusive: milliseconds of the simulation, or lines of a history file. */

@@ -11,7 +11,8 @@ import {
   type Operation,
   type OperationKind,
 } from '../../consistency/history.ts';
-import { type Anomaly, check } from '../../consistency/rules.ts';
+import { judge } from '../../consistency/judge.ts';
+import type { Anomaly } from '../../consistency/rules.ts';
 import { type Random, seededRandom } from '../../core/random.ts';
 import type { RetriesOptions } from '../../core/retry.ts';
 import { delaying } from '../../core/round-trip.ts';
@@ -46,6 +47,8 @@ export interface Simulation {
   readonly profile: Profile;
   readonly history: History;
   readonly anomalies: readonly Anomaly[];
+  /** Nothing contradicts itself, and the search for an order of everything was given up. */
+  readonly undetermined: boolean;
   /** The errors of operations that `failed`. */
   readonly defects: readonly unknown[];
   readonly fired: Readonly<Record<FaultName, number>>;
@@ -135,8 +138,17 @@ async function simulateIn(directory: string, seed: number, stack: Stack): Promis
 
   const history = { machines, operations };
   const [fired, landed] = [faulty.fired(), faulty.landed()];
-  const anomalies = [...check(history), ...successors.anomalies()];
-  return { seed, profile, history, anomalies, defects, fired, landed };
+  const { anomalies, undetermined } = judge(history);
+  return {
+    seed,
+    profile,
+    history,
+    anomalies: [...anomalies, ...successors.anomalies()],
+    undetermined,
+    defects,
+    fired,
+    landed,
+  };
 }
 
 function machinesOf(
