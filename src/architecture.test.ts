@@ -208,7 +208,10 @@ const FOLDERS: readonly (readonly [folder: string, uses: Readonly<Record<string,
   [
     'consistency',
     {
+      bench: 'test users',
+      config: 'a client process is given the configuration',
       databases: 'what is judged',
+      deployment: 'what is judged',
       sqlite: 'the files of its clients',
       store: 'the port at which faults are made',
       users: 'the accounts that are judged',

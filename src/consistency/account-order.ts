@@ -103,5 +103,8 @@ function after(operation: AccountOperation, state: StateId, states: AccountState
   if (account === undefined) return [];
   if (kind === 'delete') return [ABSENT];
   if (kind === 'rename') return [states.idOf({ ...account, name: token })];
-  return state === states.idOf(saw) ? [states.idOf({ ...account, name: `${account.name} ${token}` })] : [];
+  // A client that was killed tells nobody what it saw.
+  return saw === undefined || state === states.idOf(saw)
+    ? [states.idOf({ ...account, name: `${account.name} ${token}` })]
+    : [];
 }

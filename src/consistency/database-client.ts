@@ -1,4 +1,4 @@
-import { copyFile } from 'node:fs/promises';
+import { copyFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { JavumboError } from '../core/failure.ts';
 import type { UserDatabases } from '../databases/user-databases.ts';
@@ -47,6 +47,16 @@ export class DatabaseClient {
 
   constructor(options: DatabaseClientOptions) {
     this.#options = options;
+  }
+
+  /**
+   * Makes the backup that a restore writes back, and returns what it holds; undefined for any other operation. With
+   * `anew`, of what is there now.
+   */
+  async prepare(kind: OperationKind, anew = false): Promise<State | undefined> {
+    if (kind === 'restore') return this.#makeBackup(anew);
+    if (kind === 'foreign-restore') return this.#makeForeignBackup(anew);
+    return undefined;
   }
 
   /** Runs one operation. Throws what the program throws; `outcomeOf` names it. */
@@ -154,18 +164,27 @@ export class DatabaseClient {
   /** Puts back the very bytes that were there when it first looked: their version recurs. */
   async #foreignRestore(found: Found): Promise<Ended> {
     const { network, username, ownFile } = this.#options;
-    const path = ownFile('foreign-backup');
-    if (this.#foreignBackup === undefined) {
-      const stored = await network.get(username, path);
-      if (stored.kind !== 'found') return { outcome: 'absent' };
-      this.#foreignBackup = this.#look(path);
-      await this.#options.hold();
-    }
-    found.saw = this.#foreignBackup;
+    const backup = await this.#makeForeignBackup();
+    if (backup === undefined) return { outcome: 'absent' };
+    found.saw = backup;
     const current = await network.head(username);
     if (current === undefined) return { outcome: 'absent' };
     const condition = { kind: 'version', version: current.version } as const;
-    return { outcome: (await network.put(username, path, { condition, writes: [] })).kind };
+    return { outcome: (await network.put(username, ownFile('foreign-backup'), { condition, writes: [] })).kind };
+  }
+
+  async #makeForeignBackup(anew = false): Promise<State | undefined> {
+    const { network, username, ownFile, hold } = this.#options;
+    if (this.#foreignBackup !== undefined && !anew) return this.#foreignBackup;
+    const path = ownFile('foreign-backup');
+    // What is fetched in part must not become a backup.
+    const fetched = ownFile('foreign-fetched');
+    const stored = await network.get(username, fetched);
+    if (stored.kind !== 'found') return undefined;
+    await rename(fetched, path);
+    this.#foreignBackup = this.#look(path);
+    await hold();
+    return this.#foreignBackup;
   }
 
   async #push(found: Found, value: string): Promise<Ended> {
@@ -177,14 +196,18 @@ export class DatabaseClient {
   }
 
   async #restore(found: Found): Promise<Ended> {
+    found.saw = await this.#makeBackup();
     const path = this.#options.ownFile('backup');
-    if (this.#backup === undefined) {
-      await this.#pull(path);
-      this.#backup = this.#look(path);
-      await this.#options.hold();
-    }
-    found.saw = this.#backup;
     return this.#databases.replace(this.#options.username, { kind: 'anything' }, (to) => copyFile(path, to));
+  }
+
+  async #makeBackup(anew = false): Promise<State> {
+    if (this.#backup !== undefined && !anew) return this.#backup;
+    const path = this.#options.ownFile('backup');
+    await this.#pull(path);
+    this.#backup = this.#look(path);
+    await this.#options.hold();
+    return this.#backup;
   }
 
   #look(path: string): State {

@@ -69,6 +69,10 @@ export interface FaultyDatabaseStoreOptions {
   readonly clock: Clock;
   /** Holds the files of late requests until they arrive. */
   readonly directory: string;
+  /** False spares replies whose damage nobody could notice, since what they carry has no digest. Default true. */
+  readonly damagesAll?: boolean;
+  /** How many requests later a late one arrives at most. */
+  readonly latenessMax?: number;
 }
 
 interface LateRequest {
@@ -93,13 +97,18 @@ export class FaultyDatabaseStore implements DatabaseStore {
   readonly #directory: string;
   readonly #fired = none();
   readonly #landed = none();
+  readonly #damagesAll: boolean;
+  readonly #latenessMax: number;
   #faults: readonly Fault[];
   #late: LateRequest[] = [];
   #requests = 0;
   #files = 0;
 
-  constructor(inner: DatabaseStore, { faults, random, clock, directory }: FaultyDatabaseStoreOptions) {
+  constructor(inner: DatabaseStore, options: FaultyDatabaseStoreOptions) {
+    const { faults, random, clock, directory, damagesAll = true, latenessMax = LATENESS_MAX_REQUESTS } = options;
     this.#inner = inner;
+    this.#damagesAll = damagesAll;
+    this.#latenessMax = latenessMax;
     this.#faults = faults;
     this.#random = random;
     this.#clock = clock;
@@ -195,7 +204,9 @@ export class FaultyDatabaseStore implements DatabaseStore {
         return lost(`${operation}: the connection was reset`);
       }
       if (fault.name === 'damaged-reply') {
-        if ((answer as { kind?: string }).kind === 'found' && (await damage?.()) === true) this.#landed[fault.name]++;
+        const found = answer as { readonly kind?: string; readonly digest?: string };
+        const isMeant = found.kind === 'found' && (this.#damagesAll || found.digest !== undefined);
+        if (isMeant && (await damage?.()) === true) this.#landed[fault.name]++;
         continue;
       }
       if (fault.name === 'delay') await this.#clock.sleep(this.#random.fraction() * fault.longestMs);
@@ -214,7 +225,7 @@ export class FaultyDatabaseStore implements DatabaseStore {
   }
 
   async #setAside({ keep }: SentWrite): Promise<void> {
-    const arrivesAt = this.#requests + 1 + Math.floor(this.#random.fraction() * LATENESS_MAX_REQUESTS);
+    const arrivesAt = this.#requests + 1 + Math.floor(this.#random.fraction() * this.#latenessMax);
     this.#late.push({ arrivesAt, arrive: await keep() });
   }
 

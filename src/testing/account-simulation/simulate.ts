@@ -1,4 +1,9 @@
-import { AccountClient, type PlannedAccountOperation, stateOf } from '../../consistency/account-client.ts';
+import {
+  AccountClient,
+  type FoundAccount,
+  type PlannedAccountOperation,
+  stateOf,
+} from '../../consistency/account-client.ts';
 import { type AccountOperation, type AccountOperationKind, OBSERVER } from '../../consistency/account-history.ts';
 import { type AccountAnomaly, anomaliesOf } from '../../consistency/account-rules.ts';
 import { type AccountFaultName, type FaultCount, FaultyUserTable } from '../../consistency/faulty-user-table.ts';
@@ -25,6 +30,7 @@ export interface AccountSimulation {
 }
 
 const OPERATIONS_PER_CLIENT = 7;
+const PAUSE_MS = 10;
 const FOUNDER = 't0';
 
 export function accountProfileOf(seed: number): AccountProfile {
@@ -77,15 +83,22 @@ export async function simulateAccounts(
       random: seededRandom(seed * 8 + 4 + number * 1_000_003),
       policy: { attemptsMax, backoffMs: 20, backoffMaxMs: 60 },
     };
-    const client = new AccountClient({
-      name: `m${number}`,
-      table: stack(adapterWhere(refusalSays, network), options),
-      memory,
-      clock: scheduler,
-      record: (operation) => operations.push(operation),
-    });
+    const table = stack(adapterWhere(refusalSays, network), options);
+    const client = new AccountClient({ table, memory, clock: scheduler });
     const plan = planOf(profile, forPlan, () => `t${++tokens}`);
-    scheduler.spawn({ work: () => client.run(plan) });
+    scheduler.spawn({
+      work: async () => {
+        for (const planned of plan) {
+          await scheduler.sleep(PAUSE_MS);
+          const [start, found]: [number, FoundAccount] = [scheduler.monotonic(), {}];
+          const { outcome } = await client.run(planned, found);
+          const { kind, user, token } = planned;
+          const named = token === undefined ? {} : { token };
+          const end = scheduler.monotonic();
+          operations.push({ client: `m${number}`, user, start, end, kind, ...named, outcome, ...found });
+        }
+      },
+    });
   }
   await scheduler.run();
   await network.settle();
