@@ -27,7 +27,7 @@ interface Rule {
 const NOWHERE = /^$/;
 
 const COMMANDS_USE =
-  'anki bench cleanup cli config databases deployment doctor function history lambda locks provisioning report sqlite store users verify';
+  'anki bench cleanup cli config consistency databases deployment doctor function history lambda locks provisioning report sqlite store users verify';
 
 const RULES: readonly Rule[] = [
   { pattern: /\bMath\.random\(/, only: NOWHERE, why: 'chance is injected: core/random.ts' },
@@ -212,6 +212,8 @@ const FOLDERS: readonly (readonly [folder: string, uses: Readonly<Record<string,
       config: 'a client process is given the configuration',
       databases: 'what is judged',
       deployment: 'what is judged',
+      probes: 'what the engine itself answers',
+      report: 'the shape of what is found',
       sqlite: 'the files of its clients',
       store: 'the port at which faults are made',
       users: 'the accounts that are judged',

@@ -1,5 +1,5 @@
 import { type AccountOperation, type AccountState, formatAccount } from './account-history.ts';
-import { ABSENT, presence, type StateId, type Step, searchOrder } from './search.ts';
+import { ABSENT, ANYTHING, presence, type StateId, type Step, searchOrder } from './search.ts';
 
 export type AccountVerdict =
   | { readonly kind: 'ordered' | 'undetermined' }
@@ -15,15 +15,21 @@ export type AccountVerdict =
  * - `exists`, `not-found` and `conflict` are observations too: of an account, of none, or of another state than the
  *   base.
  * - `deleted` means that the account its caller read is gone, even if someone else deleted it meanwhile.
+ *
+ * With `leavesOpen`, what docs/consistency.md leaves open is: see `isOpen`. `opening`: what was stored before.
  */
-export function orderOf(operations: readonly AccountOperation[], visitsMax?: number): AccountVerdict {
+export function orderOf(
+  operations: readonly AccountOperation[],
+  { leavesOpen = false, opening, visitsMax }: AccountOrderOptions = {},
+): AccountVerdict {
   const states = new AccountStates();
-  const steps = operations
-    .filter(({ outcome }) => outcome !== 'unavailable')
-    .flatMap((operation) => stepsOf(operation, states).map((step) => ({ operation, step })));
+  const steps = operations.flatMap((operation) => {
+    const open = leavesOpen && isOpen(operation, operations);
+    return stepsOf(operation, states, open).map((step) => ({ operation, step }));
+  });
   const verdict = searchOrder(
     steps.map(({ step }) => step),
-    ABSENT,
+    opening === 'anything' ? ANYTHING : ABSENT,
     visitsMax,
   );
   const placed = steps.map(({ operation }) => operation);
@@ -39,6 +45,28 @@ export function orderOf(operations: readonly AccountOperation[], visitsMax?: num
       ...placed.filter((_, index) => !ordered.has(index)).map((operation) => `  ${formatAccount(operation)}`),
     ].join('\n'),
   };
+}
+
+export interface AccountOrderOptions {
+  readonly leavesOpen?: boolean;
+  readonly opening?: 'anything' | undefined;
+  readonly visitsMax?: number | undefined;
+}
+
+/**
+ * True if a refused change may have had its effect all the same: a copy of it landed, and somebody deleted the account
+ * before its sender could look behind the refusal.
+ */
+export function isOpen(operation: AccountOperation, others: readonly AccountOperation[]): boolean {
+  const { kind, outcome, start, end } = operation;
+  if (kind === 'get' || kind === 'delete' || !['not-found', 'conflict', 'exists'].includes(outcome)) return false;
+  return others.some(
+    (other) =>
+      other.kind === 'delete' &&
+      ['deleted', 'unknown'].includes(other.outcome) &&
+      other.start < end &&
+      (other.outcome === 'unknown' || start < other.end),
+  );
 }
 
 /** Gives accounts numbers, and finds the account of a number. */
@@ -61,8 +89,13 @@ class AccountStates {
   }
 }
 
-function stepsOf(operation: AccountOperation, states: AccountStates): Step[] {
+function stepsOf(operation: AccountOperation, states: AccountStates, open: boolean): Step[] {
   const { start, end, outcome } = operation;
+  if (open) {
+    const landed = { ...operation, outcome: 'unknown', saw: undefined } as const;
+    return [{ start, end, optional: true, observes: false, after: (state) => after(landed, state, states) }];
+  }
+  if (outcome === 'unavailable') return [];
   const optional = outcome === 'unknown';
   const step = {
     start,
@@ -77,13 +110,14 @@ function stepsOf(operation: AccountOperation, states: AccountStates): Step[] {
 
 function after(operation: AccountOperation, state: StateId, states: AccountStates): readonly StateId[] {
   const { kind, outcome, token = '', saw } = operation;
-  const fits = (holds: boolean): readonly StateId[] => (holds ? [state] : []);
+  const fits = (holds: boolean, then = state): readonly StateId[] =>
+    state === ANYTHING || holds ? [state === ANYTHING ? then : state] : [];
   switch (outcome) {
     case 'found':
-      return fits(state === states.idOf(saw));
+      return fits(state === states.idOf(saw), states.idOf(saw));
     case 'absent':
     case 'not-found':
-      return fits(state === ABSENT);
+      return fits(state === ABSENT, ABSENT);
     case 'exists':
       return fits(state !== ABSENT);
     case 'conflict':
@@ -98,7 +132,13 @@ function after(operation: AccountOperation, state: StateId, states: AccountState
     case 'unknown':
       break;
   }
-  if (kind === 'create') return state === ABSENT ? [states.idOf({ madeBy: token, name: token })] : [];
+  if (kind === 'create')
+    return state === ABSENT || state === ANYTHING ? [states.idOf({ madeBy: token, name: token })] : [];
+  if (state === ANYTHING) {
+    if (kind === 'delete') return [ABSENT];
+    // Of a name that is set, nobody knows who made the account.
+    return saw === undefined ? [ANYTHING] : [states.idOf({ ...saw, name: `${saw.name} ${token}` })];
+  }
   const account = states.stateOf(state);
   if (account === undefined) return [];
   if (kind === 'delete') return [ABSENT];

@@ -1,5 +1,6 @@
 import { type AccountOperation, formatAccount } from './account-history.ts';
-import { orderOf } from './account-order.ts';
+import { isOpen, orderOf } from './account-order.ts';
+import { SHORTENING_VISITS_MAX, shortestPart } from './minimal.ts';
 
 /**
  * - `denied`: it was reported as without effect, but what it wrote is stored.
@@ -12,6 +13,37 @@ export type AccountAnomalyName = 'denied' | 'doubled' | 'resurrected' | 'impossi
 export interface AccountAnomaly {
   readonly name: AccountAnomalyName;
   readonly why: string;
+  /** The operations that contradict each other, in the order of time. */
+  readonly witnesses: readonly AccountOperation[];
+}
+
+export interface AccountJudgement {
+  readonly anomalies: readonly AccountAnomaly[];
+  /** The search for an order was given up, and nothing else was found. */
+  readonly undetermined: boolean;
+}
+
+/** Judges what happened to one account. What docs/consistency.md leaves open is left open. */
+export function judgeAccount(operations: readonly AccountOperation[]): AccountJudgement {
+  const closed = operations.filter((operation) => !isOpen(operation, operations));
+  const found = [...denied(closed, operations), ...doubled(operations), ...resurrected(operations)];
+  if (found.length > 0) return { anomalies: found, undetermined: false };
+  const verdict = orderOf(operations, { leavesOpen: true });
+  if (verdict.kind !== 'impossible') return { anomalies: [], undetermined: verdict.kind === 'undetermined' };
+  const why = 'no order of these operations explains what was reported';
+  return { anomalies: [{ name: 'impossible', why, witnesses: shortest(operations) }], undetermined: false };
+}
+
+function shortest(operations: readonly AccountOperation[]): readonly AccountOperation[] {
+  return shortestPart(operations, {
+    isImpossible: (part, opening) =>
+      orderOf(part, { leavesOpen: true, opening, visitsMax: SHORTENING_VISITS_MAX }).kind === 'impossible',
+    writes: ({ outcome }) => ['created', 'updated', 'deleted', 'unknown'].includes(outcome),
+    inDoubt: (operation) => ({ ...operation, outcome: 'unknown' }),
+    isDoubtful: ({ outcome }) => outcome === 'unknown',
+    value: ({ token }) => token,
+    shows: tokensSeen,
+  });
 }
 
 /** Returns the anomalies in a history. The first three kinds are simple checks, the last one is the proof. */
@@ -21,8 +53,8 @@ export function anomaliesOf(operations: readonly AccountOperation[]): AccountAno
     const own = operations.filter((operation) => operation.user === user);
     const verdict = orderOf(own);
     const impossible: AccountAnomaly[] =
-      verdict.kind === 'impossible' ? [{ name: 'impossible', why: `${user}: ${verdict.why}` }] : [];
-    return [...denied(own), ...doubled(own), ...resurrected(own), ...impossible];
+      verdict.kind === 'impossible' ? [{ name: 'impossible', why: `${user}: ${verdict.why}`, witnesses: [] }] : [];
+    return [...denied(own, own), ...doubled(own), ...resurrected(own), ...impossible];
   });
 }
 
@@ -32,17 +64,24 @@ function tokensSeen({ saw }: AccountOperation): string[] {
   return saw === undefined ? [] : [...saw.name.split(' '), saw.madeBy];
 }
 
-function denied(operations: readonly AccountOperation[]): AccountAnomaly[] {
-  const seen = new Set(operations.flatMap(tokensSeen));
-  return operations
-    .filter(({ token, outcome }) => token !== undefined && WITHOUT_EFFECT.includes(outcome) && seen.has(token))
-    .map((operation) => ({ name: 'denied', why: formatAccount(operation) }));
+function denied(told: readonly AccountOperation[], operations: readonly AccountOperation[]): AccountAnomaly[] {
+  const shownBy = new Map<string, AccountOperation>();
+  for (const operation of operations) {
+    for (const token of tokensSeen(operation)) if (!shownBy.has(token)) shownBy.set(token, operation);
+  }
+  return told.flatMap((operation): AccountAnomaly[] => {
+    const { token = '', outcome } = operation;
+    const view = shownBy.get(token);
+    if (view === undefined || !WITHOUT_EFFECT.includes(outcome)) return [];
+    return [{ name: 'denied', why: formatAccount(operation), witnesses: [operation, view] }];
+  });
 }
 
 function doubled(operations: readonly AccountOperation[]): AccountAnomaly[] {
-  return operations.flatMap((operation) => {
+  return operations.flatMap((operation): AccountAnomaly[] => {
     const tokens = operation.saw?.name.split(' ') ?? [];
-    return new Set(tokens).size === tokens.length ? [] : [{ name: 'doubled', why: formatAccount(operation) }];
+    if (new Set(tokens).size === tokens.length) return [];
+    return [{ name: 'doubled', why: formatAccount(operation), witnesses: [operation] }];
   });
 }
 
@@ -57,7 +96,8 @@ function resurrected(operations: readonly AccountOperation[]): AccountAnomaly[] 
         operations.some((before) => before.end < gone.start && wasThere(before, madeBy)),
     );
     if (goneThen === undefined) return [];
-    return [{ name: 'resurrected', why: `${formatAccount(again)}\n  and before: ${formatAccount(goneThen)}` }];
+    const why = `${formatAccount(again)}\n  and before: ${formatAccount(goneThen)}`;
+    return [{ name: 'resurrected', why, witnesses: [goneThen, again] }];
   });
 }
 

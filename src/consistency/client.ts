@@ -24,7 +24,7 @@ import { sabotaged } from './sabotage.ts';
 const POLICY: RetryPolicy = { attemptsMax: 5, backoffMs: 20, backoffMaxMs: 200 };
 
 const HELD_MS = 10;
-const PAUSE_MS = 25;
+const PAUSE_MS = { local: 25, aws: 3 } as const;
 
 /** How often a backup is made anew before it is restored. */
 const FRESH_BACKUP = 0.4;
@@ -131,7 +131,7 @@ export class Client {
 
   /** Lets others in between, and keeps the history small enough to be judged. */
   #pause(): Promise<void> {
-    return this.#clock.sleep(2 * PAUSE_MS * this.#fate());
+    return this.#clock.sleep(2 * PAUSE_MS[this.#orders.config.deployment.value] * this.#fate());
   }
 
   async #prepared(planned: Planned & { readonly about: 'database' }): Promise<Found | 'none'> {

@@ -4,6 +4,7 @@ import type { Random } from '../core/random.ts';
 import { ClientHandle } from './client-handle.ts';
 import { type HistoryWriter, OUTCOMES, type ReportedOutcome } from './history-file.ts';
 import type { ClientOrders, Counts } from './protocol.ts';
+import { addCounts } from './reach.ts';
 import type { SabotageName } from './sabotage.ts';
 
 /** What all clients of a run have in common. */
@@ -58,14 +59,7 @@ export class Crowd {
 
   /** What the clients have counted. */
   faults(): Counts {
-    const all: Record<string, { fired: number; landed: number }> = {};
-    for (const counts of this.#counts) {
-      for (const [name, { fired, landed }] of Object.entries(counts())) {
-        const before = all[name] ?? { fired: 0, landed: 0 };
-        all[name] = { fired: before.fired + fired, landed: before.landed + landed };
-      }
-    }
-    return all;
+    return this.#counts.map((counts) => counts()).reduce(addCounts, {});
   }
 
   /** Starts all clients, and lets them begin together. */

@@ -1,5 +1,5 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
-import { JavumboError } from '../core/failure.ts';
+import { codeOf, JavumboError, messageOf } from '../core/failure.ts';
 import type { AccountOperation, AccountOperationKind, AccountOutcome, AccountState } from './account-history.ts';
 import type { History, Operation, OperationKind, OperationOutcome, State } from './history.ts';
 
@@ -70,6 +70,16 @@ export class HistoryWriter {
 
   close(): void {
     closeSync(this.#file);
+  }
+}
+
+/** Makes the file of a history. Throws `usage` if there is one already, or if it cannot be written. */
+export function startHistory(path: string): void {
+  try {
+    closeSync(openSync(path, 'wx', 0o600));
+  } catch (error) {
+    const what = codeOf(error) === 'EEXIST' ? 'is there already' : `cannot be written: ${messageOf(error)}`;
+    throw new JavumboError('usage', `${path} ${what}`, { try: 'another file for --history' });
   }
 }
 

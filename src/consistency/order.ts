@@ -59,23 +59,29 @@ function stepsOf({ machines, operations }: History): { readonly steps: readonly 
     const parts = { operation, idOf, seen, stalenessMs: older };
     const step = stepOf(parts);
     if (step !== undefined) {
-      const again = !step.observes && mayRecur(operation, erasing);
+      const again =
+        step.observes || !mayRecur(operation, erasing)
+          ? undefined
+          : stepOf({ ...parts, operation: undated(operation) });
       return [
         // It saw what it deleted.
         ...(operation.outcome === 'deleted' ? [{ operation, step: presence(operation) }] : []),
         { operation, step },
-        ...(again ? [{ operation, step: until(operation.end, step) }] : []),
+        ...(again === undefined ? [] : [{ operation, step: until(operation.end, again) }]),
       ];
     }
     if (!['conflict', 'unavailable', 'absent'].includes(operation.outcome)) return [];
     if (!isBeyondProof(operation, erasing)) return [];
-    // Which of its attempts landed is not known, so neither is what it was built on.
-    const isRestore = operation.kind === 'foreign-restore' || operation.kind === 'restore';
-    const saw = isRestore ? operation.saw : undefined;
-    const ghost = stepOf({ ...parts, operation: { ...operation, outcome: 'unknown', saw } });
+    const ghost = stepOf({ ...parts, operation: undated(operation) });
     return ghost === undefined ? [] : [{ operation, step: until(operation.end, ghost) }];
   });
   return { steps, empty: idOf(EMPTY) };
+}
+
+/** Returns the operation as one that may have landed: with which attempt, and so on what state, is not known. */
+function undated(operation: Operation): Operation {
+  const restores = operation.kind === 'foreign-restore' || operation.kind === 'restore';
+  return { ...operation, outcome: 'unknown', ...(restores ? {} : { saw: undefined }) };
 }
 
 interface Parts {

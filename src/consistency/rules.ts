@@ -1,4 +1,4 @@
-import { isBeyondProof, overlap } from './bounds.ts';
+import { isBeyondProof, mayRecur, overlap } from './bounds.ts';
 import { formatOperation, type History, mayHaveHappened, OBSERVER, type Operation, type State } from './history.ts';
 
 /**
@@ -148,9 +148,11 @@ function unexplainedValues({ views, final, byValue, resets }: Facts): Anomaly[] 
   );
 }
 
-function doubledValues({ views }: Facts): Anomaly[] {
+function doubledValues({ views, byValue, resets }: Facts): Anomaly[] {
   return views.flatMap((view) => {
     const twice = view.saw.values.find((value, index) => view.saw.values.indexOf(value) !== index);
+    const origin = byValue.get(twice ?? '');
+    if (origin !== undefined && mayRecur(origin, resets)) return [];
     return twice === undefined ? [] : [{ name: 'doubled', sentence: `${twice} is there twice`, witnesses: [view] }];
   });
 }

@@ -6,19 +6,14 @@ import { JavumboError } from '../core/failure.ts';
 import { seededRandom } from '../core/random.ts';
 import { type TestRun, testUser } from '../core/test-data.ts';
 import type { Deployment } from '../deployment/deployment.ts';
+import type { DeletionProbe } from '../probes/deletion-probe.ts';
 import { UserRepository } from '../users/repository.ts';
 import type { UserTable } from '../users/user-table.ts';
 import { Crowd } from './crowd.ts';
-import {
-  type Faults,
-  type HistoryHeader,
-  HistoryWriter,
-  OUTCOMES,
-  type RecordedHistory,
-  readHistory,
-} from './history-file.ts';
+import { type Faults, type HistoryHeader, HistoryWriter, type RecordedHistory, readHistory } from './history-file.ts';
+import { missingIn } from './missing.ts';
 import { Observer } from './observer.ts';
-import { openReach, type Reach } from './reach.ts';
+import { addCounts, openReach, type Reach } from './reach.ts';
 import type { SabotageName } from './sabotage.ts';
 
 export interface ConsistencyOptions {
@@ -65,6 +60,7 @@ export async function runClients(
   context: Context,
   run: TestRun,
   options: ConsistencyOptions,
+  deletion: DeletionProbe | undefined,
   onProgress: (progress: Progress) => void,
 ): Promise<RecordedHistory> {
   const usernames = Array.from({ length: options.users }, (_, number) => testUser(run, `user-${number + 1}`));
@@ -76,7 +72,7 @@ export async function runClients(
     const home = join(work.path, 'home');
     mkdirSync(home, { mode: 0o700 });
     const { clock } = context;
-    const reach = await openReach({ config: deployment.config, only: options.faults, random, clock, home });
+    const reach = await openReach({ config: deployment.config, only: options.faults, random, clock, home, deletion });
     try {
       writer.append(headerOf(deployment, context, run, usernames, options, [...reach.faults, KILLED]));
       const observer = new Observer(deployment, accounts, writer);
@@ -149,17 +145,9 @@ async function letWork(
 
 function faultsOf(crowd: Crowd, reach: Reach): Faults {
   const killed = { fired: crowd.kills, landed: crowd.kills };
-  const counted = { ...crowd.faults(), ...reach.counts() };
+  const counted = addCounts(crowd.faults(), reach.counts());
   const none = { fired: 0, landed: 0 };
   return { ...Object.fromEntries(reach.faults.map((name) => [name, counted[name] ?? none])), [KILLED]: killed };
-}
-
-/** Returns the faults that never landed and the outcomes that never occurred. */
-export function missingIn(faults: Faults, outcomes: RecordedHistory['outcomes']): string[] {
-  return [
-    ...Object.entries(faults).flatMap(([name, { landed }]) => (landed === 0 ? [`the fault ${name}`] : [])),
-    ...OUTCOMES.flatMap((name) => (outcomes[name] === 0 ? [`the outcome ${name}`] : [])),
-  ];
 }
 
 function headerOf(
