@@ -24,7 +24,7 @@ import { sabotaged } from './sabotage.ts';
 const POLICY: RetryPolicy = { attemptsMax: 5, backoffMs: 20, backoffMaxMs: 200 };
 
 const HELD_MS = 10;
-const PAUSE_MS = { local: 25, aws: 3 } as const;
+const PAUSE_MS = { local: 15, aws: 3 } as const;
 
 /** How often a backup is made anew before it is restored. */
 const FRESH_BACKUP = 0.4;

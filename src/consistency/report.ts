@@ -46,7 +46,9 @@ export function findingsOf(recorded: RecordedHistory, answers: EngineAnswers | u
     `never: ${missing.join(', ')}`,
     'a longer --duration, or more --clients: a run that met nothing proves nothing',
   );
-  const checks = [...engine, history, searched, ...(sabotage === undefined ? [coverage] : [])];
+  // A run that was killed has counted nothing; one with a wrong client is to show that alone.
+  const isCounted = sabotage === undefined && recorded.faults !== undefined;
+  const checks = [...engine, history, searched, ...(isCounted ? [coverage] : [])];
   const failures = checks.filter(({ status }) => status === 'failed');
   return {
     verdict,

@@ -4,7 +4,7 @@ import { EXIT_CODE } from '../../cli/exit-code.ts';
 import type { View } from '../../cli/print.ts';
 import { withProgress } from '../../cli/progress.ts';
 import type { ConsistencyFindings } from '../../consistency/report.ts';
-import { JavumboError, messageOf } from '../../core/failure.ts';
+import { JavumboError } from '../../core/failure.ts';
 import { formatMs } from '../../core/format.ts';
 import { usageSince } from '../../core/usage.ts';
 import type { Deployment } from '../../deployment/deployment.ts';
@@ -42,7 +42,7 @@ export function registerVerifyConsistency(parent: Command, execute: Execute): vo
     .option('--duration <time>', 'how long the clients work; as long again for what has not occurred', parseWorkTime)
     .option('--clients <number>', 'how many processes work at once', parsePositive, CLIENTS)
     .option('--users <number>', 'how many test users they work on', parsePositive, USERS)
-    .option('--faults <names>', 'only these faults, with commas between them (default: all)', parseNames)
+    .option('--faults <names>', 'only these (repeatable, or with commas; default: all)', parseNames)
     .option('--seed <number>', 'what decides the plan and the faults (default: a random one)', parseCount)
     .option('--history <file>', 'keep the history, for --check')
     .option('--sabotage <name>', 'put a wrong client among them, which must be caught')
@@ -98,9 +98,10 @@ async function run(
   options: import('../../consistency/run.ts').ConsistencyOptions,
 ): Promise<ConsistencyResult> {
   const { context, flags } = invocation;
-  const [{ askEngine }, { startHistory }, { runClients }, { findingsOf }] = await Promise.all([
+  const [{ askEngine }, { startHistory }, { recordViolation }, { runClients }, { findingsOf }] = await Promise.all([
     import('../../consistency/engine-answers.ts'),
     import('../../consistency/history-file.ts'),
+    import('../../consistency/record.ts'),
     import('../../consistency/run.ts'),
     import('../../consistency/report.ts'),
   ]);
@@ -119,7 +120,7 @@ async function run(
     return { answers, recorded };
   });
   const findings = findingsOf(recorded, answers);
-  const warnings = await recordViolation(invocation, deployment, findings, options.sabotage !== undefined);
+  const warnings = options.sabotage === undefined ? recordViolation(deployment, findings.verdict, context) : [];
   const usage = usageSince(before, deployment.usage());
   return {
     failure: findings.failure,
@@ -170,26 +171,6 @@ function partsOf({
   failureReasons,
 }: ConsistencyFindings): Parameters<StartedReport['finish']>[0] {
   return { checks: [...checks], history, passed: failure === undefined, failureReasons: [...failureReasons] };
-}
-
-/** Records a violation as doctor does, so that this machine writes nothing there until the store is found sound. */
-async function recordViolation(
-  { context }: Invocation,
-  { identity, config }: Deployment,
-  { verdict: { violations } }: ConsistencyFindings,
-  isSabotaged: boolean,
-): Promise<string[]> {
-  const [first] = violations;
-  if (first === undefined || isSabotaged) return [];
-  const foundAt = new Date(context.clock.now()).toISOString();
-  const findings = [`${first.kind}: ${first.sentence}`];
-  try {
-    const { UnsafeStores } = await import('../../probes/unsafe-stores.ts');
-    new UnsafeStores(config.home.value).record(identity, { store: identity, foundAt, findings }, context.random);
-    return ['from now on this machine writes nothing there: javumbo doctor, once the store is fixed'];
-  } catch (error) {
-    return [`the violation could not be recorded: ${messageOf(error)}`];
-  }
 }
 
 const consistencyView: View<ConsistencyResult> = {
