@@ -20,7 +20,7 @@ import { type PortFaults, portFaults } from './port-faults.ts';
 import type { ClientOrders, Counts } from './protocol.ts';
 import { sabotaged } from './sabotage.ts';
 
-// Shorter than for people: a run is to meet much in little time. Every fourth client has no patience at all.
+// Shorter than for people: a run is to meet much in little time.
 const POLICY: RetryPolicy = { attemptsMax: 5, backoffMs: 20, backoffMaxMs: 200 };
 
 const HELD_MS = 10;
@@ -77,11 +77,13 @@ export class Client {
   /** Opens the deployment for a client. `backendOf`: the services, to which the client adds its faults. */
   static async open(orders: ClientOrders, given: Context, backendOf: OpenBackend): Promise<Client> {
     // The composition takes its retries from the context.
-    const policy = orders.number % 4 === 0 ? { ...POLICY, attemptsMax: 1 } : POLICY;
+    const policy = orders.isImpatient ? { ...POLICY, attemptsMax: 1 } : POLICY;
     const context: Context & { readonly policy: RetryPolicy } = { ...given, policy };
     mkdirSync(orders.directory, { recursive: true, mode: 0o700 });
     const random = seededRandom(orders.seed + 1);
-    const faults = portFaults(orders.faults, { random, clock: context.clock, directory: orders.directory });
+    const isHarsh = orders.sabotage !== undefined;
+    const { clock } = context;
+    const faults = portFaults(orders.faults, { random, clock, directory: orders.directory, isHarsh });
     let opened: { readonly raw: DatabaseStore; readonly network: DatabaseStore } | undefined;
     const deployment = await assembleDeployment(orders.config, context, async (...opening) => {
       const backend: Backend = await backendOf(...opening);
@@ -130,8 +132,9 @@ export class Client {
   }
 
   /** Lets others in between, and keeps the history small enough to be judged. */
-  #pause(): Promise<void> {
-    return this.#clock.sleep(2 * PAUSE_MS[this.#orders.config.deployment.value] * this.#fate());
+  async #pause(): Promise<void> {
+    if (this.#orders.sabotage !== undefined) return;
+    await this.#clock.sleep(2 * PAUSE_MS[this.#orders.config.deployment.value] * this.#fate());
   }
 
   async #prepared(planned: Planned & { readonly about: 'database' }): Promise<Found | 'none'> {

@@ -26,6 +26,9 @@ export interface CrowdOptions {
   readonly killEvery: number;
 }
 
+/** The place among four whose client sends nothing again: it meets what retries hide. */
+const IMPATIENT = 3;
+
 /** The clients of a run. Some of them are killed, and others take their place on the same cache. */
 export class Crowd {
   readonly #options: CrowdOptions;
@@ -120,6 +123,7 @@ export class Crowd {
         name,
         number,
         seed: seed * 1_000 + number * 2,
+        isImpatient: place % 4 === IMPATIENT,
         directory: join(directory, name),
         ...(sabotage !== undefined && place === 0 ? { sabotage } : {}),
       },

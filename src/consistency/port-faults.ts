@@ -60,16 +60,29 @@ function withoutLooks(inner: DatabaseStore): DatabaseStore {
   });
 }
 
+export interface PortFaultsOptions {
+  readonly random: Random;
+  readonly clock: Clock;
+  /** For what is late. */
+  readonly directory: string;
+  /** Loses and repeats more: a wrong client is to be found soon. */
+  readonly isHarsh: boolean;
+}
+
+const HARSH: readonly string[] = ['lost-reply', 'repeated-request'];
+
 /** Makes the named faults at the ports of one client. */
 export function portFaults(
   names: readonly string[],
-  { random, clock, directory }: { readonly random: Random; readonly clock: Clock; readonly directory: string },
+  { random, clock, directory, isHarsh }: PortFaultsOptions,
 ): PortFaults {
   const stores: FaultyDatabaseStore[] = [];
   const tables: FaultyUserTable[] = [];
   return {
     store: (inner) => {
-      const faults = STORE_FAULTS.filter(({ name }) => names.includes(name));
+      const faults = STORE_FAULTS.filter(({ name }) => names.includes(name)).map((fault) =>
+        isHarsh && HARSH.includes(fault.name) ? { ...fault, probability: 5 * fault.probability } : fault,
+      );
       const options = { faults, random, clock, directory, damagesAll: false, latenessMax: LATENESS_MAX };
       const faulty = new FaultyDatabaseStore(withoutLooks(inner), options);
       stores.push(faulty);

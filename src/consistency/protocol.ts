@@ -10,6 +10,8 @@ export interface ClientOrders {
   /** As in PlanOptions. */
   readonly number: number;
   readonly seed: number;
+  /** It sends nothing again. */
+  readonly isImpatient: boolean;
   /** In the order of their roles. */
   readonly users: readonly string[];
   readonly accounts: boolean;

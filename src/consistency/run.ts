@@ -29,7 +29,7 @@ export interface ConsistencyOptions {
   readonly durationMs: number;
   /** How many operations they do at least. */
   readonly operationsMin?: number;
-  /** How much longer they work for what has not occurred yet. Default: as long again. */
+  /** How much longer they work for what has not occurred yet. Default: as long again; with a wrong client not at all. */
   readonly patienceMs?: number;
 }
 
@@ -120,7 +120,7 @@ async function letWork(
   crowd: Crowd,
   reach: Reach,
   { clock, signal }: Context,
-  { durationMs, operationsMin = 0, patienceMs = durationMs }: ConsistencyOptions,
+  { durationMs, sabotage, operationsMin = 0, patienceMs = sabotage === undefined ? durationMs : 0 }: ConsistencyOptions,
   onProgress: (progress: Progress) => void,
 ): Promise<void> {
   const grace = (): Promise<unknown> => clock.sleep(GRACE_MS);
