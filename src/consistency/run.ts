@@ -123,7 +123,8 @@ async function letWork(
   { durationMs, sabotage, operationsMin = 0, patienceMs = sabotage === undefined ? durationMs : 0 }: ConsistencyOptions,
   onProgress: (progress: Progress) => void,
 ): Promise<void> {
-  const grace = (): Promise<unknown> => clock.sleep(GRACE_MS);
+  // A timer that is left would keep the command alive.
+  const ended = new AbortController();
   try {
     await crowd.start();
     const beganAt = clock.monotonic();
@@ -136,9 +137,10 @@ async function letWork(
       if (elapsedMs < durationMs || crowd.operations < operationsMin) continue;
       if (missing.length === 0 || elapsedMs >= durationMs + patienceMs) break;
     }
-    await crowd.stop(grace());
+    await crowd.stop(clock.sleep(GRACE_MS, ended.signal).catch(() => {}));
     crowd.throwIfFailed();
   } finally {
+    ended.abort();
     await crowd.kill();
   }
 }
