@@ -39,7 +39,11 @@ export function registerVerifyConsistency(parent: Command, execute: Execute): vo
   const command = parent
     .command('consistency')
     .description('prove on this deployment that no update is lost, under kills and lost, late and repeated requests')
-    .option('--duration <time>', 'how long the clients work; as long again for what has not occurred', parseWorkTime)
+    .option(
+      '--duration <time>',
+      'how long the clients work (default: 60s), and as long again for what has not occurred',
+      parseWorkTime,
+    )
     .option('--clients <number>', 'how many processes work at once', parsePositive, CLIENTS)
     .option('--users <number>', 'how many test users they work on', parsePositive, USERS)
     .option('--faults <names>', 'only these (repeatable, or with commas; default: all)', parseNames)
