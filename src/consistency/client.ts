@@ -57,6 +57,7 @@ export class Client {
       client: number,
       accounts: users !== undefined,
       sabotaged: orders.sabotage !== undefined,
+      isFocused: orders.isFocused,
       random,
     });
     this.#history = new HistoryWriter(orders.history);
@@ -81,7 +82,7 @@ export class Client {
     const context: Context & { readonly policy: RetryPolicy } = { ...given, policy };
     mkdirSync(orders.directory, { recursive: true, mode: 0o700 });
     const random = seededRandom(orders.seed + 1);
-    const isHarsh = orders.sabotage !== undefined;
+    const isHarsh = orders.sabotage === 'retry-without-a-look';
     const { clock } = context;
     const faults = portFaults(orders.faults, { random, clock, directory: orders.directory, isHarsh });
     let opened: { readonly raw: DatabaseStore; readonly network: DatabaseStore } | undefined;
@@ -133,7 +134,7 @@ export class Client {
 
   /** Lets others in between, and keeps the history small enough to be judged. */
   async #pause(): Promise<void> {
-    if (this.#orders.sabotage !== undefined) return;
+    if (this.#orders.sabotage === 'retry-without-a-look') return;
     await this.#clock.sleep(2 * PAUSE_MS[this.#orders.config.deployment.value] * this.#fate());
   }
 

@@ -123,6 +123,7 @@ export class Crowd {
         name,
         number,
         seed: seed * 1_000 + number * 2,
+        isFocused: sabotage !== undefined,
         isImpatient: place % 4 === IMPATIENT,
         directory: join(directory, name),
         ...(sabotage !== undefined && place === 0 ? { sabotage } : {}),

@@ -91,10 +91,13 @@ interface Parts {
   readonly stalenessMs: number;
 }
 
-/** Returns undefined for an operation that says nothing about what was stored. */
+/**
+ * Returns undefined for an operation that says nothing about what was stored. A refusal says nothing: where a delete leaves
+ * a tombstone, a create may be refused for what is no database.
+ */
 function stepOf(parts: Parts): Step | undefined {
   const { operation, idOf } = parts;
-  const { kind, outcome, saw } = operation;
+  const { outcome, saw } = operation;
   switch (outcome) {
     case 'read':
     case 'unchanged':
@@ -102,9 +105,6 @@ function stepOf(parts: Parts): Step | undefined {
       return saw === undefined ? undefined : look(parts, (state) => state === idOf(saw), idOf(saw));
     case 'absent':
       return look(parts, (state) => state === ABSENT, ABSENT);
-    case 'conflict':
-      if (kind !== 'create' || isBeyondProof(operation, parts.seen.erasing)) return undefined;
-      return presence(operation);
     case 'committed':
     case 'deleted':
     case 'unknown':
@@ -211,7 +211,6 @@ interface Seen {
   readonly states: ReadonlyMap<string, readonly State[]>;
   /** The end of the first look that showed it for certain. */
   readonly firstEnd: ReadonlyMap<string, number>;
-  readonly erasing: readonly Operation[];
 }
 
 const SHOWS: readonly string[] = ['committed', 'read', 'unchanged', 'threw'];
@@ -233,9 +232,6 @@ function seenIn(operations: readonly Operation[]): Seen {
       if (shows) firstEnd.set(value, Math.min(firstEnd.get(value) ?? Number.POSITIVE_INFINITY, end));
     }
   }
-  const erasing = operations.filter(
-    ({ kind, outcome }) => (kind === 'delete' || kind === 'foreign-restore') && mayHaveHappened(outcome),
-  );
   const all = (): State[] => operations.flatMap(({ saw }) => saw ?? []);
-  return { all, states, firstEnd, erasing };
+  return { all, states, firstEnd };
 }

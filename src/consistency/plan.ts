@@ -25,7 +25,7 @@ const WEIGHTS: Readonly<Record<Role, Weights>> = {
   'another program': { append: 5, read: 4, 'foreign-restore': 1 },
 };
 
-const SABOTAGED: Weights = { append: 6, read: 1 };
+const SABOTAGED: Weights = { append: 4, session: 3, read: 1 };
 
 type AccountWeights = Readonly<Partial<Record<AccountOperationKind, number>>>;
 
@@ -50,6 +50,8 @@ export interface PlanOptions {
   readonly client: number;
   readonly accounts: boolean;
   readonly sabotaged: boolean;
+  /** A wrong client is among them: every other operation is on the user that it works on. */
+  readonly isFocused: boolean;
   readonly random: Random;
 }
 
@@ -63,8 +65,8 @@ export class Plan {
   }
 
   next(): Planned {
-    const { users, accounts, sabotaged, random } = this.#options;
-    const number = Math.floor(random.fraction() * users.length);
+    const { users, accounts, sabotaged, isFocused, random } = this.#options;
+    const number = isFocused && random.fraction() < 0.5 ? 0 : Math.floor(random.fraction() * users.length);
     const user = users[number] as string;
     const role = roleOf(number);
     // A wrong client goes where the rules see the most.

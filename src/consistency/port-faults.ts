@@ -65,7 +65,7 @@ export interface PortFaultsOptions {
   readonly clock: Clock;
   /** For what is late. */
   readonly directory: string;
-  /** Loses and repeats more: a wrong client is to be found soon. */
+  /** Loses and repeats more: a client that is wrong about that is to be found soon. */
   readonly isHarsh: boolean;
 }
 

@@ -10,6 +10,8 @@ export interface ClientOrders {
   /** As in PlanOptions. */
   readonly number: number;
   readonly seed: number;
+  /** As in PlanOptions. */
+  readonly isFocused: boolean;
   /** It sends nothing again. */
   readonly isImpatient: boolean;
   /** In the order of their roles. */
