@@ -1,5 +1,5 @@
 import { isBeyondProof, mayRecur } from './bounds.ts';
-import { type History, mayHaveHappened, type Operation, type State } from './history.ts';
+import type { History, Operation, State } from './history.ts';
 import { ABSENT, ANYTHING, presence, type StateId, States, type Step, searchOrder, type Verdict } from './search.ts';
 
 const EMPTY: State = { values: [], count: 0 };

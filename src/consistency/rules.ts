@@ -280,7 +280,8 @@ function resurrections({ views, byValue, deletes, resets }: Facts): Anomaly[] {
           (byValue.get(value)?.end ?? Number.POSITIVE_INFINITY) < deleted.start ||
           views.some(({ end, saw }) => end < deleted.start && saw.values.includes(value));
         const origin = byValue.get(view.saw.values.find(before) ?? '');
-        if (origin === undefined) return [];
+        // A delete between two copies of the create that made it.
+        if (origin === undefined || mayRecur(origin, resets)) return [];
         // Restored on purpose, from a backup.
         if (resets.some((reset) => isRestore(reset) && reset.end > deleted.start)) return [];
         const sentence = `${origin.value} had been deleted`;
