@@ -41,6 +41,8 @@ export interface Anomaly {
 
 interface View extends Operation {
   readonly saw: State;
+  /** Its values, to look one up. */
+  readonly shown: ReadonlySet<string>;
   readonly sharesCache: boolean;
   /** It must show what was acknowledged before this moment; undefined if it promises nothing. */
   readonly asOf: number | undefined;
@@ -93,7 +95,7 @@ function factsOf({ machines, operations }: History): Facts {
     if (saw === undefined || isRestore(operation)) return [];
     const { cache, stalenessMs = 0 } = described.get(operation.machine) ?? {};
     const sharesCache = machines.filter((machine) => machine.cache === cache).length > 1;
-    return [{ ...operation, saw, sharesCache, asOf: promiseOf(operation, stalenessMs) }];
+    return [{ ...operation, saw, shown: new Set(saw.values), sharesCache, asOf: promiseOf(operation, stalenessMs) }];
   });
   return {
     operations,
@@ -139,7 +141,7 @@ function unexplainedValues({ views, final, byValue, resets }: Facts): Anomaly[] 
       if (mayHaveHappened(origin.outcome)) return [];
       if (isBeyondProof(origin, resets)) return [];
       const witnesses = [origin, view];
-      if (final?.saw.values.includes(value)) {
+      if (final?.shown.has(value)) {
         if (view !== final) return [];
         return [{ name: 'denied', sentence: `${value} was reported as not stored, and is there`, witnesses }];
       }
@@ -150,6 +152,7 @@ function unexplainedValues({ views, final, byValue, resets }: Facts): Anomaly[] 
 
 function doubledValues({ views, byValue, resets }: Facts): Anomaly[] {
   return views.flatMap((view) => {
+    if (view.shown.size === view.saw.values.length) return [];
     const twice = view.saw.values.find((value, index) => view.saw.values.indexOf(value) !== index);
     const origin = byValue.get(twice ?? '');
     if (origin !== undefined && mayRecur(origin, resets)) return [];
@@ -162,10 +165,10 @@ function missingCommits({ operations, views, final, resets }: Facts): Anomaly[] 
   return commits.flatMap((commit) =>
     views.flatMap((view): Anomaly[] => {
       const { value = '' } = commit;
-      if (view.saw.values.includes(value) || !mustKnow(view, commit)) return [];
+      if (view.shown.has(value) || !mustKnow(view, commit)) return [];
       if (resets.some((reset) => commit.start < reset.end && reset.start < view.end)) return [];
       const witnesses = [commit, view];
-      if (final !== undefined && !final.saw.values.includes(value)) {
+      if (final !== undefined && !final.shown.has(value)) {
         if (view !== final) return [];
         return [{ name: 'lost', sentence: `${value} was committed, and is not there`, witnesses }];
       }
@@ -241,7 +244,9 @@ function isRestore({ kind }: Operation): boolean {
 }
 
 function isPrefix(a: State, b: State): boolean {
-  return a.count <= b.count && a.values.every((value, index) => value === b.values[index]);
+  const last = a.values.length - 1;
+  if (a.count > b.count || a.values[last] !== (last < 0 ? undefined : b.values[last])) return false;
+  return a.values.every((value, index) => value === b.values[index]);
 }
 
 function miscounts({ operations, views, resets }: Facts): Anomaly[] {
@@ -271,6 +276,9 @@ function miscounts({ operations, views, resets }: Facts): Anomaly[] {
 }
 
 function resurrections({ views, byValue, deletes, resets }: Facts): Anomaly[] {
+  const firstSeen = new Map<string, number>();
+  for (const { end, shown } of views)
+    for (const value of shown) firstSeen.set(value, Math.min(firstSeen.get(value) ?? end, end));
   return deletes
     .filter(({ outcome }) => outcome === 'deleted')
     .flatMap((deleted) =>
@@ -278,7 +286,7 @@ function resurrections({ views, byValue, deletes, resets }: Facts): Anomaly[] {
         if (!mustKnow(view, deleted)) return [];
         const before = (value: string): boolean =>
           (byValue.get(value)?.end ?? Number.POSITIVE_INFINITY) < deleted.start ||
-          views.some(({ end, saw }) => end < deleted.start && saw.values.includes(value));
+          (firstSeen.get(value) ?? Number.POSITIVE_INFINITY) < deleted.start;
         const origin = byValue.get(view.saw.values.find(before) ?? '');
         // A delete between two copies of the create that made it.
         if (origin === undefined || mayRecur(origin, resets)) return [];
