@@ -71,6 +71,8 @@ export interface FaultyDatabaseStoreOptions {
   readonly directory: string;
   /** False spares replies whose damage nobody could notice, since what they carry has no digest. Default true. */
   readonly damagesAll?: boolean;
+  /** False sends no create twice: a delete may come between the copies. Default true. */
+  readonly copiesCreates?: boolean;
   /** How many requests later a late one arrives at most. */
   readonly latenessMax?: number;
 }
@@ -99,6 +101,7 @@ export class FaultyDatabaseStore implements DatabaseStore {
   readonly #landed = none();
   readonly #damagesAll: boolean;
   readonly #latenessMax: number;
+  readonly #copiesCreates: boolean;
   #faults: readonly Fault[];
   #late: LateRequest[] = [];
   #requests = 0;
@@ -106,6 +109,7 @@ export class FaultyDatabaseStore implements DatabaseStore {
 
   constructor(inner: DatabaseStore, options: FaultyDatabaseStoreOptions) {
     const { faults, random, clock, directory, damagesAll = true, latenessMax = LATENESS_MAX_REQUESTS } = options;
+    this.#copiesCreates = options.copiesCreates ?? true;
     this.#inner = inner;
     this.#damagesAll = damagesAll;
     this.#latenessMax = latenessMax;
@@ -175,6 +179,8 @@ export class FaultyDatabaseStore implements DatabaseStore {
     for (const fault of this.#faults) {
       if (fault.direction !== 'upstream' || !fault.operations.includes(operation)) continue;
       if (fault.name === 'late-request' && (write === undefined || (write.creates && !fault.creates))) continue;
+      const copies = fault.name === 'repeated-request' || fault.name === 'throttled-repeat';
+      if (copies && write?.creates === true && !this.#copiesCreates) continue;
       if (!this.#happens(fault)) continue;
       switch (fault.name) {
         case 'lost-request':

@@ -83,7 +83,15 @@ export function portFaults(
       const faults = STORE_FAULTS.filter(({ name }) => names.includes(name)).map((fault) =>
         isHarsh && HARSH.includes(fault.name) ? { ...fault, probability: 5 * fault.probability } : fault,
       );
-      const options = { faults, random, clock, directory, damagesAll: false, latenessMax: LATENESS_MAX };
+      const options = {
+        faults,
+        random,
+        clock,
+        directory,
+        damagesAll: false,
+        copiesCreates: false,
+        latenessMax: LATENESS_MAX,
+      };
       const faulty = new FaultyDatabaseStore(withoutLooks(inner), options);
       stores.push(faulty);
       return faulty;

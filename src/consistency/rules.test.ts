@@ -54,15 +54,6 @@ const ROWS: readonly Row[] = [
     anomalies: [],
   },
   {
-    name: 'a create that a delete came between: one copy of it before, one after',
-    history: `
-      a 1..9 create v1: committed
-      b 2..3 read: read, saw v1 n=0
-      c 4..5 delete: deleted
-      final 11..11 read: read, saw v1 n=0`,
-    anomalies: [],
-  },
-  {
     name: 'a committed value, and no database after a delete that was over before',
     history: `
       b 1..2 delete: deleted

@@ -288,8 +288,7 @@ function resurrections({ views, byValue, deletes, resets }: Facts): Anomaly[] {
           (byValue.get(value)?.end ?? Number.POSITIVE_INFINITY) < deleted.start ||
           (firstSeen.get(value) ?? Number.POSITIVE_INFINITY) < deleted.start;
         const origin = byValue.get(view.saw.values.find(before) ?? '');
-        // A delete between two copies of the create that made it.
-        if (origin === undefined || mayRecur(origin, resets)) return [];
+        if (origin === undefined) return [];
         // Restored on purpose, from a backup.
         if (resets.some((reset) => isRestore(reset) && reset.end > deleted.start)) return [];
         const sentence = `${origin.value} had been deleted`;
