@@ -27,7 +27,7 @@ interface Rule {
 const NOWHERE = /^$/;
 
 const COMMANDS_USE =
-  'anki backup bench cache cleanup cli config databases deployment doctor function history lambda locks provisioning report sqlite store users verify';
+  'anki backup bench cache cleanup cli config consistency databases deployment doctor function history lambda locks provisioning report sqlite store users verify';
 
 const RULES: readonly Rule[] = [
   { pattern: /\bMath\.random\(/, only: NOWHERE, why: 'chance is injected: core/random.ts' },
@@ -110,14 +110,7 @@ const FOLDERS: readonly (readonly [folder: string, uses: Readonly<Record<string,
       sqlite: 'the local store keeps its index in a SQLite file',
     },
   ],
-  [
-    'history',
-    {
-      aws: 'errors of AWS',
-      store: 'versions are those of what the stores keep',
-      sqlite: 'rows of two versions are compared',
-    },
-  ],
+  ['history', { aws: 'errors of AWS', store: 'versions of what it keeps', sqlite: 'rows of two versions' }],
   ['cache', { store: 'an entry is a version of a store' }],
   [
     'databases',
@@ -221,6 +214,20 @@ const FOLDERS: readonly (readonly [folder: string, uses: Readonly<Record<string,
       locks: 'what is measured with --lease',
       report: 'the shape of what was measured',
       sqlite: 'the handle that a worker writes through',
+    },
+  ],
+  [
+    'consistency',
+    {
+      bench: 'test users',
+      config: 'a client process is given the configuration',
+      databases: 'what is judged',
+      deployment: 'what is judged',
+      probes: 'what the engine itself answers',
+      report: 'the shape of what is found',
+      sqlite: 'the files of its clients',
+      store: 'the port at which faults are made',
+      users: 'the accounts that are judged',
     },
   ],
   [

@@ -93,3 +93,19 @@ export function repeated<T>(parse: (text: string) => T): (text: string, previous
 
 /** Several texts, from an option given several times. */
 export const parseTexts = repeated((text) => text);
+
+/** Names with commas between them, added to those of earlier options. */
+export const parseNames = adding((text) => {
+  const names = text.split(',').map((name) => name.trim());
+  if (names.some((name) => name === '')) throw new InvalidArgumentError('It must be names with commas between them.');
+  return names;
+});
+
+/** A time to work, with its unit. */
+export function parseWorkTime(text: string): number {
+  const duration = /^[\d.]+$/.test(text) ? undefined : milliseconds(text);
+  if (duration === undefined || duration <= 0) {
+    throw new InvalidArgumentError('It must be a duration with its unit, such as 60s or 5m.');
+  }
+  return duration;
+}

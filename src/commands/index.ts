@@ -79,6 +79,7 @@ const NOUNS: readonly {
       day4: verify('day4'),
       day5: verify('day5'),
       all: verify('all'),
+      consistency: async () => (await import('./verify/consistency.ts')).registerVerifyConsistency,
     },
     each: testDataOptions,
   },

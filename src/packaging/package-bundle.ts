@@ -11,6 +11,7 @@ const ENTRIES = {
   library: 'dist/library/index.js',
   store: 'dist/library/store.js',
   'concurrent-worker': 'dist/bench/concurrent-worker.js',
+  'consistency-client': 'dist/consistency/client-process.js',
   'local-container': 'dist/lambda/local-container.js',
 };
 

@@ -45,6 +45,36 @@ const worker = z.object({
   error: text.optional().describe('what ended it, where the outcome is other'),
 });
 
+const history = z.object({
+  operations: count.describe('that returned'),
+  faults: z
+    .record(text, z.object({ fired: count, landed: count }))
+    .describe('by name; landed says how often one did what its name says. Empty for a run that was killed'),
+  outcomes: z.record(text, count).describe('how many operations ended with each'),
+  anomalies: z
+    .array(
+      z.object({
+        kind: text,
+        about: z.enum(['database', 'account']),
+        users: z.array(text),
+        sentence: text,
+        operations: z.array(
+          z.object({
+            client: text,
+            kind: text,
+            value: text.optional(),
+            outcome: text,
+            calledAt: count.describe('a line of the history file'),
+            returnedAt: count,
+            saw: z.array(text).optional().describe('values in their order; of a restore, what it wrote back'),
+          }),
+        ),
+      }),
+    )
+    .describe('violations in the fewest operations found to show them, in the order of time; five at most'),
+  undetermined: count.describe('databases and accounts whose search for an order was given up'),
+});
+
 const requests = z.object({
   get: count,
   put: count,
@@ -112,6 +142,7 @@ export const reportSchema = z.object({
     .describe('each --threshold; actual is absent where the figure was not measured'),
   hits: z.array(z.boolean()).optional().describe('of each request, told before it, whether the cache would serve it'),
   workers: z.array(worker).optional().describe('how each edit of each worker ended, where there were workers'),
+  history: history.optional().describe('of verify consistency: what its clients did, and what contradicts the promise'),
   requests: requests.describe(
     'of what was measured: of verify all but the clean-up of objects, of bench neither setup nor clean-up',
   ),

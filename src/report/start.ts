@@ -19,6 +19,7 @@ export type ReportParts = Partial<
     | 'requests'
     | 'hits'
     | 'workers'
+    | 'history'
     | 'warnings'
     | 'passed'
     | 'failureReasons'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { formatAccounts, OBSERVER } from '../testing/account-simulation/history.ts';
+import { formatAccounts, OBSERVER } from '../consistency/account-history.ts';
 import { NAIVE_ACCOUNTS } from '../testing/account-simulation/naive-stacks.ts';
 import { ACCOUNT_BOUNDS, ACCOUNT_PROFILES } from '../testing/account-simulation/profiles.ts';
 import { type AccountSimulation, simulateAccounts } from '../testing/account-simulation/simulate.ts';
@@ -7,7 +7,7 @@ import { Tally } from '../testing/tally.ts';
 
 /**
  * Clients work on accounts over a bad network, with the real repository and retries: each seed is another world. Every
- * report must be true (testing/account-simulation/linearizable.ts). `JAVUMBO_SEEDS=10000` runs more of them,
+ * report must be true (consistency/account-order.ts). `JAVUMBO_SEEDS=10000` runs more of them,
  * `JAVUMBO_SEED=17` that one with its whole history.
  */
 

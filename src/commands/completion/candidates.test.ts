@@ -109,7 +109,7 @@ describe('candidates for', () => {
     const offered = options.filter(({ parseArg }) => addsToPrevious(parseArg));
     expect(repeatable.filter((option) => !offered.includes(option))).toEqual([]);
     expect(new Set(offered.map(({ long }) => long))).toEqual(
-      new Set(['--field', '--tag', '--metric', '--report', '--threshold', '--only']),
+      new Set(['--field', '--tag', '--metric', '--report', '--threshold', '--only', '--faults']),
     );
   });
 });

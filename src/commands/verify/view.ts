@@ -1,6 +1,7 @@
 import { EXIT_CODE } from '../../cli/exit-code.ts';
 import type { Paint } from '../../cli/paint.ts';
 import type { View } from '../../cli/print.ts';
+import { historyLines } from '../../consistency/report.ts';
 import { formatMs, visible } from '../../core/format.ts';
 import type { Assertion, Check } from '../../report/document.ts';
 import type { DaySummary } from '../../verify/days.ts';
@@ -16,6 +17,7 @@ export const verifyView: View<VerifyResult> = {
     const summary = `${count('passed')} of ${total} tests passed${skipped} in ${formatMs(report.durationMs)}`;
     return [
       ...report.checks.flatMap((check) => checkLines(check, paint)),
+      ...(report.history === undefined ? [] : historyLines(report.history).map((line) => visible(line))),
       ...Object.entries(report.grades).map(([name, grade]) => `  ${paint.faint(`grade ${name}: ${grade}`)}`),
       ...costLines(report).map((line) => `  ${paint.faint(line)}`),
       ...report.warnings.map((warning) => paint.warn(`warning: ${warning}`)),
@@ -43,8 +45,9 @@ function summaryLines(days: readonly DaySummary[], paint: Paint): string[] {
 
 function checkLines({ id, name, status, durationMs, reason, try: hint, assertions }: Check, paint: Paint): string[] {
   const mark = { passed: paint.good('passed'), failed: paint.bad('failed'), skipped: paint.warn('skipped') }[status];
+  const title = /^\d/.test(id) ? `Test ${id}: ${name}` : name;
   return [
-    `${mark}  ${paint.strong(`Test ${id}: ${name}`)}  ${paint.faint(formatMs(durationMs))}`,
+    `${mark}  ${paint.strong(title)}  ${paint.faint(formatMs(durationMs))}`,
     ...assertions.map((assertion) => assertionLine(assertion, paint)),
     ...(reason === undefined ? [] : [`  ${status === 'failed' ? 'error' : 'skip'}: ${visible(reason)}`]),
     ...(hint === undefined ? [] : [`  try:   ${visible(hint)}`]),

@@ -1,3 +1,4 @@
+import type { AccountAnomalyName } from '../../consistency/account-rules.ts';
 import { JavumboError } from '../../core/failure.ts';
 import { Retries, type RetriesOptions } from '../../core/retry.ts';
 import { type LookReason, settledWrite } from '../../core/settled-write.ts';
@@ -13,7 +14,6 @@ import {
   type UserTable,
   writtenOf,
 } from '../../users/user-table.ts';
-import type { AccountAnomalyName } from './anomalies.ts';
 import type { AccountStack } from './simulate.ts';
 
 /** A plausible but wrong way to settle writes of accounts, and its consequence. */

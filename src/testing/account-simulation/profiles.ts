@@ -1,6 +1,6 @@
+import type { AccountOperationKind } from '../../consistency/account-history.ts';
+import type { AccountFault, AccountFaultName } from '../../consistency/faulty-user-table.ts';
 import type { RefusalSays } from './adapters.ts';
-import type { AccountFault, AccountFaultName } from './faulty-network.ts';
-import type { AccountOperationKind } from './history.ts';
 
 /** One mix of operations and faults. */
 export interface AccountProfile {

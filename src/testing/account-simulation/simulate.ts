@@ -1,3 +1,12 @@
+import {
+  AccountClient,
+  type FoundAccount,
+  type PlannedAccountOperation,
+  stateOf,
+} from '../../consistency/account-client.ts';
+import { type AccountOperation, type AccountOperationKind, OBSERVER } from '../../consistency/account-history.ts';
+import { type AccountAnomaly, anomaliesOf } from '../../consistency/account-rules.ts';
+import { type AccountFaultName, type FaultCount, FaultyUserTable } from '../../consistency/faulty-user-table.ts';
 import { type Random, seededRandom } from '../../core/random.ts';
 import type { RetriesOptions } from '../../core/retry.ts';
 import { MemoryUserTable } from '../../users/memory-user-table.ts';
@@ -5,10 +14,6 @@ import { RetryingUserTable } from '../../users/retrying-user-table.ts';
 import type { UserTable } from '../../users/user-table.ts';
 import { Scheduler } from '../simulation/scheduler.ts';
 import { adapterWhere, engineThatSays } from './adapters.ts';
-import { type AccountAnomaly, anomaliesOf } from './anomalies.ts';
-import { AccountClient, type PlannedAccountOperation, stateOf } from './client.ts';
-import { type AccountFaultName, type FaultCount, FaultyNetwork } from './faulty-network.ts';
-import { type AccountOperation, type AccountOperationKind, OBSERVER } from './history.ts';
 import { ACCOUNT_PROFILES, type AccountProfile } from './profiles.ts';
 
 /** A client's stack for settling writes: the program's own, or one that must be caught. */
@@ -25,6 +30,7 @@ export interface AccountSimulation {
 }
 
 const OPERATIONS_PER_CLIENT = 7;
+const PAUSE_MS = 10;
 const FOUNDER = 't0';
 
 export function accountProfileOf(seed: number): AccountProfile {
@@ -48,7 +54,7 @@ export async function simulateAccounts(
   const { faults, users, startsWith, refusalSays, attemptsMax } = profile;
   const scheduler = new Scheduler(forTurns);
   const memory = new MemoryUserTable();
-  const network = new FaultyNetwork(engineThatSays(refusalSays, memory), {
+  const network = new FaultyUserTable(engineThatSays(refusalSays, memory), {
     faults,
     random: forFaults,
     clock: scheduler,
@@ -77,15 +83,22 @@ export async function simulateAccounts(
       random: seededRandom(seed * 8 + 4 + number * 1_000_003),
       policy: { attemptsMax, backoffMs: 20, backoffMaxMs: 60 },
     };
-    const client = new AccountClient({
-      name: `m${number}`,
-      table: stack(adapterWhere(refusalSays, network), options),
-      memory,
-      clock: scheduler,
-      record: (operation) => operations.push(operation),
-    });
+    const table = stack(adapterWhere(refusalSays, network), options);
+    const client = new AccountClient({ table, memory, clock: scheduler });
     const plan = planOf(profile, forPlan, () => `t${++tokens}`);
-    scheduler.spawn({ work: () => client.run(plan) });
+    scheduler.spawn({
+      work: async () => {
+        for (const planned of plan) {
+          await scheduler.sleep(PAUSE_MS);
+          const [start, found]: [number, FoundAccount] = [scheduler.monotonic(), {}];
+          const { outcome } = await client.run(planned, found);
+          const { kind, user, token } = planned;
+          const named = token === undefined ? {} : { token };
+          const end = scheduler.monotonic();
+          operations.push({ client: `m${number}`, user, start, end, kind, ...named, outcome, ...found });
+        }
+      },
+    });
   }
   await scheduler.run();
   await network.settle();

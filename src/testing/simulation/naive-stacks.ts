@@ -1,23 +1,19 @@
-import { createHash } from 'node:crypto';
-import { writeFile } from 'node:fs/promises';
+import type { AnomalyName } from '../../consistency/rules.ts';
+import {
+  believed,
+  believingRefusals,
+  DirtyCache,
+  overwriting,
+  type PutRequest,
+  putOrNothing,
+  versionOf,
+  WithPut,
+} from '../../consistency/sabotage.ts';
 import { JavumboError } from '../../core/failure.ts';
-import { bytesOf, type Content } from '../../core/file.ts';
+import { bytesOf } from '../../core/file.ts';
 import type { Random } from '../../core/random.ts';
-import type { RetriesOptions } from '../../core/retry.ts';
-import type {
-  DatabaseStore,
-  DeleteOptions,
-  DeleteOutcome,
-  GetOptions,
-  GetResult,
-  ListPage,
-  PutOptions,
-  PutOutcome,
-  StoredDatabase,
-  Trace,
-} from '../../store/database-store.ts';
+import type { DatabaseStore, GetOptions, GetResult, PutOutcome } from '../../store/database-store.ts';
 import { RetryingDatabaseStore } from '../../store/retrying-store.ts';
-import type { AnomalyName } from './checker.ts';
 import type { SetClock } from './settable-clock.ts';
 import type { Stack } from './simulate.ts';
 
@@ -32,20 +28,6 @@ export interface NaiveStack {
 }
 
 const retrying: Stack['client'] = (network, options) => new RetryingDatabaseStore(network, options);
-
-/** A client that resends puts, and treats their outcomes like `put`. */
-const sending =
-  (put: (network: DatabaseStore, request: PutRequest, attempt: number) => Promise<PutOutcome | 'again'>) =>
-  (network: DatabaseStore, options: RetriesOptions): DatabaseStore =>
-    new WithPut(new RetryingDatabaseStore(network, options), async (request) => {
-      const attemptsMax = options.policy?.attemptsMax ?? 1;
-      for (let attempt = 1; attempt <= attemptsMax; attempt++) {
-        const outcome = await put(network, request, attempt);
-        if (outcome !== 'again') return outcome;
-        await options.clock.sleep(20);
-      }
-      throw new JavumboError('unavailable', 'no answer', { retryable: true });
-    });
 
 export const NAIVE_STACKS: readonly NaiveStack[] = [
   {
@@ -64,10 +46,7 @@ export const NAIVE_STACKS: readonly NaiveStack[] = [
   {
     name: 'a refusal after a lost reply is believed',
     stack: {
-      client: sending(async (network, request) => {
-        const outcome = await putOrNothing(network, request);
-        return outcome === undefined || outcome.kind === 'unknown' ? 'again' : believed(outcome);
-      }),
+      client: believingRefusals,
     },
     caughtBy: 'doubled',
   },
@@ -190,54 +169,6 @@ export const NAIVE_STACKS: readonly NaiveStack[] = [
   },
 ];
 
-type PutRequest = [username: string, source: Content, options: PutOptions];
-
-/** A store with another `put`. */
-class WithPut implements DatabaseStore {
-  readonly #inner: DatabaseStore;
-  readonly #put: (request: PutRequest) => Promise<PutOutcome>;
-
-  constructor(inner: DatabaseStore, put: (request: PutRequest) => Promise<PutOutcome>) {
-    this.#inner = inner;
-    this.#put = put;
-  }
-
-  put(...request: PutRequest): Promise<PutOutcome> {
-    return this.#put(request);
-  }
-
-  get(username: string, destination: string, options?: GetOptions): Promise<GetResult> {
-    return this.#inner.get(username, destination, options);
-  }
-
-  head(username: string): Promise<StoredDatabase | undefined> {
-    return this.#inner.head(username);
-  }
-
-  trace(username: string): Promise<Trace> {
-    return this.#inner.trace(username);
-  }
-
-  delete(username: string, options?: DeleteOptions): Promise<DeleteOutcome> {
-    return this.#inner.delete(username, options);
-  }
-
-  list(from?: string): Promise<ListPage> {
-    return this.#inner.list(from);
-  }
-}
-
-/** S3 before `If-Match`. No one else runs between look and write. */
-function overwriting(memory: DatabaseStore): DatabaseStore {
-  return new WithPut(memory, async ([username, source, { writes }]) => {
-    const version = (await memory.head(username))?.version;
-    return memory.put(username, source, {
-      condition: version === undefined ? { kind: 'absent' } : { kind: 'version', version },
-      writes,
-    });
-  });
-}
-
 function headThenPut(network: DatabaseStore): (request: PutRequest) => Promise<PutOutcome> {
   return async ([username, source, options]) => {
     const current = await network.head(username);
@@ -247,26 +178,6 @@ function headThenPut(network: DatabaseStore): (request: PutRequest) => Promise<P
     }
     return network.put(username, source, options);
   };
-}
-
-/** Undefined if the store was too busy. */
-async function putOrNothing(network: DatabaseStore, request: PutRequest): Promise<PutOutcome | undefined> {
-  try {
-    return await network.put(...request);
-  } catch (error) {
-    if (error instanceof JavumboError && error.retryable) return undefined;
-    throw error;
-  }
-}
-
-function versionOf(bytes: Buffer): string {
-  return createHash('sha256').update(bytes).digest('hex');
-}
-
-/** Claims that someone looked. */
-function believed(outcome: PutOutcome): PutOutcome {
-  if (outcome.kind !== 'conflict') return outcome;
-  return { ...outcome, seen: { kind: 'database', version: 'another', writes: [], sizeBytes: 1, lastModified: 0 } };
 }
 
 /** Ceph RGW 16. */
@@ -320,29 +231,5 @@ class WallClockAlone implements SetClock {
 
   set(random: Random): void {
     this.#clock.set(random);
-  }
-}
-
-/** Once shows its machine bytes that the store did not accept. */
-class DirtyCache extends WithPut {
-  #dirty: { readonly bytes: Buffer; readonly writes: readonly string[] } | undefined;
-
-  constructor(sound: DatabaseStore) {
-    super(sound, async (request) => {
-      const [, source, { writes }] = request;
-      const bytes = await bytesOf(source);
-      this.#dirty = { bytes, writes };
-      const outcome = await sound.put(...request);
-      if (outcome.kind === 'committed') this.#dirty = undefined;
-      return outcome;
-    });
-  }
-
-  override async get(username: string, destination: string, options?: GetOptions): Promise<GetResult> {
-    if (this.#dirty === undefined) return super.get(username, destination, options);
-    const { bytes, writes } = this.#dirty;
-    this.#dirty = undefined;
-    await writeFile(destination, bytes);
-    return { kind: 'found', version: versionOf(bytes), writes, sizeBytes: bytes.length, lastModified: 0 };
   }
 }

@@ -1,6 +1,6 @@
+import type { Fault, StoreOperation } from '../../consistency/faulty-store.ts';
+import type { OperationKind } from '../../consistency/history.ts';
 import type { DeletionKind } from '../../store/tombstone.ts';
-import type { Fault, StoreOperation } from '../faulty-store.ts';
-import type { OperationKind } from './history.ts';
 
 /** One mix of operations and faults. */
 export interface Profile {

@@ -2,6 +2,17 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseCache } from '../../cache/cache.ts';
+import { append, makeTables, type PlannedOperation, stateOf } from '../../consistency/database-client.ts';
+import { type FaultName, FaultyDatabaseStore } from '../../consistency/faulty-store.ts';
+import {
+  type History,
+  type MachineDescription,
+  OBSERVER,
+  type Operation,
+  type OperationKind,
+} from '../../consistency/history.ts';
+import { judge } from '../../consistency/judge.ts';
+import type { Anomaly } from '../../consistency/rules.ts';
 import { type Random, seededRandom } from '../../core/random.ts';
 import type { RetriesOptions } from '../../core/retry.ts';
 import { delaying } from '../../core/round-trip.ts';
@@ -12,10 +23,7 @@ import { aroundStore } from '../../store/around-store.ts';
 import type { DatabaseStore } from '../../store/database-store.ts';
 import { MemoryDatabaseStore } from '../../store/memory-store.ts';
 import { RetryingDatabaseStore } from '../../store/retrying-store.ts';
-import { type FaultName, FaultyDatabaseStore } from '../faulty-store.ts';
-import { type Anomaly, check } from './checker.ts';
-import { type History, type MachineDescription, OBSERVER, type Operation, type OperationKind } from './history.ts';
-import { append, Machine, makeTables, type PlannedOperation, stateOf, USER } from './machine.ts';
+import { Machine, USER } from './machine.ts';
 import { PROFILES, type Profile } from './profiles.ts';
 import { Scheduler } from './scheduler.ts';
 import { type SetClock, SettableClock } from './settable-clock.ts';
@@ -39,6 +47,8 @@ export interface Simulation {
   readonly profile: Profile;
   readonly history: History;
   readonly anomalies: readonly Anomaly[];
+  /** Nothing contradicts itself, and the search for an order of everything was given up. */
+  readonly undetermined: boolean;
   /** The errors of operations that `failed`. */
   readonly defects: readonly unknown[];
   readonly fired: Readonly<Record<FaultName, number>>;
@@ -128,8 +138,17 @@ async function simulateIn(directory: string, seed: number, stack: Stack): Promis
 
   const history = { machines, operations };
   const [fired, landed] = [faulty.fired(), faulty.landed()];
-  const anomalies = [...check(history), ...successors.anomalies()];
-  return { seed, profile, history, anomalies, defects, fired, landed };
+  const { anomalies, undetermined } = judge(history);
+  return {
+    seed,
+    profile,
+    history,
+    anomalies: [...anomalies, ...successors.anomalies()],
+    undetermined,
+    defects,
+    fired,
+    landed,
+  };
 }
 
 function machinesOf(

@@ -1,3 +1,4 @@
+import type { Anomaly } from '../../consistency/rules.ts';
 import type { Content } from '../../core/file.ts';
 import type {
   DatabaseStore,
@@ -7,7 +8,6 @@ import type {
   PutOutcome,
   Version,
 } from '../../store/database-store.ts';
-import type { Anomaly } from './checker.ts';
 
 /**
  * Records the successors of each version as machines learned them: at most one acknowledged write, deletes included,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { type AnomalyName, check, formatAnomalies } from './checker.ts';
 import { formatHistory, parseHistory } from './history.ts';
+import { type AnomalyName, check, formatAnomalies } from './rules.ts';
 
 interface Row {
   readonly name: string;

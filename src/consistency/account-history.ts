@@ -33,7 +33,7 @@ export type AccountOutcome =
 export interface AccountOperation {
   readonly client: string;
   readonly user: string;
-  /** Milliseconds of the simulation, both inclusive. */
+  /** As in history.ts. */
   readonly start: number;
   readonly end: number;
   readonly kind: AccountOperationKind;

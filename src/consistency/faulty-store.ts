@@ -69,6 +69,12 @@ export interface FaultyDatabaseStoreOptions {
   readonly clock: Clock;
   /** Holds the files of late requests until they arrive. */
   readonly directory: string;
+  /** False spares replies whose damage nobody could notice, since what they carry has no digest. Default true. */
+  readonly damagesAll?: boolean;
+  /** False sends no create twice: a delete may come between the copies. Default true. */
+  readonly copiesCreates?: boolean;
+  /** How many requests later a late one arrives at most. */
+  readonly latenessMax?: number;
 }
 
 interface LateRequest {
@@ -93,13 +99,20 @@ export class FaultyDatabaseStore implements DatabaseStore {
   readonly #directory: string;
   readonly #fired = none();
   readonly #landed = none();
+  readonly #damagesAll: boolean;
+  readonly #latenessMax: number;
+  readonly #copiesCreates: boolean;
   #faults: readonly Fault[];
   #late: LateRequest[] = [];
   #requests = 0;
   #files = 0;
 
-  constructor(inner: DatabaseStore, { faults, random, clock, directory }: FaultyDatabaseStoreOptions) {
+  constructor(inner: DatabaseStore, options: FaultyDatabaseStoreOptions) {
+    const { faults, random, clock, directory, damagesAll = true, latenessMax = LATENESS_MAX_REQUESTS } = options;
+    this.#copiesCreates = options.copiesCreates ?? true;
     this.#inner = inner;
+    this.#damagesAll = damagesAll;
+    this.#latenessMax = latenessMax;
     this.#faults = faults;
     this.#random = random;
     this.#clock = clock;
@@ -166,6 +179,8 @@ export class FaultyDatabaseStore implements DatabaseStore {
     for (const fault of this.#faults) {
       if (fault.direction !== 'upstream' || !fault.operations.includes(operation)) continue;
       if (fault.name === 'late-request' && (write === undefined || (write.creates && !fault.creates))) continue;
+      const copies = fault.name === 'repeated-request' || fault.name === 'throttled-repeat';
+      if (copies && write?.creates === true && !this.#copiesCreates) continue;
       if (!this.#happens(fault)) continue;
       switch (fault.name) {
         case 'lost-request':
@@ -195,7 +210,9 @@ export class FaultyDatabaseStore implements DatabaseStore {
         return lost(`${operation}: the connection was reset`);
       }
       if (fault.name === 'damaged-reply') {
-        if ((answer as { kind?: string }).kind === 'found' && (await damage?.()) === true) this.#landed[fault.name]++;
+        const found = answer as { readonly kind?: string; readonly digest?: string };
+        const isMeant = found.kind === 'found' && (this.#damagesAll || found.digest !== undefined);
+        if (isMeant && (await damage?.()) === true) this.#landed[fault.name]++;
         continue;
       }
       if (fault.name === 'delay') await this.#clock.sleep(this.#random.fraction() * fault.longestMs);
@@ -214,7 +231,7 @@ export class FaultyDatabaseStore implements DatabaseStore {
   }
 
   async #setAside({ keep }: SentWrite): Promise<void> {
-    const arrivesAt = this.#requests + 1 + Math.floor(this.#random.fraction() * LATENESS_MAX_REQUESTS);
+    const arrivesAt = this.#requests + 1 + Math.floor(this.#random.fraction() * this.#latenessMax);
     this.#late.push({ arrivesAt, arrive: await keep() });
   }
 

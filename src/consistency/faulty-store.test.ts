@@ -8,8 +8,8 @@ import { seededRandom } from '../core/random.ts';
 import type { PutCondition, PutOutcome, StoredDatabase } from '../store/database-store.ts';
 import { MemoryDatabaseStore } from '../store/memory-store.ts';
 import { describeDatabaseStore } from '../store/store-contract.ts';
+import { ManualClock } from '../testing/workbench.ts';
 import { FAULT_NAMES, type Fault, FaultyDatabaseStore, type StoreOperation } from './faulty-store.ts';
-import { ManualClock } from './workbench.ts';
 
 describeDatabaseStore('faulty(memory), no faults', () => {
   const memory = new MemoryDatabaseStore(systemClock);

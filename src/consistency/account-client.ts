@@ -1,8 +1,8 @@
-import type { Clock } from '../../core/clock.ts';
-import { JavumboError } from '../../core/failure.ts';
-import { UserRepository } from '../../users/repository.ts';
-import type { UserItem, UserTable } from '../../users/user-table.ts';
-import type { AccountOperation, AccountOperationKind, AccountOutcome, AccountState } from './history.ts';
+import type { Clock } from '../core/clock.ts';
+import { JavumboError } from '../core/failure.ts';
+import { UserRepository } from '../users/repository.ts';
+import type { UserItem, UserTable } from '../users/user-table.ts';
+import type { AccountOperationKind, AccountOutcome, AccountState } from './account-history.ts';
 
 export interface PlannedAccountOperation {
   readonly kind: AccountOperationKind;
@@ -10,55 +10,45 @@ export interface PlannedAccountOperation {
   readonly token: string | undefined;
 }
 
+/** What an operation that is under way has found so far; it is filled in while it runs. */
+export interface FoundAccount {
+  saw?: AccountState;
+}
+
 export interface AccountClientOptions {
-  readonly name: string;
   /** The stack that settles its writes. */
   readonly table: UserTable;
   /** The table itself, for a foreign program without faults. */
   readonly memory: UserTable;
   readonly clock: Clock;
-  readonly record: (operation: AccountOperation) => void;
 }
 
 interface Ending {
   readonly outcome: AccountOutcome;
 }
 
-const PAUSE_MS = 10;
 const HALF_ROUND_TRIP_MS = 5;
 
-/** Runs the operations of a plan in turn: with the repository, or on the table like the repository. */
+/** Runs operations on accounts: with the repository, or on the table like the repository. */
 export class AccountClient {
   readonly #options: AccountClientOptions;
   readonly #repository: UserRepository;
-  #saw: AccountState | undefined;
 
   constructor(options: AccountClientOptions) {
     this.#options = options;
     this.#repository = new UserRepository(options.table, { clock: options.clock });
   }
 
-  async run(plan: readonly PlannedAccountOperation[]): Promise<void> {
-    const { name: client, clock, record } = this.#options;
-    for (const { kind, user, token } of plan) {
-      await clock.sleep(PAUSE_MS);
-      this.#saw = undefined;
-      const start = clock.monotonic();
-      const { outcome } = await this.#operate(kind, user, token ?? '').catch((error: unknown) => told(error));
-      record({
-        client,
-        user,
-        start,
-        end: clock.monotonic(),
-        kind,
-        ...(token === undefined ? {} : { token }),
-        outcome,
-        ...(this.#saw === undefined ? {} : { saw: this.#saw }),
-      });
+  /** Runs one operation, and returns how it ended. Throws what must not occur. */
+  async run({ kind, user, token = '' }: PlannedAccountOperation, found: FoundAccount): Promise<Ending> {
+    try {
+      return await this.#operate(kind, user, token, found);
+    } catch (error) {
+      return told(error);
     }
   }
 
-  async #operate(kind: AccountOperationKind, username: string, token: string): Promise<Ending> {
+  async #operate(kind: AccountOperationKind, username: string, token: string, found: FoundAccount): Promise<Ending> {
     switch (kind) {
       case 'create': {
         // Like an import: an existing hash avoids waiting for bcrypt.
@@ -73,36 +63,37 @@ export class AccountClient {
         return { outcome: 'deleted' };
       case 'get': {
         const item = await this.#options.table.get(username);
-        this.#saw = item && stateOf(item);
-        return { outcome: item === undefined ? 'absent' : 'found' };
+        if (item === undefined) return { outcome: 'absent' };
+        found.saw = stateOf(item);
+        return { outcome: 'found' };
       }
       case 'append':
         for (;;) {
-          const ending = await this.#append(username, token);
+          const ending = await this.#append(username, token, found);
           if (ending.outcome !== 'conflict') return ending;
         }
       case 'append-once':
-        return this.#append(username, token);
+        return this.#append(username, token, found);
       case 'foreign':
-        return this.#foreign(username, token);
+        return this.#foreign(username, token, found);
     }
   }
 
-  async #append(username: string, token: string): Promise<Ending> {
+  async #append(username: string, token: string, found: FoundAccount): Promise<Ending> {
     const { table, clock } = this.#options;
     const base = await table.get(username);
     if (base === undefined) return { outcome: 'not-found' };
-    this.#saw = stateOf(base);
+    found.saw = stateOf(base);
     const updatedAt = String(clock.now());
     return ended(await table.replace(base, { name: `${base.name} ${token}`, updatedAt }));
   }
 
-  async #foreign(username: string, token: string): Promise<Ending> {
+  async #foreign(username: string, token: string, found: FoundAccount): Promise<Ending> {
     const { memory, clock } = this.#options;
     await clock.sleep(HALF_ROUND_TRIP_MS);
     const base = await memory.get(username);
     if (base === undefined) return { outcome: 'not-found' };
-    this.#saw = stateOf(base);
+    found.saw = stateOf(base);
     await clock.sleep(2 * HALF_ROUND_TRIP_MS);
     const outcome = await memory.replace(base, { name: `${base.name} ${token}`, updatedAt: String(clock.now()) });
     await clock.sleep(HALF_ROUND_TRIP_MS);

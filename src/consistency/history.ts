@@ -10,6 +10,7 @@ export interface State {
  * - `session` is an append that keeps its session open for a while, without retries.
  * - `foreign` is an append by another program, which compares correctly but knows no write ids.
  * - `no-op` changes nothing, `throwing` appends and then throws.
+ * - `foreign-restore` puts back, through that program, the very bytes of an earlier version, so that it recurs.
  * - `push` is an append to a pulled copy, over exactly its version.
  * - `restore` writes back its machine's last backup, whatever is stored now.
  * - `read` looks once; `held-read` opens a session and looks later.
@@ -20,6 +21,7 @@ export type OperationKind =
   | 'append-or-create'
   | 'session'
   | 'foreign'
+  | 'foreign-restore'
   | 'push'
   | 'restore'
   | 'increment'
@@ -50,9 +52,14 @@ export type OperationOutcome =
   | 'unavailable'
   | 'failed';
 
+/** True if an operation that ended like this has had its effect, or may have. */
+export function mayHaveHappened(outcome: OperationOutcome): boolean {
+  return ['committed', 'deleted', 'unknown', 'crashed'].includes(outcome);
+}
+
 export interface Operation {
   readonly machine: string;
-  /** Milliseconds of the simulation, both inclusive. */
+  /** Moments of one clock, both inclusive: milliseconds of the simulation, or lines of a history file. */
   readonly start: number;
   readonly end: number;
   readonly kind: OperationKind;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { type AccountAnomalyName, anomaliesOf } from '../testing/account-simulation/anomalies.ts';
-import { formatAccounts, parseAccounts } from '../testing/account-simulation/history.ts';
+import { formatAccounts, parseAccounts } from './account-history.ts';
+import { type AccountAnomalyName, anomaliesOf } from './account-rules.ts';
 
 interface Row {
   readonly name: string;

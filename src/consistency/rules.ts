@@ -1,4 +1,5 @@
-import { formatOperation, type History, OBSERVER, type Operation, type State } from './history.ts';
+import { isBeyondProof, mayRecur, overlap } from './bounds.ts';
+import { formatOperation, type History, mayHaveHappened, OBSERVER, type Operation, type State } from './history.ts';
 
 /**
  * - `lost`: a committed value is missing in the final state. `lost-increment`: the counter shows it.
@@ -8,8 +9,10 @@ import { formatOperation, type History, OBSERVER, type Operation, type State } f
  * - `phantom`: someone saw what no one had attempted.
  * - `stale-read`: someone saw a state older than allowed. `own-write-missed`: a machine missed its own commit.
  * - `vanished`: a later look missed what an earlier one showed.
+ * - `overwritten`: two acknowledged writes followed the same state, so one of them replaced the other.
  * - `forked`: two states, neither of which follows the other.
  * - `resurrected`: a deleted value came back.
+ * - `impossible`: no order of all operations explains what was reported.
  * - `failed`: an operation ended in a way that none may.
  */
 export type AnomalyName =
@@ -24,7 +27,9 @@ export type AnomalyName =
   | 'own-write-missed'
   | 'vanished'
   | 'forked'
+  | 'overwritten'
   | 'resurrected'
+  | 'impossible'
   | 'failed';
 
 export interface Anomaly {
@@ -36,6 +41,8 @@ export interface Anomaly {
 
 interface View extends Operation {
   readonly saw: State;
+  /** Its values, to look one up. */
+  readonly shown: ReadonlySet<string>;
   readonly sharesCache: boolean;
   /** It must show what was acknowledged before this moment; undefined if it promises nothing. */
   readonly asOf: number | undefined;
@@ -63,6 +70,7 @@ export function check(history: History): Anomaly[] {
     missingCommits,
     vanishedStates,
     forkedStates,
+    overwrittenCommits,
     miscounts,
     resurrections,
   ].flatMap((rule) => rule(facts));
@@ -84,10 +92,10 @@ function factsOf({ machines, operations }: History): Facts {
   const views = operations.flatMap((operation): View[] => {
     const saw = operation.outcome === 'absent' ? NOTHING : operation.saw;
     // A restore does not look at what is stored.
-    if (saw === undefined || operation.kind === 'restore') return [];
+    if (saw === undefined || isRestore(operation)) return [];
     const { cache, stalenessMs = 0 } = described.get(operation.machine) ?? {};
     const sharesCache = machines.filter((machine) => machine.cache === cache).length > 1;
-    return [{ ...operation, saw, sharesCache, asOf: promiseOf(operation, stalenessMs) }];
+    return [{ ...operation, saw, shown: new Set(saw.values), sharesCache, asOf: promiseOf(operation, stalenessMs) }];
   });
   return {
     operations,
@@ -96,7 +104,7 @@ function factsOf({ machines, operations }: History): Facts {
     byValue: new Map(operations.flatMap((operation) => (operation.value ? [[operation.value, operation]] : []))),
     deletes: operations.filter(({ kind, outcome }) => kind === 'delete' && mayHaveHappened(outcome)),
     resets: operations.filter(
-      ({ kind, outcome }) => (kind === 'delete' || kind === 'restore') && mayHaveHappened(outcome),
+      (operation) => (operation.kind === 'delete' || isRestore(operation)) && mayHaveHappened(operation.outcome),
     ),
   };
 }
@@ -116,17 +124,13 @@ function promiseOf({ start, outcome }: Operation, stalenessMs: number): number |
   }
 }
 
-function mayHaveHappened(outcome: Operation['outcome']): boolean {
-  return ['committed', 'deleted', 'unknown', 'crashed'].includes(outcome);
-}
-
 function failures({ operations }: Facts): Anomaly[] {
   return operations
     .filter(({ outcome }) => outcome === 'failed')
     .map((operation) => ({ name: 'failed', sentence: 'no operation may end like this', witnesses: [operation] }));
 }
 
-function unexplainedValues({ views, final, byValue, deletes }: Facts): Anomaly[] {
+function unexplainedValues({ views, final, byValue, resets }: Facts): Anomaly[] {
   return views.flatMap((view) =>
     [...new Set(view.saw.values)].flatMap((value): Anomaly[] => {
       const origin = byValue.get(value);
@@ -135,23 +139,23 @@ function unexplainedValues({ views, final, byValue, deletes }: Facts): Anomaly[]
         return [{ name: 'phantom', sentence: `${value} was seen, and nobody had attempted it`, witnesses }];
       }
       if (mayHaveHappened(origin.outcome)) return [];
+      if (isBeyondProof(origin, resets)) return [];
       const witnesses = [origin, view];
-      if (final?.saw.values.includes(value)) {
+      if (final?.shown.has(value)) {
         if (view !== final) return [];
         return [{ name: 'denied', sentence: `${value} was reported as not stored, and is there`, witnesses }];
       }
-      // A copy of a create landed, was deleted and replaced by another's database before the creator looked behind its
-      // refusal: the bound in docs/consistency.md. Impossible where deletes leave tombstones.
-      const creates = origin.kind === 'create' || origin.kind === 'append-or-create';
-      if (creates && origin.outcome === 'conflict' && deletes.some((deleted) => overlap(deleted, origin))) return [];
       return [{ name: 'dirty-read', sentence: `${value} was seen, and never stored`, witnesses }];
     }),
   );
 }
 
-function doubledValues({ views }: Facts): Anomaly[] {
+function doubledValues({ views, byValue, resets }: Facts): Anomaly[] {
   return views.flatMap((view) => {
+    if (view.shown.size === view.saw.values.length) return [];
     const twice = view.saw.values.find((value, index) => view.saw.values.indexOf(value) !== index);
+    const origin = byValue.get(twice ?? '');
+    if (origin !== undefined && mayRecur(origin, resets)) return [];
     return twice === undefined ? [] : [{ name: 'doubled', sentence: `${twice} is there twice`, witnesses: [view] }];
   });
 }
@@ -161,10 +165,10 @@ function missingCommits({ operations, views, final, resets }: Facts): Anomaly[] 
   return commits.flatMap((commit) =>
     views.flatMap((view): Anomaly[] => {
       const { value = '' } = commit;
-      if (view.saw.values.includes(value) || !mustKnow(view, commit)) return [];
+      if (view.shown.has(value) || !mustKnow(view, commit)) return [];
       if (resets.some((reset) => commit.start < reset.end && reset.start < view.end)) return [];
       const witnesses = [commit, view];
-      if (final !== undefined && !final.saw.values.includes(value)) {
+      if (final !== undefined && !final.shown.has(value)) {
         if (view !== final) return [];
         return [{ name: 'lost', sentence: `${value} was committed, and is not there`, witnesses }];
       }
@@ -210,19 +214,39 @@ function forkedStates({ views, byValue, resets }: Facts): Anomaly[] {
         if (born !== otherBorn || maker === undefined) return [];
         if (resets.some((deleted) => overlap(deleted, maker))) return [];
         const last = Math.max(one.end, other.end);
-        if (resets.some(({ kind, start }) => kind === 'restore' && start < last)) return [];
+        if (resets.some((reset) => isRestore(reset) && reset.start < last)) return [];
       }
       return [{ name: 'forked', sentence: 'neither of two states came after the other', witnesses: [one, other] }];
     }),
   );
 }
 
-function overlap(a: Operation, b: Operation): boolean {
-  return a.start < b.end && b.start < a.end;
+/** Every state but a restored one comes once, so the store must refuse all writes over it but one. */
+function overwrittenCommits({ operations, resets }: Facts): Anomaly[] {
+  const bySeen = new Map<string, Operation>();
+  const restores = resets.filter(isRestore);
+  const mayComeAgain = ({ values }: State): boolean =>
+    restores.some(({ saw }) => saw === undefined || saw.values.join(' ') === values.join(' '));
+  return operations.flatMap((operation): Anomaly[] => {
+    const { saw, outcome, value } = operation;
+    if (outcome !== 'committed' || value === undefined || saw === undefined || saw.values.length === 0) return [];
+    const key = `${saw.values.join(' ')} n=${saw.count}`;
+    const earlier = bySeen.get(key);
+    if (earlier === undefined) bySeen.set(key, operation);
+    if (earlier === undefined || mayComeAgain(saw)) return [];
+    const sentence = `${earlier.value} and ${value} were both committed over the same state`;
+    return [{ name: 'overwritten', sentence, witnesses: [earlier, operation] }];
+  });
+}
+
+function isRestore({ kind }: Operation): boolean {
+  return kind === 'restore' || kind === 'foreign-restore';
 }
 
 function isPrefix(a: State, b: State): boolean {
-  return a.count <= b.count && a.values.every((value, index) => value === b.values[index]);
+  const last = a.values.length - 1;
+  if (a.count > b.count || a.values[last] !== (last < 0 ? undefined : b.values[last])) return false;
+  return a.values.every((value, index) => value === b.values[index]);
 }
 
 function miscounts({ operations, views, resets }: Facts): Anomaly[] {
@@ -252,6 +276,9 @@ function miscounts({ operations, views, resets }: Facts): Anomaly[] {
 }
 
 function resurrections({ views, byValue, deletes, resets }: Facts): Anomaly[] {
+  const firstSeen = new Map<string, number>();
+  for (const { end, shown } of views)
+    for (const value of shown) firstSeen.set(value, Math.min(firstSeen.get(value) ?? end, end));
   return deletes
     .filter(({ outcome }) => outcome === 'deleted')
     .flatMap((deleted) =>
@@ -259,11 +286,11 @@ function resurrections({ views, byValue, deletes, resets }: Facts): Anomaly[] {
         if (!mustKnow(view, deleted)) return [];
         const before = (value: string): boolean =>
           (byValue.get(value)?.end ?? Number.POSITIVE_INFINITY) < deleted.start ||
-          views.some(({ end, saw }) => end < deleted.start && saw.values.includes(value));
+          (firstSeen.get(value) ?? Number.POSITIVE_INFINITY) < deleted.start;
         const origin = byValue.get(view.saw.values.find(before) ?? '');
         if (origin === undefined) return [];
         // Restored on purpose, from a backup.
-        if (resets.some(({ kind, end }) => kind === 'restore' && end > deleted.start)) return [];
+        if (resets.some((reset) => isRestore(reset) && reset.end > deleted.start)) return [];
         const sentence = `${origin.value} had been deleted`;
         return [{ name: 'resurrected', sentence, witnesses: [origin, deleted, view] }];
       }),

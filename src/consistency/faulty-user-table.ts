@@ -1,15 +1,8 @@
-import type { Clock } from '../../core/clock.ts';
-import { JavumboError } from '../../core/failure.ts';
-import type { Random } from '../../core/random.ts';
-import type { Unknown } from '../../core/settled-write.ts';
-import type {
-  ChangeOutcome,
-  PutUserOutcome,
-  UserChanges,
-  UserItem,
-  UserPage,
-  UserTable,
-} from '../../users/user-table.ts';
+import type { Clock } from '../core/clock.ts';
+import { JavumboError } from '../core/failure.ts';
+import type { Random } from '../core/random.ts';
+import type { Unknown } from '../core/settled-write.ts';
+import type { ChangeOutcome, PutUserOutcome, UserChanges, UserItem, UserPage, UserTable } from '../users/user-table.ts';
 
 /**
  * What can go wrong between a client and the table.
@@ -50,7 +43,7 @@ export interface FaultCount {
   readonly landed: number;
 }
 
-export interface FaultyNetworkOptions {
+export interface FaultyUserTableOptions {
   readonly faults: readonly AccountFault[];
   readonly random: Random;
   readonly clock: Clock;
@@ -67,7 +60,7 @@ const DELAY_MS = 80;
 const LATENESS_MAX_REQUESTS = 12;
 
 /** A table of accounts behind a bad network. Only the injected randomness decides which requests meet which fault. */
-export class FaultyNetwork implements UserTable {
+export class FaultyUserTable implements UserTable {
   readonly #inner: UserTable;
   readonly #random: Random;
   readonly #clock: Clock;
@@ -76,7 +69,7 @@ export class FaultyNetwork implements UserTable {
   #late: Late[] = [];
   #requests = 0;
 
-  constructor(inner: UserTable, { faults, random, clock }: FaultyNetworkOptions) {
+  constructor(inner: UserTable, { faults, random, clock }: FaultyUserTableOptions) {
     this.#inner = inner;
     this.#random = random;
     this.#clock = clock;

@@ -1,0 +1,111 @@
+import type { History, Operation } from './history.ts';
+import { orderOf } from './order.ts';
+
+// What is left out only makes more possible, so a small search that is given up keeps more than it must, and no less.
+export const SHORTENING_VISITS_MAX = 20_000;
+
+/** What is to be shortened: operations on databases, or on accounts. */
+export interface Shortening<T> {
+  /** True if no order of these explains them; with `anything`, whatever was stored before. */
+  readonly isImpossible: (operations: readonly T[], opening?: 'anything') => boolean;
+  /** True if it had an effect, or may have had one. */
+  readonly writes: (operation: T) => boolean;
+  /** The same, of which it is not known whether it took place. */
+  readonly inDoubt: (operation: T) => T;
+  readonly isDoubtful: (operation: T) => boolean;
+  /** The value that it writes, and those that it shows. */
+  readonly value: (operation: T) => string | undefined;
+  readonly shows: (operation: T) => readonly string[];
+}
+
+interface Span {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Returns the smallest part found of the history of a database for which no order exists, in the order of time. */
+export function shortest({ machines, operations }: History): readonly Operation[] {
+  return shortestPart(operations, {
+    isImpossible: (part, opening) =>
+      orderOf({ machines, operations: part }, opening, SHORTENING_VISITS_MAX).kind === 'impossible',
+    writes: ({ outcome }) => ['committed', 'deleted', 'unknown', 'crashed'].includes(outcome),
+    inDoubt: (operation) => ({ ...operation, outcome: 'unknown' }),
+    isDoubtful: ({ outcome }) => outcome === 'unknown' || outcome === 'crashed',
+    value: ({ value }) => value,
+    shows: ({ saw }) => saw?.values ?? [],
+  });
+}
+
+/**
+ * Returns the smallest part found for which no order exists, in the order of time. Each step takes knowledge away, never
+ * adds any: the end of the history is forgotten, then its beginning, then single looks; then writes are no longer known
+ * to have happened. So what is left contradicts itself, whatever else was reported.
+ */
+export function shortestPart<T extends Span>(all: readonly T[], judged: Shortening<T>): readonly T[] {
+  const { isImpossible, writes, inDoubt, isDoubtful } = judged;
+  const ends = all.map(({ end }) => end).sort((a, b) => a - b);
+  const until = first(ends, (end) => isImpossible(upTo(all, end, judged)));
+  let left = upTo(all, until ?? Number.POSITIVE_INFINITY, judged);
+
+  const starts = left.map(({ start }) => start).sort((a, b) => a - b);
+  const forgotten = first(starts, (start) => !isImpossible(since(left, start, judged), 'anything'));
+  const from = forgotten === undefined ? undefined : starts[starts.indexOf(forgotten) - 1];
+  const opening = from === undefined ? undefined : 'anything';
+  if (from !== undefined) left = since(left, from, judged);
+
+  for (const operation of [...left]) {
+    if (!writes(operation)) {
+      const without = left.filter((each) => each !== operation);
+      if (isImpossible(without, opening)) left = without;
+    } else if (!isDoubtful(operation)) {
+      const doubted = left.map((each) => (each === operation ? inDoubt(each) : each));
+      if (isImpossible(doubted, opening)) left = doubted;
+    }
+  }
+  return pruned(left, opening, judged).sort((a, b) => a.start - b.start);
+}
+
+/** Leaves out what is in doubt and explains nothing of what is left. */
+function pruned<T extends Span>(left: readonly T[], opening: 'anything' | undefined, judged: Shortening<T>): T[] {
+  const shown = new Set(left.flatMap((operation) => judged.shows(operation)));
+  const needed = left.filter((operation) => {
+    const value = judged.value(operation);
+    return !judged.isDoubtful(operation) || (value !== undefined && shown.has(value));
+  });
+  return judged.isImpossible(needed, opening) ? needed : [...left];
+}
+
+/** Returns what was known at a moment: what had not ended then may have happened. */
+function upTo<T extends Span>(operations: readonly T[], moment: number, { writes, inDoubt }: Shortening<T>): T[] {
+  return operations.flatMap((operation): T[] => {
+    if (operation.end <= moment) return [operation];
+    return operation.start <= moment && writes(operation) ? [inDoubt(operation)] : [];
+  });
+}
+
+/** Forgets what had ended before a moment; what was under way then may have happened before. */
+function since<T extends Span>(
+  operations: readonly T[],
+  moment: number,
+  { writes, inDoubt, isDoubtful }: Shortening<T>,
+): T[] {
+  return operations.flatMap((operation): T[] => {
+    if (operation.start >= moment) return [operation];
+    return writes(operation) && (operation.end >= moment || isDoubtful(operation)) ? [inDoubt(operation)] : [];
+  });
+}
+
+/** Returns the first of these for which `holds` is true, given that it stays true from there on. */
+function first(sorted: readonly number[], holds: (moment: number) => boolean): number | undefined {
+  let [low, high] = [0, sorted.length - 1];
+  let found: number | undefined;
+  while (low <= high) {
+    const middle = (low + high) >> 1;
+    const moment = sorted[middle] as number;
+    if (holds(moment)) {
+      found = moment;
+      high = middle - 1;
+    } else low = middle + 1;
+  }
+  return found;
+}
