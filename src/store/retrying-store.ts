@@ -97,6 +97,8 @@ export class RetryingDatabaseStore implements DatabaseStore {
           const settlement = settle(own, base, seenIn(seen), reason, { at: sentAt.wall, lookedAfterMs });
           if (settlement === 'committed') return committedIn(own, seen);
           if (settlement !== 'conflict') return settlement;
+          // A create that was only ever turned away met nobody: a tombstone without its id is no database.
+          if (reason === 'throttle' && base === undefined && seen.kind === 'tombstone') return 'resend';
           return { kind: 'conflict', reason: seen.kind === 'database' ? 'changed' : 'deleted', seen };
         },
       },

@@ -384,6 +384,15 @@ describe('a tombstone', () => {
     expect(rig.holding()).toBe('our tombstone');
   });
 
+  test('a create that is only ever turned away finds nobody, and is no conflict', async () => {
+    const rig = await buried();
+    rig.server.inject({ fault: 'refuse-before', operation: 'PutObject', times: 9 });
+    const writes = writesOver(undefined, 'a'.repeat(32));
+    const put = rig.store.put('alice', rig.source, { condition: { kind: 'absent' }, writes });
+    await expect(put).rejects.toMatchObject({ kind: 'unavailable' });
+    expect(rig.holding()).toBe('our tombstone');
+  });
+
   const creates: readonly {
     readonly name: string;
     readonly faults: readonly ScriptedFault[];
