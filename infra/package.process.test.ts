@@ -24,5 +24,5 @@ test('the npm package has the configuration, and neither state nor secrets nor t
   const { stdout } = await promisify(execFile)('npm', pack, { cwd: root });
   const packed = [...stdout.matchAll(/"path": "infra\/([^"]+)"/g)].map(([, path]) => path);
   const configuration = [...FILES.keys()].filter((name) => name.endsWith('.tf'));
-  expect(packed.sort()).toEqual([...configuration, 'README.md'].sort());
+  expect(packed.sort()).toEqual([...configuration, 'README.md', '.terraform.lock.hcl'].sort());
 });

@@ -39,3 +39,8 @@ export const systemClock: Clock = {
       signal?.addEventListener('abort', onAbort, { once: true });
     }),
 };
+
+/** Returns when this process began, on the monotonic clock. */
+export function processStartedAt(): number {
+  return systemClock.monotonic() - process.uptime() * 1000;
+}

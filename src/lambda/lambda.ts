@@ -4,6 +4,7 @@
  */
 
 import { resolveConfig } from '../config/config.ts';
+import { processStartedAt } from '../core/clock.ts';
 import { processContext } from '../core/context.ts';
 import { JavumboError } from '../core/failure.ts';
 import { awsBackend } from '../deployment/aws.ts';
@@ -40,6 +41,5 @@ export const handler = createHandler({
   },
   clock,
   random,
-  // The origin of the monotonic clock is the start of the process.
-  startedAt: 0,
+  startedAt: processStartedAt(),
 });

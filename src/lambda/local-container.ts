@@ -1,5 +1,6 @@
 /** A container of the local function: a process with its own /tmp that runs the handler. */
 import { join } from 'node:path';
+import { processStartedAt } from '../core/clock.ts';
 import { processContext } from '../core/context.ts';
 import { openDeployment } from '../deployment/open.ts';
 import { sqliteEngine } from '../sqlite/choose-engine.ts';
@@ -21,7 +22,6 @@ serveCalls(async ({ config, version, directory }) =>
     },
     clock,
     random,
-    // The origin of the monotonic clock is the start of the process.
-    startedAt: 0,
+    startedAt: processStartedAt(),
   }),
 );

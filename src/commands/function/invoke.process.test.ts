@@ -2,6 +2,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { systemClock } from '../../core/clock.ts';
 import { ACCOUNT_DEPLOYMENTS, type CommandDeployment, runOn } from '../../testing/command-deployments.ts';
 import type { Json } from '../../testing/run-command.ts';
 import { invokeView } from './invoke.ts';
@@ -116,6 +117,14 @@ describe.each(ACCOUNT_DEPLOYMENTS)('on $name', ({ open }) => {
     const cache = deployment.env.JAVUMBO_CACHE_DIR ?? '';
     const works = readdirSync(cache).map((name) => join(cache, name, 'work'));
     expect(works.flatMap((work) => readdirSync(work))).toEqual([]);
+  });
+
+  test('a container says how long it took to be ready, which is less than the command did', async () => {
+    await deployment.json('db', 'create', 'alice');
+    const startedAt = systemClock.monotonic();
+    const { container } = (await runOn(deployment, ['function', 'invoke', 'read', 'alice', '--json'])).json();
+    expect(container.initMs).toBeGreaterThan(0);
+    expect(container.initMs).toBeLessThan(systemClock.monotonic() - startedAt);
   });
 
   test('people see what was done, by which container, and how long it took', async () => {
