@@ -35,7 +35,7 @@ export async function printResult<T>(result: T, view: View<T>, flags: OutputFlag
   const { stdout } = context;
   const lay = runBlockingIn(view.unbounded ? context : {});
   if (flags.json && view.jsonParts !== undefined) {
-    await writeParts(view.jsonParts(result), stdout, view.endsWithReader ?? false);
+    await writeParts(view.jsonParts(result), context, view.endsWithReader ?? false);
     return;
   }
   if (flags.json) {
@@ -45,7 +45,7 @@ export async function printResult<T>(result: T, view: View<T>, flags: OutputFlag
   }
   const terminal = stdout.isTTY === true;
   if (view.lines !== undefined && !terminal) {
-    await writeParts(texts(view.lines(result)), stdout, view.endsWithReader ?? false);
+    await writeParts(texts(view.lines(result)), context, view.endsWithReader ?? false);
   }
   const table = view.lines !== undefined && !terminal ? undefined : await tableOf(result, view);
   if (table !== undefined) {
@@ -64,13 +64,37 @@ async function* texts(batches: AsyncIterable<Table['rows']>): AsyncGenerator<str
 }
 
 /** Writes each part when the system has taken the one before. Without a reader it ends, or goes on for the work's sake. */
-async function writeParts(parts: AsyncIterable<string>, stdout: Output, endsWithReader: boolean): Promise<void> {
+async function writeParts(
+  parts: AsyncIterable<string>,
+  { stdout, signal }: Pick<Context, 'stdout' | 'signal'>,
+  endsWithReader: boolean,
+): Promise<void> {
   let isGone = false;
-  for await (const part of parts) {
-    if (isGone) continue;
-    isGone = (await new Promise<unknown>((resolve) => void stdout.write(part, resolve))) instanceof Error;
-    if (isGone && endsWithReader) return;
+  try {
+    for await (const part of parts) {
+      if (isGone) continue;
+      isGone = (await written(stdout, part, signal)) instanceof Error;
+      if (isGone && endsWithReader) return;
+    }
+  } catch (error) {
+    if (signal?.aborted !== true) throw error;
+    // Nobody waits for a reader that is slow, or has stopped.
+    stdout.destroy?.();
+    throw new JavumboError('interrupted', 'interrupted while the result was being printed', { cause: error });
   }
+}
+
+/** Resolves when the system has taken the text, with the error if it has not. A signal ends the wait, with its reason. */
+function written(stdout: Output, text: string, signal: AbortSignal | undefined): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    signal?.throwIfAborted();
+    const onAbort = (): void => reject(signal?.reason);
+    signal?.addEventListener('abort', onAbort, { once: true });
+    stdout.write(text, (error) => {
+      signal?.removeEventListener('abort', onAbort);
+      resolve(error);
+    });
+  });
 }
 
 async function tableOf<T>(result: T, { table, fields }: View<T>): Promise<Table | undefined> {

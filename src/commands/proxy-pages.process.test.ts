@@ -109,9 +109,9 @@ describe.each(REPLIES)('a page of $status after the work: $body', ({ status, bod
   test('a database is deleted', async () => {
     // Not the trial of how the engine deletes, which comes first.
     expect((await javumbo('db', 'create', 'carol')).code).toBe(0);
-    expect((await javumbo('db', 'delete', 'carol')).code).toBe(0);
+    expect((await javumbo('db', 'delete', '--yes', 'carol')).code).toBe(0);
     page(/^DELETE$/);
-    const { code } = await javumbo('db', 'delete', 'alice');
+    const { code } = await javumbo('db', 'delete', '--yes', 'alice');
     expect({ code, keys: s3.keys('b') }).toEqual({ code: 0, keys: [] });
   });
 
@@ -122,7 +122,7 @@ describe.each(REPLIES)('a page of $status after the work: $body', ({ status, bod
     expect((await javumbo('user', 'update', 'bob', '--name', 'Robert')).code).toBe(0);
     expect((await javumbo('user', 'get', 'bob')).json()).toMatchObject({ name: 'Robert' });
     page(/^DeleteItem$/);
-    expect((await javumbo('user', 'delete', 'bob')).code).toBe(0);
+    expect((await javumbo('user', 'delete', '--yes', 'bob')).code).toBe(0);
     expect((await javumbo('user', 'get', 'bob')).code).toBe(3);
   });
 });

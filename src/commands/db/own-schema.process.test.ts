@@ -97,7 +97,7 @@ describe('a pushed collection with a schema of its own', () => {
     },
   ])('$name is named when it is pushed, and the push ends with 7', async ({ sql, message }) => {
     spoil(file, sql);
-    expectFailure(await deployment.run(['db', 'push', 'alice', file, '--force']), { code: 7, error: message });
+    expectFailure(await deployment.run(['db', 'push', 'alice', file, '--force', '--yes']), { code: 7, error: message });
   });
 
   test('a virtual table of a module that is not here is no trouble to info and add-note', async () => {

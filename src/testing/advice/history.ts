@@ -140,6 +140,25 @@ export const HISTORY_ADVICE: readonly Advice[] = [
     try: 'that version of javumbo',
     helps: ['backup restore {dir}/good'],
   },
+  {
+    situation: 'a sabotage that there is not',
+    run: 'verify consistency --sabotage nonsense --duration 1s',
+    try: /^--sabotage with one of [a-z, -]+$/,
+    helps: ['verify consistency --help'],
+  },
+  {
+    situation: 'a fault that there is not',
+    run: 'verify consistency --faults nonsense --duration 1s',
+    try: /^--faults with some of [a-z0-9, -]+$/,
+    helps: ['verify consistency --help'],
+  },
+  {
+    situation: 'a history that is none',
+    given: [(directory) => writeFileSync(join(directory, 'history.jsonl'), 'no history\n')],
+    run: 'verify consistency --check {dir}/history.jsonl',
+    try: 'a file that --history wrote',
+    helps: ['verify consistency --help'],
+  },
 ];
 
 function newest(runs: string): string {

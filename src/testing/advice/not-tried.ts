@@ -82,4 +82,9 @@ export const NOT_TRIED: readonly {
     text: /switches them on/,
     why: 'helps from the next commit on: history/audit.process.test.ts, commands/deployment/create.process.test.ts',
   },
+  {
+    file: /^(consistency|commands\/verify\/consistency)/,
+    text: /^another/,
+    why: 'needs a file that cannot be written: commands/verify/consistency.process.test.ts',
+  },
 ];
