@@ -160,26 +160,26 @@ describe('a lost row', () => {
   };
 
   test.each([
-    { name: 'is put back where nothing is', now: '', still: ['overwritten'], then: 'ours', count: 1 },
+    { name: 'is put back where nothing is', now: '', still: ['overwritten'], after: 'ours', count: 1 },
     {
       name: 'that is back already is not lost',
       now: "INSERT INTO notes VALUES (1, 'ours')",
       still: [],
-      then: 'ours',
+      after: 'ours',
       count: 0,
     },
     {
       name: 'that was changed since is left alone',
       now: "INSERT INTO notes VALUES (1, 'later')",
       still: ['ambiguous'],
-      then: 'later',
+      after: 'later',
       count: 0,
     },
-  ])('$name', ({ now, still, then, count }) => {
+  ])('$name', ({ now, still, after, count }) => {
     const database = holding(now);
     expect(stillLost([lost], database).map(({ kind }) => kind)).toEqual(still);
     expect(putBack(database, [lost])).toBe(count);
-    expect(database.prepare('SELECT flds FROM notes WHERE id = 1').get()).toEqual({ flds: then });
+    expect(database.prepare('SELECT flds FROM notes WHERE id = 1').get()).toEqual({ flds: after });
     database.close();
   });
 });
