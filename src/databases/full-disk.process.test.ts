@@ -4,9 +4,12 @@ import { closeSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { DatabaseCache } from '../cache/cache.ts';
+import { systemClock } from '../core/clock.ts';
+import { systemRandom } from '../core/random.ts';
 import { betterSqlite } from '../sqlite/better-sqlite.ts';
 import type { SqliteDatabase } from '../sqlite/engine.ts';
 import type { DatabaseStore } from '../store/database-store.ts';
+import { LocalDatabaseStore } from '../store/local-store.ts';
 import { MemoryDatabaseStore } from '../store/memory-store.ts';
 import { COMMAND_DEPLOYMENTS, type CommandDeployment } from '../testing/command-deployments.ts';
 import { expectFailure } from '../testing/expect-failure.ts';
@@ -76,6 +79,32 @@ const COMMANDS: readonly Row[] = [
 const FREE_KIB = [0, 4, 8, 16, 32, 48, 64, 80, 96, 112, 128, 160, 192, 224];
 // The steps are those of the cache, whatever the store.
 const FREE_KIB_BY_PLACE: Readonly<Record<string, readonly number[]>> = { 'an S3 server': [0, 16, 48, 80, 128, 224] };
+
+test.runIf('path' in disk)('a history that fills the disk of the local deployment makes room for commits', async () => {
+  const path = join(temporaryDirectory(), 'small');
+  mkdirSync(path);
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4M', 'tmpfs', path], { stdio: 'pipe' });
+  try {
+    const store = new LocalDatabaseStore(path, { clock: systemClock, random: systemRandom, sqlite: betterSqlite });
+    let version: string | undefined;
+    for (let n = 0; n < 60; n++) {
+      const condition = version === undefined ? ({ kind: 'absent' } as const) : ({ kind: 'version', version } as const);
+      const outcome = await store.put('alice', Buffer.alloc(200_000, n), { condition, writes: [`${n}`] });
+      expect({ n, outcome }).toEqual({ n, outcome: expect.objectContaining({ kind: 'committed' }) });
+      if (outcome.kind === 'committed') version = outcome.version;
+    }
+    // The one before the current one is still there.
+    expect(
+      store.files
+        .points('alice')
+        .map(({ id }) => id)
+        .slice(0, 2),
+    ).toEqual([60, 59]);
+    store.close();
+  } finally {
+    execFileSync('umount', ['--lazy', path]);
+  }
+});
 
 describe.each(COMMAND_DEPLOYMENTS)('a full disk under the cache, on $name', ({ name: place, open }) => {
   const freeKib = FREE_KIB_BY_PLACE[place] ?? FREE_KIB;

@@ -75,24 +75,35 @@ export function thinPoints(
   index: SqliteDatabase,
   username: string,
   { now, bytesMax }: { readonly now: number; readonly bytesMax: number },
-): { readonly username: string; readonly file: string }[] {
+): ForgottenFile[] {
   const gone: HistoryRow[] = [];
-  const forget = (rows: readonly HistoryRow[]): void => {
-    const remove = index.prepare('DELETE FROM history WHERE id = ?');
-    for (const row of rows) remove.run(row.id);
-    gone.push(...rows);
-  };
-  if (isTestUser(username)) forget(pointsIn(index, { username }).slice(TEST_POINTS_MAX));
+  if (isTestUser(username)) gone.push(...pointsIn(index, { username }).slice(TEST_POINTS_MAX));
   if (thinningIsDue(index, now)) {
     const oldest = index
       .prepare(`SELECT DISTINCT username FROM (SELECT username FROM history ORDER BY id LIMIT ${OLDEST_ROWS})`)
       .all() as { username: string }[];
     for (const each of new Set([username, ...oldest.map((row) => row.username)])) {
-      forget(outdatedPoints(pointsIn(index, { username: each }), now));
+      gone.push(...outdatedPoints(pointsIn(index, { username: each }), now));
     }
-    forget(tooMuch(index, bytesMax, now));
+    return [...forget(index, gone), ...forget(index, tooMuch(index, bytesMax, now))];
   }
-  return gone.flatMap(({ username: owner, file }) => (file === null ? [] : { username: owner, file }));
+  return forget(index, gone);
+}
+
+/** Forgets the older half of the history, by size, where the disk has no room for more, and returns its files. */
+export function forgetHalf(index: SqliteDatabase, now: number): ForgottenFile[] {
+  return forget(index, tooMuch(index, historyBytes(index) / 2, now));
+}
+
+export interface ForgottenFile {
+  readonly username: string;
+  readonly file: string;
+}
+
+function forget(index: SqliteDatabase, rows: readonly HistoryRow[]): ForgottenFile[] {
+  const remove = index.prepare('DELETE FROM history WHERE id = ?');
+  for (const row of rows) remove.run(row.id);
+  return rows.flatMap(({ username, file }) => (file === null ? [] : { username, file }));
 }
 
 /** At most once a minute. Records the time; after a jump of the clock only that, so that one wrong time forgets nothing. */
@@ -146,11 +157,7 @@ export function outdatedPoints<Point extends { readonly file: string | null; rea
  * somebody has had last, or that was replaced within a day by a version that is there.
  */
 function tooMuch(index: SqliteDatabase, bytesMax: number, now: number): HistoryRow[] {
-  const current = 'SELECT file FROM databases';
-  const { bytes } = index
-    .prepare(`SELECT sum(size_bytes) AS bytes FROM history WHERE file NOT IN (${current})`)
-    .get() as { bytes: number | null };
-  let excess = (bytes ?? 0) - bytesMax;
+  let excess = historyBytes(index) - bytesMax;
   if (excess <= 0) return [];
   const rows = index
     .prepare(
@@ -159,7 +166,7 @@ function tooMuch(index: SqliteDatabase, bytesMax: number, now: number): HistoryR
            EXISTS (SELECT 1 FROM history AS newer WHERE newer.username = one.username AND newer.id > one.id AND newer.file IS NOT NULL) AS has_newer
          FROM history AS one WINDOW later AS (PARTITION BY username ORDER BY id)
        )
-       WHERE file IS NOT NULL AND file NOT IN (${current}) AND has_newer
+       WHERE file IS NOT NULL AND file NOT IN (${CURRENT}) AND has_newer
          AND NOT (second_next IS NULL AND replaced_at > ?)
        ORDER BY id`,
     )
@@ -171,4 +178,14 @@ function tooMuch(index: SqliteDatabase, bytesMax: number, now: number): HistoryR
     found.push(row);
   }
   return found;
+}
+
+const CURRENT = 'SELECT file FROM databases';
+
+/** Returns what earlier versions take in all, in bytes. */
+function historyBytes(index: SqliteDatabase): number {
+  const { bytes } = index
+    .prepare(`SELECT sum(size_bytes) AS bytes FROM history WHERE file NOT IN (${CURRENT})`)
+    .get() as { bytes: number | null };
+  return bytes ?? 0;
 }

@@ -1,4 +1,4 @@
-import { constants, existsSync } from 'node:fs';
+import { constants, existsSync, statfsSync } from 'node:fs';
 import { copyFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { cacheFailure, isDiskFull } from '../core/cache-directory.ts';
@@ -21,7 +21,7 @@ import {
   type Trace,
 } from './database-store.ts';
 import { LocalFiles } from './local-files.ts';
-import { HISTORY_BYTES_MAX, pointIn, recordPoint, thinPoints } from './local-history.ts';
+import { forgetHalf, HISTORY_BYTES_MAX, pointIn, recordPoint, thinPoints } from './local-history.ts';
 import { LocalIndex } from './local-index.ts';
 import { described, traceOf } from './local-rows.ts';
 import type { LocalDatabaseStoreOptions } from './local-store-options.ts';
@@ -94,6 +94,7 @@ export class LocalDatabaseStore implements DatabaseStore {
     try {
       const version = await sha256Of(source);
       const sizeBytes = sizeOf(source);
+      await this.#makeRoom(sizeBytes);
       return await this.#index.locked(signal, (index): PutOutcome => {
         const current = this.#index.row(username);
         const expected = condition.kind === 'version' ? condition.version : undefined;
@@ -144,6 +145,21 @@ export class LocalDatabaseStore implements DatabaseStore {
     } catch (error) {
       throw asLocalFailure(error, 'write', username);
     }
+  }
+
+  /** Forgets some history where the disk has no room for a commit. One that then finds none says so. */
+  async #makeRoom(sizeBytes: number): Promise<void> {
+    const { root, clock, signal } = this.#index;
+    try {
+      const { bavail, bsize } = statfsSync(root);
+      if (bavail * bsize >= ROOM_BYTES + 2 * sizeBytes) return;
+      const forgotten = await this.#index.locked(signal, (index) => {
+        const files = forgetHalf(index, clock.now());
+        index.exec('COMMIT');
+        return files;
+      });
+      for (const { username, file } of forgotten) this.#index.removeFile(username, file);
+    } catch {}
   }
 
   /** Deletes a database. Its history stays, until `files.removePoint` removes that too. */
@@ -200,3 +216,6 @@ export class LocalDatabaseStore implements DatabaseStore {
 
 // As on S3.
 const PAGE_LENGTH = 1000;
+
+// For the index and its log.
+const ROOM_BYTES = 1_000_000;
