@@ -7,7 +7,8 @@ const WINDOWS = [4, 16, 48, 24, 12, 6, 3];
 const LAST_WINDOW = 2;
 const WINDOW_MAX_MS = 5_000;
 
-const LOOK_CYCLES = 8;
+// Others may write many times in one cycle of a writer that is slow, or that many keep from its turn.
+const LOOK_MS = 200;
 // To fetch a larger one takes long enough for others to write often.
 const LOOK_BYTES = 1_000_000;
 
@@ -35,8 +36,9 @@ export function waitAfter({ conflicts, cycleMs, isOld }: Contention, random: Ran
 
 /**
  * True if a refused write must be looked for with a request of its own, before such a wait and the GET of the winner: others
- * could write so often meanwhile that the list of writes would no longer show ours. Else that GET still does.
+ * could write so often meanwhile that the list of writes would no longer show ours. After a single conflict and a short
+ * wait that GET still does.
  */
-export function mustLookBefore(waitMs: number, sizeBytes: number, { cycleMs, isOld }: Contention): boolean {
-  return waitMs > LOOK_CYCLES * cycleMs || (isOld && sizeBytes > LOOK_BYTES);
+export function mustLookBefore(waitMs: number, sizeBytes: number, { conflicts, isOld }: Contention): boolean {
+  return conflicts > 1 || waitMs > LOOK_MS || (isOld && sizeBytes > LOOK_BYTES);
 }

@@ -441,8 +441,8 @@ describe('what an update finds that was refused, and was made from nothing', () 
 describe('what an update finds that was refused, and does not reach back to its base', () => {
   const base = stored('v1: a new');
   test.each<{ name: string; over?: Base; writes: readonly string[]; lookedAfterMs: number; is: Settlement }>([
-    { name: 'at once: the base was old', writes: others(32), lookedAfterMs: 999, is: 'conflict' },
-    { name: 'after others had time to bury it', writes: others(32), lookedAfterMs: 1000, is: 'unknown' },
+    { name: 'at once: the base was old', writes: others(32), lookedAfterMs: 4999, is: 'conflict' },
+    { name: 'after others had time to bury it', writes: others(32), lookedAfterMs: 5000, is: 'unknown' },
     { name: 'as late, but the list is whole', writes: others(31), lookedAfterMs: 60_000, is: 'conflict' },
     { name: 'as late, but the base is listed', writes: [...others(31), 'a'], lookedAfterMs: 60_000, is: 'conflict' },
     { name: 'as late, with ours listed', writes: [...others(31), OURS], lookedAfterMs: 60_000, is: 'committed' },

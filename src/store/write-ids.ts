@@ -79,7 +79,7 @@ export type Settlement = 'committed' | 'resend' | 'conflict' | 'unknown';
  * - `conflict`: another writer came first. After a doubt, only if the base's newest id is listed and ours is not: then
  *   no copy of ours can land any more, because no two commits have equal bytes. After a refusal, also if the list does
  *   not reach back to the base, which may have been old; false only if a copy of ours landed and was, before this look,
- *   overwritten by a program without ids or buried under 32 writes within a second. If nothing is stored, only if
+ *   overwritten by a program without ids or buried under 32 writes within five seconds. If nothing is stored, only if
  *   nothing was stored at the refusal either; false only if the database was deleted between two copies of one request.
  *   (docs/consistency.md)
  * - `unknown`: anything else, including a refused update if what refused it may have been created from nothing after
@@ -139,8 +139,8 @@ function mayHaveBeenDeletedSince(base: Base, seen: Seen, sentAt: number | undefi
   return madeAnew && seen.lastModified > sentAt - CLOCK_SKEW_MAX_MS;
 }
 
-// Over a network nobody writes 32 times, each time over what is stored, in less.
-const BURIED_AFTER_MS = 1_000;
+// Writers look at once, unless a request hangs. Many that contend write 32 times in less.
+const BURIED_AFTER_MS = 5_000;
 
 /** True if an update may have landed and left the list, which holds only so many ids, before anyone looked. */
 function mayBeBuried(base: Base, seen: Seen, lookedAfterMs = 0): boolean {
