@@ -199,6 +199,7 @@ function* namesIn(path: string): Generator<string> {
   }
 }
 
+/** False also where the path leads through a file, is too long, or may not be followed: existsSync tells. */
 function isDirectory(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+  return existsSync(path) && statSync(path).isDirectory();
 }

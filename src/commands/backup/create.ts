@@ -124,9 +124,16 @@ function summaryOf({ run, counts, fetchedBytes }: BackupReport): string {
   const { databases, accounts, bytes, complete, startedAt } = run;
   const held = `${formatCount(databases, 'database')} (${formatBytes(bytes)}) and ${formatCount(accounts, 'account')}`;
   const lines = [
-    complete ? `backed up ${held}` : 'NOT COMPLETE: the same command goes on where this one stopped',
+    complete
+      ? `backed up ${held}`
+      : 'error: the run is not complete\ntry:   the same command, which goes on where this one stopped',
     `${countsText(counts)}; fetched ${formatBytes(fetchedBytes)}; run ${startedAt}`,
-    ...(mostAreGone(run) ? [`MOST DATABASES ARE GONE: the run before had ${run.databasesBefore}`] : []),
+    ...(mostAreGone(run)
+      ? [
+          `error: most databases are gone: the run before had ${run.databasesBefore}`,
+          'try:   javumbo backup list <dir>, and --run with the one before, which is kept',
+        ]
+      : []),
     ...(complete ? ['each user is consistent; users are not consistent with each other'] : []),
   ];
   return lines.join('\n');

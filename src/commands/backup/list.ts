@@ -66,6 +66,6 @@ const listView: View<{ runs: readonly ListedRun[] }> = {
   text: ({ runs }) =>
     [
       ...runs.flatMap(({ error }) => (error === undefined ? [] : [error])),
-      ...(runs.some(({ complete }) => complete) ? [] : ['NO RUN IS COMPLETE: this is no backup yet']),
+      ...(runs.some(({ complete }) => complete) ? [] : ['no run is complete, so this is no backup yet']),
     ].join('\n'),
 };

@@ -67,7 +67,9 @@ function summaryOf({ counts, bytes, runs, stoppedRuns, damagedRuns, unusedFiles 
   return [
     ...damagedRuns.map(({ error }) => error),
     `${countsText(counts)}; ${formatBytes(bytes)} in ${formatCount(closed, 'complete run')}`,
-    ...(closed === 0 ? ['NO RUN IS COMPLETE: this is no backup yet'] : []),
+    ...(closed === 0
+      ? ['error: no run is complete, so this is no backup yet\ntry:   javumbo backup create <dir>']
+      : []),
     ...(stoppedRuns > 0 ? [`stopped runs: ${stoppedRuns}; the next backup create goes on with them`] : []),
     ...(unusedFiles > 0 ? [`files that no complete run names: ${unusedFiles}`] : []),
   ].join('\n');
