@@ -70,7 +70,7 @@ const HOSTILE = [
   '../../etc/passwd',
   '/dev/null',
   '/proc/self/mem',
-  '/nowhere/at/all',
+  '/proc/nowhere/at/all',
   'a'.repeat(5_000),
   '\u0000',
   '\u001b[2J',
