@@ -60,7 +60,8 @@ export class LocalObjectVersions implements ObjectVersions {
       return;
     }
     const { files } = this.#store;
-    const points = files.points(usernameStart(prefix)).map(
+    const start = usernameStart(prefix);
+    const points = files.points(start).map(
       ({ id, username, file, version, size_bytes, last_modified, current }, place, all): ObjectVersion => ({
         key: keyOf(username),
         kind: current ? 'object' : file === null ? 'delete-marker' : 'old-version',
@@ -72,7 +73,7 @@ export class LocalObjectVersions implements ObjectVersions {
         lastModified: last_modified,
       }),
     );
-    const orphans = files.orphans().map(({ username, file, sizeBytes, lastModified }): ObjectVersion => {
+    const orphans = files.orphans(start).map(({ username, file, sizeBytes, lastModified }): ObjectVersion => {
       const key = keyOf(username);
       return { key, kind: 'old-version', versionId: file, etag: undefined, sizeBytes, lastModified };
     });

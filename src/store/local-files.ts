@@ -2,7 +2,7 @@ import { readdirSync, rmdirSync, rmSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { SqliteDatabase } from '../sqlite/engine.ts';
 import { asLocalFailure } from '../sqlite/index-file.ts';
-import { type HistoryRow, pointIn, pointsIn } from './local-history.ts';
+import { COLUMNS, type HistoryRow, pointIn } from './local-history.ts';
 import type { LocalIndex } from './local-index.ts';
 import type { OrphanedFile } from './local-store-options.ts';
 import { databasesFolder } from './local-usernames.ts';
@@ -26,12 +26,15 @@ export class LocalFiles {
 
   /** Returns all commits of users whose names begin with `start`, each user's newest first. */
   points(start: string): LocalPoint[] {
-    return this.#index.ask((index) => {
-      const current = new Set(
-        (index.prepare('SELECT file FROM databases').all() as { file: string }[]).map(({ file }) => file),
-      );
-      return pointsIn(index, { start }).map((row) => ({ ...row, current: row.file !== null && current.has(row.file) }));
-    });
+    const rows = this.#index.ask((index) =>
+      index
+        .prepare(
+          `SELECT ${COLUMNS}, file IN (SELECT file FROM databases) AS current FROM history
+           WHERE substr(username, 1, ?) = ? ORDER BY username, id DESC`,
+        )
+        .all(start.length, start),
+    ) as (HistoryRow & { readonly current: number | null })[];
+    return rows.map((row) => ({ ...row, current: row.current === 1 }));
   }
 
   /** Removes a commit for good: its file, and the user's database if it is the current one. */
@@ -53,15 +56,19 @@ export class LocalFiles {
     }
   }
 
-  /** Returns files without a row: left by killed processes, or being written right now. */
-  orphans(): OrphanedFile[] {
+  /**
+   * Returns files without a row, of users whose names begin with `start`: left by killed processes, or being written right
+   * now.
+   */
+  orphans(start = ''): OrphanedFile[] {
     const databases = databasesFolder(this.#index.root);
     if (statSync(databases, { throwIfNoEntry: false }) === undefined) return [];
     const rows = this.#index.ask((index) =>
       index.prepare('SELECT file FROM databases UNION SELECT file FROM history').all(),
     ) as { file: string }[];
     const known = new Set(rows.map(({ file }) => file));
-    return readdirSync(databases).flatMap((username) =>
+    const usernames = readdirSync(databases).filter((name) => name.startsWith(start));
+    return usernames.flatMap((username) =>
       readdirSync(join(databases, username)).flatMap((file) => {
         const found = known.has(file)
           ? undefined

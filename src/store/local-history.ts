@@ -30,7 +30,7 @@ export interface HistoryRow {
   readonly digest: string | null;
 }
 
-const COLUMNS = 'id, username, file, version, writes, size_bytes, last_modified, digest';
+export const COLUMNS = 'id, username, file, version, writes, size_bytes, last_modified, digest';
 
 /** Records a commit, or a deletion, unless its file is recorded already. Runs in the transaction that commits it. */
 export function recordPoint(
@@ -47,18 +47,10 @@ export function recordPoint(
     .run(username, file, version, writes, size_bytes, last_modified, digest, file);
 }
 
-/** Returns the points of one user, or of all users whose names begin with `start`, newest first. */
-export function pointsIn(
-  index: SqliteDatabase,
-  { username, start }: { username?: string; start?: string },
-): HistoryRow[] {
-  return username === undefined
-    ? (index
-        .prepare(`SELECT ${COLUMNS} FROM history WHERE substr(username, 1, ?) = ? ORDER BY username, id DESC`)
-        .all((start ?? '').length, start ?? '') as HistoryRow[])
-    : (index
-        .prepare(`SELECT ${COLUMNS} FROM history WHERE username = ? ORDER BY id DESC`)
-        .all(username) as HistoryRow[]);
+/** Returns the points of one user, newest first. */
+export function pointsOf(index: SqliteDatabase, username: string): HistoryRow[] {
+  const points = index.prepare(`SELECT ${COLUMNS} FROM history WHERE username = ? ORDER BY id DESC`);
+  return points.all(username) as HistoryRow[];
 }
 
 export function pointIn(index: SqliteDatabase, username: string, id: string): HistoryRow | undefined {
@@ -77,13 +69,13 @@ export function thinPoints(
   { now, bytesMax }: { readonly now: number; readonly bytesMax: number },
 ): ForgottenFile[] {
   const gone: HistoryRow[] = [];
-  if (isTestUser(username)) gone.push(...pointsIn(index, { username }).slice(TEST_POINTS_MAX));
+  if (isTestUser(username)) gone.push(...pointsOf(index, username).slice(TEST_POINTS_MAX));
   if (thinningIsDue(index, now)) {
     const oldest = index
       .prepare(`SELECT DISTINCT username FROM (SELECT username FROM history ORDER BY id LIMIT ${OLDEST_ROWS})`)
       .all() as { username: string }[];
     for (const each of new Set([username, ...oldest.map((row) => row.username)])) {
-      gone.push(...outdatedPoints(pointsIn(index, { username: each }), now));
+      gone.push(...outdatedPoints(pointsOf(index, each), now));
     }
     return [...forget(index, gone), ...forget(index, tooMuch(index, bytesMax, now))];
   }
@@ -111,12 +103,16 @@ function thinningIsDue(index: SqliteDatabase, now: number): boolean {
   const { thinned_at } = index.prepare('SELECT thinned_at FROM deployment').get() as { thinned_at: number | null };
   if (thinned_at !== null && Math.abs(now - thinned_at) < THINNING_INTERVAL_MS) return false;
   index.prepare('UPDATE deployment SET thinned_at = ?').run(now);
-  // Without an earlier thinning, the newest earlier commit says what time it was.
+  const last = thinned_at ?? lastCommitBefore(index, now) ?? now;
+  return Math.abs(now - last) <= CLOCK_JUMP_MAX_MS;
+}
+
+/** Returns when the newest commit before `now` was made: without an earlier thinning, that says what time it was. */
+function lastCommitBefore(index: SqliteDatabase, now: number): number | null {
   const { at } = index.prepare('SELECT max(last_modified) AS at FROM history WHERE last_modified < ?').get(now) as {
     at: number | null;
   };
-  const last = thinned_at ?? at ?? now;
-  return Math.abs(now - last) <= CLOCK_JUMP_MAX_MS;
+  return at;
 }
 
 /**

@@ -1,3 +1,4 @@
+import { runBlockingIn } from '../../core/run-blocking.ts';
 import type { UserDatabases } from '../../databases/user-databases.ts';
 import { countDiff, diffRows, type RowDiff, type TableDiff } from '../../history/diff.ts';
 import type { PointInTime } from '../../history/points.ts';
@@ -45,9 +46,8 @@ export async function withDiff<T>(
     opened.push(database);
     return database;
   };
-  const run = context.runBlocking ?? (async <R>(work: () => R) => work());
   try {
-    return await run(() => use(diffRows(open(before), open(after))));
+    return await runBlockingIn(context)(() => use(diffRows(open(before), open(after))));
   } finally {
     for (const database of opened) database.close();
   }
