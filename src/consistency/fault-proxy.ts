@@ -4,6 +4,7 @@
  */
 import { Agent, createServer, request as forward, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { buffer } from 'node:stream/consumers';
 import type { Clock } from '../core/clock.ts';
 import type { Random } from '../core/random.ts';
 import {
@@ -61,7 +62,7 @@ export async function startFaultProxy({ upstream, faults, random, clock }: Fault
       const { method = 'GET', url: path = '/', rawHeaders } = incoming;
       // A flat list keeps the headers' order, case and signed Host.
       const onward = forward({ hostname, port, agent, method, path, headers: rawHeaders as never }, (head) => {
-        read(head).then((bytes) => resolve({ head, body: bytes }), reject);
+        buffer(head).then((bytes) => resolve({ head, body: bytes }), reject);
       });
       onward.once('error', reject);
       onward.end(body);
@@ -87,7 +88,7 @@ export async function startFaultProxy({ upstream, faults, random, clock }: Fault
   }
 
   async function exchange(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
-    const body = await read(incoming);
+    const body = await buffer(incoming);
     const kind = describeRequest(incoming);
     const fault = faultFor(kind);
     if (fault === undefined) return pass(await send(incoming, body), outgoing);
@@ -161,12 +162,6 @@ export async function startFaultProxy({ upstream, faults, random, clock }: Fault
 
 function isSuccess({ head: { statusCode = 0 } }: Reply): boolean {
   return statusCode >= 200 && statusCode < 300;
-}
-
-async function read(message: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of message) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks);
 }
 
 function pass({ head, body }: Reply, outgoing: ServerResponse): void {

@@ -2,12 +2,13 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { GetObjectCommand, PutBucketVersioningCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { GetObjectCommand, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import Database from 'better-sqlite3';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { seededRandom } from '../core/random.ts';
 import { keyOf } from '../core/username.ts';
 import { BUCKET, type CommandDeployment, openOnS3 } from '../testing/command-deployments.ts';
+import { keepVersions, loopbackClient } from '../testing/versioned-bucket.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: JSON of a command.
 type Json = any;
@@ -23,14 +24,9 @@ let directory: string;
 beforeAll(async () => {
   deployment = await openOnS3();
   directory = mkdtempSync(join(tmpdir(), 'javumbo-audit-'));
-  client = new S3Client({
-    endpoint: deployment.server?.endpoint ?? '',
-    region: 'us-east-1',
-    forcePathStyle: true,
-    credentials: { accessKeyId: 'key', secretAccessKey: 'secret' },
-  });
-  const VersioningConfiguration = { Status: 'Enabled' } as const;
-  await client.send(new PutBucketVersioningCommand({ Bucket: BUCKET, VersioningConfiguration }));
+  const endpoint = deployment.server?.endpoint ?? '';
+  client = loopbackClient(endpoint);
+  await keepVersions(endpoint, BUCKET);
 });
 
 afterAll(async () => {
@@ -111,14 +107,12 @@ test(`${ROUNDS} races: every overwritten row is named and no other, and --repair
 test('of all users only those are named of whom something is lost, and one who cannot be audited does not stop the others', async () => {
   const other = await openOnS3();
   const endpoint = other.server?.endpoint ?? '';
-  const credentials = { accessKeyId: 'key', secretAccessKey: 'secret' };
-  const s3 = new S3Client({ endpoint, region: 'us-east-1', forcePathStyle: true, credentials });
+  const s3 = loopbackClient(endpoint);
   const put = (username: string, Body: Buffer | string) =>
     s3.send(new PutObjectCommand({ Bucket: BUCKET, Key: keyOf(username), Body }));
   // Its only version is from before the bucket kept any.
   await other.json('db', 'create', 'early');
-  const VersioningConfiguration = { Status: 'Enabled' } as const;
-  await s3.send(new PutBucketVersioningCommand({ Bucket: BUCKET, VersioningConfiguration }));
+  await keepVersions(endpoint, BUCKET);
   for (const username of ['alice', 'sound']) await other.json('db', 'create', username);
   const { Body } = await s3.send(new GetObjectCommand({ Bucket: BUCKET, Key: keyOf('alice') }));
   const before = Buffer.from((await Body?.transformToByteArray()) ?? []);

@@ -3,10 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { JavumboError } from '../core/failure.ts';
+import { runQuery } from '../testing/query.ts';
 import { openReadOnly, openWorkingCopy, type SqliteDatabase, type SqliteEngine, tableCounts } from './engine.ts';
 import type { EngineTraits } from './engine-contract.ts';
 import { asSqlFailure } from './failure.ts';
-import { runQuery, runScript } from './sql.ts';
+import { runScript } from './sql.ts';
 
 /** Runs the SQL of `db query` and `db exec` on one library, which must not show which one it is. */
 export function describeSql(engine: SqliteEngine, { textEndsAtNul = false }: EngineTraits): void {

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { JavumboError } from '../core/failure.ts';
+import { runQuery } from '../testing/query.ts';
 import { asSqlFailure } from './failure.ts';
-import { boundValue, runQuery } from './sql.ts';
+import { boundValue } from './sql.ts';
 
 describe('a word of the command line is bound', () => {
   test.each<[string, bigint | number | string]>([

@@ -3,12 +3,7 @@ import type { SqliteDatabase, SqliteStatement, SqlValue } from './engine.ts';
 import { asSqlFailure } from './failure.ts';
 import { refuseJournalMode, refuseOtherValues, refuseUnsafe, splitStatements } from './statements.ts';
 
-/** A query's result. Integers beyond 2^53 and infinities are strings, blobs `{ base64 }`. */
-export interface QueryResult {
-  readonly columns: readonly string[];
-  readonly rows: readonly Record<string, JsonValue>[];
-}
-
+/** Integers beyond 2^53 and infinities are strings. */
 export type JsonValue = string | number | null | { readonly base64: string };
 
 const INTEGER = /^(0|-?[1-9]\d*)$/;
@@ -35,16 +30,6 @@ export interface QueryRows {
   readonly columns: readonly string[];
   /** Throws SQLite's errors, as its rows are found one by one. */
   readonly rows: IterableIterator<readonly JsonValue[]>;
-}
-
-/** Runs one statement that only reads, and returns all its rows. Throws like `openQuery`, and SQLite's errors. */
-export function runQuery(database: SqliteDatabase, sql: string, values: readonly string[]): QueryResult {
-  const { columns, rows } = openQuery(database, sql, values);
-  return { columns, rows: [...rows].map((row) => rowObject(columns, row)) };
-}
-
-export function rowObject(columns: readonly string[], row: readonly JsonValue[]): Record<string, JsonValue> {
-  return Object.fromEntries(columns.map((column, index) => [column, row[index] ?? null]));
 }
 
 /** Begins one statement that only reads. Throws `usage` for SQL that does not parse, or that changes anything. */

@@ -12,6 +12,7 @@ import {
   type ServerResponse,
 } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { buffer } from 'node:stream/consumers';
 
 export interface ProxiedRequest {
   readonly method: string;
@@ -104,14 +105,14 @@ export async function startRepeatingProxy(upstream: string): Promise<RepeatingPr
       const { method = 'GET', url: path = '/', rawHeaders } = incoming;
       // A flat list keeps the headers' order, case and signed Host.
       const onward = forward({ hostname, port, agent, method, path, headers: rawHeaders as never }, (reply) => {
-        read(reply).then((bytes) => resolve({ head: reply, body: bytes }), reject);
+        buffer(reply).then((bytes) => resolve({ head: reply, body: bytes }), reject);
       });
       onward.once('error', reject);
       onward.end(body);
     });
 
   async function exchange(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
-    const body = await read(incoming);
+    const body = await buffer(incoming);
     const { method = 'GET', url: path = '/', headers } = incoming;
     const judged = judge({ method, path, headers });
     const first = await send(incoming, body);
@@ -167,12 +168,6 @@ function isSuccess({ head: { statusCode = 0 } }: Reply): boolean {
 
 function isPut({ method }: ProxiedRequest): boolean {
   return method === 'PUT';
-}
-
-async function read(message: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of message) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks);
 }
 
 function pass({ head, body }: Reply, outgoing: ServerResponse): void {

@@ -3,11 +3,11 @@ import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { PutBucketVersioningCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { keyOf } from '../../core/username.ts';
 import { BUCKET, type CommandDeployment, openLocal, openOnS3 } from '../../testing/command-deployments.ts';
 import { temporaryDirectory } from '../../testing/run-command.ts';
+import { keepVersions } from '../../testing/versioned-bucket.ts';
 
 const BIN = fileURLToPath(new URL('../../../bin/javumbo.js', import.meta.url));
 const NOTES = 'SELECT flds, col.mod AS changed FROM notes, col';
@@ -17,14 +17,7 @@ type Json = any;
 
 async function openVersioned(): Promise<CommandDeployment> {
   const deployment = await openOnS3();
-  const client = new S3Client({
-    endpoint: deployment.server?.endpoint ?? '',
-    region: 'us-east-1',
-    forcePathStyle: true,
-    credentials: { accessKeyId: 'key', secretAccessKey: 'secret' },
-  });
-  await client.send(new PutBucketVersioningCommand({ Bucket: BUCKET, VersioningConfiguration: { Status: 'Enabled' } }));
-  client.destroy();
+  await keepVersions(deployment.server?.endpoint ?? '', BUCKET);
   return deployment;
 }
 

@@ -1,11 +1,11 @@
 /** What `verify` lets people choose, what it shows them while it runs, and what it leaves behind. */
-import { PutBucketVersioningCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { TEST_USER_PREFIX } from '../../core/test-data.ts';
 import { NO_USAGE } from '../../core/usage.ts';
 import type { Report } from '../../report/document.ts';
 import { BUCKET, COMMAND_DEPLOYMENTS, type CommandDeployment, openOnS3 } from '../../testing/command-deployments.ts';
 import { freshMachine, type Json, runCommand } from '../../testing/run-command.ts';
+import { keepVersions } from '../../testing/versioned-bucket.ts';
 import type { Test } from '../../verify/check.ts';
 import { DAYS, type Day } from '../../verify/days.ts';
 import { runDays, type VerifyOptions, type VerifyResult } from '../../verify/run.ts';
@@ -265,15 +265,7 @@ describe.each(COMMAND_DEPLOYMENTS)('--keep on $name', ({ open }) => {
 describe('on a versioned bucket', () => {
   test('a verification leaves no version and no delete marker', async () => {
     const deployment = await openOnS3();
-    const client = new S3Client({
-      endpoint: deployment.server?.endpoint ?? '',
-      region: 'us-east-1',
-      forcePathStyle: true,
-      credentials: { accessKeyId: 'key', secretAccessKey: 'secret' },
-    });
-    const VersioningConfiguration = { Status: 'Enabled' } as const;
-    await client.send(new PutBucketVersioningCommand({ Bucket: BUCKET, VersioningConfiguration }));
-    client.destroy();
+    await keepVersions(deployment.server?.endpoint ?? '', BUCKET);
     for (const argv of [
       ['verify', 'day2'],
       ['bench', 'latency', '--requests', '2'],
