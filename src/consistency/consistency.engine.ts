@@ -1,6 +1,6 @@
 /** The verdict on an engine that others built: sound on a bucket of Ceph RGW, and not on one with versioning. */
 import { CreateBucketCommand, PutBucketVersioningCommand, S3Client } from '@aws-sdk/client-s3';
-import { describe, expect, inject, test } from 'vitest';
+import { beforeAll, describe, expect, inject, test } from 'vitest';
 import { runScript, SCRIPTS } from '../testing/child-process.ts';
 import { newDeployment } from '../testing/engines/deployment.ts';
 import { asReport } from '../testing/report-schema.ts';
@@ -10,6 +10,10 @@ const dynamo = inject('dynamoDbLocal');
 
 describe.runIf(s3 !== undefined && dynamo !== undefined)('verify consistency', () => {
   const env = newDeployment(s3, dynamo);
+  beforeAll(async () => {
+    expect((await runScript(SCRIPTS.javumbo, ['deployment', 'create'], env)).code).toBe(0);
+  });
+
   const verify = async (bucket: string) => {
     const argv = ['verify', 'consistency', '--duration', '8s', '--clients', '4', '--json', '--quiet'];
     const { code, stdout } = await runScript(SCRIPTS.javumbo, argv, { ...env, S3_BUCKET: bucket });
@@ -20,7 +24,6 @@ describe.runIf(s3 !== undefined && dynamo !== undefined)('verify consistency', (
   test.runIf(process.env.JAVUMBO_CONSISTENCY !== undefined)(
     'finds no violation on Ceph RGW and DynamoDB Local',
     async () => {
-      expect((await runScript(SCRIPTS.javumbo, ['deployment', 'create'], env)).code).toBe(0);
       const { report } = await verify(env.S3_BUCKET);
       // What did not occur in so short a time is no violation.
       expect(report.history?.anomalies).toEqual([]);
