@@ -8,11 +8,8 @@ import { mayHaveHappened, type Operation } from './history.ts';
  */
 export function isBeyondProof(operation: Operation, others: readonly Operation[]): boolean {
   const { kind, outcome } = operation;
-  if (kind === 'foreign' || kind === 'foreign-restore') {
-    // That program does not look.
-    return ['conflict', 'unavailable'].includes(outcome);
-  }
-  const erasers = others.filter((other) => mayHaveHappened(other.outcome) && overlap(other, operation));
+  if (kind === 'foreign' || kind === 'foreign-restore') return mayHaveLanded(operation);
+  const erasers = others.filter((other) => mayHaveLanded(other) && overlap(other, operation));
   if (erasers.some((other) => other.kind === 'foreign-restore')) return true;
   return kind !== 'delete' && outcome === 'conflict' && erasers.some((other) => other.kind === 'delete');
 }
@@ -27,12 +24,14 @@ export function mayRecur(operation: Operation, others: readonly Operation[]): bo
     ? ['foreign-restore', 'delete']
     : ['foreign-restore'];
   return others.some(
-    (other) =>
-      other !== operation &&
-      erasing.includes(other.kind) &&
-      mayHaveHappened(other.outcome) &&
-      overlap(other, operation),
+    (other) => other !== operation && erasing.includes(other.kind) && mayHaveLanded(other) && overlap(other, operation),
   );
+}
+
+/** True if an operation had its effect, or may have. The other program does not look behind a refusal, so it may be wrong. */
+function mayHaveLanded({ kind, outcome }: Operation): boolean {
+  const isForeign = kind === 'foreign' || kind === 'foreign-restore';
+  return mayHaveHappened(outcome) || (isForeign && ['conflict', 'unavailable'].includes(outcome));
 }
 
 /** True if two operations were under way at the same time. What is in doubt may take effect later, too. */

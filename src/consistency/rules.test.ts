@@ -62,6 +62,22 @@ const ROWS: readonly Row[] = [
     anomalies: ['lost'],
   },
   {
+    name: 'a committed value that is gone after another program, which does not look, was refused',
+    history: `
+      a 1..5 append v1: committed, saw n=0
+      b 6..8 foreign-restore: unavailable, saw n=0
+      final 9..9 read: read, saw n=0`,
+    anomalies: [],
+  },
+  {
+    name: 'a committed value that is gone after a restore of ours was refused',
+    history: `
+      a 1..5 append v1: committed, saw n=0
+      b 6..8 restore: unavailable, saw n=0
+      final 9..9 read: read, saw n=0`,
+    anomalies: ['lost'],
+  },
+  {
     name: 'a committed value, and no database after a delete that was refused',
     history: `
       a 1..5 create v1: committed

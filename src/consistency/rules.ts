@@ -97,15 +97,14 @@ function factsOf({ machines, operations }: History): Facts {
     const sharesCache = machines.filter((machine) => machine.cache === cache).length > 1;
     return [{ ...operation, saw, shown: new Set(saw.values), sharesCache, asOf: promiseOf(operation, stalenessMs) }];
   });
+  const resetting = operations.filter((operation) => operation.kind === 'delete' || isRestore(operation));
   return {
     operations,
     views,
     final: views.find(({ machine }) => machine === OBSERVER),
     byValue: new Map(operations.flatMap((operation) => (operation.value ? [[operation.value, operation]] : []))),
     deletes: operations.filter(({ kind, outcome }) => kind === 'delete' && mayHaveHappened(outcome)),
-    resets: operations.filter(
-      (operation) => (operation.kind === 'delete' || isRestore(operation)) && mayHaveHappened(operation.outcome),
-    ),
+    resets: resetting.filter((operation) => mayHaveHappened(operation.outcome) || isBeyondProof(operation, resetting)),
   };
 }
 

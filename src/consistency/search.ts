@@ -139,7 +139,8 @@ class Search {
       if (start > firstEnd) continue;
       const next = after(state);
       const [only] = next;
-      if (observes && only === state) return [{ step, state }];
+      // A look that fits changes nothing, so it comes first, unless it began after the end of what may still come.
+      if (observes && only === state && open.every((other) => this.#at(other).end >= start)) return [{ step, state }];
       for (const each of next) {
         if (mayMiss) optional.push({ step, state: each });
         else required.push({ step, state: each, end });

@@ -143,13 +143,15 @@ export function seededHistory(seed: number, defect?: DefectName): History {
     if (flight.fate === 'is refused') flight.result = { outcome: random.fraction() < 0.5 ? 'conflict' : 'unavailable' };
     // A refused create says that somebody has one, and that must be so.
     if (flight.fate === 'is refused' && flight.kind === 'create') flight.result = { outcome: 'unavailable' };
-    if (flight.fate === 'is refused') return;
+    // A program that does not look behind a refusal believes it, also when a copy of its request was accepted.
+    const believes = flight.fate === 'is refused' && flight.kind === 'foreign-restore' && random.fraction() < 0.5;
+    if (flight.fate === 'is refused' && !believes) return;
     const inDoubt = flight.fate !== 'takes effect';
     const happens = flight.fate !== 'is in doubt and never happens';
     const ends = (outcome: Operation['outcome'], found?: State): void => {
       const withSaw = found === undefined ? {} : { saw: found };
       flight.result = inDoubt
-        ? random.fraction() < 0.3 && flight.kind !== 'restore'
+        ? random.fraction() < 0.3 && !isRestore(flight.kind)
           ? { outcome: 'crashed' }
           : { outcome: 'unknown', ...withSaw }
         : { outcome, ...withSaw };
@@ -160,12 +162,13 @@ export function seededHistory(seed: number, defect?: DefectName): History {
         if (happens) state = [flight.value ?? ''];
         ends('committed');
       }
-    } else if (flight.kind === 'restore') {
+    } else if (flight.kind === 'restore' || flight.kind === 'foreign-restore') {
       const values = backup[Math.floor(random.fraction() * backup.length)];
       if (values === undefined || state === undefined) flight.result = { outcome: 'unavailable' };
       else {
         if (happens) state = values;
-        ends('committed', { values, count: 0 });
+        if (believes) flight.result = { outcome: 'unavailable', saw: { values, count: 0 } };
+        else ends('committed', { values, count: 0 });
       }
     } else if (state === undefined) flight.result = { outcome: 'absent' };
     else if (flight.kind === 'delete') {
@@ -184,8 +187,7 @@ export function seededHistory(seed: number, defect?: DefectName): History {
     flights.splice(flights.indexOf(flight), 1);
     const { client: machine, kind, value: named, start, result } = flight;
     // A restore that found no backup never began.
-    if (result === undefined || (kind === 'restore' && result.outcome !== 'committed' && result.saw === undefined))
-      return;
+    if (result === undefined || (isRestore(kind) && result.outcome !== 'committed' && result.saw === undefined)) return;
     operations.push({ machine, kind, start, end: ++now, ...result, ...(named === undefined ? {} : { value: named }) });
   };
 
@@ -253,8 +255,13 @@ const KINDS: readonly OperationKind[] = [
   'create',
   'delete',
   'restore',
+  'foreign-restore',
 ];
-const KINDS_BEFORE_A_DEFECT = KINDS.filter((kind) => kind !== 'restore');
+const KINDS_BEFORE_A_DEFECT = KINDS.filter((kind) => !isRestore(kind));
+
+function isRestore(kind: OperationKind): boolean {
+  return kind === 'restore' || kind === 'foreign-restore';
+}
 
 function pick<T>(random: Random, from: readonly T[]): T {
   return from[Math.floor(random.fraction() * from.length)] as T;
