@@ -1,21 +1,16 @@
 /** HTTP_PROXY, HTTPS_PROXY and NO_PROXY: what goes through the proxy, and what a proxy that does not serve is called. */
-import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { createServer, request as forward, type Server } from 'node:http';
 import { type AddressInfo, connect, createServer as createSilentServer } from 'node:net';
-import { join } from 'node:path';
-import { createServer as createTlsServer } from 'node:tls';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { runScript, SCRIPTS } from '../testing/child-process.ts';
 import { freshMachine } from '../testing/run-command.ts';
 import { type S3Server, startS3Server } from '../testing/s3-server/server.ts';
-import { temporaryDirectory } from '../testing/temporary-directory.ts';
+import { startTlsFront, type TlsFront } from '../testing/tls-front.ts';
 
 let store: S3Server;
-let secure: ReturnType<typeof createTlsServer>;
+let secure: TlsFront;
 let proxy: Server;
-let certificate: string;
 /** What the proxy was asked, with the user that asked. */
 let log: string[];
 /** With what it answers; undefined: it serves. */
@@ -25,17 +20,7 @@ const portOf = (server: { address(): unknown }): number => (server.address() as 
 
 beforeAll(async () => {
   store = await startS3Server({ buckets: ['b'] });
-  const directory = temporaryDirectory();
-  const key = join(directory, 'key.pem');
-  certificate = join(directory, 'certificate.pem');
-  const san = ['-subj', '/CN=store.example', '-addext', 'subjectAltName=DNS:store.example'];
-  const fresh = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-keyout', key, '-out', certificate];
-  execFileSync('openssl', [...fresh, ...san], { stdio: 'ignore' });
-  secure = createTlsServer({ key: readFileSync(key), cert: readFileSync(certificate) }, (socket) => {
-    const inner = connect(Number(new URL(store.endpoint).port), '127.0.0.1');
-    socket.pipe(inner).pipe(socket);
-    for (const each of [socket, inner]) each.on('error', () => {});
-  });
+  secure = await startTlsFront(store.endpoint, 'DNS:store.example');
   proxy = createServer((request, response) => {
     note(request.method, request.url, request.headers['proxy-authorization']);
     if (refusal !== undefined) {
@@ -57,11 +42,11 @@ beforeAll(async () => {
       socket.end(`HTTP/1.1 ${refusal} No\r\n\r\n`);
       return;
     }
-    const inner = connect(portOf(secure), '127.0.0.1', () => socket.write('HTTP/1.1 200 OK\r\n\r\n'));
+    const inner = connect(secure.port, '127.0.0.1', () => socket.write('HTTP/1.1 200 OK\r\n\r\n'));
     socket.pipe(inner).pipe(socket);
     for (const each of [socket, inner]) each.on('error', () => {});
   });
-  for (const each of [secure, proxy]) await new Promise<void>((done) => each.listen(0, '127.0.0.1', done));
+  await new Promise<void>((done) => proxy.listen(0, '127.0.0.1', done));
 });
 
 afterAll(async () => {
@@ -87,7 +72,7 @@ function javumbo(argv: readonly string[], endpoint: string, env: NodeJS.ProcessE
     ...freshMachine(),
     AWS_ACCESS_KEY_ID: 'key',
     AWS_SECRET_ACCESS_KEY: 'secret',
-    NODE_EXTRA_CA_CERTS: certificate,
+    NODE_EXTRA_CA_CERTS: secure.certificate,
     ...env,
   });
 }

@@ -1,4 +1,10 @@
-import { type ClientRequestArgs, request as httpRequest, type IncomingMessage } from 'node:http';
+import {
+  type ClientRequest,
+  type ClientRequestArgs,
+  Agent as HttpAgent,
+  request as httpRequest,
+  type IncomingMessage,
+} from 'node:http';
 import { Agent, type AgentOptions, request as httpsRequest } from 'node:https';
 import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -69,14 +75,19 @@ interface HttpRequest {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** Makes a client send its requests without TLS to the proxies that are configured. Their signature stays valid. */
+/**
+ * Makes a client send its requests without TLS to the proxies that are configured, and all of them to a fault proxy. Their
+ * signature stays valid.
+ */
 export function throughProxies<C extends Client>(client: C, proxies: Proxies): C {
   const redirect = (next: (args: object) => Promise<object>) => (args: object) => {
     const { request } = args as { request: HttpRequest };
     const { protocol, hostname, port } = request;
-    const proxy = protocol === 'http:' ? proxyFor(proxies, protocol, hostname, port) : undefined;
+    const { faultProxy } = proxies;
+    const configured = protocol === 'http:' ? proxyFor(proxies, protocol, hostname, port) : undefined;
+    const proxy = faultProxy === undefined ? configured : new URL(faultProxy.value);
     if (proxy === undefined) return next(args);
-    const origin = `http://${hostname}${port === undefined ? '' : `:${port}`}`;
+    const origin = `${protocol}//${hostname}${port === undefined ? '' : `:${port}`}`;
     const headers = { ...request.headers, ...authorization(proxy) };
     const there = { protocol: proxy.protocol, hostname: hostOf(proxy), port: portOf(proxy) };
     // A copy with the class of the original, which an attempt after this one begins with again.
@@ -98,21 +109,68 @@ export function getThroughProxy(
   signal: AbortSignal,
   timeoutMs: number,
 ): Promise<IncomingMessage> {
-  const { protocol, hostname, port } = new URL(address);
-  const proxy = proxyFor(proxies, protocol, hostname, port === '' ? undefined : Number(port));
+  const { protocol, host, pathname, search } = new URL(address);
+  const headers = ['host', host];
+  const forwarder = new Forwarder(proxies, {}, timeoutMs);
   return new Promise((answered, failed) => {
-    const request =
-      protocol === 'https:' || proxy === undefined
-        ? httpsRequest(address, { agent: new TunnelAgent(proxies, {}, timeoutMs), signal })
-        : (proxy.protocol === 'https:' ? httpsRequest : httpRequest)({
-            host: hostOf(proxy),
-            port: portOf(proxy),
-            path: new URL(address).href,
-            headers: { host: new URL(address).host, ...authorization(proxy) },
-            signal,
-          });
+    const request = forwarder.request(`${protocol}//${host}`, `${pathname}${search}`, {
+      method: 'GET',
+      headers,
+      signal,
+    });
     request.once('response', answered).once('error', failed).end();
   });
+}
+
+/** A request as it is passed on: `headers` name, value, name, value. */
+export interface Forwarded {
+  readonly method: string;
+  readonly headers: readonly string[];
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Passes requests on, through the proxy that is configured for their origin. Nothing of a request changes but what that
+ * proxy asks for, so its signature stays valid.
+ */
+export class Forwarder {
+  readonly #proxies: Proxies;
+  readonly #plain: HttpAgent;
+  readonly #secure: Agent;
+  readonly #tunnels: TunnelAgent;
+
+  /** `timeoutMs`: how long a proxy may be silent before it has connected. */
+  constructor(proxies: Proxies, connections: AgentOptions, timeoutMs: number) {
+    this.#proxies = proxies;
+    this.#plain = new HttpAgent(connections);
+    this.#secure = new Agent(connections);
+    this.#tunnels = new TunnelAgent(proxies, connections, timeoutMs);
+  }
+
+  /** Begins a request to `path` at an origin such as `https://example.com`. The caller ends it. */
+  request(origin: string, path: string, { method, headers, signal }: Forwarded): ClientRequest {
+    const place = new URL(origin);
+    const { protocol, hostname, port } = place;
+    const own = port === '' ? undefined : Number(port);
+    const proxy = protocol === 'https:' ? undefined : proxyFor(this.#proxies, protocol, hostname, own);
+    const there = proxy ?? place;
+    const isPlain = there.protocol === 'http:';
+    const secure = proxy === undefined ? this.#tunnels : this.#secure;
+    return (isPlain ? httpRequest : httpsRequest)({
+      host: hostOf(there),
+      port: portOf(there),
+      path: proxy === undefined ? path : `${origin}${path}`,
+      method,
+      agent: isPlain ? this.#plain : secure,
+      headers: [...headers, ...(proxy === undefined ? [] : Object.entries(authorization(proxy)).flat())] as never,
+      ...(signal && { signal }),
+    });
+  }
+
+  /** Closes connections that are kept. */
+  close(): void {
+    for (const agent of [this.#plain, this.#secure, this.#tunnels]) agent.destroy();
+  }
 }
 
 function hostOf(proxy: URL): string {

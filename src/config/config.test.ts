@@ -12,7 +12,7 @@ import {
 } from './config.ts';
 import type { TerraformOutputs } from './terraform.ts';
 
-type Name = keyof Config;
+type Name = Exclude<keyof Config, 'faultProxy'>;
 
 const HOME = { HOME: '/home/anna' };
 

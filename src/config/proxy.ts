@@ -10,6 +10,8 @@ export interface Proxies {
   readonly httpsProxy: Setting<string | undefined>;
   /** Hosts that are reached without one: names with their subdomains, `host:port`, networks such as `10.0.0.0/8`, or `*`. */
   readonly noProxy: Setting<string | undefined>;
+  /** Where a client of `verify consistency` sends every request first: an address on loopback. No setting says it. */
+  readonly faultProxy?: Setting<string>;
 }
 
 /** Returns the proxies of the environment. Throws `usage` for one that does not speak HTTP. */

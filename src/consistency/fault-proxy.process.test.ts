@@ -1,6 +1,7 @@
 import { createServer, request, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { resolveProxies } from '../config/proxy.ts';
 import { systemClock } from '../core/clock.ts';
 import { seededRandom } from '../core/random.ts';
 import { type FaultProxy, startFaultProxy } from './fault-proxy.ts';
@@ -27,19 +28,17 @@ afterEach(async () => {
 });
 
 async function start(...faults: HttpFault[]): Promise<void> {
-  const { port } = upstream.address() as AddressInfo;
-  proxy = await startFaultProxy({
-    upstream: `http://127.0.0.1:${port}`,
-    faults,
-    random: seededRandom(3),
-    clock: systemClock,
-  });
+  const proxies = resolveProxies({});
+  proxy = await startFaultProxy({ proxies, faults, random: seededRandom(3), clock: systemClock });
 }
 
 /** What the client gets: a status and a body, or how its connection ended. */
 function send(method: string, path: string, headers: Record<string, string> = {}): Promise<string> {
   return new Promise((resolve) => {
-    const sent = request(`${proxy.endpoint}${path}`, { method, headers, agent: false, timeout: 500 }, (reply) => {
+    const { port } = upstream.address() as AddressInfo;
+    const whole = `http://127.0.0.1:${port}${path}`;
+    const options = { path: whole, method, headers, agent: false, timeout: 500 } as const;
+    const sent = request(proxy.endpoint, options, (reply) => {
       let body = '';
       reply.setEncoding('utf8').on('data', (text: string) => {
         body += text;

@@ -1,10 +1,13 @@
 /**
- * An HTTP proxy on loopback between the clients of a run and an engine. It loses, delays, repeats and cuts what passes, as
- * a network and what stands in it can; everything else passes unchanged, so that signatures hold.
+ * An HTTP proxy on loopback between the clients of a run and a deployment. It loses, delays, repeats and cuts what passes,
+ * as a network and what stands in it can; everything else passes unchanged, so that signatures hold. Its clients ask it in
+ * plain text also for what is https, and it encrypts.
  */
-import { Agent, createServer, request as forward, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
+import { Forwarder } from '../aws/proxy.ts';
+import type { Proxies } from '../config/proxy.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Random } from '../core/random.ts';
 import {
@@ -18,7 +21,8 @@ import {
 import type { Counts } from './protocol.ts';
 
 export interface FaultProxyOptions {
-  readonly upstream: string;
+  /** What stands before the deployment. */
+  readonly proxies: Proxies;
   readonly faults: readonly HttpFault[];
   readonly random: Random;
   readonly clock: Clock;
@@ -31,6 +35,9 @@ export interface FaultProxy {
   settle(): Promise<void>;
   close(): Promise<void>;
 }
+
+// Longer than a client waits.
+const CONNECTION_TIMEOUT_MS = 3_000;
 
 /** The share of requests that meet a fault. */
 const FAULTY = 0.22;
@@ -46,9 +53,8 @@ interface Reply {
 }
 
 /** Starts a proxy on 127.0.0.1. The caller closes it. */
-export async function startFaultProxy({ upstream, faults, random, clock }: FaultProxyOptions): Promise<FaultProxy> {
-  const { hostname, port } = new URL(upstream);
-  const agent = new Agent({ keepAlive: true });
+export async function startFaultProxy({ proxies, faults, random, clock }: FaultProxyOptions): Promise<FaultProxy> {
+  const forwarder = new Forwarder(proxies, { keepAlive: true }, CONNECTION_TIMEOUT_MS);
   const counts = Object.fromEntries(HTTP_FAULTS.map((name) => [name, { fired: 0, landed: 0 }])) as Record<
     HttpFault,
     { fired: number; landed: number }
@@ -59,9 +65,12 @@ export async function startFaultProxy({ upstream, faults, random, clock }: Fault
   /** Sends a request upstream. It is waited for at the end, whether or not its sender still is. */
   const send = (incoming: IncomingMessage, body: Buffer): Promise<Reply> => {
     const reply = new Promise<Reply>((resolve, reject) => {
-      const { method = 'GET', url: path = '/', rawHeaders } = incoming;
+      const { method = 'GET', url = '', rawHeaders } = incoming;
+      // Parsed as a URL, a path might change, and with it what is signed.
+      const [, origin = '', path = ''] = /^(https?:\/\/[^/]+)(.*)$/.exec(url) ?? [];
       // A flat list keeps the headers' order, case and signed Host.
-      const onward = forward({ hostname, port, agent, method, path, headers: rawHeaders as never }, (head) => {
+      const onward = forwarder.request(origin, path, { method, headers: rawHeaders });
+      onward.once('response', (head) => {
         buffer(head).then((bytes) => resolve({ head, body: bytes }), reject);
       });
       onward.once('error', reject);
@@ -154,7 +163,7 @@ export async function startFaultProxy({ upstream, faults, random, clock }: Fault
     },
     close: () => {
       server.closeAllConnections();
-      agent.destroy();
+      forwarder.close();
       return new Promise((resolve) => server.close(() => resolve()));
     },
   };

@@ -3,7 +3,7 @@ import type { Clock } from '../core/clock.ts';
 import { JavumboError } from '../core/failure.ts';
 import type { Random } from '../core/random.ts';
 import type { DeletionProbe } from '../probes/deletion-probe.ts';
-import { type FaultProxy, startFaultProxy } from './fault-proxy.ts';
+import { startFaultProxy } from './fault-proxy.ts';
 import { HTTP_FAULTS } from './http-faults.ts';
 import { PORT_FAULTS } from './port-faults.ts';
 import type { Counts } from './protocol.ts';
@@ -25,6 +25,8 @@ export interface Reach {
 
 export interface ReachOptions {
   readonly config: Config;
+  /** As in Deployment. */
+  readonly identity: string;
   /** The faults that are wanted; undefined: all. */
   readonly only: readonly string[] | undefined;
   readonly random: Random;
@@ -39,17 +41,12 @@ export interface ReachOptions {
 export const TIMEOUT_MS = 1_000;
 
 /** Returns the faults that can be made on the way to a deployment. */
-export function faultsOf({ deployment, endpointUrl }: Config): readonly string[] {
-  if (deployment.value === 'local') return PORT_FAULTS;
-  return isPlain(endpointUrl.value) ? HTTP_FAULTS : PORT_FAULTS;
-}
-
-function isPlain(endpoint: string | undefined): endpoint is string {
-  return endpoint?.startsWith('http:') === true;
+export function faultsOf({ deployment }: Config): readonly string[] {
+  return deployment.value === 'local' ? PORT_FAULTS : HTTP_FAULTS;
 }
 
 /**
- * Makes the way to a deployment: over a proxy where its endpoint is plain HTTP; else the clients make the faults
+ * Makes the way to a deployment: over a proxy where there are requests; on the local deployment the clients make the faults
  * themselves, at the ports. The caller closes it.
  */
 export async function openReach(options: ReachOptions): Promise<Reach> {
@@ -62,8 +59,7 @@ export async function openReach(options: ReachOptions): Promise<Reach> {
     });
   }
   const faults = possible.filter((name) => only?.includes(name) ?? true);
-  const endpoint = config.endpointUrl.value;
-  if (config.deployment.value !== 'local' && isPlain(endpoint)) return overProxies(options, endpoint, faults);
+  if (config.deployment.value === 'aws') return overProxy(options, faults);
   return {
     faults,
     clientFaults: faults,
@@ -77,35 +73,26 @@ export async function openReach(options: ReachOptions): Promise<Reach> {
 /** Deletes are made by tombstones where it is not known that they can be made otherwise. */
 const UNCLEAR: DeletionProbe = { condition: 'refuses', races: 0, bothAccepted: 0 };
 
-async function overProxies(
-  { config, random, clock, home, deletion = UNCLEAR }: ReachOptions,
-  endpoint: string,
+async function overProxy(
+  { config, identity, random, clock, home, deletion = UNCLEAR }: ReachOptions,
   names: readonly string[],
 ): Promise<Reach> {
   const faults = HTTP_FAULTS.filter((name) => names.includes(name));
-  const s3 = await startFaultProxy({ upstream: endpoint, faults, random, clock });
-  const tables = config.dynamodbEndpointUrl.value;
-  const dynamo = isPlain(tables) ? await startFaultProxy({ upstream: tables, faults, random, clock }) : undefined;
-  const proxies: readonly FaultProxy[] = dynamo === undefined ? [s3] : [s3, dynamo];
+  const proxy = await startFaultProxy({ proxies: config, faults, random, clock });
   const { DeletionRecords } = await import('../probes/deletion.ts');
-  const store = `s3 ${s3.endpoint} ${config.bucket.value}`;
-  new DeletionRecords(home).record({ store, foundAt: new Date(clock.now()).toISOString(), ...deletion }, random);
+  const foundAt = new Date(clock.now()).toISOString();
+  new DeletionRecords(home).record({ store: identity, foundAt, ...deletion }, random);
   return {
     faults,
     clientFaults: [],
     configOf: (cacheDir) => ({
       ...clientConfig(config, cacheDir),
       home: { value: home, source: 'default' },
-      endpointUrl: { value: s3.endpoint, source: 'default' },
-      ...(dynamo === undefined ? {} : { dynamodbEndpointUrl: { value: dynamo.endpoint, source: 'default' } as const }),
+      faultProxy: { value: proxy.endpoint, source: 'default' },
     }),
-    counts: () => proxies.map((proxy) => proxy.counts()).reduce(addCounts),
-    settle: async () => {
-      await Promise.all(proxies.map((proxy) => proxy.settle()));
-    },
-    close: async () => {
-      await Promise.all(proxies.map((proxy) => proxy.close()));
-    },
+    counts: proxy.counts,
+    settle: proxy.settle,
+    close: proxy.close,
   };
 }
 

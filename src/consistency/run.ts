@@ -72,7 +72,8 @@ export async function runClients(
     const home = join(work.path, 'home');
     mkdirSync(home, { mode: 0o700 });
     const { clock } = context;
-    const reach = await openReach({ config: deployment.config, only: options.faults, random, clock, home, deletion });
+    const { config, identity } = deployment;
+    const reach = await openReach({ config, identity, only: options.faults, random, clock, home, deletion });
     try {
       writer.append(headerOf(deployment, context, run, usernames, options, [...reach.faults, KILLED]));
       const observer = new Observer(deployment, accounts, writer);

@@ -90,6 +90,14 @@ describe.each(['s3rver', 'fauxqs'] as const)('%s', (name) => {
       });
     });
 
+    test('verify consistency shows what contradicts the promise, in a few operations', async () => {
+      const { code, json } = await javumbo('verify', 'consistency', '--duration', '5s', '--clients', '4');
+      const report = asReport(json());
+      expect(code).toBe(7);
+      expect(report.checks.find(({ id }) => id === 'engine.put')?.status).toBe('failed');
+      expect(report.history?.anomalies[0]?.operations.length).toBeLessThanOrEqual(4);
+    });
+
     test('nothing is left behind: neither an object nor a scratch bucket', async () => {
       const { Contents = [] } = await client.send(new ListObjectsV2Command({ Bucket: bucket }));
       expect(Contents.map(({ Key }) => Key)).toEqual([]);

@@ -127,6 +127,7 @@ export const FOLDERS: readonly (readonly [folder: string, uses: Readonly<Record<
   [
     'consistency',
     {
+      aws: 'its proxy passes requests on',
       bench: 'test users',
       config: 'a client process is given the configuration',
       databases: 'what is judged',

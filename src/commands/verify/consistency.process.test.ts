@@ -2,9 +2,13 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { killGroup, SCRIPTS, startScript } from '../../testing/child-process.ts';
+import { HTTP_FAULTS } from '../../consistency/http-faults.ts';
+import { killGroup, runScript, SCRIPTS, startScript } from '../../testing/child-process.ts';
+import { startDynamoServer } from '../../testing/dynamo-server.ts';
 import { asReport } from '../../testing/report-schema.ts';
 import { freshMachine, runCommand } from '../../testing/run-command.ts';
+import { startS3Server } from '../../testing/s3-server/server.ts';
+import { startTlsFront } from '../../testing/tls-front.ts';
 
 const VERIFY = ['verify', 'consistency', '--quiet'];
 
@@ -51,4 +55,31 @@ test('killed while its clients work, it leaves what clean all removes, and a his
   expect(existsSync(databases) ? readdirSync(databases) : []).toEqual([]);
   const users = await runCommand(['user', 'list', '--json', '--quiet'], { env });
   expect(users.json().users).toEqual([]);
+});
+
+test('over https its clients meet the same faults', async () => {
+  const [s3, dynamo] = await Promise.all([startS3Server({ buckets: ['bucket'] }), startDynamoServer()]);
+  const secure = await startTlsFront(s3.endpoint, 'IP:127.0.0.1');
+  try {
+    await dynamo.createTable('javumbo-users');
+    const env = {
+      ...freshMachine(),
+      S3_BUCKET: 'bucket',
+      AWS_ENDPOINT_URL_S3: `https://127.0.0.1:${secure.port}`,
+      AWS_ENDPOINT_URL_DYNAMODB: dynamo.endpoint,
+      AWS_ACCESS_KEY_ID: 'key',
+      AWS_SECRET_ACCESS_KEY: 'secret',
+      NODE_EXTRA_CA_CERTS: secure.certificate,
+    };
+    const argv = [...VERIFY, '--clients', '4', '--duration', '2s', '--json'];
+    const { history, checks } = asReport(JSON.parse((await runScript(SCRIPTS.javumbo, argv, env)).stdout));
+    expect(history?.anomalies).toEqual([]);
+    expect(checks.find(({ id }) => id === 'engine.put')?.status).toBe('passed');
+    const { killed, ...faults } = history?.faults ?? {};
+    expect(Object.keys(faults).sort()).toEqual([...HTTP_FAULTS].sort());
+    expect(faults.delay?.landed).toBeGreaterThan(0);
+  } finally {
+    secure.close();
+    await Promise.all([s3.close(), dynamo.close()]);
+  }
 });
