@@ -1,10 +1,8 @@
-import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { withTestUser } from '../bench/test-user.ts';
 import type { Context } from '../core/context.ts';
 import { JavumboError } from '../core/failure.ts';
-import { type TestRun, testUser } from '../core/test-data.ts';
+import type { TestRun } from '../core/test-data.ts';
 import type { Deployment } from '../deployment/deployment.ts';
 import { PROBE_PURPOSES, probeConditionalWrites } from '../probes/conditional-write-probe.ts';
 import type { DeletionProbe } from '../probes/deletion-probe.ts';
@@ -34,10 +32,7 @@ export async function askEngine(deployment: Deployment, { random }: Context, run
         const result = await probeConditionalWrites(deployment.store, random, file, run);
         if (result.kind === 'refused') throw result.failure;
         brokenPuts = result.broken;
-        if (deployment.description.kind === 'local') return;
-        const found = await deployment.store.get(testUser(run, first), file);
-        if (found.kind !== 'found') return;
-        etagIsMd5 = createHash('md5').update(readFileSync(file)).digest('hex') === found.version;
+        if (deployment.description.kind === 'aws') etagIsMd5 = result.etagIsMd5;
       }),
     );
     return { brokenPuts, ...(await deletionOf(deployment)), etagIsMd5 };

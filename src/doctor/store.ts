@@ -35,7 +35,7 @@ export async function examineStore(
     return [unsafe(ID, message, 'credentials that may put, get, list and delete objects, and javumbo doctor again')];
   }
   return [
-    verdictOn(deployment, sources, records, tried.broken),
+    verdictOn(deployment, sources, records, tried),
     listingFinding(tried.unlisted),
     ...leftBehind(run, tried.left),
   ].flat();
@@ -44,6 +44,7 @@ export async function examineStore(
 /** What the probe showed, and why its test data may remain; undefined if it is gone. */
 interface Tried {
   readonly broken: readonly string[];
+  readonly etagIsMd5: boolean | undefined;
   /** What the lists that clean-up works by do not show, or show besides. */
   readonly unlisted: readonly string[];
   readonly left?: unknown;
@@ -78,7 +79,7 @@ async function tryStore(deployment: Deployment, { random }: Pick<Context, 'rando
   const { result } = seen;
   if (result === undefined) throw new JavumboError('internal', 'the probe ended without a result');
   if (result.kind === 'refused') throw result.failure;
-  return { broken: result.broken, unlisted: seen.unlisted ?? [], left };
+  return { broken: result.broken, etagIsMd5: result.etagIsMd5, unlisted: seen.unlisted ?? [], left };
 }
 
 /** Lists what the probe left under its key, as clean-up does. */
@@ -105,10 +106,10 @@ function listingFinding(unlisted: readonly string[]): Finding[] {
 }
 
 function verdictOn(
-  { identity }: Deployment,
+  { identity, description }: Deployment,
   { clock, random }: Pick<Context, 'clock' | 'random'>,
   records: UnsafeStores,
-  findings: readonly string[],
+  { broken: findings, etagIsMd5 }: Tried,
 ): Finding {
   let unrecorded: string | undefined;
   try {
@@ -118,7 +119,8 @@ function verdictOn(
     unrecorded = `that could not be recorded: ${messageOf(error)}`;
   }
   if (findings.length === 0) {
-    const sound = 'writes that conflict are refused, also eight at once';
+    const etags = etagIsMd5 && description.kind === 'aws' ? '; its ETags are MD5' : '';
+    const sound = `writes that conflict are refused, also eight at once${etags}`;
     return unrecorded === undefined ? ok(ID, sound) : warning(ID, `${sound}; ${unrecorded}`, OTHER_HOME);
   }
   const lost = `writers cannot rely on it: ${findings.join('; ')}`;

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { errorNameOf, statusOf } from '../aws/errors.ts';
 import { JavumboError } from '../core/failure.ts';
@@ -14,7 +15,12 @@ export const PROBE_PURPOSES = ['probe', 'race'] as const;
 export type ProbeResult =
   | { readonly kind: 'refused'; readonly failure: JavumboError }
   /** One sentence per broken promise; empty if the store seems safe. */
-  | { readonly kind: 'tried'; readonly broken: readonly string[] };
+  | {
+      readonly kind: 'tried';
+      readonly broken: readonly string[];
+      /** Whether an ETag is the MD5 of the bytes; undefined where no update was accepted. */
+      readonly etagIsMd5?: boolean | undefined;
+    };
 
 /**
  * Tests a store with puts that it must refuse, one after another and in parallel, and reads back what it accepted
@@ -48,6 +54,7 @@ export async function probeConditionalWrites(
     return { kind: 'tried', broken: [`a create that asks for nothing to be there is refused (${reply})`] };
   }
   const findings: string[] = [];
+  let etagIsMd5: boolean | undefined;
   if (committed(await put(sequential, { kind: 'absent' }))) findings.push('a create over what exists is accepted');
   const base = (await store.head(sequential))?.version ?? versionOf(first);
   const written = made();
@@ -63,6 +70,7 @@ export async function probeConditionalWrites(
   if (!committed(second)) findings.push(`an update over the current version is refused${weak}`);
   else if (readTo !== undefined) {
     findings.push(...(await readBack(store, sequential, readTo, written, versionOf(second))));
+    etagIsMd5 = createHash('md5').update(written.bytes).digest('hex') === versionOf(second);
   }
   if (committed(await put(sequential, { kind: 'version', version: base }))) {
     findings.push('an update over an old version is accepted');
@@ -83,7 +91,7 @@ export async function probeConditionalWrites(
     const writers = await race({ kind: 'version', version: current.version });
     if (writers > 1) findings.push(`${writers} of ${RACERS} updates at once over one version are accepted`);
   }
-  return { kind: 'tried', broken: findings };
+  return { kind: 'tried', broken: findings, etagIsMd5 };
 }
 
 interface Written {
