@@ -119,7 +119,8 @@ export class Client {
       if (backup === 'none') return this.operate();
       restores = backup;
     }
-    this.#history.append({ call, client: this.#orders.name, user, about, kind, ...named, ...restores });
+    const stale = about === 'database' && this.#orders.stalenessMs > 0 ? { stale: true } : {};
+    this.#history.append({ call, client: this.#orders.name, user, about, kind, ...named, ...stale, ...restores });
     const ended = await this.#run(planned);
     this.#history.append({ return: call, ...ended });
     return ended.outcome;
@@ -185,11 +186,11 @@ interface Parts {
 }
 
 function databasesOf(
-  { sabotage }: ClientOrders,
+  { sabotage, stalenessMs }: ClientOrders,
   context: Context & { readonly policy?: RetryPolicy },
   { deployment, network, sqlite }: Parts,
 ): UserDatabases {
-  if (sabotage === undefined) return deployment.databases({ cacheTtlDefault: 0, cacheTtl: 0 });
+  if (sabotage === undefined) return deployment.databases({ cacheTtlDefault: 0, cacheTtl: stalenessMs / 1_000 });
   const { clock, random } = context;
   return new UserDatabases({
     store: sabotaged(sabotage, network, context),

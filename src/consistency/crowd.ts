@@ -29,6 +29,10 @@ export interface CrowdOptions {
 /** The place among four whose client sends nothing again: it meets what retries hide. */
 const IMPATIENT = 3;
 
+/** The place among four whose client reads what it has cached without asking, for so long. */
+const STALE = 2;
+const STALENESS_MS = 300;
+
 /** The clients of a run. Some of them are killed, and others take their place on the same cache. */
 export class Crowd {
   readonly #options: CrowdOptions;
@@ -125,6 +129,7 @@ export class Crowd {
         seed: seed * 1_000 + number * 2,
         isFocused: sabotage !== undefined,
         isImpatient: place % 4 === IMPATIENT,
+        stalenessMs: place % 4 === STALE ? STALENESS_MS : 0,
         directory: join(directory, name),
         ...(sabotage !== undefined && place === 0 ? { sabotage } : {}),
       },

@@ -103,3 +103,39 @@ test('a violation is said in words, in the order of time', () => {
     '  lines 10–14  c1 appends v3 after v1; it is told that this is stored',
   ]);
 });
+
+describe('a client that reads within a staleness', () => {
+  const made = [call('a', 'create', 'v1'), { return: 'a', outcome: 'committed' }] as const;
+  const seen = (id: string, client: string, ...values: string[]) =>
+    [
+      { call: id, client, user: 'user', about: 'database', kind: 'read', stale: client === 's' },
+      { return: id, outcome: 'read', saw: state(...values) },
+    ] as const;
+  const appended = (client: string) =>
+    [
+      { ...call('b', 'append', 'v2'), client },
+      { return: 'b', outcome: 'committed', saw: state('v1') },
+    ] as const;
+
+  test.each([
+    { name: 'may miss what others have written', lines: [...appended('c1'), ...seen('c', 's', 'v1')], kinds: [] },
+    {
+      name: 'shows its own writes',
+      lines: [...appended('s'), ...seen('c', 's', 'v1'), ...seen('d', 'c1', 'v1', 'v2')],
+      kinds: ['own-write-missed'],
+    },
+    {
+      name: 'never goes back',
+      lines: [...appended('c1'), ...seen('c', 's', 'v1', 'v2'), ...seen('d', 's', 'v1')],
+      kinds: ['vanished'],
+    },
+    {
+      name: 'is another one than those that ask every time',
+      lines: [...appended('c1'), ...seen('c', 'c2', 'v1'), ...seen('d', 'c1', 'v1', 'v2')],
+      kinds: ['stale-read'],
+    },
+  ])('$name', ({ lines, kinds }) => {
+    const { violations } = verdictOn(readHistory(written(...made, ...lines), path));
+    expect(violations.map(({ kind }) => kind)).toEqual(kinds);
+  });
+});

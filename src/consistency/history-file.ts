@@ -27,6 +27,8 @@ export interface Call {
   readonly about: 'database' | 'account';
   readonly kind: OperationKind | AccountOperationKind;
   readonly value?: string | undefined;
+  /** Its client may read what is older: it promises only to show its own writes, and never to go back. */
+  readonly stale?: boolean;
   /** What a restore writes back. */
   readonly saw?: State | undefined;
 }
@@ -152,10 +154,13 @@ export function readHistory(text: string, path: string): RecordedHistory {
     if (call.about === 'account') add(accounts, call.user, accountOperation(call, ended, span));
     else add(databases, call.user, databaseOperation(call, ended, span));
   }
+  const stale = new Set(calls.flatMap(({ client, stale = false }) => (stale ? [client] : [])));
+  // How much older is a matter of time, of which a history has none.
+  const machines = [...stale].map((name) => ({ name, cache: name, stalenessMs: Number.POSITIVE_INFINITY }));
   const counted = lines.find((line) => 'faults' in line && !('kind' in line)) as { faults: Faults } | undefined;
   return {
     header,
-    databases: new Map([...databases].map(([user, operations]) => [user, { machines: [], operations }])),
+    databases: new Map([...databases].map(([user, operations]) => [user, { machines, operations }])),
     accounts,
     operations: returns.size,
     outcomes,

@@ -14,6 +14,8 @@ export interface ClientOrders {
   readonly isFocused: boolean;
   /** It sends nothing again. */
   readonly isImpatient: boolean;
+  /** How old what it reads may be. */
+  readonly stalenessMs: number;
   /** In the order of their roles. */
   readonly users: readonly string[];
   readonly accounts: boolean;
