@@ -23,6 +23,7 @@ function temporaryDirectory(): string {
 const LONG = [
   'store/ceph-rgw.engine',
   'users/dynamodb-local.engine',
+  'commands/fuzz.engine',
   'infra/plan.engine',
   'verify/verify-all.engine',
   'cli/interruption.process',
@@ -36,13 +37,9 @@ const LONG = [
   'databases/simulation',
 ];
 
-// It runs hundreds of commands with whatever arguments, and what they leave in a worker must meet no other file.
-const LAST = '/commands/fuzz.engine.';
-
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const rank = ({ moduleId, project }: TestSpecification): number => {
-      if (moduleId.includes(LAST)) return LONG.length + 2;
       const index = LONG.findIndex((name) => moduleId.includes(`/${name}.`));
       return index === -1 ? LONG.length + (project.name === 'unit' ? 1 : 0) : index;
     };

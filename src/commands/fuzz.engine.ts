@@ -25,6 +25,8 @@ const HASTY = {
   sleep: (milliseconds: number, signal?: AbortSignal) => systemClock.sleep(milliseconds / 100, signal),
 };
 
+const BEFORE = process.cwd();
+
 let directory: string;
 let collections: Collections;
 let replies: DamagedReplies;
@@ -56,6 +58,8 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
+  // A worker that stands in a directory that is gone starts no process.
+  process.chdir(BEFORE);
   await replies.close();
 });
 

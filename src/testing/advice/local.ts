@@ -3,6 +3,9 @@ import { join } from 'node:path';
 import { betterSqlite } from '../../sqlite/better-sqlite.ts';
 import type { Advice } from './advice.ts';
 
+// What is left behind is no place for a process.
+const BEFORE = process.cwd();
+
 const CREATE = 'db create alice';
 const ACCOUNT = 'user create bob --name Bob --password-stdin';
 const REPORT = 'bench latency --rtt 0ms --requests 1 --report json={dir}/report.json';
@@ -126,7 +129,7 @@ export const LOCAL_ADVICE: readonly Advice[] = [
     given: [CREATE, 'db pull alice --out {dir}/alice.anki2', (directory) => process.chdir(directory)],
     run: 'db pull alice',
     try: 'javumbo db pull alice --out <file>',
-    helps: ['db pull alice --out {dir}/other.anki2', () => process.chdir('/')],
+    helps: ['db pull alice --out {dir}/other.anki2', () => process.chdir(BEFORE)],
   },
   {
     situation: 'a pull into a directory that is not there',
