@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, opendirSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, opendirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { chmod, constants, copyFile, open, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDiskFull, isWrongPlace } from '../core/cache-directory.ts';
@@ -6,7 +6,8 @@ import { codeOf, JavumboError, messageOf } from '../core/failure.ts';
 import { sha256Of, syncToDisk } from '../core/file.ts';
 import { makePrivateDirectory } from '../core/private-files.ts';
 import type { Random } from '../core/random.ts';
-import type { SqliteDatabase, SqliteEngine } from '../sqlite/engine.ts';
+import type { SqliteEngine } from '../sqlite/engine.ts';
+import { lockFile } from '../sqlite/lock-file.ts';
 import { contentDigestOf } from '../store/content-digest.ts';
 
 const README = `A backup of user databases, made by javumbo.
@@ -69,25 +70,20 @@ export class BackupFolder {
    * removes what killed ones left half done.
    */
   lock(sqlite: SqliteEngine): { release(): void } {
-    const path = join(this.path, 'lock');
-    let held: SqliteDatabase | undefined;
     try {
-      held = sqlite.open(path, 'read-write');
-      chmodSync(path, 0o600);
-      held.exec('BEGIN IMMEDIATE');
+      const lock = lockFile(sqlite, join(this.path, 'lock'));
+      if (lock === undefined) {
+        throw new JavumboError('conflict', `another backup is being written into ${this.path}`, {
+          try: 'the same command when that one has ended',
+        });
+      }
       for (const name of namesIn(this.#databases)) {
         if (name.endsWith('.part')) rmSync(join(this.#databases, name), { force: true });
       }
+      return lock;
     } catch (error) {
-      held?.close();
-      if (!codeOf(error)?.startsWith('SQLITE_BUSY')) throw this.failure(error);
-      throw new JavumboError('conflict', `another backup is being written into ${this.path}`, {
-        try: 'the same command when that one has ended',
-        cause: error,
-      });
+      throw this.failure(error);
     }
-    const lock = held;
-    return { release: () => void lock.close() };
   }
 
   pathOf(file: string): string {

@@ -1,10 +1,10 @@
 import { createHash, type Hash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { basename } from 'node:path';
 import * as z from 'zod';
 import { JavumboError } from '../core/failure.ts';
 import { isUsername } from '../core/username.ts';
+import { wholeLines } from '../core/whole-lines.ts';
 
 /**
  * The manifest of a run: JSON Lines. The first line says what was backed up, each other line is one user, and the last
@@ -154,7 +154,7 @@ export async function* readManifest(path: string): AsyncGenerator<ManifestLine> 
   const counts = noCounts();
   let number = 0;
   let ended = false;
-  for await (const text of wholeLines(path)) {
+  for await (const text of linesOf(path)) {
     number++;
     const refuse = (what: string): JavumboError => damagedManifest(path, `line ${number} ${what}`);
     if (ended) throw refuse('stands behind the last one');
@@ -219,18 +219,9 @@ function lineOf(text: string, number: number, refuse: (what: string) => JavumboE
   return { kind: 'user', user: accept(user) };
 }
 
-// Far more than a username, a hash and a few findings take.
-const LINE_LENGTH_MAX = 1024 * 1024;
-
 /** Yields the lines that have an end: what a stopped run left behind the last one counts for nothing. */
-async function* wholeLines(path: string): AsyncGenerator<string> {
-  let rest = '';
-  for await (const chunk of createReadStream(path, { encoding: 'utf8' }) as AsyncIterable<string>) {
-    const lines = (rest + chunk).split('\n');
-    rest = lines.pop() ?? '';
-    yield* lines;
-    if (rest.length > LINE_LENGTH_MAX) throw damagedManifest(path, 'a line of it never ends');
-  }
+async function* linesOf(path: string): AsyncGenerator<string> {
+  const rest = yield* wholeLines(path, () => damagedManifest(path, 'a line of it never ends'));
   // A run that is stopped cuts its last line off; this one is whole, but for what ends it.
   if (rest.startsWith('{"kind":"end"') && rest.includes('}')) throw damagedManifest(path, 'its last line has no end');
 }

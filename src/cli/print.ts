@@ -85,7 +85,7 @@ async function writeParts(
 }
 
 /** Resolves when the system has taken the text, with the error if it has not. A signal ends the wait, with its reason. */
-function written(stdout: Output, text: string, signal: AbortSignal | undefined): Promise<unknown> {
+export function written(stdout: Output, text: string, signal: AbortSignal | undefined): Promise<unknown> {
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();
     const onAbort = (): void => reject(signal?.reason);

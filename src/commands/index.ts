@@ -58,6 +58,16 @@ const NOUNS: readonly {
     },
   },
   {
+    name: 'fleet',
+    description: 'check, change and bring back the databases of all users',
+    verbs: {
+      check: async () => (await import('./fleet/check.ts')).registerFleetCheck,
+      exec: async () => (await import('./fleet/exec.ts')).registerFleetExec,
+      undo: async () => (await import('./fleet/undo.ts')).registerFleetUndo,
+      stats: async () => (await import('./fleet/stats.ts')).registerFleetStats,
+    },
+  },
+  {
     name: 'bench',
     description: 'measure the deployment',
     verbs: {

@@ -24,6 +24,8 @@ export interface SessionEnvironment {
   readonly inspect?: ((database: SqliteDatabase, username: string) => void) | undefined;
   /** Runs an operator's SQL, or queries over an operator's file; undefined: ours, which is short. */
   readonly runBlocking?: RunBlocking | undefined;
+  /** Awaited before each PUT of a commit: what it throws ends the commit, and nothing is sent. */
+  readonly beforePut?: ((write: MeantWrite) => Promise<void>) | undefined;
   /** Called before each step of a commit, so that a test can end the process there. */
   readonly atStep?: ((step: CommitStep) => void) | undefined;
 }
@@ -33,6 +35,14 @@ export type ReadyEnvironment = Omit<SessionEnvironment, 'sqlite'> & { readonly s
 
 export async function readyFor(environment: SessionEnvironment): Promise<ReadyEnvironment> {
   return { ...environment, sqlite: await environment.sqlite() };
+}
+
+/** A write that is about to be sent. Sent again, it keeps its id. */
+export interface MeantWrite {
+  readonly username: string;
+  readonly writeId: string;
+  /** What it replaces; undefined for a database that does not exist yet. */
+  readonly base: StoredDatabase | undefined;
 }
 
 type CommitStep = 'copied' | 'edited' | 'checked' | 'stored' | 'cached';

@@ -158,7 +158,7 @@ export class WriteSession {
   }
 
   async #send(): Promise<SendOutcome> {
-    const { store, clock, atStep } = this.#environment;
+    const { store, clock, atStep, beforePut } = this.#environment;
     this.#closed ??= await this.#close();
     const { writeId, digest, content, sizeBytes } = this.#closed;
     const base = this.base;
@@ -171,6 +171,7 @@ export class WriteSession {
     const writes = writesOver(over, writeId);
     const condition: PutCondition =
       over === undefined ? { kind: 'absent' } : { kind: 'version', version: over.version };
+    await beforePut?.({ username: this.username, writeId, base });
     const startedAt = momentOf(clock);
     const outcome = await store.put(this.username, content, { condition, writes, digest });
     switch (outcome.kind) {

@@ -10,6 +10,7 @@ import type { RunBlocking } from '../core/run-blocking.ts';
 import type { SqliteEngineName } from '../core/sqlite-engines.ts';
 import { type Usage, UsageMeter } from '../core/usage.ts';
 import { ReadHandles } from '../databases/read-handles.ts';
+import type { MeantWrite } from '../databases/session.ts';
 import { UserDatabases } from '../databases/user-databases.ts';
 import type { FunctionClient } from '../function/client.ts';
 import { InterruptibleObjectVersions } from '../history/interruptible-object-versions.ts';
@@ -94,6 +95,8 @@ export interface DatabasesOptions {
   readonly groupCommit?: boolean | undefined;
   /** Runs SQL of unbounded length; undefined if the SQL is ours, and short. */
   readonly runBlocking?: RunBlocking | undefined;
+  /** Awaited before each PUT (databases/session.ts). */
+  readonly beforePut?: ((write: MeantWrite) => Promise<void>) | undefined;
 }
 
 /** The services that keep a deployment's data. */
@@ -169,7 +172,7 @@ export async function assembleDeployment(
     };
     const databasesOver = (
       over: DatabaseCache,
-      { caching = true, groupCommit, runBlocking }: Pick<DatabasesOptions, 'caching' | 'groupCommit' | 'runBlocking'>,
+      { caching = true, groupCommit, runBlocking, beforePut }: Omit<DatabasesOptions, 'cacheTtlDefault' | 'cacheTtl'>,
       stalenessMaxMs: number,
     ): UserDatabases =>
       new UserDatabases({
@@ -183,6 +186,7 @@ export async function assembleDeployment(
         clock: interruption === undefined ? clock : interruptibleClock(interruption),
         random,
         runBlocking,
+        beforePut,
         atStep,
         inspect: refuseNewerSchema,
         stalenessMaxMs,

@@ -19,6 +19,7 @@ const prices = z.strictObject({
   usdPerMillionLambdaInvocations: usd,
   usdPerLambdaGbSecond: usd,
   usdPerGbOut: usd,
+  usdPerGbMonth: usd,
 });
 
 /** A provider's prices in US dollars, with their date. A GB is 10^9 bytes. */
@@ -44,6 +45,7 @@ export const AWS_PRICES: Prices = {
   usdPerLambdaGbSecond: 0.0000166667,
   // From S3 to a machine in its region. To the internet it would be 0.09.
   usdPerGbOut: 0,
+  usdPerGbMonth: 0.023,
 };
 
 // Every table of prices has a date; missing prices are AWS's.

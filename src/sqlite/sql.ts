@@ -1,7 +1,7 @@
 import { codeOf, JavumboError } from '../core/failure.ts';
 import type { SqliteDatabase, SqliteStatement, SqlValue } from './engine.ts';
 import { asSqlFailure } from './failure.ts';
-import { refuseJournalMode, refuseOtherValues, refuseUnsafe, splitStatements } from './statements.ts';
+import { refuseJournalMode, refuseOtherValues, refuseUnsafe, type Statement, splitStatements } from './statements.ts';
 
 /** Integers beyond 2^53 and infinities are strings. */
 export type JsonValue = string | number | null | { readonly base64: string };
@@ -82,15 +82,12 @@ function distinct(names: readonly string[]): string[] {
  * Throws `usage`, before running anything, for what does not parse or reaches outside the database.
  */
 export function runScript(database: SqliteDatabase, script: string, values: readonly string[]): number {
-  const statements = splitStatements(script);
-  if (statements.length === 0) throw new JavumboError('usage', 'the SQL is empty', { try: 'javumbo db exec --help' });
+  const statements = statementsOf(script);
   if (statements.length > 1 && values.length > 0) {
     throw new JavumboError('usage', 'values go with one statement, and there are several', {
       try: 'one db exec for each',
     });
   }
-  refuseUnsafe(statements);
-  refuseJournalMode(statements);
   let changes = 0;
   for (const { sql, line, verb } of statements) {
     try {
@@ -111,6 +108,15 @@ export function runScript(database: SqliteDatabase, script: string, values: read
     }
   }
   return changes;
+}
+
+/** Returns the statements of a script. Throws `usage` if it is empty, or for one that must not run. */
+export function statementsOf(script: string): Statement[] {
+  const statements = splitStatements(script);
+  if (statements.length === 0) throw new JavumboError('usage', 'the SQL is empty', { try: 'javumbo db exec --help' });
+  refuseUnsafe(statements);
+  refuseJournalMode(statements);
+  return statements;
 }
 
 const ROWS = ['INSERT', 'REPLACE', 'UPDATE', 'DELETE', 'WITH'];

@@ -1,5 +1,5 @@
 const COMMANDS_USE =
-  'anki backup bench cache cleanup cli config consistency databases deployment doctor function history lambda locks provisioning report sqlite store users verify';
+  'anki backup bench cache cleanup cli config consistency databases deployment doctor fleet function history lambda locks provisioning report sqlite store users verify';
 
 /**
  * The folders of `src`, from what everything stands on to what nothing stands on, each with the folders above it in this
@@ -106,6 +106,19 @@ export const FOLDERS: readonly (readonly [folder: string, uses: Readonly<Record<
       sqlite: 'files are opened, and what a run remembers is kept in one',
       store: 'lists, versions and content digests',
       users: 'accounts',
+    },
+  ],
+  [
+    'fleet',
+    {
+      anki: 'a migration must leave collections, which are checked by its rules',
+      backup: 'files that are kept, examined, or remembered, and how long a store is waited for',
+      cache: 'work directories, which outlive no process',
+      databases: 'what is migrated, checked and brought back',
+      history: 'the versions before, and keys that are no usernames',
+      sqlite: 'scripts, locks, and what a run remembers',
+      store: 'lists, and what became of a write',
+      users: 'accounts without a database',
     },
   ],
   ['report', { deployment: 'a report describes the deployment and counts its requests' }],

@@ -44,10 +44,13 @@ export function isNotable({ error, findings = [] }: UserResult): boolean {
 }
 
 /** Runs a generator to its end, shows each value, and returns what it returns. */
-export async function drained<T, R>(values: AsyncGenerator<T, R>, show: (value: T) => void): Promise<R> {
+export async function drained<T, R>(
+  values: AsyncGenerator<T, R>,
+  show: (value: T) => void | Promise<void>,
+): Promise<R> {
   for (let next = await values.next(); ; next = await values.next()) {
     if (next.done === true) return next.value;
-    show(next.value);
+    await show(next.value);
   }
 }
 
@@ -82,6 +85,7 @@ const GRAVITY: readonly (readonly [outcomes: readonly string[], code: ExitCode])
   [['unavailable'], EXIT_CODE.unavailable],
   [['damaged', 'missing', 'refused', 'different', 'findings'], EXIT_CODE.violation],
   [['conflict'], EXIT_CODE.conflict],
+  [['not-found'], EXIT_CODE['not-found']],
 ];
 
 /** Returns the exit code of the gravest outcome. */

@@ -1,0 +1,180 @@
+import { BackupFolder } from '../backup/folder.ts';
+import { Patience, type Trouble } from '../backup/outcome.ts';
+import type { Scratch } from '../backup/scratch.ts';
+import type { Clock } from '../core/clock.ts';
+import { JavumboError } from '../core/failure.ts';
+import { isoTime } from '../core/format.ts';
+import { inParallel } from '../core/parallel.ts';
+import type { Random } from '../core/random.ts';
+import type { SqliteEngine } from '../sqlite/engine.ts';
+import { type JournalHeader, refuseOtherDeployment, SCHEMA_VERSION, sqlDigest } from './journal.ts';
+import { MigrationState, STATE_SCHEMA } from './migration-state.ts';
+import { UserMigration } from './migrate-user.ts';
+import { openFleetScratch, rememberSelected, type Selection, selectedUsernames } from './selection.ts';
+import type { FleetTarget } from './target.ts';
+
+/** How the migration of one user ended, as in the journal (docs/fleet.md); `would-commit` in a dry run. */
+export interface MigratedUser {
+  readonly username: string;
+  readonly outcome: 'committed' | 'would-commit' | 'unchanged' | 'skipped' | 'not-found' | Trouble;
+  readonly version?: string | undefined;
+  /** Rows changed, as SQLite counts. */
+  readonly changes?: number | undefined;
+  readonly error?: string | undefined;
+  /** What a canary's check found that was not there before; in a dry run, what would be asked. */
+  readonly findings?: readonly string[] | undefined;
+}
+
+export interface MigrationOptions {
+  readonly sql: string;
+  readonly selection: Omit<Selection, 'named'>;
+  /** These alone. A resume goes by the journal, for the selection too. */
+  readonly users?: AsyncIterable<string> | undefined;
+  /** How many users at once. */
+  readonly parallel: number;
+  /** How often a user's migration runs again after a conflict. */
+  readonly retries: number;
+  /** Undefined: a dry run, which keeps none. */
+  readonly journal: { readonly path: string; readonly resume: boolean } | undefined;
+  /** Where undo finds the versions before. A resume goes by the journal. */
+  readonly undo: JournalHeader['undo'];
+  /** The folder for them, with `undo` of `kept`. */
+  readonly keep?: string | undefined;
+  /** So many are changed and checked before `goOn` is called. */
+  readonly canary?: number | undefined;
+  /** Called after sound canaries; throws to stop. */
+  readonly goOn: (changed: number) => Promise<void>;
+  /** Called once for each loss of Anki's tables, before anything of it is stored; throws to refuse it. */
+  readonly agree: (losses: readonly string[], username: string) => Promise<void>;
+  /** True to agree to all. */
+  readonly allLosses: boolean;
+  /** True to leave what is no Anki collection any more. */
+  readonly force: boolean;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface MigrationEnd {
+  /** True if the canaries were not sound, so that the rest was not begun. */
+  readonly stopped: boolean;
+  /** Users who were done before a resume. */
+  readonly doneBefore: number;
+}
+
+/**
+ * Runs a script in each user's database, in one transaction each, and yields each user as it ends. Each is migrated once or
+ * not at all, however often this is killed and resumed. Throws `usage` for another script or deployment than the
+ * journal's, `conflict` if another process has the journal, what `goOn` and `agree` throw, and what is about all users.
+ */
+export async function* migrateFleet(
+  target: FleetTarget,
+  options: MigrationOptions,
+): AsyncGenerator<MigratedUser, MigrationEnd> {
+  const sqlite = await target.sqlite();
+  const scratch = openFleetScratch(sqlite, target.workDirectory(), STATE_SCHEMA);
+  try {
+    const { state, selection, keep } = await openState(target, options, sqlite, scratch);
+    try {
+      const folder = keep === undefined ? undefined : await BackupFolder.prepared(keep);
+      const lock = folder?.lock(sqlite);
+      try {
+        const rules = { ...options, where: selection.where };
+        const migration = new UserMigration(target, rules, { sqlite, scratch, state, folder });
+        const usernames = selectedUsernames(target.store, scratch.database, selection);
+        return yield* migrateAll(usernames, migration, state, options);
+      } finally {
+        lock?.release();
+      }
+    } finally {
+      await state?.close();
+    }
+  } finally {
+    scratch.release();
+  }
+}
+
+async function* migrateAll(
+  usernames: AsyncGenerator<string>,
+  migration: UserMigration,
+  state: MigrationState | undefined,
+  { parallel, canary, goOn, clock }: MigrationOptions,
+): AsyncGenerator<MigratedUser, MigrationEnd> {
+  const doneBefore = state?.done ?? 0;
+  const counts: Record<string, number> = {};
+  const patience = new Patience();
+  async function* migrated(some: AsyncIterable<string> | Iterable<string>, check: boolean): AsyncGenerator<MigratedUser> {
+    for await (const user of inParallel(some, parallel, (username) => migration.migrate(username, patience, check))) {
+      if (user === undefined) continue;
+      counts[user.outcome] = (counts[user.outcome] ?? 0) + 1;
+      yield user;
+    }
+  }
+  if (canary !== undefined) {
+    let [changed, bad] = [0, false];
+    while (changed < canary && !bad) {
+      const some = await taken(usernames, canary - changed);
+      if (some.length === 0) break;
+      for await (const user of migrated(some, true)) {
+        if (user.outcome === 'committed' || user.outcome === 'would-commit') changed++;
+        bad ||= user.error !== undefined || (user.outcome === 'committed' && user.findings !== undefined);
+        yield user;
+      }
+    }
+    if (bad) return { stopped: true, doneBefore };
+    await goOn(changed);
+  }
+  yield* migrated(usernames, false);
+  if (state !== undefined) yield* migrated(state.unmet(), false);
+  await state?.end(clock.now(), counts);
+  return { stopped: false, doneBefore };
+}
+
+async function taken(usernames: AsyncGenerator<string>, count: number): Promise<string[]> {
+  const some: string[] = [];
+  while (some.length < count) {
+    const next = await usernames.next();
+    if (next.done === true) break;
+    some.push(next.value);
+  }
+  return some;
+}
+
+async function openState(
+  { deployment }: FleetTarget,
+  { sql, selection, users, journal, undo, keep, clock }: MigrationOptions,
+  sqlite: SqliteEngine,
+  { database }: Scratch,
+): Promise<{ state: MigrationState | undefined; selection: Selection; keep: string | undefined }> {
+  const sqlSha256 = sqlDigest(sql);
+  if (journal?.resume) {
+    const refuse = (header: JournalHeader): void => refuseOther(header, deployment.id, sqlSha256);
+    const { state, header } = await MigrationState.resume(database, sqlite, journal.path, refuse);
+    const { prefix, where, users: named } = header;
+    return { state, selection: { prefix, where, named: named !== undefined }, keep: header.keep };
+  }
+  // Before the journal is made: a name that is none leaves nothing behind.
+  const named = users === undefined ? undefined : await rememberSelected(database, users);
+  const selected = { ...selection, named: named !== undefined };
+  if (journal === undefined) return { state: undefined, selection: selected, keep: undefined };
+  const header = {
+    schemaVersion: SCHEMA_VERSION,
+    kind: 'fleet exec',
+    startedAt: isoTime(clock.now()),
+    deployment,
+    sqlSha256,
+    ...selection,
+    users: named,
+    undo,
+    keep,
+  } as const;
+  return { state: await MigrationState.begin(database, sqlite, journal.path, header), selection: selected, keep };
+}
+
+function refuseOther(header: JournalHeader, id: string, sqlSha256: string): void {
+  refuseOtherDeployment(header, id);
+  if (header.sqlSha256 === sqlSha256) return;
+  throw new JavumboError('usage', 'the journal belongs to another script', {
+    try: 'the script as it was, or a new fleet exec without --resume',
+  });
+}
