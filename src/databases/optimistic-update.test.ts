@@ -3,6 +3,7 @@ import type { Clock } from '../core/clock.ts';
 import type { Random } from '../core/random.ts';
 import type { RequestCounts } from '../core/usage.ts';
 import type { DatabaseStore, PutOutcome } from '../store/database-store.ts';
+import type { MeantWrite } from './session.ts';
 import { createTable, failureOf, insert, interposed, NO_RETRIES, values } from '../testing/values-table.ts';
 import { Workbench } from '../testing/workbench.ts';
 
@@ -222,5 +223,33 @@ describe('an outcome that nobody can tell', () => {
     });
     expect(await overtaken.databases.update('alice', insert(1), NO_RETRIES)).toMatchObject({ outcome: 'committed' });
     expect(await values(overtaken.databases)).toEqual([1, 2]);
+  });
+});
+
+describe('before a PUT', () => {
+  test('each attempt is told with an id of its own, which the stored database lists', async () => {
+    const told: MeantWrite[] = [];
+    const other = bench.machine().databases;
+    const { databases } = bench.machine({
+      beforePut: async (write) => {
+        told.push(write);
+        if (told.length === 1) await other.update('alice', insert(1), NO_RETRIES);
+      },
+    });
+    const created = await other.create('alice', createTable);
+    await databases.update('alice', insert(2));
+    expect(told.map(({ username }) => username)).toEqual(['alice', 'alice']);
+    expect(told[0]?.base?.version).toBe(created.version);
+    const { writes = [] } = (await bench.store.head('alice')) ?? {};
+    expect(writes[0]).toBe(told[1]?.writeId);
+    expect(writes).not.toContain(told[0]?.writeId);
+  });
+
+  test('what is thrown ends the update, and nothing is sent', async () => {
+    await bench.machine().databases.create('alice', createTable);
+    const refusal = new Error('not now');
+    const { databases } = bench.machine({ beforePut: () => Promise.reject(refusal) });
+    const work = () => databases.update('alice', insert(1)).catch((error: unknown) => expect(error).toBe(refusal));
+    expect(await requestsOf(work)).toEqual({ get: 1 });
   });
 });

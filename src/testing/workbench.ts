@@ -5,6 +5,7 @@ import { DatabaseCache } from '../cache/cache.ts';
 import type { CacheLimits } from '../cache/evictions.ts';
 import type { Clock } from '../core/clock.ts';
 import { type Random, seededRandom } from '../core/random.ts';
+import type { MeantWrite } from '../databases/session.ts';
 import { UserDatabases } from '../databases/user-databases.ts';
 import { betterSqlite } from '../sqlite/better-sqlite.ts';
 import type { SqliteEngine } from '../sqlite/engine.ts';
@@ -59,12 +60,13 @@ export class Workbench {
       readonly groupCommit?: boolean;
       readonly clock?: Clock;
       readonly random?: Random;
+      readonly beforePut?: ((write: MeantWrite) => Promise<void>) | undefined;
     } = {},
   ): { databases: UserDatabases; cache: DatabaseCache; root: string } {
     const root = join(this.directory, `machine-${this.#machines++}`);
     const { clock = this.clock, random = this.random } = options;
     const cache = new DatabaseCache({ root, deployment: 'test', clock, random, limits: options.limits });
-    const { stalenessMaxMs = 0, caching = true, store = this.store, sqlite = betterSqlite, groupCommit } = options;
+    const { stalenessMaxMs = 0, caching = true, store = this.store, sqlite = betterSqlite, groupCommit, beforePut } = options;
     return {
       databases: new UserDatabases({
         store,
@@ -75,6 +77,7 @@ export class Workbench {
         random,
         stalenessMaxMs,
         groupCommit,
+        beforePut,
       }),
       cache,
       root,
