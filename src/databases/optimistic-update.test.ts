@@ -3,9 +3,9 @@ import type { Clock } from '../core/clock.ts';
 import type { Random } from '../core/random.ts';
 import type { RequestCounts } from '../core/usage.ts';
 import type { DatabaseStore, PutOutcome } from '../store/database-store.ts';
-import type { MeantWrite } from './session.ts';
 import { createTable, failureOf, insert, interposed, NO_RETRIES, values } from '../testing/values-table.ts';
 import { Workbench } from '../testing/workbench.ts';
+import type { MeantWrite } from './session.ts';
 
 let bench: Workbench;
 

@@ -3,12 +3,13 @@ import { appendFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { JavumboError } from '../core/failure.ts';
-import type { SqliteDatabase } from '../sqlite/engine.ts';
 import { betterSqlite } from '../sqlite/better-sqlite.ts';
+import type { SqliteDatabase } from '../sqlite/engine.ts';
 import type { DatabaseStore } from '../store/database-store.ts';
 import { interposed as withPut } from '../testing/values-table.ts';
 import { Workbench } from '../testing/workbench.ts';
-import { type MigratedUser, type MigrationOptions, migrateFleet } from './exec.ts';
+import { type MigrationOptions, migrateFleet } from './exec.ts';
+import type { MigratedUser } from './migrate-user.ts';
 import type { FleetTarget } from './target.ts';
 import { type UndoneUser, undoFleet } from './undo.ts';
 
@@ -47,7 +48,17 @@ function target(store: DatabaseStore = bench.store): FleetTarget {
 function optionsOf(more: Partial<MigrationOptions> = {}): MigrationOptions {
   const { clock, random } = bench;
   return {
-    ...{ sql: SQL, selection: {}, parallel: 8, retries: 5, undo: 'none', allLosses: false, force: false, clock, random },
+    ...{
+      sql: SQL,
+      selection: {},
+      parallel: 8,
+      retries: 5,
+      undo: 'none',
+      allLosses: false,
+      force: false,
+      clock,
+      random,
+    },
     journal: { path: journal, resume: false },
     goOn: async () => {},
     agree: async () => {},
@@ -83,7 +94,7 @@ const linesOf = () =>
     .map((line) => JSON.parse(line));
 
 /** Ends the process, as far as the journal can tell, before alice's write is sent; returns what sends it. */
-async function killedBeforePut(): Promise<() => Promise<unknown>> {
+async function killedBeforePut(more: Partial<MigrationOptions> = {}): Promise<() => Promise<unknown>> {
   let send: () => Promise<unknown> = async () => {};
   const store: DatabaseStore = interposed(bench.store, {
     put: (username, source, options) => {
@@ -92,7 +103,7 @@ async function killedBeforePut(): Promise<() => Promise<unknown>> {
       throw new JavumboError('interrupted', 'killed');
     },
   });
-  await expect(migrate({}, store)).rejects.toThrow('killed');
+  await expect(migrate(more, store)).rejects.toThrow('killed');
   return send;
 }
 
@@ -106,12 +117,15 @@ describe('a migration', () => {
 
   test('has each write in its journal before it is sent, and what became of it after', async () => {
     await make('alice');
-    await migrate({}, interposed(bench.store, {
-      put: (...asked) => {
-        expect(linesOf().at(-1)).toMatchObject({ kind: 'write', username: 'alice', writeId: asked[2].writes[0] });
-        return bench.store.put(...asked);
-      },
-    }));
+    await migrate(
+      {},
+      interposed(bench.store, {
+        put: (...asked) => {
+          expect(linesOf().at(-1)).toMatchObject({ kind: 'write', username: 'alice', writeId: asked[2].writes[0] });
+          return bench.store.put(...asked);
+        },
+      }),
+    );
     const [header, write, outcome, end] = linesOf();
     expect(header).toMatchObject({ schemaVersion: 1, kind: 'fleet exec', undo: 'none' });
     const { version, writes } = (await bench.store.head('alice')) ?? {};
@@ -160,9 +174,11 @@ describe('a migration', () => {
 
   test('asks once for what is lost, before any of it is stored, and ends where nobody agrees', async () => {
     for (const username of ['alice', 'bob', 'carol']) {
-      await bench.machine().databases.create(username, (database) =>
-        database.exec('CREATE TABLE revlog (x); INSERT INTO revlog VALUES (1); CREATE TABLE col (ver)'),
-      );
+      await bench
+        .machine()
+        .databases.create(username, (database) =>
+          database.exec('CREATE TABLE revlog (x); INSERT INTO revlog VALUES (1); CREATE TABLE col (ver)'),
+        );
     }
     const sql = 'DELETE FROM revlog';
     const refusal = new JavumboError('usage', 'not confirmed');
@@ -252,6 +268,15 @@ describe('a resume, after a kill between the journal and the PUT', () => {
     await bench.machine().databases.update('alice', (database) => database.exec('INSERT INTO others VALUES (1)'));
     expect(outcomes(await migrate(RESUME()))).toEqual(['alice committed']);
     expect(await send()).toMatchObject({ kind: 'conflict' });
+    expect(await counterOf('alice')).toBe(1);
+  });
+
+  test('finds the write of a resume that was killed too, after one that was turned away', async () => {
+    await make('alice');
+    const away = interposed(bench.store, { put: () => Promise.reject(new JavumboError('unavailable', 'no')) });
+    expect(outcomes(await migrate({}, away))).toEqual(['alice unavailable']);
+    await (await killedBeforePut(RESUME()))();
+    expect(outcomes(await migrate(RESUME()))).toEqual(['alice committed']);
     expect(await counterOf('alice')).toBe(1);
   });
 

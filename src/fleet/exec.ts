@@ -1,39 +1,22 @@
 import { BackupFolder } from '../backup/folder.ts';
-import { Patience, type Trouble } from '../backup/outcome.ts';
+import { Patience } from '../backup/outcome.ts';
 import type { Scratch } from '../backup/scratch.ts';
-import type { Clock } from '../core/clock.ts';
 import { JavumboError } from '../core/failure.ts';
 import { isoTime } from '../core/format.ts';
 import { inParallel } from '../core/parallel.ts';
-import type { Random } from '../core/random.ts';
 import type { SqliteEngine } from '../sqlite/engine.ts';
 import { type JournalHeader, refuseOtherDeployment, SCHEMA_VERSION, sqlDigest } from './journal.ts';
+import { type MigratedUser, type MigrationRules, UserMigration } from './migrate-user.ts';
 import { MigrationState, STATE_SCHEMA } from './migration-state.ts';
-import { UserMigration } from './migrate-user.ts';
 import { openFleetScratch, rememberSelected, type Selection, selectedUsernames } from './selection.ts';
 import type { FleetTarget } from './target.ts';
 
-/** How the migration of one user ended, as in the journal (docs/fleet.md); `would-commit` in a dry run. */
-export interface MigratedUser {
-  readonly username: string;
-  readonly outcome: 'committed' | 'would-commit' | 'unchanged' | 'skipped' | 'not-found' | Trouble;
-  readonly version?: string | undefined;
-  /** Rows changed, as SQLite counts. */
-  readonly changes?: number | undefined;
-  readonly error?: string | undefined;
-  /** What a canary's check found that was not there before; in a dry run, what would be asked. */
-  readonly findings?: readonly string[] | undefined;
-}
-
-export interface MigrationOptions {
-  readonly sql: string;
+export interface MigrationOptions extends Omit<MigrationRules, 'where'> {
   readonly selection: Omit<Selection, 'named'>;
   /** These alone. A resume goes by the journal, for the selection too. */
   readonly users?: AsyncIterable<string> | undefined;
   /** How many users at once. */
   readonly parallel: number;
-  /** How often a user's migration runs again after a conflict. */
-  readonly retries: number;
   /** Undefined: a dry run, which keeps none. */
   readonly journal: { readonly path: string; readonly resume: boolean } | undefined;
   /** Where undo finds the versions before. A resume goes by the journal. */
@@ -44,15 +27,6 @@ export interface MigrationOptions {
   readonly canary?: number | undefined;
   /** Called after sound canaries; throws to stop. */
   readonly goOn: (changed: number) => Promise<void>;
-  /** Called once for each loss of Anki's tables, before anything of it is stored; throws to refuse it. */
-  readonly agree: (losses: readonly string[], username: string) => Promise<void>;
-  /** True to agree to all. */
-  readonly allLosses: boolean;
-  /** True to leave what is no Anki collection any more. */
-  readonly force: boolean;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly signal?: AbortSignal | undefined;
 }
 
 export interface MigrationEnd {
@@ -103,7 +77,10 @@ async function* migrateAll(
   const doneBefore = state?.done ?? 0;
   const counts: Record<string, number> = {};
   const patience = new Patience();
-  async function* migrated(some: AsyncIterable<string> | Iterable<string>, check: boolean): AsyncGenerator<MigratedUser> {
+  async function* migrated(
+    some: AsyncIterable<string> | Iterable<string>,
+    check: boolean,
+  ): AsyncGenerator<MigratedUser> {
     for await (const user of inParallel(some, parallel, (username) => migration.migrate(username, patience, check))) {
       if (user === undefined) continue;
       counts[user.outcome] = (counts[user.outcome] ?? 0) + 1;
@@ -111,10 +88,11 @@ async function* migrateAll(
     }
   }
   if (canary !== undefined) {
-    let [changed, bad] = [0, false];
+    let [changed, bad, isAll] = [0, false, false];
     while (changed < canary && !bad) {
       const some = await taken(usernames, canary - changed);
-      if (some.length === 0) break;
+      isAll = some.length === 0;
+      if (isAll) break;
       for await (const user of migrated(some, true)) {
         if (user.outcome === 'committed' || user.outcome === 'would-commit') changed++;
         bad ||= user.error !== undefined || (user.outcome === 'committed' && user.findings !== undefined);
@@ -122,7 +100,7 @@ async function* migrateAll(
       }
     }
     if (bad) return { stopped: true, doneBefore };
-    await goOn(changed);
+    if (!isAll) await goOn(changed);
   }
   yield* migrated(usernames, false);
   if (state !== undefined) yield* migrated(state.unmet(), false);

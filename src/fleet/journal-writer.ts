@@ -102,8 +102,12 @@ export class JournalWriter {
 
 function unusable(path: string, cause: unknown): JavumboError {
   const exists = (cause as { code?: unknown } | null)?.code === 'EEXIST';
-  return new JavumboError(exists ? 'usage' : 'unavailable', `the journal ${path} cannot be written: ${messageOf(cause)}`, {
-    try: exists ? '--resume with it, or another --journal' : 'space on that disk, or another --journal',
-    cause,
-  });
+  return new JavumboError(
+    exists ? 'usage' : 'unavailable',
+    `the journal ${path} cannot be written: ${messageOf(cause)}`,
+    {
+      try: exists ? '--resume with it, or another --journal' : 'space on that disk, or another --journal',
+      cause,
+    },
+  );
 }

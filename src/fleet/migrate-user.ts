@@ -2,10 +2,12 @@ import { collectionFindings } from '../anki/check.ts';
 import { holdingsOf, LossError, refuseLosses } from '../anki/losses.ts';
 import { examineFully } from '../backup/examine.ts';
 import { type BackupFolder, fileNameOf } from '../backup/folder.ts';
-import { type Patience, troubleOf } from '../backup/outcome.ts';
+import { type Patience, type Trouble, troubleOf } from '../backup/outcome.ts';
 import type { Scratch } from '../backup/scratch.ts';
+import type { Clock } from '../core/clock.ts';
 import { JavumboError } from '../core/failure.ts';
 import { isoTime } from '../core/format.ts';
+import type { Random } from '../core/random.ts';
 import type { MeantWrite } from '../databases/session.ts';
 import type { UserDatabases } from '../databases/user-databases.ts';
 import type { SqliteDatabase, SqliteEngine } from '../sqlite/engine.ts';
@@ -13,12 +15,40 @@ import { asDatabaseFailure } from '../sqlite/failure.ts';
 import { runScript } from '../sqlite/sql.ts';
 import { contentDigestOf } from '../store/content-digest.ts';
 import type { DatabaseStore } from '../store/database-store.ts';
-import type { MigratedUser, MigrationOptions } from './exec.ts';
 import { type Fate, fateOf } from './fate.ts';
 import type { JournalWrite } from './journal.ts';
 import type { MigrationState } from './migration-state.ts';
 import { isTrueIn } from './selection.ts';
 import type { FleetTarget } from './target.ts';
+
+/** How the migration of one user ended, as in the journal (docs/fleet.md); `would-commit` in a dry run. */
+export interface MigratedUser {
+  readonly username: string;
+  readonly outcome: 'committed' | 'would-commit' | 'unchanged' | 'skipped' | 'not-found' | Trouble;
+  readonly version?: string | undefined;
+  /** Rows changed, as SQLite counts. */
+  readonly changes?: number | undefined;
+  readonly error?: string | undefined;
+  /** What a canary's check found that was not there before; in a dry run, what would be asked. */
+  readonly findings?: readonly string[] | undefined;
+}
+
+/** What all users have in common. */
+export interface MigrationRules {
+  readonly sql: string;
+  readonly where?: string | undefined;
+  /** How often a user's migration runs again after a conflict. */
+  readonly retries: number;
+  /** Called once for each loss of Anki's tables, before anything of it is stored; throws to refuse it. */
+  readonly agree: (losses: readonly string[], username: string) => Promise<void>;
+  /** True to agree to all. */
+  readonly allLosses: boolean;
+  /** True to leave what is no Anki collection any more. */
+  readonly force: boolean;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly signal?: AbortSignal | undefined;
+}
 
 /** Ends an update before its PUT, with nothing sent; `why`: what is stored already, or that it is a dry run. */
 class NotSent extends Error {
@@ -48,10 +78,6 @@ interface UnderWay {
   before?: readonly string[];
 }
 
-type Rules = Pick<MigrationOptions, 'sql' | 'retries' | 'agree' | 'allLosses' | 'force' | 'clock' | 'random' | 'signal'> & {
-  readonly where: string | undefined;
-};
-
 interface Surroundings {
   readonly sqlite: SqliteEngine;
   readonly scratch: Scratch;
@@ -65,13 +91,13 @@ interface Surroundings {
 export class UserMigration {
   readonly #store: DatabaseStore;
   readonly #databases: UserDatabases;
-  readonly #rules: Rules;
+  readonly #rules: MigrationRules;
   readonly #around: Surroundings;
   readonly #underWay = new Map<string, UnderWay>();
   readonly #agreed = new Set<string>();
   #asking: Promise<void> = Promise.resolve();
 
-  constructor(target: FleetTarget, rules: Rules, around: Surroundings) {
+  constructor(target: FleetTarget, rules: MigrationRules, around: Surroundings) {
     this.#store = target.store;
     this.#databases = target.databases((write) => this.#announce(write));
     this.#rules = rules;
@@ -158,7 +184,8 @@ export class UserMigration {
   async #announce({ username, writeId, base }: MeantWrite): Promise<void> {
     const { state, folder } = this.#around;
     const underWay = this.#underWay.get(username);
-    if (underWay === undefined || base === undefined) throw new JavumboError('internal', `"${username}" is not migrated`);
+    if (underWay === undefined || base === undefined)
+      throw new JavumboError('internal', `"${username}" is not migrated`);
     if (state === undefined) throw new NotSent(undefined);
     // An earlier write may have landed since anyone looked: then what is about to be sent has it twice.
     const fate = fateOf(underWay.open, { kind: 'database', ...base }, this.#rules.clock.now());

@@ -24,9 +24,10 @@ export interface UserState {
 /** Reads a journal into the scratch file, by user. */
 export async function loadJournal(database: SqlDatabase, path: string): ReturnType<typeof readJournal> {
   const select = database.prepare('INSERT OR IGNORE INTO selected VALUES (?)');
+  // A write that follows an outcome is that of a later run, and open again.
   const write = database.prepare(
     `INSERT INTO state (username, writes) VALUES (?, json_array(json(?))) ON CONFLICT DO UPDATE
-     SET writes = json_insert(writes, '$[#]', json(excluded.writes ->> '$[0]'))`,
+     SET writes = json_insert(writes, '$[#]', json(excluded.writes ->> '$[0]')), outcome = NULL`,
   );
   const outcome = database.prepare(
     'INSERT INTO state (username, outcome) VALUES (?, ?) ON CONFLICT DO UPDATE SET outcome = excluded.outcome',

@@ -4,8 +4,8 @@ import { inParallel } from '../core/parallel.ts';
 import { isTestUser } from '../core/test-data.ts';
 import { USER_DATABASES_PREFIX, usernameOf } from '../core/username.ts';
 import type { ReadSession } from '../databases/session.ts';
-import { asDatabaseFailure } from '../sqlite/failure.ts';
 import type { SqlDatabase } from '../sqlite/engine.ts';
+import { asDatabaseFailure } from '../sqlite/failure.ts';
 import { type ListedDatabase, listPages } from '../store/database-store.ts';
 import { userPages } from '../users/user-table.ts';
 import { isSelected, isTrueIn, openFleetScratch, rememberSelected, type Selection } from './selection.ts';
@@ -56,7 +56,10 @@ const SIZES = 'CREATE TABLE sizes (username TEXT PRIMARY KEY, bytes INTEGER, at 
 const DAY_MS = 86_400_000;
 
 /** Yields the database of each user, and returns what all come to. Opens databases only for `deep` and for a query. */
-export async function* statsOfFleet(target: FleetTarget, options: StatsOptions): AsyncGenerator<CountedUser, FleetStats> {
+export async function* statsOfFleet(
+  target: FleetTarget,
+  options: StatsOptions,
+): AsyncGenerator<CountedUser, FleetStats> {
   const { deep, parallel, clock, signal, users } = options;
   const scratch = openFleetScratch(await target.sqlite(), target.workDirectory(), SIZES);
   const { database } = scratch;
@@ -186,7 +189,9 @@ async function countVersions(
 ): Promise<FleetStats['versions']> {
   const counted = { count: 0, bytes: 0 };
   const isListed = database.prepare('SELECT 1 FROM sizes WHERE username = ?');
-  for await (const page of (await objects()).list(`${USER_DATABASES_PREFIX}${selection.prefix ?? ''}`, { versions: true })) {
+  for await (const page of (await objects()).list(`${USER_DATABASES_PREFIX}${selection.prefix ?? ''}`, {
+    versions: true,
+  })) {
     for (const { key, kind, sizeBytes } of page) {
       const username = usernameOf(key);
       if (kind !== 'old-version' || username === undefined || !isMeant(database, username, selection)) continue;

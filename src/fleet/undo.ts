@@ -6,9 +6,9 @@ import { JavumboError } from '../core/failure.ts';
 import { inParallel } from '../core/parallel.ts';
 import type { UserDatabases } from '../databases/user-databases.ts';
 import { pointsOf } from '../history/points.ts';
+import { asDatabaseFailure } from '../sqlite/failure.ts';
 import { readHeader, setRollbackMode } from '../sqlite/header.ts';
 import { contentDigestOf } from '../store/content-digest.ts';
-import { asDatabaseFailure } from '../sqlite/failure.ts';
 import { fateOf } from './fate.ts';
 import { type JournalHeader, type JournalWrite, readJournal, refuseOtherDeployment } from './journal.ts';
 import { lockJournal } from './journal-writer.ts';
@@ -105,7 +105,9 @@ class Undo {
     const { version, digest } = seen;
     const fate = fateOf(writes, seen, this.#clock.now());
     // What is as before already, by an earlier undo for example.
-    const isBack = writes.some(({ base }) => base.version === version || (digest !== undefined && base.digest === digest));
+    const isBack = writes.some(
+      ({ base }) => base.version === version || (digest !== undefined && base.digest === digest),
+    );
     if (fate.kind === 'committed' && fate.isCurrent) return this.#back(username, fate.write, version);
     if (fate.kind === 'open' && !isSettled(outcome)) {
       return { username, outcome: 'unknown', error: 'its write may still arrive: fleet exec --resume settles it' };

@@ -23,6 +23,15 @@ export interface MigratedDeployment {
   readonly versions: boolean;
 }
 
+/** What happened, for whoever measures. */
+export interface Figures {
+  readonly users: number;
+  readonly killed: number;
+  /** Commits of the others. */
+  readonly byOthers: number;
+  readonly undone: Json;
+}
+
 /**
  * Migrates so many users by a command that is killed (kill -9) at so many seeded lengths of its journal and resumed each
  * time, while eight other writers change the same users; then undoes it. Everybody must be migrated once, the journal
@@ -30,8 +39,8 @@ export interface MigratedDeployment {
  */
 export async function migrateUnderKills(
   { env, flags, databases, versions }: MigratedDeployment,
-  { users, kills, log = () => {} }: { readonly users: number; readonly kills: number; readonly log?: ((line: string) => void) | undefined },
-): Promise<void> {
+  { users, kills }: { readonly users: number; readonly kills: number },
+): Promise<Figures> {
   const directory = mkdtempSync(join(tmpdir(), 'javumbo-fleet-'));
   try {
     const usernames = Array.from({ length: users }, (_, index) => `user-${String(index).padStart(5, '0')}`);
@@ -58,7 +67,9 @@ export async function migrateUnderKills(
 
     const writers = new Writers(databases, usernames);
     const random = seededRandom(18);
-    const lengths = Array.from({ length: kills }, () => 1 + Math.floor(random.fraction() * 2 * users)).sort((a, b) => a - b);
+    const lengths = Array.from({ length: kills }, () => 1 + Math.floor(random.fraction() * 2 * users)).sort(
+      (a, b) => a - b,
+    );
     let killed = 0;
     for (const length of lengths) {
       const resume = existsSync(journal) ? ['--resume', journal] : begin;
@@ -66,25 +77,28 @@ export async function migrateUnderKills(
       if (!result.killed) break;
       killed++;
     }
-    log(`killed ${killed} times`);
     const { document } = await run(['exec', '--file', script, '--resume', journal]);
     const acknowledged = await writers.stop();
-    log(`others committed ${acknowledged.size === 0 ? 0 : [...acknowledged.values()].reduce((a, b) => a + b)} times`);
     // Few may have been left when the last kill came.
     expect(killed).toBeGreaterThanOrEqual(Math.min(kills, 1));
     expect({ code: document.code, unknown: document.counts.unknown }).toEqual({ code: 0, unknown: undefined });
 
     const outcomes = new Map<string, string>();
-    const lines = readFileSync(journal, 'utf8').trimEnd().split('\n').map((line) => JSON.parse(line));
+    const lines = readFileSync(journal, 'utf8')
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
     for (const { kind, username, outcome } of lines) if (kind === 'outcome') outcomes.set(username, outcome);
     expect(lines.at(-1)?.kind).toBe('end');
     expect([...outcomes].filter(([, outcome]) => outcome !== 'committed')).toEqual([]);
     expect(outcomes.size).toBe(users);
     const state = async (): Promise<Map<string, readonly [counter: number, others: number]>> => {
-      const all = inParallel(usernames, 8, (username) => databases.read(username, ({ database }) => {
-        const { n, x } = database.prepare('SELECT n, (SELECT count(*) FROM others) AS x FROM counter').get() as Json;
-        return [username, [n, x]] as const;
-      }));
+      const all = inParallel(usernames, 8, (username) =>
+        databases.read(username, ({ database }) => {
+          const { n, x } = database.prepare('SELECT n, (SELECT count(*) FROM others) AS x FROM counter').get() as Json;
+          return [username, [n, x]] as const;
+        }),
+      );
       const found = new Map<string, readonly [number, number]>();
       for await (const [username, one] of all) found.set(username, one);
       return found;
@@ -96,9 +110,10 @@ export async function migrateUnderKills(
     const undone = (await run(['undo', journal, '--yes'])).document;
     const back = new Map(undone.users.map((user: Json) => [user.username, user.outcome === 'committed' ? 0 : 1]));
     expect(new Set(undone.users.map(({ outcome }: Json) => outcome)).size).toBeLessThanOrEqual(2);
-    log(`undone: ${JSON.stringify(undone.counts)}`);
     expect((undone.counts.committed ?? 0) + (undone.counts.conflict ?? 0)).toBe(users);
     expect(sorted(await state())).toEqual(sorted(expected((username) => back.get(username) as number)));
+    const byOthers = [...acknowledged.values()].reduce((sum, count) => sum + count, 0);
+    return { users, killed, byOthers, undone: undone.counts };
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }

@@ -66,7 +66,14 @@ export class Workbench {
     const root = join(this.directory, `machine-${this.#machines++}`);
     const { clock = this.clock, random = this.random } = options;
     const cache = new DatabaseCache({ root, deployment: 'test', clock, random, limits: options.limits });
-    const { stalenessMaxMs = 0, caching = true, store = this.store, sqlite = betterSqlite, groupCommit, beforePut } = options;
+    const {
+      stalenessMaxMs = 0,
+      caching = true,
+      store = this.store,
+      sqlite = betterSqlite,
+      groupCommit,
+      beforePut,
+    } = options;
     return {
       databases: new UserDatabases({
         store,

@@ -72,7 +72,7 @@ export async function fleetExec(invocation: Invocation, options: ExecOptions): P
   const sql = await readTextFile(options.file, 'another --file, of SQL in UTF-8');
   // Before anybody is looked at.
   statementsOf(sql);
-  const { context, config } = invocation;
+  const { context } = invocation;
   const { clock, random, signal } = context;
   const { selection, users } = await selectionOf(invocation, options);
   const target = await targetOf(invocation, 'no accounts');

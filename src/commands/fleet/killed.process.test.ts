@@ -10,22 +10,24 @@ import { migrateUnderKills } from '../../testing/killed-migration.ts';
 const SIZE = {
   users: Number(process.env.JAVUMBO_FLEET_USERS ?? 40),
   kills: Number(process.env.JAVUMBO_KILLS ?? 4),
-  log: process.env.JAVUMBO_FLEET_USERS === undefined ? undefined : console.error,
 };
 
 let deployment: CommandDeployment;
 
 afterEach(() => deployment.close());
 
-test('on the local deployment everybody is migrated once, and whoever has not changed since is brought back', async () => {
+test('on the local deployment everybody is migrated once, and whoever has not changed since is brought back', async ({
+  annotate,
+}) => {
   deployment = openLocal();
   const { JAVUMBO_HOME: directory, JAVUMBO_CACHE_DIR: cacheDirectory } = deployment.env;
   const databases = await openUserDatabases({ directory, cacheDirectory: `${cacheDirectory}-others` });
-  await migrateUnderKills({ ...deployment, databases, versions: true }, SIZE);
+  const figures = await migrateUnderKills({ ...deployment, databases, versions: true }, SIZE);
+  await annotate(JSON.stringify(figures));
   databases.close();
 }, 3_600_000);
 
-test('on S3 without versions too, from what was kept', async () => {
+test('on S3 without versions too, from what was kept', async ({ annotate }) => {
   deployment = await openOnS3();
   // The SDK takes its credentials from what the last command was given.
   await deployment.run(['db', 'list']);
@@ -34,6 +36,7 @@ test('on S3 without versions too, from what was kept', async () => {
     endpointUrl: deployment.server?.endpoint,
     cacheDirectory: `${deployment.env.JAVUMBO_CACHE_DIR}-others`,
   });
-  await migrateUnderKills({ ...deployment, databases, versions: false }, SIZE);
+  const figures = await migrateUnderKills({ ...deployment, databases, versions: false }, SIZE);
+  await annotate(JSON.stringify(figures));
   databases.close();
 }, 3_600_000);

@@ -44,8 +44,13 @@ class UserOutput {
     this.found ||= (user.findings ?? []).length > 0;
     const line = `${jsonText(user)}\n`;
     if (this.#jsonl) await written(context.stdout, line, context.signal);
-    else if (flags.json) writeSync((this.#spool ??= await this.#open()).descriptor, line);
+    else if (flags.json) await this.#keep(line);
     else if (isNotable(user)) this.users.push(user);
+  }
+
+  async #keep(line: string): Promise<void> {
+    this.#spool ??= await this.#open();
+    writeSync(this.#spool.descriptor, line);
   }
 
   async #open(): Promise<{ readonly path: string; readonly descriptor: number }> {

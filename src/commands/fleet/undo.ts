@@ -25,11 +25,7 @@ export function registerFleetUndo(parent: Command, execute: Execute): void {
   );
 }
 
-export async function fleetUndo(
-  invocation: Invocation,
-  journal: string,
-  options: UndoOptions,
-): Promise<FleetReport> {
+export async function fleetUndo(invocation: Invocation, journal: string, options: UndoOptions): Promise<FleetReport> {
   const { parallel, yes = false } = options;
   const { undoFleet } = await import('../../fleet/undo.ts');
   const { context } = invocation;
