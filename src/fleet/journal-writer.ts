@@ -1,6 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { JavumboError, messageOf } from '../core/failure.ts';
+import { isWrongPlace } from '../core/cache-directory.ts';
+import { codeOf, JavumboError, messageOf } from '../core/failure.ts';
 import { syncToDisk } from '../core/file.ts';
 import type { SqliteEngine } from '../sqlite/engine.ts';
 import { lockFile } from '../sqlite/lock-file.ts';
@@ -101,13 +102,10 @@ export class JournalWriter {
 }
 
 function unusable(path: string, cause: unknown): JavumboError {
-  const exists = (cause as { code?: unknown } | null)?.code === 'EEXIST';
-  return new JavumboError(
-    exists ? 'usage' : 'unavailable',
-    `the journal ${path} cannot be written: ${messageOf(cause)}`,
-    {
-      try: exists ? '--resume with it, or another --journal' : 'space on that disk, or another --journal',
-      cause,
-    },
-  );
+  const exists = codeOf(cause) === 'EEXIST';
+  const kind = exists || isWrongPlace(cause) ? 'usage' : 'unavailable';
+  return new JavumboError(kind, `the journal ${path} cannot be written: ${messageOf(cause)}`, {
+    try: exists ? '--resume with it, or another --journal' : 'space on that disk, or another --journal',
+    cause,
+  });
 }

@@ -70,15 +70,15 @@ export class MigrationState {
     path: string,
     header: JournalHeader,
   ): Promise<MigrationState> {
-    const lock = lockJournal(sqlite, path);
+    const writer = await JournalWriter.begin(path, header);
     try {
-      const state = new MigrationState(database, await JournalWriter.begin(path, header), lock);
+      const state = new MigrationState(database, writer, lockJournal(sqlite, path));
       let last: Promise<void> | undefined;
       for (const username of namedUsernames(database)) last = state.add({ kind: 'selected', username });
       await last;
       return state;
     } catch (error) {
-      lock.release();
+      await writer.close().catch(() => {});
       throw error;
     }
   }
@@ -95,7 +95,8 @@ export class MigrationState {
     const lock = lockJournal(sqlite, path);
     try {
       const { header, wholeBytes } = await loadJournal(database, path);
-      if ([...namedUsernames(database)].length < (header.users ?? 0)) {
+      const { n } = database.prepare('SELECT count(*) AS n FROM selected').get() as { n: number };
+      if (n < (header.users ?? 0)) {
         throw new JavumboError('usage', 'the journal stopped before it had all names, and nothing was done', {
           try: 'a new fleet exec without --resume',
         });
