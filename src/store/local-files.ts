@@ -12,6 +12,9 @@ export interface LocalPoint extends HistoryRow {
   readonly current: boolean;
 }
 
+// By the index on usernames, which are ASCII: a list of one user's history must not read everybody's.
+const BEGINS = 'username >= ? AND username < ? || char(127)';
+
 const NAMED = 'SELECT 1 FROM (SELECT file FROM history UNION ALL SELECT file FROM databases) WHERE file = ?';
 
 /** The files of a local deployment beside the current ones: those of its history, and those that nothing names. */
@@ -29,10 +32,10 @@ export class LocalFiles {
     const rows = this.#index.ask((index) =>
       index
         .prepare(
-          `SELECT ${COLUMNS}, file IN (SELECT file FROM databases) AS current FROM history
-           WHERE substr(username, 1, ?) = ? ORDER BY username, id DESC`,
+          `SELECT ${COLUMNS}, EXISTS (SELECT 1 FROM databases AS d WHERE d.username = history.username
+           AND d.file = history.file) AS current FROM history WHERE ${BEGINS} ORDER BY username, id DESC`,
         )
-        .all(start.length, start),
+        .all(start, start),
     ) as (HistoryRow & { readonly current: number | null })[];
     return rows.map((row) => ({ ...row, current: row.current === 1 }));
   }
@@ -64,7 +67,9 @@ export class LocalFiles {
     const databases = databasesFolder(this.#index.root);
     if (statSync(databases, { throwIfNoEntry: false }) === undefined) return [];
     const rows = this.#index.ask((index) =>
-      index.prepare('SELECT file FROM databases UNION SELECT file FROM history').all(),
+      index
+        .prepare(`SELECT file FROM databases WHERE ${BEGINS} UNION SELECT file FROM history WHERE ${BEGINS}`)
+        .all(start, start, start, start),
     ) as { file: string }[];
     const known = new Set(rows.map(({ file }) => file));
     const usernames = readdirSync(databases).filter((name) => name.startsWith(start));
