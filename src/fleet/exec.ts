@@ -11,7 +11,7 @@ import { MigrationState, STATE_SCHEMA } from './migration-state.ts';
 import { openFleetScratch, rememberSelected, type Selection, selectedUsernames } from './selection.ts';
 import type { FleetTarget } from './target.ts';
 
-export interface MigrationOptions extends Omit<MigrationRules, 'where'> {
+export interface MigrationOptions extends Omit<MigrationRules, 'where' | 'isUndoable'> {
   readonly selection: Omit<Selection, 'named'>;
   /** These alone. A resume goes by the journal, for the selection too. */
   readonly users?: AsyncIterable<string> | undefined;
@@ -34,6 +34,8 @@ export interface MigrationEnd {
   readonly stopped: boolean;
   /** Users who were done before a resume. */
   readonly doneBefore: number;
+  /** Where undo finds the versions before, by the journal. */
+  readonly undo: JournalHeader['undo'];
 }
 
 /**
@@ -48,15 +50,16 @@ export async function* migrateFleet(
   const sqlite = await target.sqlite();
   const scratch = openFleetScratch(sqlite, target.workDirectory(), STATE_SCHEMA);
   try {
-    const { state, selection, keep } = await openState(target, options, sqlite, scratch);
+    const { state, selection, undo, keep } = await openState(target, options, sqlite, scratch);
     try {
       const folder = keep === undefined ? undefined : await BackupFolder.prepared(keep);
       const lock = folder?.lock(sqlite);
       try {
-        const rules = { ...options, where: selection.where };
+        const rules = { ...options, where: selection.where, isUndoable: undo !== 'none' };
         const migration = new UserMigration(target, rules, { sqlite, scratch, state, folder });
         const usernames = selectedUsernames(target.store, scratch.database, selection);
-        return yield* migrateAll(usernames, migration, state, options);
+        const end = yield* migrateAll(usernames, migration, state, options);
+        return { ...end, undo };
       } finally {
         lock?.release();
       }
@@ -73,7 +76,7 @@ async function* migrateAll(
   migration: UserMigration,
   state: MigrationState | undefined,
   { parallel, canary, goOn, clock }: MigrationOptions,
-): AsyncGenerator<MigratedUser, MigrationEnd> {
+): AsyncGenerator<MigratedUser, Omit<MigrationEnd, 'undo'>> {
   const doneBefore = state?.done ?? 0;
   const counts: Record<string, number> = {};
   const patience = new Patience();
@@ -123,18 +126,23 @@ async function openState(
   { sql, selection, users, journal, undo, keep, clock }: MigrationOptions,
   sqlite: SqliteEngine,
   { database }: Scratch,
-): Promise<{ state: MigrationState | undefined; selection: Selection; keep: string | undefined }> {
+): Promise<{
+  state: MigrationState | undefined;
+  selection: Selection;
+  undo: JournalHeader['undo'];
+  keep: string | undefined;
+}> {
   const sqlSha256 = sqlDigest(sql);
   if (journal?.resume) {
     const refuse = (header: JournalHeader): void => refuseOther(header, deployment.id, sqlSha256);
     const { state, header } = await MigrationState.resume(database, sqlite, journal.path, refuse);
     const { prefix, where, users: named } = header;
-    return { state, selection: { prefix, where, named: named !== undefined }, keep: header.keep };
+    return { state, selection: { prefix, where, named: named !== undefined }, undo: header.undo, keep: header.keep };
   }
   // Before the journal is made: a name that is none leaves nothing behind.
   const named = users === undefined ? undefined : await rememberSelected(database, users);
   const selected = { ...selection, named: named !== undefined };
-  if (journal === undefined) return { state: undefined, selection: selected, keep: undefined };
+  if (journal === undefined) return { state: undefined, selection: selected, undo: 'none', keep: undefined };
   const header = {
     schemaVersion: SCHEMA_VERSION,
     kind: 'fleet exec',
@@ -146,7 +154,8 @@ async function openState(
     undo,
     keep,
   } as const;
-  return { state: await MigrationState.begin(database, sqlite, journal.path, header), selection: selected, keep };
+  const state = await MigrationState.begin(database, sqlite, journal.path, header);
+  return { state, selection: selected, undo, keep };
 }
 
 function refuseOther(header: JournalHeader, id: string, sqlSha256: string): void {

@@ -39,8 +39,12 @@ export interface MigrationRules {
   readonly where?: string | undefined;
   /** How often a user's migration runs again after a conflict. */
   readonly retries: number;
-  /** Called once for each loss of Anki's tables, before anything of it is stored; throws to refuse it. */
-  readonly agree: (losses: readonly string[], username: string) => Promise<void>;
+  /**
+   * Called once for each loss of Anki's tables, before anything of it is stored; throws to refuse it. `back`: whether an
+   * undo would bring it back.
+   */
+  readonly agree: (losses: readonly string[], username: string, back: boolean) => Promise<void>;
+  readonly isUndoable: boolean;
   /** True to agree to all. */
   readonly allLosses: boolean;
   /** True to leave what is no Anki collection any more. */
@@ -218,7 +222,7 @@ export class UserMigration {
     this.#asking = this.#asking.then(async () => {
       const others = losses.filter((loss) => !this.#agreed.has(loss));
       if (others.length === 0) return;
-      await this.#rules.agree(others, username).catch(endsRun);
+      await this.#rules.agree(others, username, this.#rules.isUndoable).catch(endsRun);
       for (const loss of others) this.#agreed.add(loss);
     });
     return this.#asking;

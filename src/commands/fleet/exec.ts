@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { parseCount, parsePositive } from '../../cli/arguments.ts';
 import { EXIT_CODE } from '../../cli/exit-code.ts';
 import { JavumboError } from '../../core/failure.ts';
-import { isoTime } from '../../core/format.ts';
+import { formatCount, isoTime } from '../../core/format.ts';
 import { readTextFile } from '../../core/input-file.ts';
 import { makePrivateDirectory } from '../../core/private-files.ts';
 import type { MigrationEnd, MigrationOptions } from '../../fleet/exec.ts';
@@ -96,8 +96,13 @@ export async function fleetExec(invocation: Invocation, options: ExecOptions): P
         journal: journal === undefined ? undefined : { path: journal, resume: resume !== undefined },
         keep: options.keep === undefined ? undefined : resolve(options.keep),
         allLosses: yes,
-        goOn: (changed) => (dryRun ? Promise.resolve() : ask(`${changed} users are changed and sound; now all others`)),
-        agree: (losses, username) => ask(`In database "${username}", and perhaps in others, ${losses.join(', ')}`),
+        goOn: async (changed) => {
+          if (!dryRun) await ask(`${formatCount(changed, 'user')} changed, and sound; this goes on with all others`);
+        },
+        agree: (losses, username, back) =>
+          ask(
+            `In database "${username}", and perhaps in others, ${losses.join(', ')}; ${back ? 'fleet undo' : 'nothing'} brings it back`,
+          ),
       };
       return migrateFleet(target, migration);
     },
@@ -165,12 +170,12 @@ function execView(options: ExecOptions): ReturnType<typeof fleetView<ExecReport>
   const { dryRun = false, resume } = options;
   return fleetView<ExecReport>(options, {
     rest: ({ journal, returned }) => ({ journal, dryRun, ...returned }),
-    summary: ({ counts, journal, returned: { stopped, doneBefore } }) => {
+    summary: ({ counts, journal, returned: { stopped, doneBefore, undo } }) => {
       const before = resume === undefined ? '' : `; ${doneBefore.toLocaleString('en-US')} were done before`;
       const lines = [`${countsText(counts)}${before}`];
       if (stopped) lines.unshift('error: the canaries are not sound; all others were left');
       if (stopped) lines.push(`go on:   the same command with --resume ${journal}`);
-      if (journal !== undefined && options.undo) lines.push(`undo:    javumbo fleet undo ${journal}`);
+      if (undo !== 'none') lines.push(`undo:    javumbo fleet undo ${journal}`);
       return lines.join('\n');
     },
     exitCode: (report) => {
