@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 
 // Far more than a username, a hash and a few findings take.
-const LINE_LENGTH_MAX = 1024 * 1024;
+export const LINE_LENGTH_MAX = 1024 * 1024;
 
 /**
  * Yields the lines of a file that have an end, and returns what stands behind the last one. Throws `endless()` for a line

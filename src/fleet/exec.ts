@@ -143,6 +143,8 @@ async function openState(
   const named = users === undefined ? undefined : await rememberSelected(database, users);
   const selected = { ...selection, named: named !== undefined };
   if (journal === undefined) return { state: undefined, selection: selected, undo: 'none', keep: undefined };
+  // So is a folder that cannot be used.
+  if (keep !== undefined) await BackupFolder.prepared(keep);
   const header = {
     schemaVersion: SCHEMA_VERSION,
     kind: 'fleet exec',

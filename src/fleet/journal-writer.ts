@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import { isWrongPlace } from '../core/cache-directory.ts';
 import { codeOf, JavumboError, messageOf } from '../core/failure.ts';
 import { syncToDisk } from '../core/file.ts';
+import { LINE_LENGTH_MAX } from '../core/whole-lines.ts';
 import type { SqliteEngine } from '../sqlite/engine.ts';
 import { lockFile } from '../sqlite/lock-file.ts';
 import type { JournalHeader, JournalLine } from './journal.ts';
@@ -46,14 +47,17 @@ export class JournalWriter {
     return writer;
   }
 
-  /** Goes on with a journal behind its whole lines. */
-  static async resume(path: string, wholeBytes: number): Promise<JournalWriter> {
-    const writer = await JournalWriter.#opened(path, 'a');
-    await writer.#file.truncate(wholeBytes);
+  /** Goes on with a journal, without a last line that was cut off. */
+  static async resume(path: string): Promise<JournalWriter> {
+    const writer = await JournalWriter.#opened(path, 'a+');
+    const { size } = await writer.#file.stat();
+    const length = Math.min(size, LINE_LENGTH_MAX);
+    const { buffer } = await writer.#file.read(Buffer.alloc(length), 0, length, size - length);
+    await writer.#file.truncate(size - length + buffer.lastIndexOf('\n') + 1);
     return writer;
   }
 
-  static async #opened(path: string, flags: 'ax' | 'a'): Promise<JournalWriter> {
+  static async #opened(path: string, flags: 'ax' | 'a+'): Promise<JournalWriter> {
     try {
       return new JournalWriter(path, await open(path, flags, 0o600));
     } catch (error) {

@@ -71,19 +71,15 @@ export function sqlDigest(sql: string): string {
 }
 
 /**
- * Passes the lines of a journal to `each`, and returns its first one with the length of all whole lines in bytes. Throws
- * `usage` for a file that is no journal, and `corrupt` for a line that is none.
+ * Passes the whole lines of a journal to `each`, and returns its first one. Throws `usage` for a file that is no journal, and
+ * `corrupt` for a line that is none.
  */
-export async function readJournal(
-  path: string,
-  each: (line: JournalLine) => void = () => {},
-): Promise<{ readonly header: JournalHeader; readonly wholeBytes: number }> {
+export async function readJournal(path: string, each: (line: JournalLine) => void = () => {}): Promise<JournalHeader> {
   let first: JournalHeader | undefined;
-  let [number, wholeBytes] = [0, 0];
+  let number = 0;
   try {
     for await (const text of wholeLines(path, () => damagedJournal(path, 'a line of it never ends'))) {
       number++;
-      wholeBytes += Buffer.byteLength(text) + 1;
       const parsed = (first === undefined ? header : line).safeParse(jsonOf(text));
       if (!parsed.success) {
         if (first === undefined) throw noJournal(path);
@@ -97,7 +93,7 @@ export async function readJournal(
     throw noJournal(path, error);
   }
   if (first === undefined) throw noJournal(path);
-  return { header: first, wholeBytes };
+  return first;
 }
 
 function jsonOf(text: string): unknown {

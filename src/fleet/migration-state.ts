@@ -91,17 +91,17 @@ export class MigrationState {
     refuse: (header: JournalHeader) => void,
   ): Promise<{ readonly state: MigrationState; readonly header: JournalHeader }> {
     // Before the lock, which makes a file.
-    refuse((await readJournal(path)).header);
+    refuse(await readJournal(path));
     const lock = lockJournal(sqlite, path);
     try {
-      const { header, wholeBytes } = await loadJournal(database, path);
+      const header = await loadJournal(database, path);
       const { n } = database.prepare('SELECT count(*) AS n FROM selected').get() as { n: number };
       if (n < (header.users ?? 0)) {
         throw new JavumboError('usage', 'the journal stopped before it had all names, and nothing was done', {
           try: 'a new fleet exec without --resume',
         });
       }
-      return { state: new MigrationState(database, await JournalWriter.resume(path, wholeBytes), lock), header };
+      return { state: new MigrationState(database, await JournalWriter.resume(path), lock), header };
     } catch (error) {
       lock.release();
       throw error;

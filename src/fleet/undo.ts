@@ -46,13 +46,13 @@ export interface UndoOptions {
  */
 export async function* undoFleet(target: FleetTarget, options: UndoOptions): AsyncGenerator<UndoneUser> {
   const { journal, parallel, signal, decide } = options;
-  refuseUndo((await readJournal(journal)).header, target.deployment.id);
+  refuseUndo(await readJournal(journal), target.deployment.id);
   const sqlite = await target.sqlite();
   const lock = lockJournal(sqlite, journal);
   try {
     const scratch = openFleetScratch(sqlite, target.workDirectory(), STATE_SCHEMA);
     try {
-      const { header } = await loadJournal(scratch.database, journal);
+      const header = await loadJournal(scratch.database, journal);
       const written = "writes <> '[]'";
       const { n } = scratch.database.prepare(`SELECT count(*) AS n FROM state WHERE ${written}`).get() as { n: number };
       if (n > 0) await decide(n);

@@ -174,7 +174,8 @@ function execView(options: ExecOptions): ReturnType<typeof fleetView<ExecReport>
       const before = resume === undefined ? '' : `; ${doneBefore.toLocaleString('en-US')} were done before`;
       const lines = [`${countsText(counts)}${before}`];
       if (stopped) lines.unshift('error: the canaries are not sound; all others were left');
-      if (stopped) lines.push(`go on:   the same command with --resume ${journal}`);
+      const again = stopped || ['unknown', 'unavailable', 'conflict'].some((outcome) => outcome in counts);
+      if (again && journal !== undefined) lines.push(`go on:   the same command with --resume ${journal}`);
       if (undo !== 'none') lines.push(`undo:    javumbo fleet undo ${journal}`);
       return lines.join('\n');
     },
