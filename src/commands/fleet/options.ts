@@ -1,4 +1,5 @@
 import { createReadStream } from 'node:fs';
+import { setFlagsFromString } from 'node:v8';
 import type { Command } from 'commander';
 import { JavumboError, messageOf } from '../../core/failure.ts';
 import type { Selection } from '../../fleet/selection.ts';
@@ -77,6 +78,9 @@ async function* namesIn(file: string, stdin: NodeJS.ReadableStream | undefined):
 /** Opens the deployment as the fleet's core wants it. */
 export async function targetOf(invocation: Invocation, accounts: 'accounts' | 'no accounts'): Promise<FleetTarget> {
   const { sqliteEngine } = await import('../../sqlite/choose-engine.ts');
+  // The space for young objects would grow to 48 MB, however short they live: over 6,000 users the peak was 142 MB with
+  // that, and 99 MB without.
+  setFlagsFromString('--semi-space-growth-factor=1');
   const deployment = await invocation.deployment();
   const { kind, bucket, region, endpoint } = deployment.description;
   return {
