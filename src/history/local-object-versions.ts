@@ -73,11 +73,14 @@ export class LocalObjectVersions implements ObjectVersions {
         lastModified: last_modified,
       }),
     );
+    // First what is asked for by its whole key: who has found it there does not wait for a look at all folders.
+    const own = points.filter(({ key }) => key === prefix);
+    if (own.length > 0) yield own;
     const orphans = files.orphans(start).map(({ username, file, sizeBytes, lastModified }): ObjectVersion => {
       const key = keyOf(username);
       return { key, kind: 'old-version', versionId: file, etag: undefined, sizeBytes, lastModified };
     });
-    const found = [...points, ...orphans].filter(({ key }) => key.startsWith(prefix));
+    const found = [...points, ...orphans].filter((object) => object.key.startsWith(prefix) && !own.includes(object));
     if (found.length > 0) yield found.sort(byKey);
   }
 
