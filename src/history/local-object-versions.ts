@@ -60,28 +60,29 @@ export class LocalObjectVersions implements ObjectVersions {
       return;
     }
     const { files } = this.#store;
-    const start = usernameStart(prefix);
-    const points = files.points(start).map(
-      ({ id, username, file, version, size_bytes, last_modified, current }, place, all): ObjectVersion => ({
-        key: keyOf(username),
-        kind: current ? 'object' : file === null ? 'delete-marker' : 'old-version',
-        versionId: String(id),
-        etag: version ?? undefined,
-        sizeBytes: size_bytes,
-        // A program that knows no history may have removed the current one.
-        isLatest: current || (file === null && all[place - 1]?.username !== username),
-        lastModified: last_modified,
-      }),
-    );
-    // First what is asked for by its whole key: who has found it there does not wait for a look at all folders.
-    const own = points.filter(({ key }) => key === prefix);
-    if (own.length > 0) yield own;
-    const orphans = files.orphans(start).map(({ username, file, sizeBytes, lastModified }): ObjectVersion => {
-      const key = keyOf(username);
-      return { key, kind: 'old-version', versionId: file, etag: undefined, sizeBytes, lastModified };
-    });
-    const found = [...points, ...orphans].filter((object) => object.key.startsWith(prefix) && !own.includes(object));
-    if (found.length > 0) yield found.sort(byKey);
+    for (const range of files.ranges(usernameStart(prefix))) {
+      const points = files.points(range).map(
+        ({ id, username, file, version, size_bytes, last_modified, current }, place, all): ObjectVersion => ({
+          key: keyOf(username),
+          kind: current ? 'object' : file === null ? 'delete-marker' : 'old-version',
+          versionId: String(id),
+          etag: version ?? undefined,
+          sizeBytes: size_bytes,
+          // A program that knows no history may have removed the current one.
+          isLatest: current || (file === null && all[place - 1]?.username !== username),
+          lastModified: last_modified,
+        }),
+      );
+      // First what is asked for by its whole key: who has found it there does not wait for a look at all folders.
+      const own = points.filter(({ key }) => key === prefix);
+      if (own.length > 0) yield own;
+      const orphans = files.orphans(range).map(({ username, file, sizeBytes, lastModified }): ObjectVersion => {
+        const key = keyOf(username);
+        return { key, kind: 'old-version', versionId: file, etag: undefined, sizeBytes, lastModified };
+      });
+      const found = [...points, ...orphans].filter((object) => object.key.startsWith(prefix) && !own.includes(object));
+      if (found.length > 0) yield found.sort(byKey);
+    }
   }
 
   async delete(batch: readonly ObjectVersion[]): Promise<readonly DeleteFailure[]> {

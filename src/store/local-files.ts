@@ -12,8 +12,19 @@ export interface LocalPoint extends HistoryRow {
   readonly current: boolean;
 }
 
-// By the index on usernames, which are ASCII: a list of one user's history must not read everybody's.
-const BEGINS = 'username >= ? AND username < ? || char(127)';
+/** Usernames from one to another, both included. */
+export interface UsernameRange {
+  readonly first: string;
+  readonly last: string;
+}
+
+// By the index on usernames: a list of one user's history must not read everybody's.
+const WITHIN = 'username BETWEEN ? AND ?';
+
+// Usernames are ASCII.
+const beginningWith = (start: string): UsernameRange => ({ first: start, last: `${start}\u007f` });
+
+const USERS_AT_ONCE = 500;
 
 const NAMED = 'SELECT 1 FROM (SELECT file FROM history UNION ALL SELECT file FROM databases) WHERE file = ?';
 
@@ -27,15 +38,35 @@ export class LocalFiles {
     this.#index = index;
   }
 
-  /** Returns all commits of users whose names begin with `start`, each user's newest first. */
-  points(start: string): LocalPoint[] {
+  /** Yields the usernames that begin with `start` and have any file or commit, in ranges of some hundreds, in order. */
+  *ranges(start: string): Generator<UsernameRange> {
+    const { first, last } = beginningWith(start);
+    const rows = this.#index.ask((index) =>
+      index.prepare(`SELECT DISTINCT username FROM history WHERE ${WITHIN}`).all(first, last),
+    ) as { username: string }[];
+    const usernames = [...new Set([...rows.map(({ username }) => username), ...this.#folders(first, last)])].sort();
+    for (let place = 0; place < usernames.length; place += USERS_AT_ONCE) {
+      const some = usernames.slice(place, place + USERS_AT_ONCE);
+      yield { first: some[0] as string, last: some.at(-1) as string };
+    }
+  }
+
+  #folders(first: string, last: string): string[] {
+    const databases = databasesFolder(this.#index.root);
+    if (statSync(databases, { throwIfNoEntry: false }) === undefined) return [];
+    return readdirSync(databases).filter((name) => first <= name && name <= last);
+  }
+
+  /** Returns all commits of users whose names begin with `start` or are in a range, each user's newest first. */
+  points(users: string | UsernameRange): LocalPoint[] {
+    const { first, last } = typeof users === 'string' ? beginningWith(users) : users;
     const rows = this.#index.ask((index) =>
       index
         .prepare(
           `SELECT ${COLUMNS}, EXISTS (SELECT 1 FROM databases AS d WHERE d.username = history.username
-           AND d.file = history.file) AS current FROM history WHERE ${BEGINS} ORDER BY username, id DESC`,
+           AND d.file = history.file) AS current FROM history WHERE ${WITHIN} ORDER BY username, id DESC`,
         )
-        .all(start, start),
+        .all(first, last),
     ) as (HistoryRow & { readonly current: number | null })[];
     return rows.map((row) => ({ ...row, current: row.current === 1 }));
   }
@@ -59,20 +90,16 @@ export class LocalFiles {
     }
   }
 
-  /**
-   * Returns files without a row, of users whose names begin with `start`: left by killed processes, or being written right
-   * now.
-   */
-  orphans(start = ''): OrphanedFile[] {
-    const databases = databasesFolder(this.#index.root);
-    if (statSync(databases, { throwIfNoEntry: false }) === undefined) return [];
+  /** Returns files without a row, of all users or of a range: left by killed processes, or being written right now. */
+  orphans({ first, last }: UsernameRange = beginningWith('')): OrphanedFile[] {
+    const usernames = this.#folders(first, last);
     const rows = this.#index.ask((index) =>
       index
-        .prepare(`SELECT file FROM databases WHERE ${BEGINS} UNION SELECT file FROM history WHERE ${BEGINS}`)
-        .all(start, start, start, start),
+        .prepare(`SELECT file FROM databases WHERE ${WITHIN} UNION SELECT file FROM history WHERE ${WITHIN}`)
+        .all(first, last, first, last),
     ) as { file: string }[];
     const known = new Set(rows.map(({ file }) => file));
-    const usernames = readdirSync(databases).filter((name) => name.startsWith(start));
+    const databases = databasesFolder(this.#index.root);
     return usernames.flatMap((username) =>
       readdirSync(join(databases, username)).flatMap((file) => {
         const found = known.has(file)
