@@ -1,0 +1,51 @@
+/** What became of a load at one rate. */
+export interface Tried {
+  readonly ratePerSecond: number;
+  readonly held: boolean;
+}
+
+export interface Limit<T extends Tried> {
+  /** The step with the highest rate that held; undefined: none did. */
+  readonly knee: T | undefined;
+  /** The step with the lowest rate that broke; undefined: none did. */
+  readonly broken: T | undefined;
+  readonly steps: readonly T[];
+}
+
+// The knee is known to this ratio: it lies between the two rates that are named.
+const PRECISION = 1.03;
+
+// From 1/s to 65,536/s and as far down: a search beyond that would look for what is not there.
+const DOUBLINGS_MAX = 16;
+
+/**
+ * Finds the highest rate at which `load` holds: doubles or halves `startPerSecond` until one rate holds and another does
+ * not, then halves the interval between them, in ratio, down to 3 %. A rate breaks only when it breaks twice in a row,
+ * so that one pause of a busy machine does not decide. It assumes that what breaks at a rate breaks at every higher one.
+ */
+export async function findLimit<T extends Tried>(
+  startPerSecond: number,
+  load: (ratePerSecond: number) => Promise<T>,
+): Promise<Limit<T>> {
+  const steps: T[] = [];
+  let [knee, broken]: (T | undefined)[] = [];
+  const tryOut = async (ratePerSecond: number): Promise<void> => {
+    for (let again = 0; again < 2; again++) {
+      const step = await load(ratePerSecond);
+      steps.push(step);
+      if (step.held) {
+        knee = step;
+        return;
+      }
+      if (again === 1) broken = step;
+    }
+  };
+  await tryOut(startPerSecond);
+  for (let doublings = 0; doublings < DOUBLINGS_MAX && (knee === undefined || broken === undefined); doublings++) {
+    await tryOut(knee === undefined ? (broken?.ratePerSecond ?? startPerSecond) / 2 : knee.ratePerSecond * 2);
+  }
+  while (knee !== undefined && broken !== undefined && broken.ratePerSecond / knee.ratePerSecond > PRECISION) {
+    await tryOut(Math.sqrt(knee.ratePerSecond * broken.ratePerSecond));
+  }
+  return { knee, broken, steps };
+}
