@@ -28,24 +28,31 @@ export async function findLimit<T extends Tried>(
   load: (ratePerSecond: number) => Promise<T>,
 ): Promise<Limit<T>> {
   const steps: T[] = [];
-  let [knee, broken]: (T | undefined)[] = [];
+  const found: { knee?: T; broken?: T } = {};
   const tryOut = async (ratePerSecond: number): Promise<void> => {
     for (let again = 0; again < 2; again++) {
       const step = await load(ratePerSecond);
       steps.push(step);
       if (step.held) {
-        knee = step;
+        found.knee = step;
         return;
       }
-      if (again === 1) broken = step;
+      if (again === 1) found.broken = step;
     }
   };
   await tryOut(startPerSecond);
-  for (let doublings = 0; doublings < DOUBLINGS_MAX && (knee === undefined || broken === undefined); doublings++) {
-    await tryOut(knee === undefined ? (broken?.ratePerSecond ?? startPerSecond) / 2 : knee.ratePerSecond * 2);
+  for (
+    let doublings = 0;
+    doublings < DOUBLINGS_MAX && (found.knee === undefined || found.broken === undefined);
+    doublings++
+  ) {
+    const { knee, broken = { ratePerSecond: startPerSecond } } = found;
+    await tryOut(knee === undefined ? broken.ratePerSecond / 2 : knee.ratePerSecond * 2);
   }
-  while (knee !== undefined && broken !== undefined && broken.ratePerSecond / knee.ratePerSecond > PRECISION) {
+  for (;;) {
+    const { knee, broken } = found;
+    if (knee === undefined || broken === undefined || broken.ratePerSecond / knee.ratePerSecond <= PRECISION) break;
     await tryOut(Math.sqrt(knee.ratePerSecond * broken.ratePerSecond));
   }
-  return { knee, broken, steps };
+  return { knee: found.knee, broken: found.broken, steps };
 }

@@ -35,11 +35,7 @@ export interface LoadTarget {
 }
 
 /** Reads and writes databases in this process. `noteIds`: notes that all of them have, changed in turn. */
-export function loadOn(
-  databases: UserDatabases,
-  usernames: readonly string[],
-  noteIds: readonly number[],
-): LoadTarget {
+export function loadOn(databases: UserDatabases, usernames: readonly string[], noteIds: readonly number[]): LoadTarget {
   let writes = 0;
   const nameOf = (user: number): string => usernames[user] ?? '';
   return {
@@ -75,6 +71,8 @@ export interface MeasuredLoad {
   readonly ratePerSecond: number;
   /** Of the requests that succeeded. */
   readonly metrics: Readonly<Record<string, Metric>>;
+  /** The same, counted from when they were started, and not from when they were due. */
+  readonly fromStart: Readonly<Record<string, Metric>>;
   readonly derived: Readonly<Record<string, number>>;
   readonly requests: RequestCounts;
   /** How many requests succeeded. */
@@ -88,8 +86,8 @@ export interface MeasuredLoad {
 // Well beyond what a timer of an idle process is late.
 const LATE_MS = 10;
 
-// The figures of a loop that is busier than that are its own.
-const BUSY_MAX = 0.9;
+/** The figures of an event loop that is busier than that are its own. */
+export const BUSY_MAX_PERCENT = 90;
 
 /** Makes requests at a rate for a time. Hands `measuring` a function that returns what has been measured so far. */
 export async function measureLoad(
@@ -102,6 +100,7 @@ export async function measureLoad(
   const visitor = visitorsOf(workload, random);
   const visits = arrivals.map(visitor);
   const samples: Record<string, number[]> = { totalMs: [], readMs: [], writeMs: [], startDelayMs: [] };
+  const startSamples: Record<string, number[]> = { totalMs: [], readMs: [], writeMs: [] };
   const failures: { readonly kind: FailureKind; readonly message: string }[] = [];
   const [before, busyBefore, beganAt] = [requests(), busyMs(), clock.monotonic()];
   let [notStarted, startedLate, crowded] = [0, 0, 0];
@@ -126,8 +125,18 @@ export async function measureLoad(
       floorMs,
       meanToFloor: floorMs > 0 ? (metrics.totalMs?.mean ?? Number.NaN) / floorMs : Number.NaN,
     };
-    const saturation = saturationOf({ notStarted, crowded, busy });
-    return { ratePerSecond, metrics, derived, requests: made, operations, failures: counted(failures), saturation };
+    const saturation = saturationOf({ notStarted, crowded, busyPercent: busy * 100 });
+    const fromStart = metricsOf(startSamples);
+    return {
+      ratePerSecond,
+      metrics,
+      fromStart,
+      derived,
+      requests: made,
+      operations,
+      failures: counted(failures),
+      saturation,
+    };
   };
   measuring(soFar);
   let ended = 0;
@@ -145,8 +154,10 @@ export async function measureLoad(
         if (kind !== 'interrupted') failures.push({ kind, message: `${kind}: ${messageOf(error)}` });
         return;
       }
-      samples.totalMs?.push(totalMs);
-      samples[visits[index]?.reads === true ? 'readMs' : 'writeMs']?.push(totalMs);
+      for (const name of ['totalMs', visits[index]?.reads === true ? 'readMs' : 'writeMs']) {
+        samples[name]?.push(totalMs);
+        startSamples[name]?.push(totalMs - startDelayMs);
+      }
       samples.startDelayMs?.push(startDelayMs);
     },
     underwayMax: CONNECTIONS_MAX,
@@ -157,9 +168,13 @@ export async function measureLoad(
   return soFar();
 }
 
-function saturationOf({ notStarted, crowded, busy }: Record<'notStarted' | 'crowded' | 'busy', number>): string | undefined {
+function saturationOf({
+  notStarted,
+  crowded,
+  busyPercent,
+}: Readonly<Record<'notStarted' | 'crowded' | 'busyPercent', number>>): string | undefined {
   // The loop is named first: where it is busy, it is the reason for the rest.
-  if (busy > BUSY_MAX) return `its event loop was busy for ${Math.round(busy * 100)} % of the time`;
+  if (busyPercent > BUSY_MAX_PERCENT) return `its event loop was busy for ${Math.round(busyPercent)} % of the time`;
   if (crowded > 0) return `${crowded} requests had to wait because ${CONNECTIONS_MAX} were under way`;
   return notStarted === 0 ? undefined : `it could not start ${notStarted} requests in time`;
 }

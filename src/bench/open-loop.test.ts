@@ -102,7 +102,12 @@ describe('the open loop', () => {
       }
     };
     await closed.passUntil(work(), STEP_MS);
-    expect(percentile([...samples].sort((a, b) => a - b), 99)).toBeLessThan(50);
+    expect(
+      percentile(
+        [...samples].sort((a, b) => a - b),
+        99,
+      ),
+    ).toBeLessThan(50);
   });
 
   test('after a signal it starts nothing more, and throws its reason when what is under way has ended', async () => {

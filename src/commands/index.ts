@@ -65,6 +65,7 @@ const NOUNS: readonly {
       cache: async () => (await import('./bench/cache.ts')).registerBenchCache,
       'hit-rate': async () => (await import('./bench/hit-rate.ts')).registerBenchHitRate,
       concurrent: async () => (await import('./bench/concurrent.ts')).registerBenchConcurrent,
+      load: async () => (await import('./bench/load.ts')).registerBenchLoad,
       compare: async () => (await import('./bench/compare.ts')).registerBenchCompare,
     },
     each: testDataOptions,

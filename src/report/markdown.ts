@@ -1,6 +1,7 @@
 import { formatMs, visible } from '../core/format.ts';
 import type { Report } from './document.ts';
 import { reasonsOfItsOwn } from './junit.ts';
+import { percentileTexts } from './percentiles.ts';
 
 /** Renders a report as GitHub Markdown, for a job summary or a comment. */
 export function markdownOf(report: Report): string {
@@ -32,10 +33,12 @@ export function markdownOf(report: Report): string {
     ),
     ...table(
       ['metric', 'samples', 'mean', 'p50', 'p95', 'p99', 'max'],
-      Object.entries(metrics).map(([name, { count, mean, p50, p95, p99, max }]) => [
+      Object.entries(metrics).map(([name, metric]) => [
         name,
-        String(count),
-        ...[mean, p50, p95, p99, max].map(formatMs),
+        String(metric.count),
+        formatMs(metric.mean),
+        ...percentileTexts(metric),
+        formatMs(metric.max),
       ]),
     ),
     ...table(

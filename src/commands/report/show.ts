@@ -8,6 +8,7 @@ import { cacheView } from '../bench/cache.ts';
 import { concurrentView } from '../bench/concurrent.ts';
 import { hitRateView } from '../bench/hit-rate.ts';
 import { latencyView } from '../bench/latency.ts';
+import { loadView } from '../bench/load.ts';
 import { type BenchResult, metricLines, reportView } from '../bench/scenario.ts';
 import type { Execute } from '../execute.ts';
 import { verifyView } from '../verify/view.ts';
@@ -27,6 +28,7 @@ const BENCH_VIEWS: Readonly<Record<string, View<BenchResult>>> = {
   cache: cacheView,
   'hit-rate': hitRateView,
   concurrent: concurrentView,
+  load: loadView,
 };
 
 /** Shows a benchmark that was cut short, or that only a newer javumbo knows. */
