@@ -9,7 +9,7 @@ import { openLoop } from './open-loop.ts';
 import { type Metric, metricsOf } from './stats.ts';
 import { arrivalsOf, visitorsOf, type Workload } from './workload.ts';
 
-/** Everything that `bench load` may measure at one rate. */
+/** Everything that `bench load` may measure; the last two only a search. */
 export const LOAD_FIGURES: FigureNames = {
   metrics: ['totalMs', 'readMs', 'writeMs', 'startDelayMs'],
   derived: [
@@ -25,6 +25,8 @@ export const LOAD_FIGURES: FigureNames = {
     'requestsPerOperation',
     'floorMs',
     'meanToFloor',
+    'kneePerSecond',
+    'brokenPerSecond',
   ],
 };
 

@@ -38,7 +38,7 @@ export function benchOptions(command: Command): Command {
 
 /**
  * Runs work that makes a report, and writes the report to every --report file, whether the work returns, throws or is
- * interrupted. Rethrows what it throws. Opens the files first: their report also says that the deployment cannot be
+ * interrupted. Rethrows what it throws, unless `unfinished` makes a result of what was measured until then. Opens the files first: their report also says that the deployment cannot be
  * opened, or that a threshold names none of `figures`.
  */
 export async function withReport<R extends { readonly report: Report }>(
@@ -47,6 +47,7 @@ export async function withReport<R extends { readonly report: Report }>(
   { report: targets = [], prices, threshold: thresholds = [] }: ReportFlags,
   { figures, ...start }: Omit<ReportStart, 'prices' | 'thresholds'> & { readonly figures?: FigureNames },
   work: (started: StartedReport, deployment: Deployment) => Promise<R>,
+  unfinished: (report: Report, thrown: unknown) => R | undefined = () => undefined,
 ): Promise<R> {
   const { openReportFiles } = await import('../report/files.ts');
   const { loadPrices } = await import('../report/prices.ts');
@@ -66,8 +67,10 @@ export async function withReport<R extends { readonly report: Report }>(
       started.opened(deployment);
       result = await work(started, deployment);
     } catch (error) {
-      for (const trouble of await files.write(started.fail(error)))
-        context.stderr.write(`error: ${visible(trouble)}\n`);
+      const report = started.fail(error);
+      for (const trouble of await files.write(report)) context.stderr.write(`error: ${visible(trouble)}\n`);
+      const measured = unfinished(report, error);
+      if (measured !== undefined) return measured;
       throw error;
     }
     const troubles = await files.write(result.report);

@@ -53,7 +53,6 @@ export async function benchLoad(invocation: Invocation, options: LoadOptions): P
   const { LOAD_FIGURES, loadOn, measureLoad } = await import('../../bench/load.ts');
   if (findLimit) refuseUnfitObjective(objective, options);
   if (objective !== undefined) refuseUnknownFigures([objective], LOAD_FIGURES, '--objective');
-  const derived = [...LOAD_FIGURES.derived, ...(findLimit ? ['kneePerSecond', 'brokenPerSecond'] : [])];
   const plan = {
     name: 'load',
     parameters: {
@@ -74,7 +73,7 @@ export async function benchLoad(invocation: Invocation, options: LoadOptions): P
     cacheTtlDefault: 0,
     rttDefaultMs: DEFAULT_RTT_MS,
     operation: 'one read or write of the mix',
-    figures: { ...LOAD_FIGURES, derived },
+    figures: LOAD_FIGURES,
   };
   // Without a search, an objective is a threshold.
   const thresholds = [...(flags.threshold ?? []), ...(objective === undefined || findLimit ? [] : [objective])];

@@ -66,38 +66,59 @@ export async function runScenario(
   const opening = rttDefaultMs === undefined ? {} : { rttDefaultMs };
   const start = { kind: 'bench', ...planVia(plan, via) } as const;
   const purposes = Array.from({ length: users }, (_, index) => (users === 1 ? plan.name : `${plan.name}-${index + 1}`));
-  return withReport(invocation, opening, flags, start, async (started, deployment) => {
-    let parts: ReportParts | undefined;
-    try {
-      context.signal?.throwIfAborted();
-      await withProgress(invocation, (progress) =>
-        withTestUsers(deployment, invocation.run(), purposes, async (usernames) => {
-          const [username = ''] = usernames;
-          parts = await measure({ deployment, username, usernames, progress, measuring: started.measuring });
-        }),
-      );
-      return { report: started.finish(parts ?? {}), failure: undefined };
-    } catch (error) {
-      if (parts === undefined || kindOf(error) === 'interrupted') throw error;
-      // The figures are sound: only the clean-up failed.
-      const reason = `test data may be left, which javumbo clean all removes: ${messageOf(error)}`;
-      const failureReasons = [...(parts.failureReasons ?? []), reason];
-      return { report: started.finish({ ...parts, passed: false, failureReasons }), failure: kindOf(error) };
-    }
-  });
+  return withReport(
+    invocation,
+    opening,
+    flags,
+    start,
+    async (started, deployment) => {
+      let parts: ReportParts | undefined;
+      try {
+        context.signal?.throwIfAborted();
+        await withProgress(invocation, (progress) =>
+          withTestUsers(deployment, invocation.run(), purposes, async (usernames) => {
+            const [username = ''] = usernames;
+            parts = await measure({ deployment, username, usernames, progress, measuring: started.measuring });
+          }),
+        );
+        return { report: started.finish(parts ?? {}), failure: undefined };
+      } catch (error) {
+        if (parts === undefined || kindOf(error) === 'interrupted') throw error;
+        // The figures are sound: only the clean-up failed.
+        const reason = `test data may be left, which javumbo clean all removes: ${messageOf(error)}`;
+        const failureReasons = [...(parts.failureReasons ?? []), reason];
+        return { report: started.finish({ ...parts, passed: false, failureReasons }), failure: kindOf(error) };
+      }
+    },
+    (report, error) => {
+      const measured = Object.keys(report.metrics).length > 0;
+      return measured && kindOf(error) === 'interrupted' ? { report, failure: 'interrupted' } : undefined;
+    },
+  );
 }
 
 function kindOf(thrown: unknown): FailureKind {
   return thrown instanceof JavumboError ? thrown.kind : 'internal';
 }
 
+/** Shows any benchmark: one that was cut short, or that only a newer javumbo knows. */
+function plainLines({ name, metrics, derived }: Report, paint: Paint): string[] {
+  const names = Object.keys(metrics).map((metric) => [metric, metric] as const);
+  return [
+    paint.strong(`bench ${name}`),
+    ...metricLines('metric', names, metrics, paint),
+    ...Object.entries(derived).map(([figure, value]) => `${figure} ${Number(value.toPrecision(6))}`),
+  ];
+}
+
 /** Shows a report by `lines`, with its cost, warnings and failures below. */
-export function reportView(lines: (report: Report, paint: Paint) => readonly string[]): View<BenchResult> {
+export function reportView(lines: (report: Report, paint: Paint) => readonly string[] = plainLines): View<BenchResult> {
   return {
     json: ({ report }) => report,
     text: ({ report }, paint) =>
       [
-        ...lines(report, paint),
+        // A run that was cut short may have samples, and nothing derived from them.
+        ...(Object.keys(report.derived).length > 0 ? lines : plainLines)(report, paint),
         ...distributionLines(report, paint),
         ...costLines(report),
         paint.faint(whereMeasured(report)),
