@@ -7,7 +7,7 @@ test('each metric is a line of 80 columns at most: least, how many samples fall 
   const samples = [1, 1, 1, 1, 2, 2, 3, 100].map((sample) => sample * 1000);
   const lines = histogramLines({ totalMs: samples, withRetriesSuccessMs: [5, 5] }, ASCII);
   for (const line of lines) expect(line.length).toBeLessThanOrEqual(80);
-  expect(lines[0]).toMatch(/^totalMs {16}1000 ms @ +\+ +- 3000 ms$/);
+  expect(lines[0]).toMatch(/^totalMs +1000 ms @ += +: 3000 ms$/);
   expect(lines[2]).toMatch(/^withRetriesSuccessMs +5\.00 ms @ +5\.00 ms$/);
 });
 

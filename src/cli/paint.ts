@@ -4,6 +4,8 @@ export interface OutputFlags {
   readonly json: boolean;
   readonly quiet: boolean;
   readonly verbose: boolean;
+  /** Progress as JSON lines. */
+  readonly progressJson?: boolean;
   /** False with --no-color. */
   readonly color: boolean;
 }

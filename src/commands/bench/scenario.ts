@@ -3,7 +3,7 @@ import { parsePositive } from '../../cli/arguments.ts';
 import { EXIT_CODE } from '../../cli/exit-code.ts';
 import { histogramLines } from '../../cli/histogram.ts';
 import type { Paint } from '../../cli/paint.ts';
-import type { View } from '../../cli/print.ts';
+import { printFailure, type View } from '../../cli/print.ts';
 import { type Progress, withProgress } from '../../cli/progress.ts';
 import { type FailureKind, JavumboError, messageOf } from '../../core/failure.ts';
 import { formatMs } from '../../core/format.ts';
@@ -91,8 +91,10 @@ export async function runScenario(
       }
     },
     (report, error) => {
-      const measured = Object.keys(report.metrics).length > 0;
-      return measured && kindOf(error) === 'interrupted' ? { report, failure: 'interrupted' } : undefined;
+      if (Object.keys(report.metrics).length === 0 || kindOf(error) !== 'interrupted') return undefined;
+      // It is shown like any other, below what stopped it.
+      printFailure(error, invocation.flags, context);
+      return { report, failure: 'interrupted' };
     },
   );
 }
