@@ -124,9 +124,9 @@ export function regressionsBeyond(metrics: Readonly<Record<string, MetricCompari
   });
 }
 
-/** Throws `usage` for runs that measured different things, and names the fields that differ. */
-export function refuseUnlike(before: Report, after: Report): void {
-  const told = (report: Report): Record<string, string> => ({
+/** Returns what must be equal in two runs that are compared. */
+export function likenessOf(report: Report): Record<string, string> {
+  return {
     kind: report.kind,
     name: report.name,
     'deployment.kind': report.deployment.kind,
@@ -135,8 +135,12 @@ export function refuseUnlike(before: Report, after: Report): void {
     ...Object.fromEntries(
       Object.entries(report.parameters).map(([name, value]) => [`parameters.${name}`, String(value)]),
     ),
-  });
-  const differences = differencesOf(told(before), told(after));
+  };
+}
+
+/** Throws `usage` for runs that measured different things, and names the fields that differ. */
+export function refuseUnlike(before: Report, after: Report): void {
+  const differences = differencesOf(likenessOf(before), likenessOf(after));
   if (differences.length > 0) {
     throw new JavumboError('usage', `the two runs are unlike: ${differences.join('; ')}`, {
       try: 'two runs of one benchmark with the same options',

@@ -8,7 +8,6 @@ import { type TestRun, testUser } from '../core/test-data.ts';
 import { keyOf } from '../core/username.ts';
 import type { UserDatabases } from '../databases/user-databases.ts';
 import type { Deployment } from '../deployment/deployment.ts';
-import type { ObjectVersion } from '../history/object-versions.ts';
 
 // As many as a backup has under way.
 const AT_ONCE = 8;
@@ -54,8 +53,8 @@ async function removeTestUsers(deployment: Deployment, run: TestRun, usernames: 
   }
   for (const username of usernames) deployment.cache.invalidate(username);
   const objects = await deployment.testObjects();
-  const found: ObjectVersion[] = [];
-  const list = (username: string): Promise<ObjectVersion[]> => objectsUnder(objects, [keyOf(username)], true);
+  const list = (username: string) => objectsUnder(objects, [keyOf(username)], true);
+  const found: Awaited<ReturnType<typeof list>> = [];
   for await (const versions of inParallel(usernames, AT_ONCE, list)) found.push(...versions);
   await deleteObjects(objects, found);
 }

@@ -67,6 +67,7 @@ const NOUNS: readonly {
       concurrent: async () => (await import('./bench/concurrent.ts')).registerBenchConcurrent,
       load: async () => (await import('./bench/load.ts')).registerBenchLoad,
       compare: async () => (await import('./bench/compare.ts')).registerBenchCompare,
+      history: async () => (await import('./bench/history.ts')).registerBenchHistory,
     },
     each: testDataOptions,
   },

@@ -26,7 +26,7 @@ function command(kind: 'error' | 'warning', title: string, message: string): str
   return `::${kind} title=${property}::${data(message)}`;
 }
 
-/** Escapes as GitHub's own toolkit does (actions/toolkit, command.ts), and what would drive a terminal. */
+/** Escapes as GitHub's own toolkit does (actions/toolkit), and what would drive a terminal. */
 function data(text: string): string {
   return text
     .split(/\r\n|\r|\n/)
