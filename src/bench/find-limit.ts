@@ -1,5 +1,5 @@
 /** What became of a load at one rate. */
-export interface Tried {
+interface Tried {
   readonly ratePerSecond: number;
   readonly held: boolean;
 }

@@ -31,7 +31,7 @@ export const LOAD_FIGURES: FigureNames = {
 };
 
 /** Makes the requests of a load. */
-export interface LoadTarget {
+interface LoadTarget {
   read(user: number): Promise<unknown>;
   write(user: number): Promise<unknown>;
 }

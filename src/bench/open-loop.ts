@@ -1,14 +1,14 @@
 import type { Clock } from '../core/clock.ts';
 
 /** When one request ended, in milliseconds from the moment at which it was due. */
-export interface LoopTimes {
+interface LoopTimes {
   /** How late it was started. */
   readonly startDelayMs: number;
   /** How late its reply was: what a user has waited, whatever the cause. */
   readonly totalMs: number;
 }
 
-export interface OpenLoopOptions {
+interface OpenLoopOptions {
   /** When each request is due, in milliseconds from now, in order. */
   readonly arrivals: readonly number[];
   /** Makes the request of that number. What it rejects with is handed to `ended`. */
@@ -22,7 +22,7 @@ export interface OpenLoopOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-export interface OpenLoopCounts {
+interface OpenLoopCounts {
   /** Not started at all, because the client was behind by the end. */
   readonly notStarted: number;
   /** Had to wait because too many were under way. */

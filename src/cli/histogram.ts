@@ -3,6 +3,9 @@ import { formatMs } from '../core/format.ts';
 const COLUMNS = 80;
 const MS_WIDTH = 9;
 
+// As wide as the samples fill: a column for each would show nothing but gaps.
+const WIDTH_MIN = 12;
+
 // Of fewer, a quartile says little, and nothing is called an outlier.
 const QUARTILES_MIN = 8;
 
@@ -14,13 +17,17 @@ const QUARTILES_MIN = 8;
 export function histogramLines(metrics: Readonly<Record<string, readonly number[]>>, bars: string): string[] {
   const drawn = Object.entries(metrics).filter(([, samples]) => samples.length > 1);
   const nameWidth = Math.max(0, ...drawn.map(([name]) => name.length));
+  const widthMax = COLUMNS - nameWidth - 2 * MS_WIDTH - 3;
+  const widthOf = (count: number): number => Math.min(widthMax, Math.max(WIDTH_MIN, Math.ceil(2 * Math.sqrt(count))));
+  const widest = Math.max(0, ...drawn.map(([, samples]) => widthOf(samples.length)));
   return drawn.flatMap(([name, samples]) => {
     const fence = fenceOf(samples);
     const inside = samples.filter((sample) => sample <= fence);
     const [least, greatest] = [inside.reduce((a, b) => Math.min(a, b)), inside.reduce((a, b) => Math.max(a, b))];
-    const width = COLUMNS - nameWidth - 2 * MS_WIDTH - 3;
-    const line = `${name.padEnd(nameWidth)} ${formatMs(least).padStart(MS_WIDTH)} ${columnsOf(inside, { least, greatest, width }, bars)} ${formatMs(greatest)}`;
-    return [line.trimEnd(), ...outlierLines(samples, fence)];
+    const width = widthOf(samples.length);
+    const columns = columnsOf(inside, { least, greatest, width }, bars).padEnd(widest);
+    const line = `${name.padEnd(nameWidth)} ${formatMs(least).padStart(MS_WIDTH)} ${columns} ${formatMs(greatest)}`;
+    return [line, ...outlierLines(samples, fence)];
   });
 }
 

@@ -9,7 +9,7 @@ export function costLines(report: Report): string[] {
   const usd =
     costUsdPerMillion >= 0.1 ? costUsdPerMillion.toFixed(2) : String(Number(costUsdPerMillion.toPrecision(1)));
   return [
-    requestsLine(report),
+    ...requestLines(report),
     `a million cost ${usd} US dollars (${cost.prices.region}, prices of ${cost.prices.date});`,
     `  one is ${cost.operation}`,
   ];
@@ -22,12 +22,13 @@ export function runCostLines(report: Report): string[] {
   const usd = (costUsdPerMillion * cost.operations) / 1e6;
   const amount = usd.toLocaleString('en-US', { maximumSignificantDigits: 2 });
   return [
-    requestsLine(report),
+    ...requestLines(report),
     `this run cost ${amount} US dollars (${cost.prices.region}, prices of ${cost.prices.date})`,
   ];
 }
 
-function requestsLine({ requests }: Report): string {
+/** Two lines where one would be too long, also indented. */
+function requestLines({ requests }: Report): string[] {
   const { bytesDown, bytesUp, dynamo, lambda } = requests;
   const counts = [
     `${requests.get} GET`,
@@ -40,5 +41,7 @@ function requestsLine({ requests }: Report): string {
       : [`${dynamo.read} reads and ${dynamo.write} writes of tables`]),
     ...(lambda === undefined ? [] : [`${lambda.invocations} calls of the function`]),
   ];
-  return `${counts.join(', ')}; ${formatBytes(bytesDown)} down, ${formatBytes(bytesUp)} up`;
+  const [asked, moved] = [`${counts.join(', ')};`, `${formatBytes(bytesDown)} down, ${formatBytes(bytesUp)} up`];
+  const line = `${asked} ${moved}`;
+  return line.length <= 78 ? [line] : [asked, `  ${moved}`];
 }

@@ -40,7 +40,7 @@ interface BenchmarkHistory {
   readonly metrics: Readonly<Record<string, Series>>;
 }
 
-export interface History {
+interface History {
   readonly schemaVersion: 1;
   readonly kind: 'history';
   readonly benchmarks: readonly BenchmarkHistory[];

@@ -193,7 +193,8 @@ export const loadView = reportView(({ metrics, derived, parameters, steps }, pai
     ...(derived.floorMs === undefined
       ? []
       : [
-          `${of('requestsPerOperation').toFixed(2)} requests to the store each, at least ${formatMs(of('floorMs'))}: the average is ${of('meanToFloor').toFixed(2)} times that`,
+          `${of('requestsPerOperation').toFixed(2)} requests to the store each, at least ${formatMs(of('floorMs'))};`,
+          `  the average is ${of('meanToFloor').toFixed(2)} times that`,
         ]),
   ];
 });
