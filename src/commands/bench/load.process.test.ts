@@ -87,6 +87,15 @@ describe('on an S3 server', () => {
     ]);
   });
 
+  test('requests that could not be started fail the run: percentiles without them would be too good', async () => {
+    const argv = ['bench', 'load', ...SMALL, '--rate', '100000/s', '--duration', '100ms', '--mix', 'read=1', '--json'];
+    const { code, ...result } = await deployment.run(argv);
+    const { derived, failureReasons, warnings } = asReport(result.json());
+    expect(code).toBe(7);
+    expect(failureReasons).toEqual([`${derived.notStarted} of 10000 requests could not be started in time`]);
+    expect(warnings).toEqual([expect.stringMatching(/^the client was the limit: /)]);
+  });
+
   test('an objective without a search is a threshold', async () => {
     const argv = ['bench', 'load', ...SMALL, '--rate', '5/s', '--duration', '1s', '--objective', 'totalMs.max<0.001'];
     const { code, ...result } = await deployment.run([...argv, '--json']);
@@ -157,6 +166,7 @@ test.each([
     message: /60 samples at 1\/s cannot bear p99/,
     hint: /longer --duration/,
   },
+  { argv: ['--rate', '1/s', '--duration', '999ms'], message: /is not one request/, hint: /longer --duration/ },
   { argv: ['--rate', '20'], message: /It must be a rate such as 20\/s/, hint: /--help/ },
   { argv: ['--rate', '0/s'], message: /It must be a rate/, hint: /--help/ },
   { argv: ['--mix', 'read=0,write=0'], message: /It must be a mix/, hint: /--help/ },

@@ -1,13 +1,14 @@
 import type { Command } from 'commander';
 import type { MeasuredSequence, Sequence } from '../../bench/sequence.ts';
 import type { Mix } from '../../bench/workload.ts';
-import { parseMix, parsePositive, parseSkew } from '../../cli/arguments.ts';
+import { parsePositive } from '../../cli/arguments.ts';
 import type { View } from '../../cli/print.ts';
 import { seededRandom } from '../../core/random.ts';
 import type { Execute, Invocation } from '../execute.ts';
 import { benchOptions, type ReportFlags } from '../report-options.ts';
 import { type BenchResult, DEFAULT_RTT_MS, notesOption, runScenario } from './scenario.ts';
 import { FUNCTION_CACHE_TTL, openRequester, type ViaFlags, viaOption } from './via.ts';
+import { workloadOptions } from './workload-options.ts';
 
 // Two runs of one command line have the same users, in the same order.
 const SEED = 1;
@@ -60,10 +61,7 @@ export function registerSequence(
     .option('--requests <n>', help, parsePositive, count)
     .addHelpText('after', `\nExample:\n  $ javumbo bench ${name} --rtt 171ms`);
   if (sequence.workload) {
-    command
-      .option('--users <n>', 'how many users', parsePositive, 1)
-      .option('--skew <exponent>', 'how uneven users come: Zipf’s exponent, 0 for evenly', parseSkew, 0)
-      .option('--mix <weights>', 'how often they read and write', parseMix, READS);
+    workloadOptions(command, { users: 1, skew: 0, mix: READS });
   }
   benchOptions(viaOption(notesOption(command, notes))).action((options: SequenceOptions) =>
     execute(command, (invocation) => benchSequence(invocation, sequence, options), view),

@@ -223,6 +223,12 @@ const ROWS: readonly (readonly [situation: string, run: string, hint: string | R
     `bench load --users 1 --rtt 0 --rate 5/s --duration 200ms --objective 'totalMs.max<50000'`,
   ],
   [
+    'a load of no request',
+    'bench load --rate 1/s --duration 200ms',
+    'a longer --duration, or a higher --rate',
+    'bench load --users 1 --rtt 0 --rate 5/s --duration 200ms',
+  ],
+  [
     'an objective that is none',
     'bench load --objective x',
     "--objective 'totalMs.p95<400', with <, <=, >, >= or ==",
