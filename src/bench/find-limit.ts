@@ -15,8 +15,9 @@ export interface Limit<T extends Tried> {
 // The knee is known to this ratio: it lies between the two rates that are named.
 const PRECISION = 1.03;
 
-// From 1/s to 65,536/s and as far down: a search beyond that would look for what is not there.
+// From 1/s to 65,536/s, and down to a 64th: a search beyond that would look for what is not there.
 const DOUBLINGS_MAX = 16;
+const HALVINGS_MAX = 6;
 
 /**
  * Finds the highest rate at which `load` holds: doubles or halves `startPerSecond` until one rate holds and another does
@@ -41,13 +42,10 @@ export async function findLimit<T extends Tried>(
     }
   };
   await tryOut(startPerSecond);
-  for (
-    let doublings = 0;
-    doublings < DOUBLINGS_MAX && (found.knee === undefined || found.broken === undefined);
-    doublings++
-  ) {
-    const { knee, broken = { ratePerSecond: startPerSecond } } = found;
-    await tryOut(knee === undefined ? broken.ratePerSecond / 2 : knee.ratePerSecond * 2);
+  const rises = found.knee !== undefined;
+  for (let moves = 0; moves < (rises ? DOUBLINGS_MAX : HALVINGS_MAX); moves++) {
+    if (found.knee !== undefined && found.broken !== undefined) break;
+    await tryOut(startPerSecond * (rises ? 2 : 0.5) ** (moves + 1));
   }
   for (;;) {
     const { knee, broken } = found;

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Metric } from '../../bench/stats.ts';
@@ -148,11 +149,13 @@ describe('on an S3 server', () => {
       };
     }
     const argv = ['bench', 'load', ...SMALL, '--rate', '20/s', '--duration', '60s', '--mix', 'read=1'];
-    const { code } = await runCommand([...deployment.flags, ...argv, '--quiet'], {
-      env: deployment.env,
-      signal: stopping.signal,
-    });
+    const file = join(temporaryDirectory(), 'report.json');
+    const { code, stdout } = await deployment.run([...argv, '--report', `json=${file}`], { signal: stopping.signal });
     expect(code).toBe(130);
+    const report = asReport(JSON.parse(readFileSync(file, 'utf8')));
+    expect(report).toMatchObject({ passed: false, failureReasons: ['interrupted'], derived: { offered: 1200 } });
+    expect(report.metrics.readMs?.count).toBe(report.derived.completed);
+    expect(stdout).toMatch(/^all +\d /m);
     expect(await deployment.json('db', 'list')).toEqual({ databases: [] });
   });
 });

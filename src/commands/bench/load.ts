@@ -52,7 +52,7 @@ export function registerBenchLoad(parent: Command, execute: Execute): void {
   );
 }
 
-export async function benchLoad(invocation: Invocation, options: LoadOptions): Promise<BenchResult> {
+async function benchLoad(invocation: Invocation, options: LoadOptions): Promise<BenchResult> {
   const { users, rate, duration: durationMs, mix, skew, notes, seed, findLimit = false, objective, ...flags } = options;
   const { LOAD_FIGURES, loadOn, measureLoad } = await import('../../bench/load.ts');
   if (rate * durationMs < 1000) {
@@ -108,7 +108,10 @@ export async function benchLoad(invocation: Invocation, options: LoadOptions): P
     const steps: LoadStep[] = [];
     const load = (ratePerSecond: number): Promise<MeasuredLoad> =>
       measureLoad(ratePerSecond, { ...inputs, random: seededRandom(seed + steps.length) }, (soFar) =>
-        measuring(() => ({ ...partsOf(soFar()), ...(findLimit ? { steps } : {}) })),
+        measuring(() => {
+          const { metrics, derived, requests } = soFar();
+          return { metrics, derived, requests, ...(findLimit ? { steps } : {}) };
+        }),
       );
     if (!findLimit || objective === undefined) return partsOf(await load(rate));
     const { findLimit: search } = await import('../../bench/find-limit.ts');
