@@ -80,6 +80,12 @@ test.each([
   }
 });
 
+test('of seven runs it says that they are too few, and of eight that nothing changed', async () => {
+  const of = async (runs: number) => (await runCommand(['bench', 'history', folderOf(level(runs, 50))])).stdout;
+  expect(await of(7)).toMatch(/^totalMs {2}.* ms, too few runs to judge$/m);
+  expect(await of(8)).toMatch(/^totalMs {2}.* ms, no change$/m);
+});
+
 test('runs of other parameters are a history of their own, and what is no report is left out and named', async () => {
   const directory = folderOf(level(10, 50), (run) => (run < 4 ? { parameters: { requests: 3, notes: 1 } } : {}));
   writeFileSync(join(directory, 'package.json'), '{}');

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import type { ChangePoint, changePoints } from '../../bench/change-points.ts';
+import { type ChangePoint, type changePoints, SIDE_MIN } from '../../bench/change-points.ts';
 import { parseTexts } from '../../cli/arguments.ts';
 import type { Paint } from '../../cli/paint.ts';
 import type { View } from '../../cli/print.ts';
@@ -185,7 +185,7 @@ function seriesLines(metric: string, { p50, changes }: Series, paint: Paint): st
   const values = p50.filter((value) => value !== null);
   const [least, greatest] = [Math.min(...values), Math.max(...values)];
   return [
-    `${paint.strong(metric)}  ${formatMs(least)} to ${formatMs(greatest)}${changes.length === 0 ? ', no change' : ''}`,
+    `${paint.strong(metric)}  ${formatMs(least)} to ${formatMs(greatest)}${changes.length > 0 ? '' : values.length < 2 * SIDE_MIN ? ', too few runs to judge' : ', no change'}`,
     ...(paint.bars === undefined ? [] : [`  ${plotOf(p50, { least, greatest }, paint.bars)}`]),
     ...changes.map(({ run, before, after, ratio }) => {
       const percent = Math.abs((ratio - 1) * 100).toFixed(0);
