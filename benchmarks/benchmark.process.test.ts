@@ -18,7 +18,16 @@ const BENCHMARK = fileURLToPath(new URL('../dist-benchmarks/benchmarks/main.js',
 const directory = temporaryDirectory();
 // Without a PATH there is no Ceph, so scenarios on an engine are skipped.
 const environment = { HOME: directory, PATH: '' };
-const NAMES = ['operations', 'review-session', 'contention', 'many-users', 'database-size', 'memory', 'start-up'];
+const NAMES = [
+  'operations',
+  'review-session',
+  'contention',
+  'many-users',
+  'database-size',
+  'memory',
+  'start-up',
+  'load',
+];
 const ENGINE_NAMES = ['operations-on-engine', 'review-session-on-engine', 'contention-on-engine'];
 
 describe('a quick run without a link', () => {

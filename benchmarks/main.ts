@@ -30,6 +30,7 @@ import { markdownOf } from './report/markdown.ts';
 import { plotsOf } from './report/scenario-plots.ts';
 import { contention } from './scenarios/contention.ts';
 import { databaseSize } from './scenarios/database-size.ts';
+import { load } from './scenarios/load.ts';
 import { manyUsers } from './scenarios/many-users.ts';
 import { memory } from './scenarios/memory.ts';
 import { onEngine } from './scenarios/on-engine.ts';
@@ -50,6 +51,7 @@ const SCENARIOS: readonly Scenario[] = [
   databaseSize,
   memory,
   startUp,
+  load,
   // Last, because an engine keeps working after its last request.
   ...[operations, reviewSession, contention].map(onEngine),
 ];

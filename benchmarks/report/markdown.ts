@@ -117,7 +117,7 @@ function figureTable(figures: readonly Figure[]): string {
       name,
       conditions,
       show[unit](javumbo),
-      show[unit](weekOne),
+      weekOne === undefined ? '–' : show[unit](weekOne),
     ]),
   );
 }

@@ -64,7 +64,10 @@ const CONTENTION_PLOTS = [
 ] as const;
 
 function countsOf({ conditions, javumbo, weekOne }: Figure): BarGroup {
-  return { label: conditions, bars: [javumbo, weekOne].map((value) => ({ value, text: count(value) })) };
+  return {
+    label: conditions,
+    bars: [javumbo, weekOne].flatMap((value) => (value === undefined ? [] : [{ value, text: count(value) }])),
+  };
 }
 
 function barsOf({ operation, javumbo, weekOne }: Measurement): BarGroup {

@@ -1,3 +1,4 @@
+import { type Visit, visitorsOf } from '../../src/bench/workload.ts';
 import { type Random, seededRandom } from '../../src/core/random.ts';
 import { DESIGN_NAMES, type DesignName } from '../designs.ts';
 import { changeOneNote, WEEK_ONE_BYTES } from '../seed.ts';
@@ -8,13 +9,8 @@ import { seedUsers } from './users.ts';
 const USERS = 1_000;
 // A machine serves one user at a time; this many machines have requests under way.
 const LANES = 4;
-const READ_SHARE = 0.7;
+const MIX = { read: 70, write: 30 };
 const SEED = 7;
-
-interface Visit {
-  readonly user: number;
-  readonly reads: boolean;
-}
 
 /** Measures many users with a cache that is too small for them. */
 export const manyUsers: Scenario = {
@@ -63,17 +59,7 @@ interface Cost {
 
 /** Returns which users come, in what order and for what. */
 export function visitsOf(count: number, users: number, random: Random): Visit[] {
-  const cumulative: number[] = [];
-  let total = 0;
-  for (let rank = 1; rank <= users; rank++) {
-    total += 1 / rank;
-    cumulative.push(total);
-  }
-  return Array.from({ length: count }, () => {
-    const drawn = random.fraction() * total;
-    const user = cumulative.findIndex((sum) => drawn < sum);
-    return { user, reads: random.fraction() < READ_SHARE };
-  });
+  return Array.from({ length: count }, visitorsOf({ users, skew: 1, mix: MIX }, random));
 }
 
 async function visitAll(

@@ -68,7 +68,8 @@ export interface Figure {
   readonly conditions: string;
   readonly unit: 'count' | 'ms' | 'bytes';
   readonly javumbo: number;
-  readonly weekOne: number;
+  /** Absent where week 1 has nothing like it. */
+  readonly weekOne?: number;
 }
 
 /** The start of a command compared with Node's. */

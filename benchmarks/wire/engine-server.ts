@@ -32,6 +32,7 @@ export async function connectEngine(
       credentials,
       endpoint,
       openLink: (settings) => links.openLink(settings),
+      openQueue: (settings) => links.openQueue(settings),
       counts: async () => structuredClone(counted.counts),
       clear: () => emptyBucket(client),
       close: async () => {

@@ -2,9 +2,11 @@ import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { BUCKET } from './bucket.ts';
 import type { LinkSettings } from './lane.ts';
+import type { QueueSettings } from './queue.ts';
 
 export type ServerCall = { readonly id: number } & (
   | { readonly kind: 'open-link'; readonly settings: LinkSettings }
+  | { readonly kind: 'open-queue'; readonly settings: QueueSettings }
   | { readonly kind: 'counts' }
   | { readonly kind: 'clear' }
 );
@@ -39,6 +41,8 @@ export interface RemoteServer {
   readonly endpoint: string;
   /** Opens a new link to it, which lives as long as the server, and returns the link's endpoint. */
   openLink(settings: LinkSettings): Promise<string>;
+  /** The same with a queue of known capacity (queue.ts). */
+  openQueue(settings: QueueSettings): Promise<string>;
   /** A request counts before its reply arrives. */
   counts(): Promise<Counts>;
   /** Removes every object. */
@@ -95,6 +99,7 @@ export async function startServerProcess(
   return {
     endpoint: urlOf(port),
     openLink: async (settings) => urlOf(await call<number>({ kind: 'open-link', settings })),
+    openQueue: async (settings) => urlOf(await call<number>({ kind: 'open-queue', settings })),
     counts: () => call({ kind: 'counts' }),
     clear: () => call({ kind: 'clear' }),
     close: async () => {

@@ -6,6 +6,7 @@
 import { startS3Server } from '../../src/testing/s3-server/server.ts';
 import { BUCKET } from './bucket.ts';
 import { openLink } from './link.ts';
+import { openQueue } from './queue.ts';
 import type { ServerCall, ServerReply } from './remote-server.ts';
 
 const [host, elsewhere] = process.argv.slice(2);
@@ -16,6 +17,8 @@ async function answer(call: ServerCall): Promise<unknown> {
   switch (call.kind) {
     case 'open-link':
       return (await openLink(port, call.settings, host)).port;
+    case 'open-queue':
+      return (await openQueue(port, call.settings)).port;
     case 'counts':
       return server?.counts;
     case 'clear':

@@ -1,12 +1,13 @@
 import { S3Client } from '@aws-sdk/client-s3';
 import type { Config } from '../config/config.ts';
+import { CONNECTIONS_MAX } from '../core/connections.ts';
 import { clientOptions, prepared } from './client-options.ts';
 
 /** Opens an S3 client without sending a request. */
 export function openS3(config: Config, maxAttempts = 1): S3Client {
   const endpoint = config.endpointUrl.value;
   const client = new S3Client({
-    ...clientOptions(config, maxAttempts),
+    ...clientOptions(config, maxAttempts, { keepAlive: true, maxSockets: CONNECTIONS_MAX }),
     // Custom engines rarely serve bucket names as host names, or understand the SDK's newer checksums.
     ...(endpoint === undefined
       ? {}

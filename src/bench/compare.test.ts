@@ -321,4 +321,11 @@ describe('two runs', () => {
     ]);
     expect(doubtsAboutPair(RUN, RUN)).toEqual([]);
   });
+
+  test('of an open loop are doubted: its samples depend on each other', () => {
+    const open = { ...RUN, parameters: { loop: 'open' } } as Report;
+    expect(doubtsAboutPair(open, open)).toEqual([
+      expect.stringMatching(/^requests of an open loop wait for one another/),
+    ]);
+  });
 });

@@ -124,9 +124,9 @@ export function regressionsBeyond(metrics: Readonly<Record<string, MetricCompari
   });
 }
 
-/** Throws `usage` for runs that measured different things, and names the fields that differ. */
-export function refuseUnlike(before: Report, after: Report): void {
-  const told = (report: Report): Record<string, string> => ({
+/** Returns what must be equal in two runs that are compared. */
+export function likenessOf(report: Report): Record<string, string> {
+  return {
     kind: report.kind,
     name: report.name,
     'deployment.kind': report.deployment.kind,
@@ -135,8 +135,12 @@ export function refuseUnlike(before: Report, after: Report): void {
     ...Object.fromEntries(
       Object.entries(report.parameters).map(([name, value]) => [`parameters.${name}`, String(value)]),
     ),
-  });
-  const differences = differencesOf(told(before), told(after));
+  };
+}
+
+/** Throws `usage` for runs that measured different things, and names the fields that differ. */
+export function refuseUnlike(before: Report, after: Report): void {
+  const differences = differencesOf(likenessOf(before), likenessOf(after));
   if (differences.length > 0) {
     throw new JavumboError('usage', `the two runs are unlike: ${differences.join('; ')}`, {
       try: 'two runs of one benchmark with the same options',
@@ -158,6 +162,10 @@ export function doubtsAboutPair(before: Report, after: Report): string[] {
   };
   return [
     ...differencesOf(told(before), told(after)).map((difference) => `${difference}: run both in one place`),
+    // The tests assume independent samples, and those of a queue wait for one another.
+    ...(before.parameters.loop === 'open'
+      ? ['requests of an open loop wait for one another: a verdict is less certain than it says; compare several runs']
+      : []),
     ...[before, after].flatMap(({ passed, startedAt, failureReasons }) =>
       passed ? [] : [`the run of ${startedAt} did not pass: ${failureReasons.join('; ')}`],
     ),

@@ -31,7 +31,7 @@ export function mannWhitneyP(left: readonly number[], right: readonly number[]):
 }
 
 /** Returns twice the rank of each value, which makes the middle rank of ties a whole number. */
-function ranksOf(values: readonly number[]): { readonly doubled: number[]; readonly tieSum: number } {
+export function ranksOf(values: readonly number[]): { readonly doubled: number[]; readonly tieSum: number } {
   const order = values.map((_, index) => index).sort((a, b) => (values[a] ?? 0) - (values[b] ?? 0));
   const doubled: number[] = new Array(values.length).fill(0);
   let tieSum = 0;

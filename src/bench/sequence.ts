@@ -10,6 +10,8 @@ export interface SequenceInputs {
   readonly username: string;
   /** How many requests to make of each kind. */
   readonly count: number;
+  /** Who comes in turn, and for what, in sequences of several users; default: that user reads. */
+  readonly visits?: readonly { readonly username: string; readonly reads: boolean }[] | undefined;
   /** Reads the database without a cache. */
   readonly databases: UserDatabases;
   /** Returns what the deployment has asked of the store so far. */

@@ -2,27 +2,41 @@ import { createCollection } from '../anki/collection.ts';
 import { addNote } from '../anki/note.ts';
 import { deleteObjects, objectsUnder } from '../cleanup/stored-objects.ts';
 import type { Clock } from '../core/clock.ts';
+import { inParallel } from '../core/parallel.ts';
 import type { Random } from '../core/random.ts';
 import { type TestRun, testUser } from '../core/test-data.ts';
 import { keyOf } from '../core/username.ts';
 import type { UserDatabases } from '../databases/user-databases.ts';
 import type { Deployment } from '../deployment/deployment.ts';
 
+// As many as a backup has under way.
+const AT_ONCE = 8;
+
 /**
  * Runs `work` for a new test user, then removes everything stored for that user, with every version and delete marker,
  * even if `work` throws. `--keep` leaves it.
  */
-export async function withTestUser<T>(
+export function withTestUser<T>(
   deployment: Deployment,
   run: TestRun,
   purpose: string,
   work: (username: string) => Promise<T>,
 ): Promise<T> {
-  const username = testUser(run, purpose);
-  const remove = run.cleanUps.add(() => removeTestUser(deployment, run, username));
+  return withTestUsers(deployment, run, [purpose], ([username = '']) => work(username));
+}
+
+/** The same for several users, one for each purpose. */
+export async function withTestUsers<T>(
+  deployment: Deployment,
+  run: TestRun,
+  purposes: readonly string[],
+  work: (usernames: readonly string[]) => Promise<T>,
+): Promise<T> {
+  const usernames = purposes.map((purpose) => testUser(run, purpose));
+  const remove = run.cleanUps.add(() => removeTestUsers(deployment, run, usernames));
   let result: T;
   try {
-    result = await work(username);
+    result = await work(usernames);
   } catch (error) {
     // The error of the work matters more than that of its clean-up, which is only reported.
     await remove().catch((left) => run.onLeft?.(left));
@@ -32,14 +46,17 @@ export async function withTestUser<T>(
   return result;
 }
 
-async function removeTestUser(deployment: Deployment, run: TestRun, username: string): Promise<void> {
+async function removeTestUsers(deployment: Deployment, run: TestRun, usernames: readonly string[]): Promise<void> {
   if (run.keep) {
-    run.onKept?.('database', username);
+    for (const username of usernames) run.onKept?.('database', username);
     return;
   }
-  deployment.cache.invalidate(username);
+  for (const username of usernames) deployment.cache.invalidate(username);
   const objects = await deployment.testObjects();
-  await deleteObjects(objects, await objectsUnder(objects, [keyOf(username)], true));
+  const list = (username: string) => objectsUnder(objects, [keyOf(username)], true);
+  const found: Awaited<ReturnType<typeof list>> = [];
+  for await (const versions of inParallel(usernames, AT_ONCE, list)) found.push(...versions);
+  await deleteObjects(objects, found);
 }
 
 /** Stores a new collection of that many notes, with one PUT. Returns the ids of the notes. */
@@ -60,4 +77,25 @@ export async function createWithNotes(
     return ids;
   });
   return value;
+}
+
+/** Does the same for several users, all with notes of the same ids. */
+export async function createAllWithNotes(
+  databases: UserDatabases,
+  usernames: readonly string[],
+  notes: number,
+  { clock, random }: { readonly clock: Clock; readonly random: Random },
+  onProgress: (done: number) => void,
+): Promise<number[]> {
+  // A note's id is the time at which it is made.
+  const now = clock.now();
+  const sources = { random, clock: { ...clock, now: () => now } };
+  let noteIds: number[] = [];
+  let done = 0;
+  const create = (username: string): Promise<number[]> => createWithNotes(databases, username, notes, sources);
+  for await (const ids of inParallel(usernames, AT_ONCE, create)) {
+    noteIds = ids;
+    onProgress(++done);
+  }
+  return noteIds;
 }

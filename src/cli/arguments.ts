@@ -101,6 +101,32 @@ export const parseNames = adding((text) => {
   return names;
 });
 
+/** Requests per second: `20/s`. */
+export function parseRate(text: string): number {
+  const rate = /^(\d{1,6}(?:\.\d+)?) ?\/ ?s$/.exec(text)?.[1];
+  if (rate === undefined || Number(rate) <= 0) throw new InvalidArgumentError('It must be a rate such as 20/s.');
+  return Number(rate);
+}
+
+/** How often users read and write, as weights: `read=70,write=30`. What is not named never happens. */
+export function parseMix(text: string): { readonly read: number; readonly write: number } {
+  const mix = { read: 0, write: 0 };
+  for (const part of text.split(',')) {
+    const [, name, weight] = /^(read|write)=(\d{1,6})$/.exec(part.trim()) ?? [];
+    if (name === undefined) throw new InvalidArgumentError('It must be a mix such as read=70,write=30.');
+    mix[name as 'read' | 'write'] = Number(weight);
+  }
+  if (mix.read + mix.write === 0) throw new InvalidArgumentError('It must be a mix such as read=70,write=30.');
+  return mix;
+}
+
+/** The exponent of a Zipf distribution: 0 to 10. */
+export function parseSkew(text: string): number {
+  const skew = /^\d{1,2}(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
+  if (!(skew <= 10)) throw new InvalidArgumentError('It must be a number from 0 to 10, such as 1.0.');
+  return skew;
+}
+
 /** A time to work, with its unit. */
 export function parseWorkTime(text: string): number {
   const duration = /^[\d.]+$/.test(text) ? undefined : milliseconds(text);

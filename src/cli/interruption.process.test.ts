@@ -223,13 +223,13 @@ describe('in the middle of a request', () => {
     expect(s3.keys(BUCKET)).toEqual(['user_dbs/alice.anki2']);
   });
 
-  test('bench stops and removes its data', async () => {
+  test('bench stops, shows what it has measured, and removes its data', async () => {
     const running = start('bench', 'latency', '--requests', '500');
     await signalAt(() => running, 'PutObject', 3);
     const { code, stdout, stderr } = await running.ended;
     expect({ code, stdout, stderr }).toEqual({
       code: 130,
-      stdout: '',
+      stdout: expect.stringMatching(/^bench latency\nmetric .*\ndownloadMs +[12] [\s\S]*\nfailed: interrupted\n$/),
       stderr: expect.stringMatching(/^error: interrupted\n/),
     });
     expect(s3.keys(BUCKET)).toEqual(['user_dbs/alice.anki2']);

@@ -4,6 +4,8 @@ export interface OutputFlags {
   readonly json: boolean;
   readonly quiet: boolean;
   readonly verbose: boolean;
+  /** Progress as JSON lines. */
+  readonly progressJson?: boolean;
   /** False with --no-color. */
   readonly color: boolean;
 }
@@ -15,6 +17,8 @@ export interface Paint {
   warn(text: string): string;
   strong(text: string): string;
   faint(text: string): string;
+  /** The characters of bars, from nothing to most; undefined without a terminal. */
+  readonly bars?: string;
 }
 
 export const PLAIN: Paint = { good: same, bad: same, warn: same, strong: same, faint: same };
@@ -25,8 +29,15 @@ function same(text: string): string {
 
 /** Returns the colours that NO_COLOR (no-color.org), --no-color and stdout's terminal allow. */
 export async function paintFor(flags: OutputFlags, { env, stdout }: Context): Promise<Paint> {
-  if (!flags.color || env.NO_COLOR || stdout.isTTY !== true || env.TERM === 'dumb') return PLAIN;
+  if (stdout.isTTY !== true) return PLAIN;
+  const bars = isUnicode(env) ? ' ▁▂▃▄▅▆▇█' : ' .:-=+*#@';
+  if (!flags.color || env.NO_COLOR || env.TERM === 'dumb') return { ...PLAIN, bars };
   const { Chalk } = await import('chalk');
   const chalk = new Chalk({ level: 1 });
-  return { good: chalk.green, bad: chalk.red, warn: chalk.yellow, strong: chalk.bold, faint: chalk.dim };
+  return { good: chalk.green, bad: chalk.red, warn: chalk.yellow, strong: chalk.bold, faint: chalk.dim, bars };
+}
+
+/** Asks what POSIX asks, in its order. */
+function isUnicode({ LC_ALL, LC_CTYPE, LANG, TERM }: NodeJS.ProcessEnv): boolean {
+  return TERM !== 'dumb' && /utf-?8/i.test(LC_ALL || LC_CTYPE || LANG || '');
 }

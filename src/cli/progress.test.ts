@@ -32,6 +32,15 @@ test('one long step is shown after a second although it says nothing new, cut to
   expect(text()).toMatch(/da\r.\[2K$/);
 });
 
+test('as JSON it is a line a second at most, on a terminal or not', async () => {
+  const { stderr, text } = terminal(80, false);
+  let now = 0;
+  const progress = progressOn({ stderr, clock: { ...systemClock, monotonic: () => now } }, false, true);
+  for (now = 0; now <= 2_000; now += 400) progress.show(`at ${now}`);
+  progress.done();
+  expect(text()).toBe('{"progress":{"text":"at 0","elapsedMs":0}}\n{"progress":{"text":"at 1200","elapsedMs":1200}}\n');
+});
+
 test.each([
   { name: 'without a terminal', isTTY: false, quiet: false },
   { name: 'with --quiet', isTTY: true, quiet: true },

@@ -1,5 +1,5 @@
 import type { Context, Output } from '../core/context.ts';
-import { visible } from '../core/format.ts';
+import { jsonText, visible } from '../core/format.ts';
 import type { OutputFlags } from './paint.ts';
 
 /** Shows on stderr what is going on. */
@@ -13,8 +13,16 @@ export interface Progress {
 // Shorter work would only flicker.
 const QUIET_MS = 1_000;
 
-/** A line on stderr that overwrites itself; nothing without a terminal or with --quiet. */
-export function progressOn({ stderr, clock }: Pick<Context, 'stderr' | 'clock'>, quiet: boolean): Progress {
+/**
+ * A line on stderr that overwrites itself; nothing without a terminal or with --quiet. With `json`, a line of JSON a second
+ * at most instead, on a terminal or not.
+ */
+export function progressOn(
+  { stderr, clock }: Pick<Context, 'stderr' | 'clock'>,
+  quiet: boolean,
+  json = false,
+): Progress {
+  if (json && !quiet) return progressInJson({ stderr, clock });
   if (quiet || stderr.isTTY !== true) return { show: () => {}, done: () => {} };
   const startedAt = clock.monotonic();
   let current = '';
@@ -42,15 +50,32 @@ export function progressOn({ stderr, clock }: Pick<Context, 'stderr' | 'clock'>,
   };
 }
 
+function progressInJson({ stderr, clock }: Pick<Context, 'stderr' | 'clock'>): Progress {
+  const startedAt = clock.monotonic();
+  let saidAt = Number.NEGATIVE_INFINITY;
+  return {
+    show: (text) => {
+      const now = clock.monotonic();
+      if (now - saidAt < QUIET_MS) return;
+      saidAt = now;
+      stderr.write(`${jsonText({ progress: { text, elapsedMs: Math.round(now - startedAt) } })}\n`);
+    },
+    done: () => {},
+  };
+}
+
 /** Runs work that shows its progress, and removes the line when it ends. */
 export async function withProgress<T>(
   {
     context,
     flags,
-  }: { readonly context: Pick<Context, 'stderr' | 'clock'>; readonly flags: Pick<OutputFlags, 'quiet'> },
+  }: {
+    readonly context: Pick<Context, 'stderr' | 'clock'>;
+    readonly flags: Pick<OutputFlags, 'quiet' | 'progressJson'>;
+  },
   work: (progress: Progress) => Promise<T>,
 ): Promise<T> {
-  const progress = progressOn(context, flags.quiet);
+  const progress = progressOn(context, flags.quiet, flags.progressJson);
   try {
     return await work(progress);
   } finally {
@@ -79,9 +104,21 @@ const MARKS = { passed: '✓', failed: '✗', skipped: '-' } as const;
 
 /** A checklist on stderr; nothing without a terminal or with --quiet. */
 export function checklistOn(
-  { stderr, stdout }: Context,
-  { quiet, verbose }: Pick<OutputFlags, 'quiet' | 'verbose'>,
+  { stderr, stdout, clock }: Context,
+  { quiet, verbose, progressJson = false }: Pick<OutputFlags, 'quiet' | 'verbose' | 'progressJson'>,
 ): Checklist {
+  if (progressJson && !quiet) {
+    const startedAt = clock.monotonic();
+    const say = (text: string, status: string): void => {
+      const elapsedMs = Math.round(clock.monotonic() - startedAt);
+      stderr.write(`${jsonText({ progress: { text, status, elapsedMs } })}\n`);
+    };
+    return {
+      started: (title) => say(title, 'started'),
+      ended: (status, title) => say(title, status),
+      done: () => {},
+    };
+  }
   if (quiet || stderr.isTTY !== true) return { started: () => {}, ended: () => {}, done: () => {} };
   let lines = 0;
   return {

@@ -231,6 +231,7 @@ export function outputFlags(command: Command): OutputFlags {
     quiet = false,
     verbose = false,
     color = true,
-  } = command.optsWithGlobals<Partial<OutputFlags>>();
-  return { json, quiet, verbose, color };
+    progress,
+  } = command.optsWithGlobals<Partial<OutputFlags> & { readonly progress?: 'json' }>();
+  return { json, quiet, verbose, color, progressJson: progress === 'json' };
 }

@@ -41,6 +41,7 @@ export async function buildProgram(context: Context, execute: Execute, words?: r
     .option('--timeout <duration>', 'how long a connection may be silent (default: 15s)')
     .option('--json', 'print one JSON document on stdout')
     .option('--quiet', 'no notes and no progress on stderr')
+    .addOption(new Option('--progress <form>', 'progress as JSON lines on stderr').choices(['json']))
     .option('--verbose', 'print each retry, and the causes of an error')
     .option('--no-color', 'no colours (also NO_COLOR)')
     .addHelpText('after', TOP_HELP);

@@ -12,6 +12,8 @@ import type { DeploymentOptions, Invocation } from './execute.ts';
 export interface ReportFlags {
   readonly report?: readonly ReportTarget[];
   readonly prices?: string;
+  /** False with --no-github. */
+  readonly github?: boolean;
   /** Only on `bench`. */
   readonly threshold?: readonly Threshold[];
 }
@@ -24,7 +26,8 @@ export function reportOptions(command: Command): Command {
       'also write json, junit or markdown to a file (repeatable)',
       repeated(parseReportTarget),
     )
-    .option('--prices <file>', 'prices to use instead of AWS’s, as JSON');
+    .option('--prices <file>', 'prices to use instead of AWS’s, as JSON')
+    .option('--no-github', 'in GitHub Actions, neither annotations nor a part of the job’s summary');
 }
 
 /** Adds the options of every benchmark. */
@@ -38,22 +41,35 @@ export function benchOptions(command: Command): Command {
 
 /**
  * Runs work that makes a report, and writes the report to every --report file, whether the work returns, throws or is
- * interrupted. Rethrows what it throws. Opens the files first: their report also says that the deployment cannot be
+ * interrupted. Rethrows what it throws, unless `unfinished` makes a result of what was measured until then. Opens the files first: their report also says that the deployment cannot be
  * opened, or that a threshold names none of `figures`.
  */
 export async function withReport<R extends { readonly report: Report }>(
   invocation: Invocation,
   options: DeploymentOptions,
-  { report: targets = [], prices, threshold: thresholds = [] }: ReportFlags,
+  { report: targets = [], prices, github = true, threshold: thresholds = [] }: ReportFlags,
   { figures, ...start }: Omit<ReportStart, 'prices' | 'thresholds'> & { readonly figures?: FigureNames },
   work: (started: StartedReport, deployment: Deployment) => Promise<R>,
+  unfinished: (report: Report, thrown: unknown) => R | undefined = () => undefined,
 ): Promise<R> {
-  const { openReportFiles } = await import('../report/files.ts');
+  const { openReportFiles, openStepSummary } = await import('../report/files.ts');
   const { loadPrices } = await import('../report/prices.ts');
   const { startReport } = await import('../report/start.ts');
   const { context, flags } = invocation;
   const table = await loadPrices(prices);
   const files = await openReportFiles(targets, context, flags);
+  const warn = (text: string): void => void context.stderr.write(`warning: ${visible(text)}\n`);
+  const inActions = github && Boolean(context.env.GITHUB_ACTIONS);
+  const summary = inActions ? await openStepSummary(targets, context, warn) : undefined;
+  const written = async (report: Report): Promise<string[]> => {
+    const troubles = await files.write(report);
+    await summary?.write(report);
+    if (inActions) {
+      const { annotationsOf } = await import('../report/github.ts');
+      for (const annotation of annotationsOf(report)) context.stderr.write(`${annotation}\n`);
+    }
+    return troubles;
+  };
   const started = await startReport({ ...start, thresholds, prices: table }, invocation.deploymentKind, context);
   // Whatever stops the work, it removes its test data and is reported.
   return context.cleanUps.finish(reported());
@@ -66,11 +82,13 @@ export async function withReport<R extends { readonly report: Report }>(
       started.opened(deployment);
       result = await work(started, deployment);
     } catch (error) {
-      for (const trouble of await files.write(started.fail(error)))
-        context.stderr.write(`error: ${visible(trouble)}\n`);
+      const report = started.fail(error);
+      for (const trouble of await written(report)) context.stderr.write(`error: ${visible(trouble)}\n`);
+      const measured = unfinished(report, error);
+      if (measured !== undefined) return measured;
       throw error;
     }
-    const troubles = await files.write(result.report);
+    const troubles = await written(result.report);
     if (troubles.length === 0) return result;
     // Show the result although a file could not be written, but do not call it a success.
     const failureReasons = [...result.report.failureReasons, ...troubles];

@@ -44,3 +44,8 @@ export const systemClock: Clock = {
 export function processStartedAt(): number {
   return systemClock.monotonic() - process.uptime() * 1000;
 }
+
+/** Returns how many milliseconds the event loop of this process has worked so far, and not waited. */
+export function busyMs(): number {
+  return performance.eventLoopUtilization().active;
+}

@@ -15,9 +15,23 @@ export function formatCount(count: number, thing: string): string {
   return `${count.toLocaleString('en-US')} ${thing}${count === 1 ? '' : 's'}`;
 }
 
-/** Formats milliseconds for people, to about three significant digits. */
+/** Formats milliseconds for people, to about three significant digits; from ten seconds on in seconds. */
 export function formatMs(milliseconds: number): string {
+  if (milliseconds >= 10_000) return `${(milliseconds / 1000).toFixed(1)} s`;
   return `${milliseconds >= 100 ? milliseconds.toFixed(0) : milliseconds >= 10 ? milliseconds.toFixed(1) : milliseconds.toFixed(2)} ms`;
+}
+
+/** Formats any number for people, to three significant digits. */
+export function figureText(value: number): string {
+  return String(Number(value.toPrecision(3)));
+}
+
+/** Formats how long work took: `171 ms`, `2.3 s`, `4 min 10 s`. */
+export function formatDuration(milliseconds: number): string {
+  if (milliseconds < 1000) return formatMs(milliseconds);
+  if (milliseconds < 59_950) return `${(milliseconds / 1000).toFixed(1)} s`;
+  const seconds = Math.round(milliseconds / 1000);
+  return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
 }
 
 /** Formats a time in milliseconds since 1970 as ISO 8601 in UTC, for machines. */

@@ -86,6 +86,31 @@ export async function openReportFiles(
   };
 }
 
+/**
+ * Opens the summary of the job in GitHub Actions, unless a target is it already. Nobody has asked for it, so where it
+ * cannot be written, `warn` is told, and nothing fails.
+ */
+export async function openStepSummary(
+  targets: readonly ReportTarget[],
+  context: Parameters<typeof openReportFiles>[1],
+  warn: (text: string) => void,
+): Promise<ReportFiles> {
+  const summary = stepSummaryOf(context.env);
+  const none: ReportFiles = { write: async () => [] };
+  if (summary === undefined || targets.some((target) => isStepSummary(target, context.env))) return none;
+  try {
+    const files = await openReportFiles([summary], context, { json: false });
+    const write = async (report: Report): Promise<string[]> => {
+      for (const trouble of await files.write(report)) warn(trouble);
+      return [];
+    };
+    return { write };
+  } catch (error) {
+    warn(`there is no job summary: ${messageOf(error)}`);
+    return none;
+  }
+}
+
 /** By name: opening them as files would truncate a file to which the shell redirected them. */
 function standardStream(file: string, { stdout, stderr }: Record<'stdout' | 'stderr', Output>): Output | undefined {
   if (/^\/(dev\/stdout|(dev|proc\/self)\/fd\/1)$/.test(file)) return stdout;
@@ -100,11 +125,15 @@ function isWithheld(file: string): boolean {
   return number !== undefined && Number(number) > 2 && Number(number) <= WITHHELD_MAX;
 }
 
+/** Returns the summary of the job in GitHub Actions as a target; undefined elsewhere. */
+function stepSummaryOf({ GITHUB_ACTIONS, GITHUB_STEP_SUMMARY }: NodeJS.ProcessEnv): ReportTarget | undefined {
+  return GITHUB_ACTIONS && GITHUB_STEP_SUMMARY ? { format: 'markdown', file: GITHUB_STEP_SUMMARY } : undefined;
+}
+
 /** A step summary in GitHub Actions is appended to: earlier steps' text must stay. */
 function isStepSummary({ format, file }: ReportTarget, env: NodeJS.ProcessEnv): boolean {
-  const { GITHUB_ACTIONS, GITHUB_STEP_SUMMARY } = env;
-  if (!GITHUB_ACTIONS || !GITHUB_STEP_SUMMARY || format !== 'markdown') return false;
-  return resolve(file) === resolve(GITHUB_STEP_SUMMARY);
+  const summary = stepSummaryOf(env);
+  return summary !== undefined && format === 'markdown' && resolve(file) === resolve(summary.file);
 }
 
 async function openFile(

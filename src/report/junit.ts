@@ -1,4 +1,5 @@
 import { visible } from '../core/format.ts';
+import { failureTexts } from './assertion-text.ts';
 import type { Check, Report } from './document.ts';
 import { missedReason } from './threshold.ts';
 
@@ -46,18 +47,14 @@ export function reasonsOfItsOwn({ checks, thresholds, failureReasons }: Report):
   return failureReasons.filter((reason) => !told.has(reason));
 }
 
-function checkCase(suite: string, { id, name, status, durationMs, reason = '', try: hint, assertions }: Check): string {
-  const lines = [
-    reason,
-    ...assertions.flatMap(({ name, passed, expected, actual }) =>
-      passed ? [] : [`${name}${expected === undefined ? '' : `: expected ${expected}, got ${actual}`}`],
-    ),
-    ...(hint === undefined ? [] : [`try: ${hint}`]),
-  ];
+function checkCase(suite: string, check: Check): string {
+  const { id, name, status, durationMs, reason = '', try: hint } = check;
+  const texts = failureTexts(check);
+  const lines = [...texts, ...(hint === undefined ? [] : [`try: ${hint}`])];
   const content = {
     passed: () => '',
     skipped: () => `<skipped message="${escaped(reason)}"/>`,
-    failed: () => failure(reason, lines.join('\n')),
+    failed: () => failure(texts.join('; '), lines.join('\n')),
   }[status]();
   return testCase(suite, `Test ${id}: ${name}`, durationMs, content);
 }

@@ -1,6 +1,8 @@
-import { formatMs, visible } from '../core/format.ts';
+import { formatDuration, formatMs, visible } from '../core/format.ts';
+import { failureTexts } from './assertion-text.ts';
 import type { Report } from './document.ts';
 import { reasonsOfItsOwn } from './junit.ts';
+import { percentileTexts } from './percentiles.ts';
 
 /** Renders a report as GitHub Markdown, for a job summary or a comment. */
 export function markdownOf(report: Report): string {
@@ -11,15 +13,18 @@ export function markdownOf(report: Report): string {
   const parameters = Object.entries(report.parameters).map(([name, value]) => `${name} ${value}`);
   return [
     `## ${report.passed ? '✅' : '❌'} javumbo ${report.kind} ${inline(report.name)}`,
-    inline(`${report.passed ? 'passed' : 'failed'} in ${formatMs(report.durationMs)} on ${where}${rtt}${commit}`),
+    inline(`${report.passed ? 'passed' : 'failed'} in ${formatDuration(report.durationMs)} on ${where}${rtt}${commit}`),
     ...list('Failed', reasonsOfItsOwn(report)),
     ...table(
       ['test', 'result', 'time', 'why'],
-      checks.map(({ id, name, status, durationMs, reason, try: hint }) => [
-        `${id} ${name}`,
-        status,
-        formatMs(durationMs),
-        [reason, hint === undefined ? undefined : `try: ${hint}`].filter((text) => text !== undefined).join('; '),
+      checks.map((check) => [
+        `${check.id} ${check.name}`,
+        check.status,
+        formatDuration(check.durationMs),
+        [
+          ...(check.status === 'failed' ? failureTexts(check) : [check.reason ?? '']),
+          ...(check.try === undefined ? [] : [`try: ${check.try}`]),
+        ].join('; '),
       ]),
     ),
     ...table(
@@ -32,10 +37,12 @@ export function markdownOf(report: Report): string {
     ),
     ...table(
       ['metric', 'samples', 'mean', 'p50', 'p95', 'p99', 'max'],
-      Object.entries(metrics).map(([name, { count, mean, p50, p95, p99, max }]) => [
+      Object.entries(metrics).map(([name, metric]) => [
         name,
-        String(count),
-        ...[mean, p50, p95, p99, max].map(formatMs),
+        String(metric.count),
+        formatMs(metric.mean),
+        ...percentileTexts(metric),
+        formatMs(metric.max),
       ]),
     ),
     ...table(

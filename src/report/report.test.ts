@@ -258,7 +258,8 @@ describe('JUnit', () => {
     const [failure] = elements.filter(({ name }) => name === 'failure');
     // Only what XML cannot represent is lost.
     const impossible = ['\u0000', '\u001b', '\u0007', '\ud800', '\uffff'];
-    expect(failure?.attributes.message).toBe(impossible.reduce((text, it) => text.replaceAll(it, '\ufffd'), NASTY));
+    const told = impossible.reduce((text, it) => text.replaceAll(it, '\ufffd'), NASTY);
+    expect(failure?.attributes.message).toBe(`${told}: expected ${told}, got 3`);
     expect(failure?.text).toContain('\ntry: a|b <c> & "d"');
   });
 

@@ -20,6 +20,7 @@ export type ReportParts = Partial<
     | 'hits'
     | 'workers'
     | 'history'
+    | 'steps'
     | 'warnings'
     | 'passed'
     | 'failureReasons'
@@ -40,7 +41,7 @@ export interface ReportStart extends Pick<Report, 'kind' | 'name' | 'parameters'
 }
 
 /** The measurements of an unfinished run. */
-export type MeasuredSoFar = Pick<ReportParts, 'metrics' | 'hits' | 'requests'>;
+export type MeasuredSoFar = Pick<ReportParts, 'metrics' | 'derived' | 'steps' | 'hits' | 'requests'>;
 
 /** A report in progress. Each run ends with exactly one of `finish` and `fail`. */
 export interface StartedReport {
@@ -123,9 +124,11 @@ export async function startReport(
     },
     fail: (thrown) => {
       const interrupted = thrown instanceof JavumboError && thrown.kind === 'interrupted';
+      const { derived = {}, ...measured } = measuredSoFar();
       return {
         ...complete({
-          ...measuredSoFar(),
+          ...measured,
+          derived: finite(derived),
           passed: false,
           failureReasons: [interrupted ? 'interrupted' : messageOf(thrown)],
         }),

@@ -22,13 +22,13 @@ export interface Threshold {
   readonly limit: number;
 }
 
-/** Parses `<figure><operator><number>` with a finite number (1e999 would always hold). Throws `usage` otherwise. */
-export function parseThreshold(expression: string): Threshold {
+/** Parses `<figure><operator><number>` with a finite number (1e999 would always hold). Throws `usage`, naming `option`. */
+export function parseThreshold(expression: string, option = '--threshold'): Threshold {
   const match = /^\s*([A-Za-z][\w.-]*)\s*(<=|>=|==|<|>)\s*(-?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)\s*$/i.exec(expression);
   const [, figure, operator, limit] = match ?? [];
   if (figure === undefined || operator === undefined || !Number.isFinite(Number(limit))) {
-    throw new JavumboError('usage', `--threshold ${JSON.stringify(expression)} is no comparison with a number`, {
-      try: "--threshold 'totalMs.p95<400', with <, <=, >, >= or ==",
+    throw new JavumboError('usage', `${option} ${JSON.stringify(expression)} is no comparison with a number`, {
+      try: `${option} 'totalMs.p95<400', with <, <=, >, >= or ==`,
     });
   }
   return { expression, figure, operator: operator as Threshold['operator'], limit: Number(limit) };
@@ -41,7 +41,11 @@ export interface FigureNames {
 }
 
 /** Throws `usage`, listing the known figures, for a threshold on a figure that the scenario never measures. */
-export function refuseUnknownFigures(thresholds: readonly Threshold[], { metrics, derived }: FigureNames): void {
+export function refuseUnknownFigures(
+  thresholds: readonly Threshold[],
+  { metrics, derived }: FigureNames,
+  option = '--threshold',
+): void {
   const known = new Set([
     ...metrics.flatMap((name) => STATISTICS.map((statistic) => `${name}.${statistic}`)),
     ...derived.map((name) => `derived.${name}`),
@@ -50,7 +54,7 @@ export function refuseUnknownFigures(thresholds: readonly Threshold[], { metrics
   ]);
   const stray = thresholds.find(({ figure }) => !known.has(figure));
   if (stray === undefined) return;
-  throw new JavumboError('usage', `--threshold ${stray.expression}: there is no figure "${stray.figure}"`, {
+  throw new JavumboError('usage', `${option} ${stray.expression}: there is no figure "${stray.figure}"`, {
     try: `${metrics.join('|')} with .${STATISTICS.join('|.')}; ${derived.map((name) => `derived.${name}`).join(', ')}; requests.${REQUESTS.join('|')}; costUsdPerMillion`,
   });
 }

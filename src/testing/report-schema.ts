@@ -3,6 +3,7 @@ import { CACHE } from '../bench/cache.ts';
 import { CONCURRENT_FIGURES } from '../bench/concurrent.ts';
 import { HIT_RATE } from '../bench/hit-rate.ts';
 import { LATENCY } from '../bench/latency.ts';
+import { LOAD_FIGURES } from '../bench/load.ts';
 import { planVia } from '../commands/bench/via.ts';
 import type { Report } from '../report/document.ts';
 import { reportJsonSchema } from '../report/schema.ts';
@@ -18,6 +19,7 @@ const FIGURES: Readonly<Record<string, FigureNames>> = {
   cache: CACHE.figures,
   'hit-rate': HIT_RATE.figures,
   concurrent: CONCURRENT_FIGURES,
+  load: LOAD_FIGURES,
 };
 
 /** Returns everything the schema refuses in a document, unknown fields included. */

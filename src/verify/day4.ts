@@ -48,7 +48,7 @@ async function conflictDetection(assert: Assert, deployment: Deployment, inputs:
       const won = await one.commit();
       assert.equal('the first writer commits', won.kind, 'committed');
       const winner = 'version' in won ? won.version : 'none';
-      assert.equal('its version is a new one', winner !== base, true);
+      assert('its version is a new one', winner !== base, { expected: `another version than ${base}`, actual: winner });
       const lost = await two.commit();
       assert.equal('the second writer gets a conflict', lost.kind, 'conflict');
 
@@ -56,12 +56,23 @@ async function conflictDetection(assert: Assert, deployment: Deployment, inputs:
       assert.equal('the conflict names the user', failure.username ?? '', username);
       assert.equal('the conflict names the expected version', failure.expectedVersion ?? '', base);
       assert.equal('the conflict names the actual version', failure.actualVersion ?? '', winner);
-      assert.equal('the loser keeps nothing in its cache', second.cache.lookup(username) === undefined, true);
+      assert.equal(
+        'the loser keeps nothing in its cache',
+        second.cache.lookup(username)?.version ?? 'no entry',
+        'no entry',
+      );
 
       await reader.read(username, ({ database }) => {
         const ids = (database.prepare('SELECT id FROM notes').all() as { id: number }[]).map(({ id }) => id);
-        assert.equal("the first writer's note is there", ids.includes(100), true);
-        assert.equal("the second writer's note is not", ids.includes(200), false);
+        const added = ids.filter((id) => id === 100 || id === 200).join(', ');
+        assert("the first writer's note is there", ids.includes(100), {
+          expected: 'note 100',
+          actual: `notes ${added}`,
+        });
+        assert("the second writer's note is not", !ids.includes(200), {
+          expected: 'no note 200',
+          actual: `notes ${added}`,
+        });
         assert.equal('the database holds the first notes and one more', ids.length, NOTES + 1);
         assert.equal('it is not damaged', integrityFindings(database).join('; '), '');
       });
@@ -100,7 +111,7 @@ async function concurrentWrites(
     const { committed, conflicts, unknown, other, lost, unexpected, missing, notesAtEnd, unknownThatLanded } = verdict;
     const errors = result.workers.flatMap(({ error }) => error ?? []);
     assert.equal(claim('every change is accounted for'), committed + conflicts + unknown + other, WORKERS);
-    assert(claim('at least one change is committed'), committed >= 1, { expected: 1, actual: committed });
+    assert(claim('at least one change is committed'), committed >= 1, { expected: 'at least 1', actual: committed });
     assert.equal(claim('no unexpected error'), errors.join('; '), '');
     assert.equal(claim('every acknowledged note is there'), lost.join(', '), '');
     assert.equal(claim('every refused note is absent'), unexpected.join(', '), '');

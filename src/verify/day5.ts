@@ -63,12 +63,16 @@ async function registration(assert: Assert, environment: TestEnvironment, figure
     // The names of the attributes without their values: a hash must never get into the report.
     assert.equal(
       'the user is read with name and time, and without the hash',
-      `${Object.keys(read ?? {}).join(' ')}: ${read?.name}, ${read?.createdAt === item?.createdAt}`,
-      'username name createdAt: Test User, true',
+      `${Object.keys(read ?? {}).join(' ')}: ${read?.name}, ${read?.createdAt}`,
+      `username name createdAt: Test User, ${item?.createdAt}`,
     );
     const again = repository.create(username, { name: 'Another', password: OTHER_PASSWORD });
     assert.equal('a second user of that name is refused', await failureOf(again), 'conflict');
-    assert.equal('a user that does not exist is not found', (await repository.get(nobody)) === undefined, true);
+    assert.equal(
+      'a user that does not exist is not found',
+      (await repository.get(nobody))?.username ?? 'nobody',
+      'nobody',
+    );
     addFigures(figures, { metrics: await times(table, username, hash, environment.inputs.clock) });
   });
 }
@@ -103,21 +107,26 @@ async function authentication(assert: Assert, environment: TestEnvironment): Pro
   await withTestAccounts(assert, environment, ['5-2', '5-2-nobody'], async ({ usernames, repository, table }) => {
     const [username = '', nobody = ''] = usernames;
     await repository.create(username, { name: 'Test User', password: PASSWORD });
-    const valid = (password: string): Promise<boolean> => repository.authenticate(username, password);
-    assert.equal('the right password is valid', await valid(PASSWORD), true);
-    assert.equal('a wrong password is not', await valid(OTHER_PASSWORD), false);
-    assert.equal('a user that does not exist is not', await repository.authenticate(nobody, PASSWORD), false);
+    const answer = async (name: string, password: string): Promise<string> =>
+      (await repository.authenticate(name, password)) ? 'valid' : 'not valid';
+    const valid = (password: string): Promise<string> => answer(username, password);
+    assert.equal('the right password is valid', await valid(PASSWORD), 'valid');
+    assert.equal('a wrong password is not', await valid(OTHER_PASSWORD), 'not valid');
+    assert.equal('a user that does not exist is not', await answer(nobody, PASSWORD), 'not valid');
     await repository.update(username, { password: OTHER_PASSWORD });
     const changed = await table.get(username);
-    assert.equal('the password is changed, and the time of it kept', changed?.updatedAt !== undefined, true);
-    assert.equal('the old password is not valid any more', await valid(PASSWORD), false);
-    assert.equal('the new password is valid', await valid(OTHER_PASSWORD), true);
+    assert('the password is changed, and the time of it kept', changed?.updatedAt !== undefined, {
+      expected: 'a time',
+      actual: changed?.updatedAt ?? 'no time',
+    });
+    assert.equal('the old password is not valid any more', await valid(PASSWORD), 'not valid');
+    assert.equal('the new password is valid', await valid(OTHER_PASSWORD), 'valid');
     await repository.update(username, { name: 'Renamed User' });
     const renamed = await table.get(username);
     assert.equal(
       'the name alone is changed, and the password stays',
-      `${renamed?.name}, ${await valid(OTHER_PASSWORD)}, ${renamed?.passwordHash === changed?.passwordHash}`,
-      'Renamed User, true, true',
+      `${renamed?.name}, ${await valid(OTHER_PASSWORD)}, ${renamed?.passwordHash === changed?.passwordHash ? 'the same' : 'another'} hash`,
+      'Renamed User, valid, the same hash',
     );
     const nobodyUpdated = await failureOf(repository.update(nobody, { name: 'Nobody' }));
     assert.equal('a user that does not exist is not updated', nobodyUpdated, 'not-found');
@@ -141,8 +150,8 @@ async function lifecycle(assert: Assert, environment: TestEnvironment): Promise<
     const names = (await found()).map((user) => user?.name ?? '');
     assert.equal(
       'each is read with its name',
-      names.every((name, at) => name === `User ${users[at]}`),
-      true,
+      names.join(', '),
+      users.map((username) => `User ${username}`).join(', '),
     );
 
     const outcomes = await Promise.all(
@@ -157,7 +166,7 @@ async function lifecycle(assert: Assert, environment: TestEnvironment): Promise<
       await failureOf(repository.delete(nobody)),
       'not-found',
     );
-    assert.equal('a list is cut at its limit, and goes on from there', await pagesAddUp(repository), true);
+    assert.equal('a list is cut at its limit, and goes on from there', await pagesOfOne(repository), '1 and 1 other');
   });
 }
 
@@ -174,8 +183,8 @@ async function listedOf(repository: UserRepository, users: readonly string[]): P
   return listed.sort();
 }
 
-/** Lists one account, then the next one: the table holds at least the two that are left. */
-async function pagesAddUp(repository: UserRepository): Promise<boolean> {
+/** Lists one account, then the next one: the table holds at least the two that are left. Returns how many each was. */
+async function pagesOfOne(repository: UserRepository): Promise<string> {
   const page = async (after?: string): Promise<{ users: readonly User[]; next: string | undefined }> => {
     const pages = [];
     for await (const each of repository.list({ limit: 1, after })) pages.push(each);
@@ -183,7 +192,6 @@ async function pagesAddUp(repository: UserRepository): Promise<boolean> {
   };
   const first = await page();
   const second = await page(first.next);
-  return (
-    first.users.length === 1 && second.users.length === 1 && first.users[0]?.username !== second.users[0]?.username
-  );
+  const same = first.users[0]?.username === second.users[0]?.username;
+  return `${first.users.length} and ${second.users.length} ${same ? 'of the same' : 'other'}`;
 }

@@ -8,9 +8,9 @@ import { functionLines } from './via.ts';
 const CACHE: SequenceCommand = {
   name: 'cache',
   description: 'Test 3.1: what a cached request saves, beside the same one uncached',
-  requests: ['how many warm requests after the cold one', 6],
+  requests: ['how many requests of each kind: uncached, cold and warm', 6],
   notes: 20,
-  operation: 'one read or write: half of them without a cache, the others cold or warm',
+  operation: 'one read or write: a third each without a cache, cold and warm',
   cached: true,
   load: async () => (await import('../../bench/cache.ts')).CACHE,
   judge: ({ derived: { getsOnWarmReads = 0 } }) => ({
@@ -54,11 +54,14 @@ export const cacheView = reportView((report, paint) => {
   return [
     ...metricLines('request', METRICS, metrics, paint),
     '',
-    paint.strong(`${''.padEnd(22)}${'uncached'.padStart(12)}${'cached'.padStart(12)}${'improvement'.padStart(14)}`),
+    paint.strong(
+      `${''.padEnd(22)}${'samples'.padStart(9)}${'uncached'.padStart(12)}${'cached'.padStart(12)}${'improvement'.padStart(14)}`,
+    ),
     ...ROWS.map(([label, without, cached]) => {
       // Plus zero, since -0.3 rounds to -0.
       const improvement = `${Math.round((1 - mean(cached) / mean(without)) * 100) + 0} %`;
-      return `${label.padEnd(22)}${formatMs(mean(without)).padStart(12)}${formatMs(mean(cached)).padStart(12)}${improvement.padStart(14)}`;
+      const samples = String(metrics[cached]?.count ?? 0).padStart(9);
+      return `${label.padEnd(22)}${samples}${formatMs(mean(without)).padStart(12)}${formatMs(mean(cached)).padStart(12)}${improvement.padStart(14)}`;
     }),
     '',
     `a warm read is ${of('readSpeedup').toFixed(1)} times faster than a cold one: ${formatMs(of('readSavedMs'))} (${of('readReductionPercent').toFixed(1)} %) saved`,

@@ -142,6 +142,7 @@ export const compareView: View<Comparison> = {
         ]);
         return `${cells}  ${paints[verdict](reason === undefined ? verdict : reason)}`;
       }),
+      paint.faint(samplesText(metrics)),
       paint.faint(`bench ${name}: a verdict takes a rank test, the interval and 5 %`),
       ...warnings.map((warning) => paint.warn(`warning: ${warning}`)),
       ...failureReasons.map((reason) => paint.bad(`failed: ${reason}`)),
@@ -151,6 +152,17 @@ export const compareView: View<Comparison> = {
 };
 
 const COLUMNS = [0, 10, 10, 9, 19];
+
+/** Returns how many samples the medians are of, together for the metrics that have as many. */
+function samplesText(metrics: Comparison['metrics']): string {
+  const names = new Map<string, string[]>();
+  for (const [name, { before, after }] of Object.entries(metrics)) {
+    const counts = `${before.count} and ${after.count}`;
+    names.set(counts, [...(names.get(counts) ?? []), name]);
+  }
+  const texts = [...names].map(([counts, of]) => (names.size === 1 ? counts : `${counts} (${of.join(', ')})`));
+  return `samples before and after: ${texts.join('; ')}`;
+}
 
 function change(ratio = 1): string {
   const percent = (ratio - 1) * 100;

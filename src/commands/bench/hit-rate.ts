@@ -1,22 +1,25 @@
 import type { Command } from 'commander';
-import { formatMs } from '../../core/format.ts';
+import { formatCount, formatMs } from '../../core/format.ts';
 import type { Execute } from '../execute.ts';
-import { reportView } from './scenario.ts';
+import { metricLines, reportView } from './scenario.ts';
 import { registerSequence, type SequenceCommand } from './sequence.ts';
 import { functionLines } from './via.ts';
 
 const HIT_RATE: SequenceCommand = {
   name: 'hit-rate',
-  description: 'Test 3.2: how many reads of one user the cache serves',
+  description: 'Test 3.2: how many reads the cache serves, of one user or of several who also write',
   requests: ['how many reads, one after the other', 50],
   notes: 10,
   operation: 'one read of a user who reads again and again',
   cached: true,
+  workload: true,
   load: async () => (await import('../../bench/hit-rate.ts')).HIT_RATE,
-  judge: ({ derived: { misses = 0 }, operations }) => ({
+  judge: ({ derived: { misses = 0 } }, users) => ({
     warnings:
-      misses > 1 && operations > 1
-        ? [`${misses} requests missed: is --cache-ttl or DB_CACHE_TTL shorter than the run?`]
+      misses > users
+        ? [
+            `${misses} reads of ${formatCount(users, 'user')} missed: is --cache-ttl or DB_CACHE_TTL shorter than the run?`,
+          ]
         : [],
   }),
 };
@@ -25,25 +28,30 @@ export function registerBenchHitRate(parent: Command, execute: Execute): void {
   registerSequence(parent, execute, HIT_RATE, hitRateView);
 }
 
-export const hitRateView = reportView((report) => {
+const ROWS = [
+  ['requestMs', 'read'],
+  ['coldMs', 'miss'],
+  ['warmMs', 'hit'],
+  ['writeMs', 'write'],
+] as const;
+
+export const hitRateView = reportView((report, paint) => {
   const { metrics, derived, hits = [] } = report;
   const of = (name: string): number => derived[name] ?? Number.NaN;
-  const { requestMs, coldMs, warmMs } = metrics;
+  const { requestMs, warmMs } = metrics;
   const samples = requestMs?.samples ?? [];
   const everyTenth = samples.flatMap((sample, index) =>
     (index + 1) % 10 === 0
-      ? `request ${String(index + 1).padStart(3)}  ${formatMs(sample).padStart(9)}  ${hits[index] === true ? 'hit' : 'miss'}`
+      ? `read ${String(index + 1).padStart(3)}  ${formatMs(sample).padStart(9)}  ${hits[index] === true ? 'hit' : 'miss'}`
       : [],
   );
   return [
     ...everyTenth,
     '',
-    `${of('hits')} hits, ${of('misses')} misses: ${of('hitRatePercent').toFixed(1)} % of ${samples.length} requests`,
-    `cold          ${coldMs === undefined ? '-' : formatMs(coldMs.mean)}`,
-    ...(warmMs === undefined
-      ? ['warm          -']
-      : [`warm          ${formatMs(warmMs.mean)} on average, ${formatMs(warmMs.min)} to ${formatMs(warmMs.max)}`]),
-    `all           ${formatMs(requestMs?.mean ?? Number.NaN)} on average`,
+    ...metricLines('request', ROWS, metrics, paint),
+    '',
+    `${of('hits')} hits, ${of('misses')} misses: ${of('hitRatePercent').toFixed(1)} % of ${formatCount(samples.length, 'read')}`,
+    ...(warmMs === undefined ? [] : [`hits differ by ${formatMs(warmMs.max - warmMs.min)}`]),
     ...(derived.speedup === undefined
       ? []
       : [

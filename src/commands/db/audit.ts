@@ -69,7 +69,7 @@ async function dbAudit(
   }
   const deployment = await invocation.deployment();
   const databases = operatorDatabases(deployment, invocation);
-  const progress = progressOn(invocation.context, invocation.flags.quiet);
+  const progress = progressOn(invocation.context, invocation.flags.quiet, invocation.flags.progressJson);
   const users: AuditedUser[] = [];
   const failed: { username: string; reason: string }[] = [];
   let audited = 0;

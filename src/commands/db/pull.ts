@@ -56,7 +56,7 @@ export async function dbPull(
   noteUnfinished(work, partial);
   // Synchronous: a second Ctrl-C does not wait for the copy to end.
   const removePartial = (): void => rmSync(partial, { force: true });
-  const progress = progressOn(context, flags.quiet);
+  const progress = progressOn(context, flags.quiet, flags.progressJson);
   progress.show(`fetching database "${username}"`);
   const pulled = databases.withFile(
     username,

@@ -42,7 +42,7 @@ export async function functionDeploy(
   const client = await (await invocation.deployment()).function();
   const { name, code } = client.function;
   if (code === undefined) throw new JavumboError('internal', `function "${name}" is in Lambda, and has no code`);
-  let progress = progressOn(context, flags.quiet);
+  let progress = progressOn(context, flags.quiet, flags.progressJson);
   try {
     return await deployFunction(zip, {
       client,
@@ -60,7 +60,7 @@ export async function functionDeploy(
           look: 'javumbo function describe, to see what is there',
           spared: 'nothing was deployed',
         });
-        progress = progressOn(context, flags.quiet);
+        progress = progressOn(context, flags.quiet, flags.progressJson);
       },
     });
   } finally {

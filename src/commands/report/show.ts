@@ -8,9 +8,10 @@ import { cacheView } from '../bench/cache.ts';
 import { concurrentView } from '../bench/concurrent.ts';
 import { hitRateView } from '../bench/hit-rate.ts';
 import { latencyView } from '../bench/latency.ts';
-import { type BenchResult, metricLines, reportView } from '../bench/scenario.ts';
-import type { Execute } from '../execute.ts';
-import { verifyView } from '../verify/view.ts';
+import { loadView } from '../bench/load.ts';
+import { type BenchResult, reportView } from '../bench/scenario.ts';
+import { type Execute, outputFlags } from '../execute.ts';
+import { verifyViewOf } from '../verify/view.ts';
 
 export function registerReportShow(parent: Command, execute: Execute): void {
   const command = parent
@@ -18,7 +19,11 @@ export function registerReportShow(parent: Command, execute: Execute): void {
     .description('show a report from its file, like the command that made it')
     .addHelpText('after', '\nExample:\n  $ javumbo report show before.json');
   command.action((file: string) =>
-    execute(command, async () => (await import('../../report/read.ts')).readReport(file), showView),
+    execute(
+      command,
+      async () => (await import('../../report/read.ts')).readReport(file),
+      showViewOf(outputFlags(command).verbose),
+    ),
   );
 }
 
@@ -27,22 +32,13 @@ const BENCH_VIEWS: Readonly<Record<string, View<BenchResult>>> = {
   cache: cacheView,
   'hit-rate': hitRateView,
   concurrent: concurrentView,
+  load: loadView,
 };
 
-/** Shows a benchmark that was cut short, or that only a newer javumbo knows. */
-const plainView = reportView(({ name, metrics, derived }, paint) => [
-  paint.strong(`bench ${name}`),
-  ...metricLines(
-    'metric',
-    Object.keys(metrics).map((metric) => [metric, metric] as const),
-    metrics,
-    paint,
-  ),
-  ...Object.entries(derived).map(([figure, value]) => `${figure} ${Number(value.toPrecision(6))}`),
-]);
+const plainView = reportView();
 
 /** Exits with 0 whatever the report says: showing it worked. */
-export const showView: View<Report> = {
+const showViewOf = (verbose: boolean): View<Report> => ({
   text: (read, paint) => {
     // The file may come from anywhere, and its texts must not control the terminal.
     const report: Report = JSON.parse(JSON.stringify(read), (_, value) =>
@@ -50,12 +46,10 @@ export const showView: View<Report> = {
     );
     if (report.kind === 'verify') {
       const days = report.name === 'all' ? summariesOf(report) : [];
-      return verifyView.text?.({ report, days, failure: undefined }, paint) ?? '';
+      return verifyViewOf(verbose).text?.({ report, days, failure: undefined }, paint) ?? '';
     }
-    // A run that was cut short has samples at most, and nothing derived from them.
-    const complete = Object.keys(report.derived).length > 0;
-    const view = complete && Object.hasOwn(BENCH_VIEWS, report.name) ? BENCH_VIEWS[report.name] : plainView;
+    const view = Object.hasOwn(BENCH_VIEWS, report.name) ? BENCH_VIEWS[report.name] : plainView;
     return view?.text?.({ report, failure: undefined }, paint) ?? '';
   },
   exitCode: () => EXIT_CODE.ok,
-};
+});

@@ -12,7 +12,7 @@ import type { Report } from '../../report/document.ts';
 import type { StartedReport } from '../../report/start.ts';
 import type { Execute, Invocation } from '../execute.ts';
 import { type ReportFlags, reportOptions, withReport } from '../report-options.ts';
-import { verifyView } from './view.ts';
+import { verifyViewOf } from './view.ts';
 
 interface ConsistencyFlags extends ReportFlags {
   readonly duration: number;
@@ -179,7 +179,7 @@ function partsOf({
 
 const consistencyView: View<ConsistencyResult> = {
   json: ({ report }) => report,
-  text: ({ report }, paint) => verifyView.text?.({ report, days: [], failure: undefined }, paint) ?? '',
+  text: ({ report }, paint) => verifyViewOf(false).text?.({ report, days: [], failure: undefined }, paint) ?? '',
   exitCode: ({ failure, report }) =>
     failure !== undefined ? EXIT_CODE[failure] : report.passed ? EXIT_CODE.ok : EXIT_CODE.violation,
 };

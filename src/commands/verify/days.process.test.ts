@@ -44,11 +44,15 @@ describe.each(COMMAND_DEPLOYMENTS)('on $name', ({ name, open }) => {
     expect(await deployment.json('db', 'list')).toEqual({ databases: [] });
   });
 
-  test('verify day2 shows people each test with what it asserts', async () => {
+  test('verify day2 shows people each test with what it measured, and with --verbose what it asserts', async () => {
     const { code, stdout } = await deployment.run(['verify', 'day2']);
     expect(code).toBe(0);
     expect(stdout).toMatch(/^passed {2}Test 2\.1: a new user gets a database/m);
-    expect(stdout).toMatch(/^ {2}✓ it is cleaned up$/m);
+    expect(stdout).toMatch(/^ {2}[\d.]+ ms a request on average: download [\d.]+ ms, upload [\d.]+ ms$/m);
+    expect(stdout).toMatch(/^ {2}this run cost 0\.0\d+ US dollars \(/m);
+    expect(stdout).not.toContain('✓');
+    const verbose = await deployment.run(['verify', 'day2', '--verbose']);
+    expect(verbose.stdout).toMatch(/^ {2}✓ it is cleaned up$/m);
     expect(stdout).toMatch(/^3 of 3 tests passed in /m);
   });
 });
@@ -162,7 +166,7 @@ describe('verify day2 finds out a store that', () => {
     const { code, stdout } = await deployment.run(['verify', 'day2']);
     expect(code).toBe(7);
     expect(stdout).toMatch(/^failed {2}Test 2\.2/m);
-    expect(stdout).toMatch(/^ {2}error: database "javumbo-test-/m);
+    expect(stdout).toMatch(/^ {2}✗ database "javumbo-test-/m);
     expect(stdout).toMatch(/^ {2}try: {3}\S/m);
     expect(stdout).toMatch(/^0 of 3 tests passed/m);
     expect(deployment.server?.keys(BUCKET)).toEqual([]);

@@ -2,14 +2,14 @@ import type { Command } from 'commander';
 import { parseTestNumbers } from '../../cli/arguments.ts';
 import { checklistOn } from '../../cli/progress.ts';
 import { JavumboError } from '../../core/failure.ts';
-import { formatMs } from '../../core/format.ts';
+import { formatDuration } from '../../core/format.ts';
 import type { TestRun } from '../../core/test-data.ts';
 import { DAYS, type Day } from '../../verify/days.ts';
 import type { VerifyResult } from '../../verify/run.ts';
 import { DEFAULT_RTT_MS } from '../bench/scenario.ts';
-import type { Execute, Invocation } from '../execute.ts';
+import { type Execute, type Invocation, outputFlags } from '../execute.ts';
 import { type ReportFlags, reportOptions, withReport } from '../report-options.ts';
-import { verifyView } from './view.ts';
+import { verifyViewOf } from './view.ts';
 
 interface VerifyFlags extends ReportFlags {
   readonly only?: readonly string[];
@@ -35,7 +35,11 @@ export function registerVerify(parent: Command, execute: Execute, name: string):
     command.option('--expect-body <text>', "what a function that is not javumbo's answers with (Tests 1.3 and 1.4)");
   }
   reportOptions(command).action((flags: VerifyFlags) =>
-    execute(command, (invocation) => verifyDays(invocation, name, days, flags), verifyView),
+    execute(
+      command,
+      (invocation) => verifyDays(invocation, name, days, flags),
+      verifyViewOf(outputFlags(command).verbose),
+    ),
   );
 }
 
@@ -64,7 +68,7 @@ async function verifyDays(
       return runDays(report, days, deployment, { ...context, run, expectBody }, options, {
         started: (test) => checklist.started(`Test ${test.id}: ${test.name}`),
         ended: ({ id, name: test, status, durationMs }) =>
-          checklist.ended(status, `Test ${id}: ${test}`, formatMs(durationMs)),
+          checklist.ended(status, `Test ${id}: ${test}`, formatDuration(durationMs)),
       });
     });
   } finally {

@@ -199,7 +199,7 @@ describe('verify all', () => {
       tty: true,
     });
     expect(people.stdout).toMatch(/day +passed +failed +skipped +time/);
-    expect(people.stdout).toMatch(/^day4 +1 +0 +0 +[\d.]+ ms$/m);
+    expect(people.stdout).toMatch(/^day4 +1 +0 +0 +[\d.]+ m?s$/m);
   });
 });
 
@@ -220,7 +220,7 @@ describe('the live checklist', () => {
       tty: true,
     });
     expect(stderr).toContain('… Test 2.1: a new user gets a database');
-    expect(stderr).toMatch(/✓ Test 2\.1: a new user gets a database {2}[\d.]+ ms\n/);
+    expect(stderr).toMatch(/✓ Test 2\.1: a new user gets a database {2}[\d.]+ m?s\n/);
     expect(stderr).toContain('✓ Test 2.2: ');
     expect(stderr.endsWith('\r\u001b[2K\u001b[2A\u001b[J')).toBe(true);
   });

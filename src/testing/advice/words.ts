@@ -210,6 +210,42 @@ const ROWS: readonly (readonly [situation: string, run: string, hint: string | R
     "--threshold 'totalMs.p95<400', with <, <=, >, >= or ==",
     'bench latency --help',
   ],
+  [
+    'a search for a limit without an objective',
+    'bench load --find-limit',
+    "--objective 'totalMs.p99<500'",
+    `bench load --help`,
+  ],
+  [
+    'an objective that the samples cannot bear',
+    `bench load --find-limit --rate 1/s --objective 'totalMs.p99<500'`,
+    /^a longer --duration, a higher --rate/,
+    `bench load --users 1 --rtt 0 --rate 5/s --duration 200ms --objective 'totalMs.max<50000'`,
+  ],
+  [
+    'a load of no request',
+    'bench load --rate 1/s --duration 200ms',
+    'a longer --duration, or a higher --rate',
+    'bench load --users 1 --rtt 0 --rate 5/s --duration 200ms',
+  ],
+  [
+    'an objective that is none',
+    'bench load --objective x',
+    "--objective 'totalMs.p95<400', with <, <=, >, >= or ==",
+    'bench load --help',
+  ],
+  [
+    'a history of a folder that is not there',
+    'bench history {dir}/none',
+    'a folder of files that --report json=<file> wrote',
+    'bench latency --rtt 0 --requests 1 --report json={dir}/r.json',
+  ],
+  [
+    'a history of a folder without reports',
+    'bench history {dir}',
+    'a folder of files that --report json=<file> wrote',
+    'bench latency --rtt 0 --requests 1 --report json={dir}/r.json',
+  ],
   ['a threshold of nothing', `bench latency --threshold 'x.p95<400'`, /^downloadMs/, 'bench latency --help'],
 ];
 

@@ -1,0 +1,15 @@
+import { type Command, Option } from 'commander';
+import type { Workload } from '../../bench/workload.ts';
+import { parseMix, parsePositive, parseSkew } from '../../cli/arguments.ts';
+
+/** Adds the options that say who comes, and for what. */
+export function workloadOptions(command: Command, { users, skew, mix }: Workload): Command {
+  return command
+    .option('--users <n>', 'how many users', parsePositive, users)
+    .addOption(
+      new Option('--mix <weights>', 'how often they read and write')
+        .argParser(parseMix)
+        .default(mix, `read=${mix.read},write=${mix.write}`),
+    )
+    .option('--skew <exponent>', 'how uneven users come: Zipf’s exponent, 0 for evenly', parseSkew, skew);
+}
