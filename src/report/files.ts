@@ -11,14 +11,13 @@ import { jsonText } from '../core/format.ts';
 import { partOf, pathBehindLinks, replaceFile } from '../core/replace-file.ts';
 import type { Report } from './document.ts';
 import { openFifo } from './fifo.ts';
+import { htmlOf } from './html/report-page.ts';
 import { junitOf } from './junit.ts';
 import { markdownOf } from './markdown.ts';
 
-export const REPORT_FORMATS = ['json', 'junit', 'markdown'] as const;
-
 /** One `--report <format>=<file>`. */
 export interface ReportTarget {
-  readonly format: (typeof REPORT_FORMATS)[number];
+  readonly format: 'json' | 'junit' | 'markdown' | 'html';
   readonly file: string;
 }
 
@@ -26,6 +25,7 @@ const RENDER: Readonly<Record<ReportTarget['format'], (report: Report) => string
   json: (report) => `${jsonText(report, 2)}\n`,
   junit: junitOf,
   markdown: markdownOf,
+  html: htmlOf,
 };
 
 interface Destination {
@@ -36,6 +36,8 @@ interface Destination {
 export interface ReportFiles {
   /** Writes the report to each file. Returns why some could not be written, since the work is done. */
   write(report: Report): Promise<string[]>;
+  /** The same for what is no report, but has its formats. */
+  writeAs(render: (format: ReportTarget['format']) => string): Promise<string[]>;
 }
 
 /**
@@ -71,19 +73,18 @@ export async function openReportFiles(
     }
     opened.push({ target, destination });
   }
-  return {
-    write: async (report) => {
-      const troubles: string[] = [];
-      for (const { target, destination } of opened) {
-        try {
-          await destination.write(RENDER[target.format](report));
-        } catch (error) {
-          troubles.push(`the report ${target.format}=${target.file} could not be written: ${messageOf(error)}`);
-        }
+  const writeAs: ReportFiles['writeAs'] = async (render) => {
+    const troubles: string[] = [];
+    for (const { target, destination } of opened) {
+      try {
+        await destination.write(render(target.format));
+      } catch (error) {
+        troubles.push(`the report ${target.format}=${target.file} could not be written: ${messageOf(error)}`);
       }
-      return troubles;
-    },
+    }
+    return troubles;
   };
+  return { writeAs, write: (report) => writeAs((format) => RENDER[format](report)) };
 }
 
 /** By name: opening them as files would truncate a file to which the shell redirected them. */
