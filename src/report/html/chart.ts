@@ -6,8 +6,6 @@ import { number } from './text.ts';
 export interface Axis {
   readonly name: string;
   readonly scale: Scale;
-  /** Text of a tick; default: the number. */
-  readonly tick?: (value: number) => string;
 }
 
 export interface ChartText {
@@ -30,12 +28,14 @@ export interface Plot {
 // So wide that it fits a phone unscaled, and three fit beside each other on a desk.
 export const WIDTH = 380;
 const HEIGHT = 236;
-const MARGIN = { left: 54, right: 20, top: 40, bottom: 44 };
+const MARGIN = { left: 46, right: 22, top: 40, bottom: 44 };
 const GAP = 8;
 
 /** Draws axes with ticks, and what `draw` puts between them. */
 export function chart(text: ChartText, x: Axis, y: Axis, draw: (plot: Plot) => Content): Markup {
-  const [left, right, top, bottom] = [MARGIN.left, WIDTH - MARGIN.right, MARGIN.top, HEIGHT - MARGIN.bottom];
+  const widest = Math.max(...y.scale.ticks.map((value) => widthOf(number(value))));
+  const left = Math.max(MARGIN.left, widest + GAP);
+  const [right, top, bottom] = [WIDTH - MARGIN.right, MARGIN.top, HEIGHT - MARGIN.bottom];
   const plot: Plot = {
     left,
     right,
@@ -46,14 +46,14 @@ export function chart(text: ChartText, x: Axis, y: Axis, draw: (plot: Plot) => C
   };
   const rows = y.scale.ticks.map((value) => {
     const at = n(plot.y(value));
-    return html`<line class="grid" x1="${left}" x2="${right}" y1="${at}" y2="${at}"/><text class="tick" x="${left - 6}" y="${n(plot.y(value) + 4)}" text-anchor="end">${tickText(y, value)}</text>`;
+    return html`<line class="grid" x1="${left}" x2="${right}" y1="${at}" y2="${at}"/><text class="tick" x="${left - 6}" y="${n(plot.y(value) + 4)}" text-anchor="end">${number(value)}</text>`;
   });
   const columns = x.scale.ticks.map((value) => {
     const at = n(plot.x(value));
     return html`<line class="axis" x1="${at}" x2="${at}" y1="${bottom}" y2="${bottom + 4}"/>`;
   });
   const labels = apart(
-    x.scale.ticks.map((value) => ({ at: plot.x(value), text: tickText(x, value) })),
+    x.scale.ticks.map((value) => ({ at: plot.x(value), text: number(value) })),
     WIDTH,
   ).map(
     (label) => html`<text class="tick" x="${n(label.at)}" y="${bottom + 18}" text-anchor="middle">${label.text}</text>`,
@@ -105,10 +105,6 @@ export function apart<T extends { readonly at: number; readonly text: string }>(
     end = at + half + GAP;
     return true;
   });
-}
-
-function tickText({ tick = number }: Axis, value: number): string {
-  return tick(value);
 }
 
 function axisName({ name, scale }: Axis): string {

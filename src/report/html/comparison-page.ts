@@ -5,7 +5,7 @@ import { type Content, html, type Markup } from './markup.ts';
 import { distributions, seriesOf } from './metrics.ts';
 import { list, page, section, table, type Verdict } from './page.ts';
 import { type Scale, scaleFor } from './scale.ts';
-import { number } from './text.ts';
+import { moment, number } from './text.ts';
 
 /** How one metric of the later run differs. */
 interface Compared {
@@ -80,7 +80,7 @@ export function comparisonHtml(found: ComparedRuns, before: Report['metrics'], a
         [{ name: 'run' }, { name: 'file' }, { name: 'started' }, { name: 'commit' }],
         (['before', 'after'] as const).map((run) => {
           const { file, startedAt, commit } = found[run];
-          return [run, file, startedAt, commit];
+          return [run, file, moment(startedAt), commit ?? 'not known'];
         }),
       ),
     ),

@@ -81,7 +81,8 @@ const SAMPLES_MIN = 8;
  */
 export function outliersOf(samples: readonly number[], sorted: readonly number[]): Outlier[] {
   if (samples.length < SAMPLES_MIN) return [];
-  const [low, high] = [at(sorted, Math.floor(sorted.length / 4)), at(sorted, Math.floor((sorted.length * 3) / 4))];
+  const quartile = (share: number): number => at(sorted, Math.round((sorted.length - 1) * share));
+  const [low, high] = [quartile(0.25), quartile(0.75)];
   const reach = FENCE * (high - low);
   const distance = ({ value }: Outlier): number => Math.max(value - high, low - value);
   return samples

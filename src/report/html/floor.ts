@@ -90,5 +90,5 @@ export function floorChart({ requests, roundTripMs, floorMs, metric, meanMs }: F
 }
 
 function labelIn(x: number, text: string, colour: string): Markup {
-  return html`<text class="mark on-${colour}" x="${n(x)}" y="${BAR.y + 17}" text-anchor="middle">${text}</text>`;
+  return html`<text class="on-${colour}" x="${n(x)}" y="${BAR.y + 17}" text-anchor="middle">${text}</text>`;
 }

@@ -6,7 +6,7 @@ import { violations } from './lanes.ts';
 import { type Content, html } from './markup.ts';
 import { fewSamples, metricSection, STATISTICS, statistics } from './metrics.ts';
 import { list, page, section, table, type Verdict } from './page.ts';
-import { dollars, figure, number } from './text.ts';
+import { dollars, duration, figure, moment, number } from './text.ts';
 
 /** Renders a report as one page that a browser shows without a network: the verdict first. */
 export function htmlOf(report: Report): string {
@@ -78,7 +78,7 @@ function verdictOf(report: Report): Verdict {
     tone: passed ? 'good' : 'bad',
     words: passed ? 'Passed' : interrupted ? 'Interrupted' : 'Failed',
     lines: [
-      `${claims.join('; ')}${claims.length === 0 ? '' : '. '}${formatMs(report.durationMs)} on ${where}${rtt}, ${report.startedAt}.`,
+      `${claims.join('; ')}${claims.length === 0 ? '' : '. '}${duration(report.durationMs)} on ${where}${rtt}, begun ${moment(report.startedAt)}.`,
       ...reasonsOfItsOwn(report).map((reason) => html`<span class="failed">${reason}</span>`),
       ...checks
         .filter(({ status }) => status === 'failed')
@@ -110,16 +110,17 @@ function status(kind: Check['status'], words: string = kind): Content {
 }
 
 function checkBlock({ id, name, status: kind, durationMs, reason, try: hint, assertions }: Check): Content {
-  return html`<article class="check"><h3>${status(kind)} ${id} ${name} <span class="faint">${formatMs(durationMs)}</span></h3>
+  const isTold = assertions.some(({ expected, actual }) => expected !== undefined || actual !== undefined);
+  const text = (value: string | number | boolean | undefined): Content => (value === undefined ? '' : String(value));
+  return html`<article class="check"><h3>${status(kind)} ${/^\d/.test(id) ? `${id} ${name}` : name}${durationMs === 0 ? undefined : html` <span class="faint">${duration(durationMs)}</span>`}</h3>
 ${reason === undefined ? undefined : html`<p class="${kind}">${reason}</p>`}${hint === undefined ? undefined : html`<p class="try">try: ${hint}</p>`}
 ${table(
-  `what ${id} claims`,
-  [{ name: 'claim' }, { name: 'result' }, { name: 'expected' }, { name: 'actual' }],
+  `what ${name} claims`,
+  [{ name: 'claim' }, { name: 'result' }, ...(isTold ? [{ name: 'expected' }, { name: 'actual' }] : [])],
   assertions.map(({ name: claim, passed, expected, actual }) => [
     claim,
     status(passed ? 'passed' : 'failed', passed ? 'holds' : 'does not hold'),
-    expected === undefined ? undefined : String(expected),
-    actual === undefined ? undefined : String(actual),
+    ...(isTold ? [text(expected), text(actual)] : []),
   ]),
 )}</article>
 `;

@@ -67,13 +67,14 @@ figcaption{font-size:.8125rem;line-height:1.4;margin-top:4px}
 table{border-collapse:collapse;font-size:.875rem}
 th,td{text-align:left;vertical-align:top;overflow-wrap:break-word;padding:5px 16px 5px 0;border-bottom:1px solid var(--line)}
 thead th{border-bottom:2px solid var(--line);color:var(--faint);font-weight:600;vertical-align:bottom}
-tbody th{font-weight:500;max-width:40ch}td{max-width:60ch}
-.number{text-align:right;white-space:nowrap}
+tbody th{font-weight:500;min-width:min(22ch,26vw);max-width:40ch}tbody td{min-width:5ch;max-width:60ch;overflow-wrap:anywhere}
+@media(max-width:480px){table{font-size:.8125rem}th,td{padding-right:10px}}
+.number{text-align:right;white-space:nowrap;padding-left:8px}
 details{margin:8px 0}summary{cursor:pointer;color:var(--faint);font-size:.875rem}
 .check{border-top:1px solid var(--line);padding:10px 0;break-inside:avoid}
 .check h3{margin:0;font-weight:500}.check p{margin:4px 0}
 svg{display:block;width:100%;height:auto;font-size:12px}
-svg text{fill:var(--text)}svg .tick,svg .name{fill:var(--faint)}
+svg text{fill:var(--text)}svg .mark{paint-order:stroke;stroke:var(--page);stroke-width:4px;stroke-linejoin:round}svg .tick,svg .name{fill:var(--faint)}
 svg .grid{stroke:var(--line)}svg .axis{stroke:var(--faint)}
 svg .marker{stroke:var(--text);stroke-dasharray:4 3}
 svg .stroke{fill:none;stroke-width:2;stroke-linejoin:round}
