@@ -11,7 +11,7 @@ const BINS_MIN = 12;
 const BINS_MAX = 60;
 
 /** Counts samples in bins that are equally wide on the scale, from one end to the other. Every sample is in one. */
-export function binsOf(samples: readonly number[], scale: Scale, size = binCount(samples.length)): Bin[] {
+export function binsOf(samples: readonly number[], scale: Scale, size: number): Bin[] {
   const counts = new Array<number>(size).fill(0);
   for (const sample of samples) {
     const index = Math.min(size - 1, Math.max(0, Math.floor(scale.at(sample) * size)));
@@ -24,9 +24,13 @@ export function binsOf(samples: readonly number[], scale: Scale, size = binCount
   }));
 }
 
-/** Twice the square root of the samples, since some bins lie beyond them, within what a picture can show. */
-export function binCount(samples: number): number {
-  return Math.min(BINS_MAX, Math.max(BINS_MIN, Math.ceil(2 * Math.sqrt(samples))));
+/**
+ * Twice the square root of the samples, since some bins lie beyond them, within what a picture can show. On a logarithmic
+ * axis twice as many: most samples share a part of it.
+ */
+export function binCount(samples: number, { isLogarithmic }: Pick<Scale, 'isLogarithmic'>): number {
+  const some = Math.max(BINS_MIN, Math.ceil(2 * Math.sqrt(samples)));
+  return Math.min(BINS_MAX, isLogarithmic ? 2 * some : some);
 }
 
 /** A stretch of samples in the order in which they were taken: of one, or of several that share a column. */

@@ -30,12 +30,12 @@ const RINGS_MAX = 60;
 /** Returns one scale for all samples of a metric, so that its pictures can be compared. */
 export function valueScale(series: readonly Series[]): Scale {
   const ends = series.flatMap(({ sorted }) => [sorted[0] ?? 0, sorted.at(-1) ?? 0]);
-  return scaleFor(Math.min(...ends), Math.max(...ends));
+  return scaleFor(Math.min(...ends), Math.max(...ends), Math.max(...series.map(({ median }) => median)));
 }
 
 /** Returns the bins of each series: the same for all, so that they can be compared. */
 export function sharedBins(series: readonly Series[], scale: Scale): readonly (readonly Bin[])[] {
-  const size = binCount(Math.min(...series.map(({ samples }) => samples.length)));
+  const size = binCount(Math.min(...series.map(({ samples }) => samples.length)), scale);
   return series.map(({ samples }) => binsOf(samples, scale, size));
 }
 

@@ -129,7 +129,7 @@ ${table(
 function faults(history: Report['history']): Content[] {
   if (history === undefined) return [];
   return [
-    html`<p>${number(history.operations)} operations returned.${history.undetermined === 0 ? undefined : ` ${history.undetermined} databases or accounts are undetermined.`}</p>`,
+    html`<p>${number(history.operations)} operations returned.${history.undetermined === 0 ? undefined : ` Undetermined databases and accounts: ${history.undetermined}.`}</p>`,
     table(
       'faults',
       [{ name: 'fault' }, { name: 'fired', isNumber: true }, { name: 'landed', isNumber: true }],

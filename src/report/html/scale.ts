@@ -10,13 +10,19 @@ export interface Scale {
   valueAt(place: number): number;
 }
 
-// From here on a linear axis shows the small values as one line.
-const LOGARITHMIC_FROM = 50;
+// From here on a linear axis shows the small values as one line,
+const SPAN_MAX = 50;
+// or half of all in its first eighth.
+const TAIL_MAX = 8;
 const STEPS = 5;
 
-/** Returns a scale for values from `least` to `most`: logarithmic where they are all positive and span more than 50×. */
-export function scaleFor(least: number, most: number): Scale {
-  return least > 0 && most / least > LOGARITHMIC_FROM ? logarithmic(least, most) : linear(least, most);
+/**
+ * Returns a scale for values from `least` to `most` of which half are below `median`. It is logarithmic where all are
+ * positive, and they span more than 50× or the greatest is more than 8 times the median.
+ */
+export function scaleFor(least: number, most: number, median = most): Scale {
+  const isWide = most > SPAN_MAX * least || most > TAIL_MAX * median;
+  return least > 0 && isWide ? logarithmic(least, most) : linear(least, most);
 }
 
 /** Returns a linear scale whose ticks are whole numbers, for counts from 0. */
