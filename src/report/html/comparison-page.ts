@@ -141,7 +141,7 @@ function intervals(metrics: readonly (readonly [string, Compared])[]): Content {
     WIDTH,
     bottom + 44,
     [
-      html`<line class="marker" x1="${n(x(1))}" x2="${n(x(1))}" y1="${TOP}" y2="${bottom}"/><line class="axis" x1="30" x2="${WIDTH - 30}" y1="${bottom}" y2="${bottom}"/>`,
+      html`<line class="axis" x1="30" x2="${WIDTH - 30}" y1="${bottom}" y2="${bottom}"/>`,
       rows.map((row, index) => interval(row, x, TOP + index * ROW)),
       apart(
         scale.ticks.map((tick) => ({ at: x(1 + tick / 100), text: tick > 0 ? `+${number(tick)}` : number(tick) })),
@@ -152,7 +152,7 @@ function intervals(metrics: readonly (readonly [string, Compared])[]): Content {
       html`<text class="name" x="${WIDTH - 30}" y="${bottom + 38}" text-anchor="end">% change of the median; above 0 is slower</text>`,
     ],
   );
-  return html`<figure>${drawing}<figcaption>The dot is the change, and the line its 95 % interval.</figcaption></figure>`;
+  return html`<figure>${drawing}<figcaption>The dot is the change, the line its 95 % interval, and the dashed mark no change.</figcaption></figure>`;
 }
 
 function interval(
@@ -162,7 +162,7 @@ function interval(
 ): Markup {
   const y = top + 28;
   const look = `change ${verdict}`;
-  return html`<text class="mark" x="30" y="${top + 14}">${SIGNS[verdict]} ${name} ${percent(ratio)}</text><line class="${look}" x1="${n(x(ratioLow))}" x2="${n(x(ratioHigh))}" y1="${y}" y2="${y}"/><circle class="${look}" cx="${n(x(ratio))}" cy="${y}" r="4.5"><title>${name}: ${percent(ratioLow)} to ${percent(ratioHigh)}</title></circle>`;
+  return html`<text class="mark" x="30" y="${top + 14}">${SIGNS[verdict]} ${name} ${percent(ratio)}</text><line class="marker" x1="${n(x(1))}" x2="${n(x(1))}" y1="${y - 8}" y2="${y + 8}"/><line class="${look}" x1="${n(x(ratioLow))}" x2="${n(x(ratioHigh))}" y1="${y}" y2="${y}"/><circle class="${look}" cx="${n(x(ratio))}" cy="${y}" r="4.5"><title>${name}: ${percent(ratioLow)} to ${percent(ratioHigh)}</title></circle>`;
 }
 
 /** Ticks around no change, on both sides. */

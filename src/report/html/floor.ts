@@ -71,7 +71,7 @@ export function floorChart({ requests, roundTripMs, floorMs, metric, meanMs }: F
     [
       parts.map(({ name, ms, colour, start }) => {
         const width = Math.max(x(start + ms) - x(start), 0.5);
-        const label = ms > 0 && widthOf(name) < width ? labelIn(x(start) + width / 2, name, colour) : undefined;
+        const label = ms > 0 && widthOf(name) < width ? labelIn(x(start) + width / 2, name) : undefined;
         return html`<rect class="${colour} fill" x="${n(x(start))}" y="${BAR.y}" width="${n(width)}" height="${BAR.height}"><title>${name}: ${formatMs(ms)}</title></rect>${label}`;
       }),
       html`<line class="marker" x1="${n(x(floorMs))}" x2="${n(x(floorMs))}" y1="22" y2="60"/><text class="mark" x="${n(Math.max(x(floorMs), widthOf(`floor ${formatMs(floorMs)}`)))}" y="16" text-anchor="end">floor ${formatMs(floorMs)}</text>`,
@@ -89,6 +89,6 @@ export function floorChart({ requests, roundTripMs, floorMs, metric, meanMs }: F
   );
 }
 
-function labelIn(x: number, text: string, colour: string): Markup {
-  return html`<text class="on-${colour}" x="${n(x)}" y="${BAR.y + 17}" text-anchor="middle">${text}</text>`;
+function labelIn(x: number, text: string): Markup {
+  return html`<text class="on-series" x="${n(x)}" y="${BAR.y + 17}" text-anchor="middle">${text}</text>`;
 }

@@ -223,7 +223,7 @@ describe.each(['light', 'dark'] as const)('in the %s palette', (name) => {
       (['page', 'panel'] as const).map((on) => ({ colour, on, least: 4.5 })),
     ),
     ...(['first', 'second', 'third', 'rest'] as const).map((colour) => ({ colour, on: 'page' as const, least: 3 })),
-    ...(['first', 'second', 'third'] as const).map((on) => ({ colour: 'on-series' as const, on, least: 4.5 })),
+    ...(['first', 'second', 'third', 'rest'] as const).map((on) => ({ colour: 'on-series' as const, on, least: 4.5 })),
   ])('$colour on $on has a contrast of at least $least', ({ colour, on, least }) => {
     const [lighter = 0, darker = 0] = [luminance(palette[colour]), luminance(palette[on])].sort((a, b) => b - a);
     expect((lighter + 0.05) / (darker + 0.05)).toBeGreaterThanOrEqual(least);

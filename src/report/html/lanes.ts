@@ -86,7 +86,7 @@ const IN_DOUBT = ['unknown', 'crashed'];
 function call(operation: AnomalyOperation, place: number, from: number, to: number, middle: number): Markup {
   const { outcome } = operation;
   const look = STORED.includes(outcome) ? 'first fill' : IN_DOUBT.includes(outcome) ? 'doubt' : 'looked';
-  const label = look === 'first fill' ? 'on-first' : 'place';
+  const label = look === 'first fill' ? 'on-series' : 'place';
   const end = look === 'doubt' ? WIDTH : to;
   return html`<rect class="${look}" x="${n(from)}" y="${middle - BAR / 2}" width="${n(Math.max(end - from, BAR))}" height="${BAR}" rx="4"><title>${operationWords(operation)}</title></rect><text class="${label}" x="${n((from + Math.max(to, from + BAR)) / 2)}" y="${middle + 4}" text-anchor="middle">${place}</text>`;
 }

@@ -46,9 +46,10 @@ export function seriesOf({ samples, p50 }: Metric, colour: Series['colour'] = 'f
   };
 }
 
-/** Draws a metric: its distribution, the same cumulatively, and its course. The figures stand in a table below. */
+/** Draws a metric: its distribution, the same cumulatively, and its course. A single sample is told instead. */
 export function metricSection(name: string, metric: Metric): Content {
-  const { unit } = metric;
+  const { unit, count, max } = metric;
+  if (count === 1) return html`<h3>${name}</h3><p>One sample: ${quantity(max, unit)}.</p>`;
   const series = seriesOf(metric);
   return distributions(name, unit, [series], (scale) => course(name, unit, series, scale));
 }

@@ -67,7 +67,7 @@ function verdictOf(report: Report): Verdict {
     ...(judged.length === 0
       ? []
       : [`${judged.filter((each) => each.passed).length} of ${judged.length} thresholds met`]),
-    ...(kind === 'bench' && judged.length === 0 ? ['no threshold was set'] : []),
+    ...(kind === 'bench' && judged.length === 0 ? ['No threshold was set'] : []),
   ];
   const { deployment, environment } = report;
   const where =
@@ -227,7 +227,7 @@ function environmentOf({
   const { cpuCount, cpuModel, ...machine } = environment;
   return Object.entries({
     javumbo: tool.version,
-    started: startedAt,
+    started: moment(startedAt),
     ...machine,
     processors: `${cpuCount} × ${cpuModel}`,
     deployment: deployment.kind,

@@ -7,7 +7,7 @@ const LIGHT = {
   first: '#0072b2',
   second: '#c2570c',
   third: '#7a5195',
-  rest: '#8a93a0',
+  rest: '#687280',
   'on-series': '#ffffff',
   good: '#05603a',
   bad: '#b42318',
@@ -59,7 +59,7 @@ header.good{border-color:var(--good)}header.bad{border-color:var(--bad)}
 .faint,figcaption,.try{color:var(--faint)}
 .warnings{border-left:4px solid var(--warn);padding:2px 16px;margin:16px 0}
 .figures{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,340px),1fr));gap:24px 20px;margin:12px 0}
-.columns{columns:360px 3;column-gap:32px}.columns section{break-inside:avoid}.columns h2{margin-top:0;padding-top:28px}
+.columns{columns:360px 3;column-gap:32px}.columns section{break-inside:avoid}.columns tbody th{min-width:0}.columns h2{margin-top:0;padding-top:28px}
 .pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,340px),1fr));gap:8px 32px}
 figure{margin:0;max-width:460px;break-inside:avoid}
 figcaption{font-size:.8125rem;line-height:1.4;margin-top:4px}
@@ -67,7 +67,7 @@ figcaption{font-size:.8125rem;line-height:1.4;margin-top:4px}
 table{border-collapse:collapse;font-size:.875rem}
 th,td{text-align:left;vertical-align:top;overflow-wrap:break-word;padding:5px 16px 5px 0;border-bottom:1px solid var(--line)}
 thead th{border-bottom:2px solid var(--line);color:var(--faint);font-weight:600;vertical-align:bottom}
-tbody th{font-weight:500;min-width:min(22ch,26vw);max-width:40ch}tbody td{min-width:5ch;max-width:60ch;overflow-wrap:anywhere}
+tbody th{font-weight:500;min-width:min(22ch,26vw);max-width:40ch}tbody td{min-width:14ch;max-width:60ch;overflow-wrap:anywhere}tbody .number{min-width:0}
 @media(max-width:480px){table{font-size:.8125rem}th,td{padding-right:10px}}
 .number{text-align:right;white-space:nowrap;padding-left:8px}
 details{margin:8px 0}summary{cursor:pointer;color:var(--faint);font-size:.875rem}
@@ -79,16 +79,15 @@ svg .grid{stroke:var(--line)}svg .axis{stroke:var(--faint)}
 svg .marker{stroke:var(--text);stroke-dasharray:4 3}
 svg .stroke{fill:none;stroke-width:2;stroke-linejoin:round}
 ${(['first', 'second', 'third', 'rest'] as const).map((name) => `svg .${name}.fill{fill:var(--${name})}`).join('')}
-svg .first.stroke,svg .first.range{stroke:var(--first)}
+svg .first.stroke,svg .first.range{stroke:var(--first)}svg .range{stroke-opacity:.4}
 svg .second.stroke{stroke:var(--second);stroke-dasharray:7 3}
 svg .outlier{fill:none;stroke:var(--bad);stroke-width:2}
-svg .on-series,svg .on-first,svg .on-second,svg .on-third{fill:var(--on-series)}
-svg .on-rest{fill:var(--on-series)}
+svg .on-series{fill:var(--on-series)}
 svg .change{stroke-width:3;fill:var(--rest);stroke:var(--rest)}svg .worse{fill:var(--bad);stroke:var(--bad)}svg .better{fill:var(--good);stroke:var(--good)}
 svg .lane{stroke:var(--line)}
 svg .looked{fill:var(--page);stroke:var(--first);stroke-width:2}
 svg .doubt{fill:var(--page);stroke:var(--first);stroke-width:2;stroke-dasharray:4 3}
 svg .contradiction{stroke:var(--bad);stroke-width:3}
-svg .contradiction.fill{fill:var(--bad)}svg .cross{fill:var(--bad);font-weight:700}
+svg .cross{fill:var(--bad);font-weight:700}
 @media print{main{max-width:none;padding:0}body{font-size:11pt}h2,h3{break-after:avoid}tr{break-inside:avoid}.figures{grid-template-columns:repeat(3,1fr)}.columns{columns:2}details{display:none}}
 `;
