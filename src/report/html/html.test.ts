@@ -6,6 +6,7 @@ import { FULL_REPORT, HOSTILE, HOSTILE_REPORT, noisySamples, PLAIN_REPORT } from
 import type { Report } from '../document.ts';
 import { binCount, binsOf, courseOf, cumulativeOf, outliersOf } from './distribution.ts';
 import { floorOf } from './floor.ts';
+import { violations } from './lanes.ts';
 import { html } from './markup.ts';
 import { fewSamples, statistics } from './metrics.ts';
 import { htmlOf } from './report-page.ts';
@@ -147,6 +148,38 @@ describe('the floor', () => {
     const found = floorOf(report);
     if (floor instanceof RegExp) expect(found).toMatch(floor);
     else expect(found).toEqual(floor);
+  });
+});
+
+describe('a violation', () => {
+  const calls = [
+    { client: 'c1', kind: 'append', value: 'v1', outcome: 'committed', calledAt: 1, returnedAt: 4 },
+    { client: 'c1', kind: 'append', value: 'v2', outcome: 'unknown', calledAt: 2, returnedAt: 3 },
+    { client: 'c2', kind: 'read', outcome: 'read', saw: ['v1'], calledAt: 5, returnedAt: 9 },
+    { client: 'c1', kind: 'append', value: 'v3', outcome: 'conflict', calledAt: 6, returnedAt: 7 },
+  ];
+  const drawn = (kind: string): string => {
+    const anomaly = { kind, about: 'database' as const, users: ['u'], sentence: 's', operations: calls };
+    return html`${violations([anomaly])}`.text;
+  };
+
+  test.each([
+    { kind: 'lost', at: 'c2 looks and sees v1', why: 'which returned last' },
+    { kind: 'phantom', at: 'c1 appends v1', why: 'which saw it first' },
+  ])('of kind $kind shows at "$at", $why', ({ kind, at }) => {
+    expect(/<li>([^<;]*)[^<]* <span class="faint">[^<]*<\/span> <span class="failed">/.exec(drawn(kind))?.[1]).toBe(at);
+  });
+
+  test('has a lane for each client, and one more for calls that overlap; a bar looks like its outcome', () => {
+    const text = drawn('lost');
+    expect(text.match(/<line class="lane"/g)).toHaveLength(3);
+    expect([...text.matchAll(/<rect class="(.*?)"/g)].map(([, look]) => look)).toEqual([
+      'first fill',
+      'doubt',
+      'looked',
+      'looked',
+      'contradiction',
+    ]);
   });
 });
 

@@ -154,9 +154,10 @@ function ring(plot: Plot, { place, value }: Outlier, unit: string): Markup {
 }
 
 function outlierText(outliers: readonly Outlier[]): string {
-  if (outliers.length === 0) return 'There is no outlier.';
-  const rings = outliers.length > RINGS_MAX ? `the ${RINGS_MAX} farthest have a ring` : 'each has a ring';
-  return `${formatCount(outliers.length, 'outlier')}, more than three interquartile ranges from the middle half: ${rings}, and the farthest is labelled.`;
+  const { length } = outliers;
+  if (length === 0) return 'There is no outlier.';
+  const rings = length > RINGS_MAX ? `the ${RINGS_MAX} farthest have` : length === 1 ? 'it has' : 'each has';
+  return `${formatCount(length, 'outlier')}, more than three interquartile ranges from the middle half: ${rings} a ring${length === 1 ? '' : ', and the farthest is labelled'}.`;
 }
 
 /** Names the series beside a piece of their line, above the plot. */

@@ -89,5 +89,5 @@ svg .looked{fill:var(--page);stroke:var(--first);stroke-width:2}
 svg .doubt{fill:var(--page);stroke:var(--first);stroke-width:2;stroke-dasharray:4 3}
 svg .contradiction{stroke:var(--bad);stroke-width:3}
 svg .cross{fill:var(--bad);font-weight:700}
-@media print{main{max-width:none;padding:0}body{font-size:11pt}h2,h3{break-after:avoid}tr{break-inside:avoid}.figures{grid-template-columns:repeat(3,1fr)}.columns{columns:2}details{display:none}}
+@media print{main{max-width:none;padding:0}body{font-size:11pt}h2,h3{break-after:avoid}tr{break-inside:avoid}.columns{columns:2}details{display:none}}
 `;
