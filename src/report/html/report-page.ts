@@ -71,7 +71,11 @@ function verdictOf(report: Report): Verdict {
   ];
   const { deployment, environment } = report;
   const where =
-    deployment.kind === 'local' ? 'the local deployment' : `${deployment.bucket ?? '?'} (${environment.engine})`;
+    deployment.kind === 'local'
+      ? 'the local deployment'
+      : deployment.bucket === undefined
+        ? 'a bucket that was not named'
+        : `${deployment.bucket} (${environment.engine})`;
   const rtt = deployment.rttMs === undefined ? '' : `, with a simulated round trip of ${formatMs(deployment.rttMs)}`;
   const interrupted = failureReasons.includes('interrupted');
   return {
@@ -186,10 +190,13 @@ function requestsAndCost({ requests, cost, costUsdPerMillion = 0 }: Report): Con
         ...counts
           .filter(([, count]) => count > 0)
           .map(([name, count]) => [name, number(count), ...(each === undefined ? [] : [number(count / each)])]),
-        ...(['bytes down', 'bytes up'] as const).map((name) => {
-          const bytes = name === 'bytes down' ? bytesDown : bytesUp;
-          return [name, formatBytes(bytes), ...(each === undefined ? [] : [formatBytes(Math.round(bytes / each))])];
-        }),
+        ...Object.entries({ 'bytes down': bytesDown, 'bytes up': bytesUp })
+          .filter(([, bytes]) => bytes > 0)
+          .map(([name, bytes]) => [
+            name,
+            formatBytes(bytes),
+            ...(each === undefined ? [] : [formatBytes(Math.round(bytes / each))]),
+          ]),
       ],
     ),
     cost === undefined
