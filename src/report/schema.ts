@@ -102,6 +102,16 @@ const cost = z.object({
   prices: z.object({ date: text, region: text, source: text }).describe('whose prices, and of when'),
 });
 
+const step = z.object({
+  ratePerSecond: z.number().min(0),
+  held: z.boolean().describe('whether the objective held, without the client being the limit'),
+  actual: z.number().optional().describe("the objective's figure; absent where it was not measured"),
+  completedPerSecond: z.number().min(0),
+  clientBusyPercent: z.number().min(0),
+  limit: z.enum(['client', 'deployment']).optional().describe('which of the two kept it from holding'),
+  reason: text.optional().describe('why it did not hold'),
+});
+
 /**
  * The document of every `bench` and `verify` command: the source of its type and its JSON Schema. Fields are added and
  * never change their meaning, so consumers ignore unknown ones.
@@ -143,6 +153,7 @@ export const reportSchema = z.object({
   hits: z.array(z.boolean()).optional().describe('of each request, told before it, whether the cache would serve it'),
   workers: z.array(worker).optional().describe('how each edit of each worker ended, where there were workers'),
   history: history.optional().describe('of verify consistency: what its clients did, and what contradicts the promise'),
+  steps: z.array(step).optional().describe('of bench load --find-limit: each rate that was tried, in order'),
   requests: requests.describe(
     'of what was measured: of verify all but the clean-up of objects, of bench neither setup nor clean-up',
   ),

@@ -50,6 +50,7 @@ export const FULL_REPORT: Report = {
   ...PLAIN_REPORT,
   deployment: { kind: 'aws', bucket: 'bucket', region: 'eu-central-1', endpoint: 'http://localhost:9', rttMs: 20 },
   simulated: true,
+  parameters: { findLimit: true, objective: 'totalMs.p95<150' },
   metrics: { totalMs: metricOf(noisySamples(150)), 'withRetries.downloadMs': metricOf(noisySamples(150, 2)) },
   checks: [
     { id: '2.1', name: 'a new user gets a database', status: 'passed', durationMs: 12, assertions: [] },
@@ -97,6 +98,11 @@ export const FULL_REPORT: Report = {
     ],
     undetermined: 1,
   },
+  steps: [
+    { ratePerSecond: 40, held: true, actual: 21, completedPerSecond: 40, clientBusyPercent: 10 },
+    { ratePerSecond: 80, held: false, completedPerSecond: 70, clientBusyPercent: 99, limit: 'client', reason: 'busy' },
+    { ratePerSecond: 60, held: false, actual: 900, completedPerSecond: 55, clientBusyPercent: 15, limit: 'deployment' },
+  ],
   requests: {
     ...PLAIN_REPORT.requests,
     get: 150,
@@ -121,7 +127,7 @@ export const FULL_REPORT: Report = {
 export const HOSTILE = `"'><script>document.title='owned'</script><img src=x onerror=alert(1)></svg>&amp;\u202e\ud800`;
 
 // What these say is chosen from a list, or is a time.
-const CHOSEN = new Set(['kind', 'status', 'unit', 'startedAt', 'outcome', 'about']);
+const CHOSEN = new Set(['kind', 'status', 'unit', 'startedAt', 'outcome', 'about', 'limit']);
 
 /** The same, with every text in it hostile. */
 export const HOSTILE_REPORT: Report = JSON.parse(JSON.stringify(FULL_REPORT), (key, value) =>

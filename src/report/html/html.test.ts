@@ -9,6 +9,7 @@ import { floorOf } from './floor.ts';
 import { violations } from './lanes.ts';
 import { html } from './markup.ts';
 import { fewSamples, statistics } from './metrics.ts';
+import { rates } from './rates.ts';
 import { htmlOf } from './report-page.ts';
 import { countScale, placeScale, scaleFor } from './scale.ts';
 import { PALETTES } from './style.ts';
@@ -151,6 +152,44 @@ describe('the floor', () => {
   });
 });
 
+describe('the rates that were tried', () => {
+  const rate = { completedPerSecond: 40, clientBusyPercent: 10, actual: 21 };
+  const [slow, fast] = [
+    { ...rate, ratePerSecond: 40, held: true },
+    { ...rate, ratePerSecond: 80, held: false },
+  ];
+  test.each([
+    { name: 'none broke it', steps: [slow], says: 'holds at 40 per second. No rate was found at which it does not' },
+    {
+      name: 'none held',
+      steps: [fast],
+      says: 'No rate was found at which totalMs.p95&lt;150 holds. It does not at 80',
+    },
+    {
+      name: 'the client broke it',
+      steps: [slow, { ...fast, limit: 'client' as const }],
+      says: 'It does not at 80, where the client was the limit',
+    },
+    {
+      name: 'one that held was tried again and did not',
+      steps: [slow, { ...slow, held: false }, fast],
+      says: 'at 80.',
+    },
+  ])('say what was found: $name', ({ steps, says }) => {
+    expect(html`${rates({ ...FULL_REPORT, steps })}`.text).toContain(says);
+  });
+
+  test.each([
+    { name: 'without an objective', parameters: {}, pictures: 1, axis: '' },
+    { name: 'of a time', parameters: { objective: 'totalMs.p95<150' }, pictures: 2, axis: 'totalMs.p95, milliseconds' },
+    { name: 'of a count', parameters: { objective: 'totalMs.count<9' }, pictures: 2, axis: '>totalMs.count, logarithmic<' },
+  ])('$name are drawn with their unit', ({ parameters, pictures, axis }) => {
+    const text = html`${rates({ ...FULL_REPORT, parameters })}`.text;
+    expect(text.match(/<svg /g)).toHaveLength(pictures);
+    expect(text).toContain(axis);
+  });
+});
+
 describe('a violation', () => {
   const calls = [
     { client: 'c1', kind: 'append', value: 'v1', outcome: 'committed', calledAt: 1, returnedAt: 4 },
@@ -197,6 +236,10 @@ describe('a page', () => {
     { name: 'what to try', text: 'try: javumbo doctor' },
     { name: 'a violation in the words of --check', text: 'c8 appends v8.1 after v0.1; it is told that this is stored' },
     { name: 'the call at which a history contradicts itself', text: '9000–90000)</span> <span class="failed">✗' },
+    {
+      name: 'the rate that breaks an objective',
+      text: 'totalMs.p95&lt;150 holds at 40 per second. It does not at 60.',
+    },
     { name: 'faults', text: '<th scope="row">lost-reply</th><td class="number">4</td><td class="number">3</td>' },
     { name: 'why a worker ended', text: 'the worker ended with 1' },
     { name: 'the cost', text: '<strong>$5.43</strong>' },

@@ -6,6 +6,7 @@ import { violations } from './lanes.ts';
 import { type Content, html } from './markup.ts';
 import { fewSamples, metricSection, STATISTICS, statistics } from './metrics.ts';
 import { list, page, section, table, type Verdict } from './page.ts';
+import { rates } from './rates.ts';
 import { dollars, duration, figure, moment, number } from './text.ts';
 
 /** Renders a report as one page that a browser shows without a network: the verdict first. */
@@ -16,6 +17,7 @@ export function htmlOf(report: Report): string {
     warnings.length === 0 ? undefined : html`<div class="warnings" role="note">${list(warnings)}</div>`,
     section('Contradictions', ...violations(history?.anomalies ?? [])),
     section('Thresholds', thresholds(report)),
+    section('Rates that were tried', ...rates(report)),
     section('Checks', report.checks.map(checkBlock)),
     section(
       'Metrics',
@@ -86,7 +88,7 @@ function verdictOf(report: Report): Verdict {
       ...reasonsOfItsOwn(report).map((reason) => html`<span class="failed">${reason}</span>`),
       ...checks
         .filter(({ status }) => status === 'failed')
-        .map(({ id, name, reason }) => html`<span class="failed">${id} ${name}</span>: ${reason}`),
+        .map((check) => html`<span class="failed">${titleOf(check)}</span>: ${check.reason}`),
       ...judged
         .filter((each) => !each.passed)
         .map(({ expression, actual }) => html`<span class="failed">${expression}</span>: ${actualText(actual)}`),
@@ -113,10 +115,16 @@ function status(kind: Check['status'], words: string = kind): Content {
   return html`<span class="${kind} status">${{ passed: '✓', failed: '✗', skipped: '–' }[kind]} ${words}</span>`;
 }
 
-function checkBlock({ id, name, status: kind, durationMs, reason, try: hint, assertions }: Check): Content {
+/** Week 1's tests are known by their numbers; other checks have a name alone. */
+function titleOf({ id, name }: Check): string {
+  return /^\d/.test(id) ? `${id} ${name}` : name;
+}
+
+function checkBlock(check: Check): Content {
+  const { name, status: kind, durationMs, reason, try: hint, assertions } = check;
   const isTold = assertions.some(({ expected, actual }) => expected !== undefined || actual !== undefined);
   const text = (value: string | number | boolean | undefined): Content => (value === undefined ? '' : String(value));
-  return html`<article class="check"><h3>${status(kind)} ${/^\d/.test(id) ? `${id} ${name}` : name}${durationMs === 0 ? undefined : html` <span class="faint">${duration(durationMs)}</span>`}</h3>
+  return html`<article class="check"><h3>${status(kind)} ${titleOf(check)}${durationMs === 0 ? undefined : html` <span class="faint">${duration(durationMs)}</span>`}</h3>
 ${reason === undefined ? undefined : html`<p class="${kind}">${reason}</p>`}${hint === undefined ? undefined : html`<p class="try">try: ${hint}</p>`}
 ${table(
   `what ${name} claims`,

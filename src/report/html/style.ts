@@ -84,6 +84,7 @@ svg .second.stroke{stroke:var(--second);stroke-dasharray:7 3}
 svg .outlier{fill:none;stroke:var(--bad);stroke-width:2}
 svg .on-series{fill:var(--on-series)}
 svg .change{stroke-width:3;fill:var(--rest);stroke:var(--rest)}svg .worse{fill:var(--bad);stroke:var(--bad)}svg .better{fill:var(--good);stroke:var(--good)}
+svg .ring{fill:none;stroke:var(--second);stroke-width:2}
 svg .lane{stroke:var(--line)}
 svg .looked{fill:var(--page);stroke:var(--first);stroke-width:2}
 svg .doubt{fill:var(--page);stroke:var(--first);stroke-width:2;stroke-dasharray:4 3}
