@@ -22,7 +22,14 @@ export class Browser {
   #last = 0;
 
   private constructor(command: string) {
-    const flags = ['--headless', '--no-sandbox', '--disable-gpu', '--hide-scrollbars', '--no-first-run'];
+    const flags = [
+      '--headless',
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-dev-shm-usage',
+      '--hide-scrollbars',
+      '--no-first-run',
+    ];
     // Whatever a page asked a network for would fail, and be seen.
     const offline = ['--disable-background-networking', '--host-resolver-rules=MAP * ~NOTFOUND'];
     const profile = `--user-data-dir=${temporaryDirectory()}`;

@@ -182,7 +182,12 @@ describe('the rates that were tried', () => {
   test.each([
     { name: 'without an objective', parameters: {}, pictures: 1, axis: '' },
     { name: 'of a time', parameters: { objective: 'totalMs.p95<150' }, pictures: 2, axis: 'totalMs.p95, milliseconds' },
-    { name: 'of a count', parameters: { objective: 'totalMs.count<9' }, pictures: 2, axis: '>totalMs.count, logarithmic<' },
+    {
+      name: 'of a count',
+      parameters: { objective: 'totalMs.count<9' },
+      pictures: 2,
+      axis: '>totalMs.count, logarithmic<',
+    },
   ])('$name are drawn with their unit', ({ parameters, pictures, axis }) => {
     const text = html`${rates({ ...FULL_REPORT, parameters })}`.text;
     expect(text.match(/<svg /g)).toHaveLength(pictures);
