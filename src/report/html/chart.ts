@@ -68,7 +68,9 @@ export function chart(text: ChartText, x: Axis, y: Axis, draw: (plot: Plot) => C
 
 /** Draws one picture, whose text a reader who does not see it is told. */
 export function picture({ title, description }: ChartText, width: number, height: number, content: Content): Markup {
-  return html`<svg role="img" viewBox="0 0 ${width} ${height}"><title>${title}</title><desc>${description}</desc>${content}</svg>`;
+  // One that is wider than a phone keeps its size, and is scrolled.
+  const size = width > WIDTH ? html` width="${width}" height="${height}" class="long"` : undefined;
+  return html`<svg role="img"${size} viewBox="0 0 ${width} ${height}"><title>${title}</title><desc>${description}</desc>${content}</svg>`;
 }
 
 /** Labels a place above the plot; the label stays inside the picture. */

@@ -3,7 +3,9 @@ import { apart, n, picture, WIDTH } from './chart.ts';
 import { type Content, html, type Markup } from './markup.ts';
 
 const NAME_WIDTH = 76;
-const RIGHT = WIDTH - 24;
+const MARGIN = 24;
+// Between two moments, so that a bar has room for its number.
+const STEP_MIN = 11;
 const TOP = 26;
 const ROW = 34;
 const BAR = 22;
@@ -25,38 +27,39 @@ function violation(anomaly: Anomaly): Markup {
   const moments = [...new Set(operations.flatMap(({ calledAt, returnedAt }) => [calledAt, returnedAt]))].sort(
     (a, b) => a - b,
   );
+  const last = Math.max(moments.length - 1, 1);
+  const width = Math.max(WIDTH, NAME_WIDTH + last * STEP_MIN + MARGIN);
   // Only the order counts, and thousands of lines may lie between two calls.
-  const x = (line: number): number =>
-    NAME_WIDTH + (moments.indexOf(line) / Math.max(moments.length - 1, 1)) * (RIGHT - NAME_WIDTH);
+  const x = (line: number): number => NAME_WIDTH + (moments.indexOf(line) / last) * (width - MARGIN - NAME_WIDTH);
   const bottom = TOP + lanes.length * ROW;
   const middleOf = (operation: AnomalyOperation): number =>
     TOP + lanes.findIndex((lane) => lane.includes(operation)) * ROW + ROW / 2;
   const drawing = picture(
     { title: `${kind}: ${sentence}`, description: operations.map(operationWords).join('. ') },
-    WIDTH,
+    width,
     bottom + 44,
     [
       lanes.map((lane, index) => {
         const y = TOP + index * ROW + ROW / 2;
         const isFirst = lanes[index - 1]?.[0]?.client !== lane[0]?.client;
-        return html`<line class="lane" x1="${NAME_WIDTH}" x2="${WIDTH}" y1="${y}" y2="${y}"/>${isFirst ? html`<text x="0" y="${y + 4}">${short(lane[0]?.client ?? '')}</text>` : undefined}`;
+        return html`<line class="lane" x1="${NAME_WIDTH}" x2="${width}" y1="${y}" y2="${y}"/>${isFirst ? html`<text x="0" y="${y + 4}">${short(lane[0]?.client ?? '')}</text>` : undefined}`;
       }),
       operations.map((operation, index) =>
-        call(operation, index + 1, x(operation.calledAt), x(operation.returnedAt), middleOf(operation)),
+        call(operation, index + 1, x(operation.calledAt), x(operation.returnedAt), middleOf(operation), width),
       ),
       culprit === undefined ? [] : mark(x(culprit.calledAt), x(culprit.returnedAt), middleOf(culprit), bottom),
-      html`<line class="axis" x1="${NAME_WIDTH}" x2="${WIDTH}" y1="${bottom}" y2="${bottom}"/>`,
+      html`<line class="axis" x1="${NAME_WIDTH}" x2="${width}" y1="${bottom}" y2="${bottom}"/>`,
       apart(
         moments.map((line) => ({ at: x(line), text: String(line) })),
-        WIDTH,
+        width,
       ).map(
         ({ at, text }) => html`<text class="tick" x="${n(at)}" y="${bottom + 18}" text-anchor="middle">${text}</text>`,
       ),
-      html`<text class="name" x="${WIDTH}" y="${bottom + 38}" text-anchor="end">line of the history file; only the order counts</text>`,
+      html`<text class="name" x="${width}" y="${bottom + 38}" text-anchor="end">line of the history file; only the order counts</text>`,
     ],
   );
   return html`<article class="check"><h3><span class="failed">✗ ${kind}</span>: ${sentence} <span class="faint">(the ${about} of ${users.join(', ')})</span></h3>
-<div class="pair"><figure>${drawing}</figure>
+<div class="${width > WIDTH ? 'scroll' : 'pair'}"><figure>${drawing}</figure>
 <ol>${operations.map((operation) => html`<li>${operationWords(operation)} <span class="faint">(${linesOf(operation)})</span>${operation === culprit ? html` <span class="failed">✗ contradiction</span>` : undefined}</li>`)}</ol></div></article>
 `;
 }
@@ -83,11 +86,18 @@ function lanesOf(operations: readonly AnomalyOperation[]): readonly (readonly An
 const STORED = ['committed', 'created', 'updated', 'deleted'];
 const IN_DOUBT = ['unknown', 'crashed'];
 
-function call(operation: AnomalyOperation, place: number, from: number, to: number, middle: number): Markup {
+function call(
+  operation: AnomalyOperation,
+  place: number,
+  from: number,
+  to: number,
+  middle: number,
+  width: number,
+): Markup {
   const { outcome } = operation;
   const look = STORED.includes(outcome) ? 'first fill' : IN_DOUBT.includes(outcome) ? 'doubt' : 'looked';
   const label = look === 'first fill' ? 'on-series' : 'place';
-  const end = look === 'doubt' ? WIDTH : to;
+  const end = look === 'doubt' ? width : to;
   return html`<rect class="${look}" x="${n(from)}" y="${middle - BAR / 2}" width="${n(Math.max(end - from, BAR))}" height="${BAR}" rx="4"><title>${operationWords(operation)}</title></rect><text class="${label}" x="${n((from + Math.max(to, from + BAR)) / 2)}" y="${middle + 4}" text-anchor="middle">${place}</text>`;
 }
 

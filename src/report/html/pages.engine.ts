@@ -33,6 +33,21 @@ const BAD_LABELS = `[...document.querySelectorAll('svg')].flatMap((svg) => {
 const COLOURS = `[document.body, document.querySelector('.verdict'), document.querySelector('svg text')].filter((each) => each !== null)
   .map((each) => getComputedStyle(each)).map(({ color, fill, backgroundColor }) => [color, fill, backgroundColor].join(' '))`;
 
+/** A violation that takes many calls to show, as of a counter. */
+function longHistory(): Report['history'] {
+  const { history } = FULL_REPORT;
+  const [anomaly] = history?.anomalies ?? [];
+  if (history === undefined || anomaly === undefined) return undefined;
+  const operations = Array.from({ length: 60 }, (_, index) => ({
+    client: `c${index % 8}`,
+    kind: 'increment',
+    outcome: index % 7 === 0 ? 'unknown' : 'committed',
+    calledAt: 10_000 + 4 * index,
+    returnedAt: 10_009 + 4 * index,
+  }));
+  return { ...history, anomalies: [{ ...anomaly, operations }] };
+}
+
 describe.runIf(inject('chromium') !== undefined)('a page in Chromium', () => {
   let browser: Browser;
   let directory: string;
@@ -71,6 +86,7 @@ describe.runIf(inject('chromium') !== undefined)('a page in Chromium', () => {
     { name: 'samples that are all 0', make: samples([0, 0, 0]) },
     { name: 'samples from a microsecond to an hour', make: samples([0.001, 1, 20, 3_600_000]) },
     { name: 'a hundred thousand samples', make: samples(noisySamples(100_000)) },
+    { name: 'a violation of sixty calls', make: drawn({ ...FULL_REPORT, history: longHistory() }) },
     { name: 'a run that measured nothing', make: drawn({ metrics: {}, derived: {}, passed: false }) },
     {
       name: 'bench hit-rate',

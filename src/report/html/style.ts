@@ -73,7 +73,7 @@ tbody th{font-weight:500;min-width:min(22ch,26vw);max-width:40ch}tbody td{min-wi
 details{margin:8px 0}summary{cursor:pointer;color:var(--faint);font-size:.875rem}
 .check{border-top:1px solid var(--line);padding:10px 0;break-inside:avoid}
 .check h3{margin:0;font-weight:500}.check p{margin:4px 0}
-svg{display:block;width:100%;height:auto;font-size:12px}
+svg{display:block;width:100%;height:auto;font-size:12px}.scroll figure{max-width:none}svg.long{width:auto}
 svg text{fill:var(--text)}svg .mark{paint-order:stroke;stroke:var(--page);stroke-width:4px;stroke-linejoin:round}svg .tick,svg .name{fill:var(--faint)}
 svg .grid{stroke:var(--line)}svg .axis{stroke:var(--faint)}
 svg .marker{stroke:var(--text);stroke-dasharray:4 3}
@@ -90,5 +90,5 @@ svg .looked{fill:var(--page);stroke:var(--first);stroke-width:2}
 svg .doubt{fill:var(--page);stroke:var(--first);stroke-width:2;stroke-dasharray:4 3}
 svg .contradiction{stroke:var(--bad);stroke-width:3}
 svg .cross{fill:var(--bad);font-weight:700}
-@media print{main{max-width:none;padding:0}body{font-size:11pt}h2,h3{break-after:avoid}tr{break-inside:avoid}.columns{columns:2}details{display:none}}
+@media print{main{max-width:none;padding:0}body{font-size:11pt}h2,h3{break-after:avoid}tr{break-inside:avoid}.columns{columns:2}details{display:none}svg.long{width:100%}}
 `;
