@@ -33,22 +33,32 @@ interface Destination {
   write(text: string): Promise<void>;
 }
 
-export interface ReportFiles {
+export interface ReportFiles<T = Report> {
   /** Writes the report to each file. Returns why some could not be written, since the work is done. */
-  write(report: Report): Promise<string[]>;
-  /** The same for what is no report, but has its formats. */
-  writeAs(render: (format: ReportTarget['format']) => string): Promise<string[]>;
+  write(report: T): Promise<string[]>;
 }
 
 /**
  * Checks that each file can be written before the work starts. Throws `usage` if one cannot, if two are the same, or if
  * stdout would hold a report beside the document of `--json`.
  */
-export async function openReportFiles(
+export function openReportFiles(
   targets: readonly ReportTarget[],
-  { env, stdout, stderr, random, signal }: Pick<Context, 'env' | 'stdout' | 'stderr' | 'random' | 'signal'>,
-  { json }: { readonly json: boolean },
+  context: FilesContext,
+  flags: { readonly json: boolean },
 ): Promise<ReportFiles> {
+  return openFiles(targets, context, flags, (report: Report, format) => RENDER[format](report));
+}
+
+type FilesContext = Pick<Context, 'env' | 'stdout' | 'stderr' | 'random' | 'signal'>;
+
+/** The same for what is no report, and is rendered by `render`. */
+export async function openFiles<T>(
+  targets: readonly ReportTarget[],
+  { env, stdout, stderr, random, signal }: FilesContext,
+  { json }: { readonly json: boolean },
+  render: (document: T, format: ReportTarget['format']) => string,
+): Promise<ReportFiles<T>> {
   const opened: { readonly target: ReportTarget; readonly destination: Destination }[] = [];
   for (const target of targets) {
     const refuse = (reason: string, hint: string, cause?: unknown): JavumboError =>
@@ -73,18 +83,19 @@ export async function openReportFiles(
     }
     opened.push({ target, destination });
   }
-  const writeAs: ReportFiles['writeAs'] = async (render) => {
-    const troubles: string[] = [];
-    for (const { target, destination } of opened) {
-      try {
-        await destination.write(render(target.format));
-      } catch (error) {
-        troubles.push(`the report ${target.format}=${target.file} could not be written: ${messageOf(error)}`);
+  return {
+    write: async (document) => {
+      const troubles: string[] = [];
+      for (const { target, destination } of opened) {
+        try {
+          await destination.write(render(document, target.format));
+        } catch (error) {
+          troubles.push(`the report ${target.format}=${target.file} could not be written: ${messageOf(error)}`);
+        }
       }
-    }
-    return troubles;
+      return troubles;
+    },
   };
-  return { writeAs, write: (report) => writeAs((format) => RENDER[format](report)) };
 }
 
 /** By name: opening them as files would truncate a file to which the shell redirected them. */

@@ -62,10 +62,10 @@ export async function benchCompare(
   { context, flags }: Pick<Invocation, 'context' | 'flags'>,
 ): Promise<Comparison> {
   const { compareMetrics, doubtsAboutPair, refuseUnlike, regressionsBeyond } = await import('../../bench/compare.ts');
-  const { openReportFiles } = await import('../../report/files.ts');
+  const { openFiles } = await import('../../report/files.ts');
   const { comparisonHtml } = await import('../../report/html/comparison-page.ts');
   const { readReport } = await import('../../report/read.ts');
-  const files = await openReportFiles(targets, context, flags);
+  const files = await openFiles(targets, context, flags, (draw: () => string) => draw());
   const [before, after] = [await readReport(beforeFile), await readReport(afterFile)];
   refuseUnlike(before, after);
   refuseMissing(wanted ?? [], { [beforeFile]: before, [afterFile]: after });
@@ -97,7 +97,7 @@ export async function benchCompare(
     passed: failureReasons.length === 0,
     failureReasons,
   };
-  await allWritten(files.writeAs(() => comparisonHtml(comparison, before.metrics, after.metrics)));
+  await allWritten(files.write(() => comparisonHtml(comparison, before.metrics, after.metrics)));
   return comparison;
 }
 
