@@ -54,16 +54,19 @@ export function parseSize(text: string): number {
   return bytes;
 }
 
-const FORMATS = ['json', 'junit', 'markdown'] as const;
-
-/** `json=<file>`, `junit=<file>` or `markdown=<file>`. */
-export function parseReportTarget(text: string): { readonly format: (typeof FORMATS)[number]; readonly file: string } {
-  const format = FORMATS.find((each) => text.startsWith(`${each}=`));
-  const file = text.slice(text.indexOf('=') + 1);
-  if (format === undefined || file === '') {
-    throw new InvalidArgumentError('It must be json=<file>, junit=<file> or markdown=<file>.');
-  }
-  return { format, file };
+/** `<format>=<file>` with one of these formats. */
+export function reportTarget<F extends string>(
+  formats: readonly [F, ...F[]],
+): (text: string) => { readonly format: F; readonly file: string } {
+  return (text) => {
+    const format = formats.find((each) => text.startsWith(`${each}=`));
+    const file = text.slice(text.indexOf('=') + 1);
+    if (format !== undefined && file !== '') return { format, file };
+    const forms = formats.map((each) => `${each}=<file>`);
+    throw new InvalidArgumentError(
+      `It must be ${[forms.slice(0, -1).join(', '), ...forms.slice(-1)].filter((form) => form !== '').join(' or ')}.`,
+    );
+  };
 }
 
 const ADDING = new WeakSet<object>();

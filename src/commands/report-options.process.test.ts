@@ -81,8 +81,8 @@ describe('every command that makes a report', () => {
 });
 
 describe('the files of a run', () => {
-  test('hold what --json prints, JUnit and Markdown, and nothing is left beside them', async () => {
-    const targets = ['json=a.json', 'junit=a.xml', 'markdown=a.md', 'json=b.json'].flatMap((target) => {
+  test('hold what --json prints, JUnit, Markdown and HTML, and nothing is left beside them', async () => {
+    const targets = ['json=a.json', 'junit=a.xml', 'markdown=a.md', 'html=a.html', 'json=b.json'].flatMap((target) => {
       const [format, name = ''] = target.split('=');
       return ['--report', `${format}=${fileOf(name)}`];
     });
@@ -92,7 +92,8 @@ describe('the files of a run', () => {
     expect(readReportFile('b.json')).toEqual(result.json());
     expect(readFileSync(fileOf('a.xml'), 'utf8')).toMatch(/^<\?xml .*<testsuite name="javumbo bench latency"/s);
     expect(readFileSync(fileOf('a.md'), 'utf8')).toMatch(/^## ✅ javumbo bench latency\n/);
-    expect(readdirSync(directory).sort()).toEqual(['a.json', 'a.md', 'a.xml', 'b.json']);
+    expect(readFileSync(fileOf('a.html'), 'utf8')).toMatch(/^<!doctype html>.*✓ Passed<.*<h3>totalMs<.*<\/html>\n$/s);
+    expect(readdirSync(directory).sort()).toEqual(['a.html', 'a.json', 'a.md', 'a.xml', 'b.json']);
   });
 
   test('replace a file whole, keep its mode, and go where a link points', async () => {
@@ -144,7 +145,7 @@ describe('the files of a run', () => {
     { name: 'a path through a file', targets: ['json=/dev/null/x'], reason: /cannot be written/ },
     { name: 'stdout beside --json', targets: ['markdown=/dev/stdout'], reason: /stdout holds the document of --json/ },
     { name: 'a low descriptor', targets: ['json=/dev/fd/9'], reason: /from 3 to 16 may be Node's own/ },
-    { name: 'an unknown format', targets: ['html=x'], reason: /json=<file>, junit=<file> or markdown=<file>/ },
+    { name: 'an unknown format', targets: ['xml=x'], reason: /junit=<file>, markdown=<file> or html=<file>/ },
     { name: 'no file', targets: ['json='], reason: /json=<file>/ },
   ])('cannot be $name', async ({ targets, reason }) => {
     const argv = targets.flatMap((target) => [
@@ -308,7 +309,7 @@ describe('a report', () => {
   });
 
   test('is written when the work is interrupted, in every form', async () => {
-    const targets = ['json=a.json', 'junit=a.xml', 'markdown=a.md'].flatMap((target) => [
+    const targets = ['json=a.json', 'junit=a.xml', 'markdown=a.md', 'html=a.html'].flatMap((target) => [
       '--report',
       target.replace('=', `=${directory}/`),
     ]);
@@ -319,6 +320,7 @@ describe('a report', () => {
     expect(readReportFile('a.json')).toMatchObject({ passed: false, failureReasons: ['interrupted'] });
     expect(readFileSync(fileOf('a.xml'), 'utf8')).toContain('<failure message="interrupted"');
     expect(readFileSync(fileOf('a.md'), 'utf8')).toMatch(/^## ❌[\s\S]*\n- interrupted\n/);
+    expect(readFileSync(fileOf('a.html'), 'utf8')).toContain('✗ Interrupted');
   });
 
   test('keeps its figures when only the clean-up fails, and says what may be left', async () => {

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import { parseReportTarget, repeated } from '../cli/arguments.ts';
+import { repeated, reportTarget } from '../cli/arguments.ts';
+import { JavumboError } from '../core/failure.ts';
 import { visible } from '../core/format.ts';
 import type { Deployment } from '../deployment/deployment.ts';
 import type { Report } from '../report/document.ts';
@@ -18,14 +19,18 @@ export interface ReportFlags {
   readonly threshold?: readonly Threshold[];
 }
 
+/** Adds the option of every command that can write a report to files. */
+export function reportOption(command: Command): Command {
+  return command.option(
+    '--report <format=file>',
+    'also write json, junit, markdown or html to a file (repeatable)',
+    repeated(reportTarget(['json', 'junit', 'markdown', 'html'])),
+  );
+}
+
 /** Adds the options of every command that makes a report. */
 export function reportOptions(command: Command): Command {
-  return command
-    .option(
-      '--report <format=file>',
-      'also write json, junit or markdown to a file (repeatable)',
-      repeated(parseReportTarget),
-    )
+  return reportOption(command)
     .option('--prices <file>', 'prices to use instead of AWS’s, as JSON')
     .option('--no-github', 'in GitHub Actions, neither annotations nor a part of the job’s summary');
 }
@@ -37,6 +42,12 @@ export function benchOptions(command: Command): Command {
     "fail unless it holds, such as 'totalMs.p95<400' (repeatable)",
     repeated(parseThreshold),
   );
+}
+
+/** Throws `unavailable` for reports that could not be written, where writing them is all that is left to do. */
+export async function allWritten(writing: Promise<readonly string[]>): Promise<void> {
+  const troubles = await writing;
+  if (troubles.length > 0) throw new JavumboError('unavailable', troubles.join('; '), { try: 'another --report file' });
 }
 
 /**

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { JavumboError } from '../core/failure.ts';
+import { violationLines } from '../report/violation-words.ts';
 import { type HistoryHeader, HistoryWriter, readHistory, startHistory } from './history-file.ts';
 import { verdictOn } from './verdict.ts';
-import { violationLines } from './words.ts';
 
 const HEADER: HistoryHeader = {
   kind: 'consistency',

@@ -1,9 +1,9 @@
 import { deletionKindOf } from '../probes/deletion-probe.ts';
 import type { Check, Report } from '../report/document.ts';
+import { violationLines } from '../report/violation-words.ts';
 import type { EngineAnswers } from './engine-answers.ts';
 import type { RecordedHistory } from './history-file.ts';
 import { type Verdict, verdictOn } from './verdict.ts';
-import { violationLines } from './words.ts';
 
 /** What a run, or the file of one, proves. */
 export interface ConsistencyFindings {

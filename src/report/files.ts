@@ -11,14 +11,13 @@ import { jsonText } from '../core/format.ts';
 import { partOf, pathBehindLinks, replaceFile } from '../core/replace-file.ts';
 import type { Report } from './document.ts';
 import { openFifo } from './fifo.ts';
+import { htmlOf } from './html/report-page.ts';
 import { junitOf } from './junit.ts';
 import { markdownOf } from './markdown.ts';
 
-export const REPORT_FORMATS = ['json', 'junit', 'markdown'] as const;
-
 /** One `--report <format>=<file>`. */
 export interface ReportTarget {
-  readonly format: (typeof REPORT_FORMATS)[number];
+  readonly format: 'json' | 'junit' | 'markdown' | 'html';
   readonly file: string;
 }
 
@@ -26,6 +25,7 @@ const RENDER: Readonly<Record<ReportTarget['format'], (report: Report) => string
   json: (report) => `${jsonText(report, 2)}\n`,
   junit: junitOf,
   markdown: markdownOf,
+  html: htmlOf,
 };
 
 interface Destination {
@@ -33,20 +33,32 @@ interface Destination {
   write(text: string): Promise<void>;
 }
 
-export interface ReportFiles {
+export interface ReportFiles<T = Report> {
   /** Writes the report to each file. Returns why some could not be written, since the work is done. */
-  write(report: Report): Promise<string[]>;
+  write(report: T): Promise<string[]>;
 }
 
 /**
  * Checks that each file can be written before the work starts. Throws `usage` if one cannot, if two are the same, or if
  * stdout would hold a report beside the document of `--json`.
  */
-export async function openReportFiles(
+export function openReportFiles(
   targets: readonly ReportTarget[],
-  { env, stdout, stderr, random, signal }: Pick<Context, 'env' | 'stdout' | 'stderr' | 'random' | 'signal'>,
-  { json }: { readonly json: boolean },
+  context: FilesContext,
+  flags: { readonly json: boolean },
 ): Promise<ReportFiles> {
+  return openFiles(targets, context, flags, (report: Report, format) => RENDER[format](report));
+}
+
+type FilesContext = Pick<Context, 'env' | 'stdout' | 'stderr' | 'random' | 'signal'>;
+
+/** The same for what is no report, and is rendered by `render`. */
+export async function openFiles<T>(
+  targets: readonly ReportTarget[],
+  { env, stdout, stderr, random, signal }: FilesContext,
+  { json }: { readonly json: boolean },
+  render: (document: T, format: ReportTarget['format']) => string,
+): Promise<ReportFiles<T>> {
   const opened: { readonly target: ReportTarget; readonly destination: Destination }[] = [];
   for (const target of targets) {
     const refuse = (reason: string, hint: string, cause?: unknown): JavumboError =>
@@ -72,11 +84,11 @@ export async function openReportFiles(
     opened.push({ target, destination });
   }
   return {
-    write: async (report) => {
+    write: async (document) => {
       const troubles: string[] = [];
       for (const { target, destination } of opened) {
         try {
-          await destination.write(RENDER[target.format](report));
+          await destination.write(render(document, target.format));
         } catch (error) {
           troubles.push(`the report ${target.format}=${target.file} could not be written: ${messageOf(error)}`);
         }

@@ -6,6 +6,7 @@ import { SaxesParser } from 'saxes';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { metricOf } from '../bench/stats.ts';
 import { NO_USAGE } from '../core/usage.ts';
+import { PLAIN_REPORT } from '../testing/hand-made-report.ts';
 import { reportFindings } from '../testing/report-schema.ts';
 import { costOf } from './cost.ts';
 import type { Check, Report } from './document.ts';
@@ -14,51 +15,25 @@ import { markdownOf } from './markdown.ts';
 import { AWS_PRICES, loadPrices } from './prices.ts';
 import { judgeThreshold, missedReason, parseThreshold, refuseUnknownFigures } from './threshold.ts';
 
-const BASE: Report = {
-  schemaVersion: 1,
-  kind: 'bench',
-  name: 'latency',
-  tool: { name: 'javumbo', version: '0.1.0' },
-  startedAt: '2026-11-24T12:00:00.000Z',
-  durationMs: 1234.5,
-  deployment: { kind: 'local' },
-  simulated: false,
-  environment: {
-    node: '20.20.2',
-    platform: 'linux',
-    arch: 'x64',
-    cpuCount: 2,
-    cpuModel: 'a | b',
-    sdk: '3.1',
-    engine: 'local files',
-  },
-  parameters: { requests: 3 },
-  checks: [],
-  metrics: { totalMs: metricOf([1, 2, 3]) },
-  derived: { putPerRequest: 1 },
-  grades: {},
-  thresholds: [],
-  requests: { ...NO_USAGE.store, get: 3, put: 3 },
-  warnings: [],
-  passed: true,
-  failureReasons: [],
-};
-
 describe('the schema', () => {
   const first = { totalMs: { ...metricOf([1]), samples: [] } };
   test.each<{ name: string; document: unknown; finding: RegExp | undefined }>([
-    { name: 'takes a report', document: BASE, finding: undefined },
-    { name: 'refuses a field that it does not name', document: { ...BASE, extra: 1 }, finding: /extra/ },
-    { name: 'refuses a missing field', document: { ...BASE, passed: undefined }, finding: /passed/ },
+    { name: 'takes a report', document: PLAIN_REPORT, finding: undefined },
+    { name: 'refuses a field that it does not name', document: { ...PLAIN_REPORT, extra: 1 }, finding: /extra/ },
+    { name: 'refuses a missing field', document: { ...PLAIN_REPORT, passed: undefined }, finding: /passed/ },
     {
       name: 'refuses no number',
-      document: JSON.parse(JSON.stringify({ ...BASE, durationMs: Number.NaN })),
+      document: JSON.parse(JSON.stringify({ ...PLAIN_REPORT, durationMs: Number.NaN })),
       finding: /durationMs/,
     },
-    { name: 'refuses another version', document: { ...BASE, schemaVersion: 2 }, finding: /schemaVersion/ },
-    { name: 'refuses a metric without samples', document: { ...BASE, metrics: first }, finding: /samples/ },
-    { name: 'refuses a time that is no time', document: { ...BASE, startedAt: 'today' }, finding: /startedAt/ },
-    { name: 'is told of a figure that is not declared', document: { ...BASE, derived: { x: 1 } }, finding: /^x is/ },
+    { name: 'refuses another version', document: { ...PLAIN_REPORT, schemaVersion: 2 }, finding: /schemaVersion/ },
+    { name: 'refuses a metric without samples', document: { ...PLAIN_REPORT, metrics: first }, finding: /samples/ },
+    { name: 'refuses a time that is no time', document: { ...PLAIN_REPORT, startedAt: 'today' }, finding: /startedAt/ },
+    {
+      name: 'is told of a figure that is not declared',
+      document: { ...PLAIN_REPORT, derived: { x: 1 } },
+      finding: /^x is/,
+    },
   ])('$name', ({ document, finding }) => {
     const findings = reportFindings(JSON.parse(JSON.stringify(document))).join('\n');
     if (finding === undefined) expect(findings).toBe('');
@@ -67,7 +42,7 @@ describe('the schema', () => {
 });
 
 describe('a threshold', () => {
-  const measured = { ...BASE, costUsdPerMillion: 5.4 };
+  const measured = { ...PLAIN_REPORT, costUsdPerMillion: 5.4 };
   test.each([
     { expression: 'totalMs.p50<2.5', passed: true, actual: 2 },
     { expression: 'totalMs.p50<2', passed: false, actual: 2 },
@@ -199,7 +174,7 @@ const CHECKS: Check[] = [
 ];
 
 const FAILED: Report = {
-  ...BASE,
+  ...PLAIN_REPORT,
   kind: 'verify',
   name: 'day4',
   checks: CHECKS,
@@ -264,11 +239,16 @@ describe('JUnit', () => {
   });
 
   test.each<{ name: string; report: Report; cases: string[]; failures: number }>([
-    { name: 'a benchmark that passed is one case', report: BASE, cases: ['javumbo bench latency'], failures: 0 },
+    {
+      name: 'a benchmark that passed is one case',
+      report: PLAIN_REPORT,
+      cases: ['javumbo bench latency'],
+      failures: 0,
+    },
     {
       name: 'what was thrown fails the run itself',
       report: {
-        ...BASE,
+        ...PLAIN_REPORT,
         passed: false,
         failureReasons: ['interrupted'],
         thresholds: [{ expression: 'a.p50<1', passed: false }],
@@ -278,7 +258,7 @@ describe('JUnit', () => {
     },
     {
       name: 'a day of which nothing ran fails',
-      report: { ...BASE, kind: 'verify', name: 'day5', passed: false, failureReasons: ['no test ran'] },
+      report: { ...PLAIN_REPORT, kind: 'verify', name: 'day5', passed: false, failureReasons: ['no test ran'] },
       cases: ['javumbo verify day5'],
       failures: 1,
     },
@@ -302,7 +282,9 @@ describe('Markdown', () => {
   });
 
   test('says what passed, and why a run without checks failed', () => {
-    expect(markdownOf(BASE)).toContain('✅ javumbo bench latency');
-    expect(markdownOf({ ...BASE, passed: false, failureReasons: ['interrupted'] })).toContain('\n- interrupted\n');
+    expect(markdownOf(PLAIN_REPORT)).toContain('✅ javumbo bench latency');
+    expect(markdownOf({ ...PLAIN_REPORT, passed: false, failureReasons: ['interrupted'] })).toContain(
+      '\n- interrupted\n',
+    );
   });
 });

@@ -97,6 +97,19 @@ describe('a server slowed by 30 %', () => {
   });
 });
 
+test('both runs are drawn, with the verdict first', async () => {
+  const page = join(directory, 'page.html');
+  const drawn = ['--fail-on-regression', '10%', '--report', `html=${page}`];
+  expect((await compare('before', 'slowed', ...drawn)).code).toBe(7);
+  const text = readFileSync(page, 'utf8');
+  const order = ['✗ Failed', 'worse: downloadMs, uploadMs, totalMs', 'slower, at least', '>before<', '>after<'];
+  const places = order.map((part) => text.indexOf(part));
+  expect(places).not.toContain(-1);
+  expect(places).toEqual([...places].sort((a, b) => a - b));
+  expect((await compare('slowed', 'before', '--metric', 'totalMs', '--report', `html=${page}`)).code).toBe(0);
+  expect(readFileSync(page, 'utf8')).toMatch(/✓ Better<(?!.*uploadMs)/s);
+});
+
 test('a run is no different from itself', async () => {
   const { code, stdout } = await compare('before', 'before', '--fail-on-regression', '0%');
   expect(code).toBe(0);
@@ -129,6 +142,12 @@ test.each([
     files: ['before', 'slowed'],
     argv: ['--metric', 'totalms'],
     says: /has no metric "totalms"/,
+  },
+  {
+    name: 'whose comparison would be written in another form',
+    files: ['before', 'slowed'],
+    argv: ['--report', 'json=x.json'],
+    says: /It must be html=<file>$/m,
   },
   {
     name: 'with a gate that is no percentage',

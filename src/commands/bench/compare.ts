@@ -1,19 +1,21 @@
 import type { Command } from 'commander';
 import type { MetricComparison } from '../../bench/compare.ts';
-import { parsePercentage, parseTexts } from '../../cli/arguments.ts';
+import { parsePercentage, parseTexts, repeated, reportTarget } from '../../cli/arguments.ts';
 import { EXIT_CODE } from '../../cli/exit-code.ts';
 import type { View } from '../../cli/print.ts';
-import type { Context } from '../../core/context.ts';
 import { JavumboError } from '../../core/failure.ts';
 import { formatMs } from '../../core/format.ts';
 import { seededRandom } from '../../core/random.ts';
 import { runBlockingIn } from '../../core/run-blocking.ts';
 import type { Report } from '../../report/document.ts';
-import type { Execute } from '../execute.ts';
+import type { ReportTarget } from '../../report/files.ts';
+import type { Execute, Invocation } from '../execute.ts';
+import { allWritten } from '../report-options.ts';
 
 interface CompareOptions {
   readonly failOnRegression?: number;
   readonly metric?: readonly string[];
+  readonly report?: readonly ReportTarget[];
 }
 
 /** What `bench compare` found. Fields may be added but never repurposed, as in a report. */
@@ -46,20 +48,24 @@ export function registerBenchCompare(parent: Command, execute: Execute): void {
       'exit code 7 for a metric that is certainly slower by more',
       parsePercentage,
     )
+    .option('--report <format=file>', 'also draw both runs as html to a file', repeated(reportTarget(['html'])))
     .addHelpText('after', '\nExample:\n  $ javumbo bench compare before.json after.json --fail-on-regression 10%');
   command.action((before: string, after: string, options: CompareOptions) =>
-    execute(command, ({ context }) => benchCompare(before, after, options, context), compareView),
+    execute(command, (invocation) => benchCompare(before, after, options, invocation), compareView),
   );
 }
 
 export async function benchCompare(
   beforeFile: string,
   afterFile: string,
-  { failOnRegression, metric: wanted }: CompareOptions,
-  context: Pick<Context, 'runBlocking'>,
+  { failOnRegression, metric: wanted, report: targets = [] }: CompareOptions,
+  { context, flags }: Pick<Invocation, 'context' | 'flags'>,
 ): Promise<Comparison> {
   const { compareMetrics, doubtsAboutPair, refuseUnlike, regressionsBeyond } = await import('../../bench/compare.ts');
+  const { openFiles } = await import('../../report/files.ts');
+  const { comparisonHtml } = await import('../../report/html/comparison-page.ts');
   const { readReport } = await import('../../report/read.ts');
+  const files = await openFiles(targets, context, flags, (draw: () => string) => draw());
   const [before, after] = [await readReport(beforeFile), await readReport(afterFile)];
   refuseUnlike(before, after);
   refuseMissing(wanted ?? [], { [beforeFile]: before, [afterFile]: after });
@@ -79,7 +85,7 @@ export async function benchCompare(
   const failureReasons =
     failOnRegression === undefined ? [] : [...regressionsBeyond(metrics, failOnRegression), ...lone];
   const run = (file: string, { startedAt, environment: { commit } }: Report): Run => ({ file, startedAt, commit });
-  return {
+  const comparison: Comparison = {
     schemaVersion: 1,
     kind: 'comparison',
     name: before.name,
@@ -91,6 +97,8 @@ export async function benchCompare(
     passed: failureReasons.length === 0,
     failureReasons,
   };
+  await allWritten(files.write(() => comparisonHtml(comparison, before.metrics, after.metrics)));
+  return comparison;
 }
 
 /** Names the metrics that only one of the runs has. */

@@ -34,6 +34,32 @@ describe('report show', () => {
     expect((await runCommand(['report', 'show', fileOf('a.json'), '--json'])).json()).toEqual(readReportFile('a.json'));
   });
 
+  test('writes what the run would have written, in every form', async () => {
+    const targets = (name: string): string[] =>
+      ['json', 'junit', 'markdown', 'html'].flatMap((format) => [
+        '--report',
+        `${format}=${fileOf(`${name}.${format}`)}`,
+      ]);
+    await runCommand([...LATENCY, ...targets('made')], { env });
+    expect((await runCommand(['report', 'show', fileOf('made.json'), ...targets('shown')])).code).toBe(0);
+    expect(readReportFile('shown.json')).toEqual(readReportFile('made.json'));
+    // In whatever order the fields of the file have.
+    const parts = (name: string): string[] =>
+      readFileSync(fileOf(name), 'utf8')
+        .split(/(?=<)|\n/)
+        .sort();
+    for (const format of ['junit', 'markdown', 'html']) {
+      expect(parts(`shown.${format}`)).toEqual(parts(`made.${format}`));
+    }
+  });
+
+  test('refuses a report to a place that takes none, and writes nothing', async () => {
+    await runCommand([...LATENCY, '--report', `json=${fileOf('a.json')}`], { env });
+    const { code, stderr } = await runCommand(['report', 'show', fileOf('a.json'), '--report', `html=${directory}`]);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/it cannot be written: it is a directory/);
+  });
+
   test.each([
     { name: 'no file', text: undefined, reason: /cannot be read: ENOENT/ },
     { name: 'an empty file', text: '', reason: /is no report: it is empty/ },

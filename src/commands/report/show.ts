@@ -10,21 +10,31 @@ import { hitRateView } from '../bench/hit-rate.ts';
 import { latencyView } from '../bench/latency.ts';
 import { loadView } from '../bench/load.ts';
 import { type BenchResult, reportView } from '../bench/scenario.ts';
-import { type Execute, outputFlags } from '../execute.ts';
+import { type Execute, type Invocation, outputFlags } from '../execute.ts';
+import { allWritten, type ReportFlags, reportOption } from '../report-options.ts';
 import { verifyViewOf } from '../verify/view.ts';
 
 export function registerReportShow(parent: Command, execute: Execute): void {
   const command = parent
     .command('show <report.json>')
     .description('show a report from its file, like the command that made it')
-    .addHelpText('after', '\nExample:\n  $ javumbo report show before.json');
-  command.action((file: string) =>
-    execute(
-      command,
-      async () => (await import('../../report/read.ts')).readReport(file),
-      showViewOf(outputFlags(command).verbose),
-    ),
+    .addHelpText('after', '\nExample:\n  $ javumbo report show before.json --report html=before.html');
+  reportOption(command).action((file: string, options: Pick<ReportFlags, 'report'>) =>
+    execute(command, (invocation) => reportShow(invocation, file, options), showViewOf(outputFlags(command).verbose)),
   );
+}
+
+async function reportShow(
+  { context, flags }: Invocation,
+  file: string,
+  { report: targets = [] }: Pick<ReportFlags, 'report'>,
+): Promise<Report> {
+  const { openReportFiles } = await import('../../report/files.ts');
+  const { readReport } = await import('../../report/read.ts');
+  const report = await readReport(file);
+  const files = await openReportFiles(targets, context, flags);
+  await allWritten(files.write(report));
+  return report;
 }
 
 const BENCH_VIEWS: Readonly<Record<string, View<BenchResult>>> = {

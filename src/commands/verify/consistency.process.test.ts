@@ -30,6 +30,36 @@ test('a history that is there is not written over', async () => {
   expect({ code, text: readFileSync(history, 'utf8') }).toEqual({ code: 2, text: 'mine' });
 });
 
+const VIOLATION = [
+  {
+    kind: 'consistency',
+    schemaVersion: 1,
+    run: '3b6b7f',
+    startedAt: '2026-11-27T01:14:53Z',
+    deployment: { kind: 'aws' },
+    seed: 1,
+    users: ['u'],
+    faults: [],
+  },
+  { call: 'f-1', client: 'founder', user: 'u', about: 'database', kind: 'create', value: 'v0.2' },
+  { return: 'f-1', outcome: 'committed' },
+  { call: 'c1-6', client: 'c1', user: 'u', about: 'database', kind: 'create', value: 'v1.4' },
+  { return: 'c1-6', outcome: 'committed' },
+];
+
+test('a violation is drawn in the words of --check, with a bar for each call', async () => {
+  const env = freshMachine();
+  const [history, page] = [join(env.HOME, 'run.jsonl'), join(env.HOME, 'page.html')];
+  writeFileSync(history, VIOLATION.map((line) => JSON.stringify(line)).join('\n'));
+  const checked = await runCommand([...VERIFY, '--check', history, '--report', `html=${page}`], { env });
+  const words = [...checked.stdout.matchAll(/^ {2}lines \S+ +(.*)$/gm)].map(([, line = '']) => line);
+  expect({ code: checked.code, words }).toEqual({ code: 7, words: expect.arrayContaining([expect.any(String)]) });
+  const text = readFileSync(page, 'utf8');
+  for (const line of words) expect(text).toContain(`<li>${line} <span`);
+  expect(text.match(/<rect class="first fill"/g)).toHaveLength(words.length);
+  expect(text.indexOf('Contradictions')).toBeLessThan(text.indexOf('<h2>Checks'));
+});
+
 test('killed while its clients work, it leaves what clean all removes, and a history that can be judged', async () => {
   const env = freshMachine();
   const TMPDIR = join(env.HOME, 'tmp');

@@ -11,7 +11,7 @@ import type { Deployment } from '../../deployment/deployment.ts';
 import type { Report } from '../../report/document.ts';
 import type { StartedReport } from '../../report/start.ts';
 import type { Execute, Invocation } from '../execute.ts';
-import { type ReportFlags, reportOptions, withReport } from '../report-options.ts';
+import { allWritten, type ReportFlags, reportOptions, withReport } from '../report-options.ts';
 import { verifyViewOf } from './view.ts';
 
 interface ConsistencyFlags extends ReportFlags {
@@ -163,8 +163,7 @@ async function checkHistory(
   );
   const findings = findingsOf(recorded, undefined);
   const finished = report.finish(partsOf(findings));
-  const troubles = await files.write(finished);
-  if (troubles.length > 0) throw new JavumboError('unavailable', troubles.join('; '), { try: 'another --report file' });
+  await allWritten(files.write(finished));
   return { failure: findings.failure, report: finished };
 }
 

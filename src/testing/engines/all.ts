@@ -1,5 +1,6 @@
 import type { TestProject } from 'vitest/node';
 import cephRgw from './ceph-rgw.ts';
+import chromium from './chromium.ts';
 import dynamoDbLocal from './dynamodb-local.ts';
 import nginx from './nginx.ts';
 import nodes from './node.ts';
@@ -9,7 +10,7 @@ import shells from './shells.ts';
 /** Vitest's global setup: makes all engines ready beside each other, and stops them after the tests. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const started = await Promise.allSettled(
-    [cephRgw, dynamoDbLocal, nginx, nodes, npmS3, shells].map((engine) => engine(project)),
+    [cephRgw, chromium, dynamoDbLocal, nginx, nodes, npmS3, shells].map((engine) => engine(project)),
   );
   const stop = async (): Promise<void> => {
     await Promise.all(started.map((engine) => (engine.status === 'fulfilled' ? engine.value?.() : undefined)));

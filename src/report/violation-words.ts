@@ -1,4 +1,9 @@
-import type { Violation, ViolationOperation } from './verdict.ts';
+import type { Report } from './document.ts';
+
+/** Something that the promise of `verify consistency` rules out, as a report has it. */
+export type Anomaly = NonNullable<Report['history']>['anomalies'][number];
+
+export type AnomalyOperation = Anomaly['operations'][number];
 
 const VERBS: Readonly<Record<string, string>> = {
   append: 'appends',
@@ -38,8 +43,8 @@ const ENDINGS: Readonly<Record<string, string>> = {
 const SHOWN_MAX = 5;
 
 /** Says a violation in words: what it is, and its operations in the order of time, one in a line. */
-export function violationLines({ kind, about, users, sentence, operations }: Violation): string[] {
-  const lines = operations.map((operation) => [`lines ${operation.calledAt}–${operation.returnedAt}`, say(operation)]);
+export function violationLines({ kind, about, users, sentence, operations }: Anomaly): string[] {
+  const lines = operations.map((operation) => [linesOf(operation), operationWords(operation)]);
   const width = Math.max(0, ...lines.map(([where = '']) => where.length));
   return [
     `${kind}: ${sentence} (the ${about} of ${users.join(', ')})`,
@@ -47,7 +52,13 @@ export function violationLines({ kind, about, users, sentence, operations }: Vio
   ];
 }
 
-function say({ client, kind, value, outcome, saw }: ViolationOperation): string {
+/** Says where an operation stands in the history file. */
+export function linesOf({ calledAt, returnedAt }: AnomalyOperation): string {
+  return `lines ${calledAt}–${returnedAt}`;
+}
+
+/** Says what an operation did, what it saw, and what it was told. */
+export function operationWords({ client, kind, value, outcome, saw }: AnomalyOperation): string {
   const verb = VERBS[kind] ?? kind;
   const shown = saw === undefined ? '' : shownState(saw);
   const who = client === 'final' ? 'the observer at the end' : client;
