@@ -13,7 +13,7 @@ import { rates } from './rates.ts';
 import { htmlOf } from './report-page.ts';
 import { countScale, placeScale, scaleFor } from './scale.ts';
 import { PALETTES } from './style.ts';
-import { dollars, duration, figure } from './text.ts';
+import { dollars, figure } from './text.ts';
 
 describe('markup', () => {
   test.each([
@@ -324,9 +324,6 @@ test.each([
   [figure('sizeAfterBytes', 53_248), '53.2 kB'],
   [figure('hitRatePercent', 98.0392), '98.04 %'],
   [figure('distinctVersions', 1_000_000), '1,000,000'],
-  [duration(551), '551 ms'],
-  [duration(28_735), '28.7 s'],
-  [duration(185_000), '3 min 5 s'],
   [dollars(0), '$0.00'],
   [dollars(5.4), '$5.40'],
   [dollars(0.00123), '$0.0012'],

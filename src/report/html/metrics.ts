@@ -1,12 +1,10 @@
 import type { Metric } from '../document.ts';
+import { bears } from '../percentiles.ts';
 import { type Content, html } from './markup.ts';
 import { course, cumulative, histogram, type Series, sharedBins, valueScale } from './metric-charts.ts';
 import { table } from './page.ts';
 import type { Scale } from './scale.ts';
 import { number, quantity } from './text.ts';
-
-// Of fewer samples, a percentile is hardly anything but the slowest: two must lie beyond it on average.
-const SAMPLES_MIN = { p95: 20, p99: 100 } as const;
 
 const FEW = '–';
 
@@ -18,13 +16,13 @@ export const STATISTICS = ['samples', 'min', 'mean', 'median', 'p95', 'p99', 'ma
 
 /** Returns the cells of a metric; a dash stands for a percentile that so few samples cannot bear. */
 export function statistics({ count, unit, min, mean, p50, p95, p99, max }: Metric): string[] {
-  const borne = (percentile: 'p95' | 'p99', value: number): string =>
-    count < SAMPLES_MIN[percentile] ? FEW : quantity(value, unit);
+  const borne = (p: number, value: number): string => (bears(count, p) ? quantity(value, unit) : FEW);
   return [
     number(count),
-    ...[min, mean, p50].map((value) => quantity(value, unit)),
-    borne('p95', p95),
-    borne('p99', p99),
+    ...[min, mean].map((value) => quantity(value, unit)),
+    borne(50, p50),
+    borne(95, p95),
+    borne(99, p99),
     quantity(max, unit),
   ];
 }
@@ -33,7 +31,7 @@ export function statistics({ count, unit, min, mean, p50, p95, p99, max }: Metri
 export function fewSamples(metrics: Readonly<Record<string, Metric>>): Content {
   const cells = Object.values(metrics).flatMap(statistics);
   if (!cells.includes(FEW)) return undefined;
-  return html`<p class="faint">${FEW}: fewer samples than p95 (${SAMPLES_MIN.p95}) or p99 (${SAMPLES_MIN.p99}) need.</p>`;
+  return html`<p class="faint">${FEW}: fewer samples than the median (2), p95 (20) or p99 (100) takes.</p>`;
 }
 
 export function seriesOf({ samples, p50 }: Metric, colour: Series['colour'] = 'first', name?: string): Series {

@@ -1,4 +1,4 @@
-import { formatBytes, formatMs } from '../../core/format.ts';
+import { formatBytes, formatDuration, formatMs } from '../../core/format.ts';
 import type { Check, Report } from '../document.ts';
 import { reasonsOfItsOwn } from '../junit.ts';
 import { floorChart, floorOf } from './floor.ts';
@@ -7,7 +7,7 @@ import { type Content, html } from './markup.ts';
 import { fewSamples, metricSection, STATISTICS, statistics } from './metrics.ts';
 import { list, page, section, table, type Verdict } from './page.ts';
 import { rates } from './rates.ts';
-import { dollars, duration, figure, moment, number } from './text.ts';
+import { dollars, figure, moment, number } from './text.ts';
 
 /** Renders a report as one page that a browser shows without a network: the verdict first. */
 export function htmlOf(report: Report): string {
@@ -84,7 +84,7 @@ function verdictOf(report: Report): Verdict {
     tone: passed ? 'good' : 'bad',
     words: passed ? 'Passed' : interrupted ? 'Interrupted' : 'Failed',
     lines: [
-      `${claims.join('; ')}${claims.length === 0 ? '' : '. '}${duration(report.durationMs)} on ${where}${rtt}, begun ${moment(report.startedAt)}.`,
+      `${claims.join('; ')}${claims.length === 0 ? '' : '. '}${formatDuration(report.durationMs)} on ${where}${rtt}, begun ${moment(report.startedAt)}.`,
       ...reasonsOfItsOwn(report).map((reason) => html`<span class="failed">${reason}</span>`),
       ...checks
         .filter(({ status }) => status === 'failed')
@@ -124,7 +124,7 @@ function checkBlock(check: Check): Content {
   const { name, status: kind, durationMs, reason, try: hint, assertions } = check;
   const isTold = assertions.some(({ expected, actual }) => expected !== undefined || actual !== undefined);
   const text = (value: string | number | boolean | undefined): Content => (value === undefined ? '' : String(value));
-  return html`<article class="check"><h3>${status(kind)} ${titleOf(check)}${durationMs === 0 ? undefined : html` <span class="faint">${duration(durationMs)}</span>`}</h3>
+  return html`<article class="check"><h3>${status(kind)} ${titleOf(check)}${durationMs === 0 ? undefined : html` <span class="faint">${formatDuration(durationMs)}</span>`}</h3>
 ${reason === undefined ? undefined : html`<p class="${kind}">${reason}</p>`}${hint === undefined ? undefined : html`<p class="try">try: ${hint}</p>`}
 ${table(
   `what ${name} claims`,

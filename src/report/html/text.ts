@@ -27,14 +27,6 @@ export function dollars(value: number): string {
   return `$${value === 0 || value >= 0.1 ? value.toFixed(2) : Number(value.toPrecision(2))}`;
 }
 
-/** Formats how long a run or a check took: `551 ms`, `28.7 s`, `3 min 5 s`. */
-export function duration(milliseconds: number): string {
-  if (milliseconds < 10_000) return formatMs(milliseconds);
-  if (milliseconds < 120_000) return `${(milliseconds / 1000).toFixed(1)} s`;
-  const seconds = Math.round(milliseconds / 1000);
-  return `${number(Math.floor(seconds / 60))} min ${seconds % 60} s`;
-}
-
 /** Formats a report's time for people: `2026-11-27 03:46:08 UTC`. */
 export function moment(isoTime: string): string {
   return `${formatTime(Date.parse(isoTime))} UTC`;
