@@ -48,6 +48,15 @@ export function isNumeric(cell: Cell): boolean {
   return 'bytes' in cell || 'seconds' in cell || 'percent' in cell;
 }
 
+// More digits than a double or an integer of 64 bits has, with sign and exponent.
+const NUMBER = /^-?\d[\d.]{0,30}(e[+-]?\d{1,3})?$/i;
+
+/** Whether a cell would be another value if it were cut: a number, also one in a text, a size, a time. */
+export function isWhole(cell: Cell): boolean {
+  if (typeof cell === 'string') return NUMBER.test(cell);
+  return typeof cell !== 'object' || cell === null || !('people' in cell);
+}
+
 function suffixed(text: string, suffix: string | undefined): string {
   return suffix === undefined ? text : `${text} ${suffix}`;
 }

@@ -66,7 +66,6 @@ function columnsOf(line: string): number {
 describe('a table on a terminal of 80 columns', () => {
   test.each<{ name: string; head?: string[]; rows: string[][] }>([
     { name: 'short values', head: ['a', 'b'], rows: [['1', '2']] },
-    { name: 'one long value', rows: [['name', 'x'.repeat(500)]] },
     {
       name: 'long values in each column',
       head: ['a', 'b', 'c'],
@@ -75,7 +74,7 @@ describe('a table on a terminal of 80 columns', () => {
     { name: 'a long title', head: ['t'.repeat(200), 'b'], rows: [['1', '2']] },
     { name: 'wide letters', head: ['a', 'b'], rows: [['日本語'.repeat(40), '한국어'.repeat(20)]] },
     { name: 'emoji', head: ['a'], rows: [['😀'.repeat(100)]] },
-    { name: 'ten columns', head: [...'abcdefghij'], rows: [Array.from({ length: 10 }, () => 'value '.repeat(9))] },
+    { name: 'five columns', head: [...'abcde'], rows: [Array.from({ length: 5 }, () => 'value '.repeat(9))] },
     {
       name: 'a long line among short ones',
       head: ['a', 'b'],
@@ -104,8 +103,26 @@ describe('a table on a terminal of 80 columns', () => {
   });
 
   test('cuts with an ellipsis, and only what does not fit', async () => {
-    const text = await printed(undefined, { table: () => ({ rows: [['short', 'x'.repeat(500)]] }) }, true);
-    expect(text).toMatch(/^short {2}x+…\n$/);
+    const table = { head: ['a', 'b'], rows: [['short', 'x'.repeat(500)]] };
+    const text = await printed(undefined, { table: () => table }, true, { NO_COLOR: '1' });
+    expect(text).toMatch(/^a {6}b\nshort {2}x{72}…\n$/);
+  });
+
+  test('cuts no number, and shows rows as lines where one would be cut', async () => {
+    const head = Array.from({ length: 18 }, (_, index) => `column${index}`);
+    const rows = [1, 2].map((row) =>
+      head.map((_, index) => (index === 17 ? '日本語' : row * 1_700_000_000_000 + index)),
+    );
+    const text = await printed(undefined, { table: () => ({ head, rows }) }, true);
+    const lines = text.trimEnd().split('\n');
+    expect(lines).toHaveLength(18 + 1 + 18);
+    expect(lines.slice(17, 20)).toEqual(['column17  日本語', '', 'column0   3400000000000']);
+    for (const number of rows.flat()) expect(text).toContain(String(number));
+  });
+
+  test('breaks a long word that has a name, and loses none of it', async () => {
+    const text = await printed(undefined, { table: () => ({ rows: [['version', 'f'.repeat(128)]] }) }, true);
+    expect(text).toBe(`version  ${'f'.repeat(71)}\n         ${'f'.repeat(57)}\n`);
   });
 
   test('goes on below with a long value that has a name, and loses no word', async () => {

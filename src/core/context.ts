@@ -9,7 +9,7 @@ import type { RunBlocking } from './run-blocking.ts';
 
 export interface Output {
   /** `written` is called once the system has taken the text, or with the error if it has not. */
-  write(text: string, written?: (error?: Error | null) => void): unknown;
+  write(text: string | Uint8Array, written?: (error?: Error | null) => void): unknown;
   /** Gives up what has not been taken. */
   destroy?(): unknown;
   readonly isTTY?: boolean | undefined;
