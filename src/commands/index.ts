@@ -35,6 +35,7 @@ const NOUNS: readonly {
       list: async () => (await import('./db/list.ts')).registerDbList,
       query: async () => (await import('./db/query.ts')).registerDbQuery,
       exec: async () => (await import('./db/exec.ts')).registerDbExec,
+      shell: async () => (await import('./db/shell.ts')).registerDbShell,
       'add-note': async () => (await import('./db/add-note.ts')).registerDbAddNote,
       check: async () => (await import('./db/check.ts')).registerDbCheck,
       pull: async () => (await import('./db/pull.ts')).registerDbPull,

@@ -53,15 +53,51 @@ export function openQuery(database: SqliteDatabase, sql: string, values: readonl
   return { columns, rows: valuesOf(prepared.safeIntegers().raw(), values.map(boundValue), onlyReads) };
 }
 
+/** What one statement of a session has done. */
+export interface RanStatement {
+  /** The rows that it returns, if it is one that returns any. */
+  readonly found?: QueryRows;
+  /** How many rows it changed, if it is one that changes rows. */
+  readonly changes?: number;
+  /** True if it may have changed anything: the file, or how later statements run. */
+  readonly writes: boolean;
+}
+
+/**
+ * Runs one statement outside a transaction. Rows of one that only reads are found as they are asked for. Throws as
+ * `runScript` does.
+ */
+export function runStatement(database: SqliteDatabase, sql: string): RanStatement {
+  const statements = splitStatements(sql);
+  refuseUnsafe(statements);
+  refuseJournalMode(statements);
+  try {
+    const prepared = database.prepare(sql);
+    refuseOtherValues(sql, []);
+    const verb = statements[0]?.verb ?? '';
+    const writes = !prepared.readonly || verb === 'PRAGMA';
+    if (!prepared.reader) {
+      const { changes } = prepared.run();
+      return { writes, ...(changesRows(verb, prepared) ? { changes: Number(changes) } : {}) };
+    }
+    const columns = distinct(prepared.columns().map((column) => column.name));
+    const rows = valuesOf(prepared.safeIntegers().raw(), []);
+    // What a statement changes does not wait for a reader of its rows.
+    return { writes, found: { columns, rows: writes ? [...rows].values() : rows } };
+  } catch (error) {
+    throw asSqlFailure(error);
+  }
+}
+
 function* valuesOf(
   prepared: SqliteStatement,
   values: readonly SqlValue[],
-  onlyReads: () => JavumboError,
+  onlyReads: () => unknown = () => undefined,
 ): IterableIterator<readonly JsonValue[]> {
   try {
     for (const row of prepared.iterate(...values) as Iterable<unknown[]>) yield row.map(jsonValue);
   } catch (error) {
-    throw codeOf(error)?.startsWith('SQLITE_READONLY') ? onlyReads() : error;
+    throw (codeOf(error)?.startsWith('SQLITE_READONLY') && onlyReads()) || error;
   }
 }
 

@@ -34,16 +34,17 @@ export function registerDbQuery(parent: Command, execute: Execute): void {
   const command = parent
     .command('query <username> <sql> [values...]')
     .description('run one statement that reads; values fill its question marks, and - as the SQL takes standard input')
-    .addOption(
-      new Option('--format <name>', 'how to write the rows (default: what fits the terminal; tsv in a pipe)').choices(
-        ROW_FORMATS,
-      ),
-    )
+    .addOption(formatOption())
     .option('--at <time>', AT)
     .addHelpText('after', "\nExample:\n  $ javumbo db query alice 'SELECT id, flds FROM notes WHERE id > ?' 0");
   command.action((username: string, sql: string, values: string[], options: QueryOptions) =>
     execute(command, (invocation) => dbQuery(invocation, parseUsername(username), sql, values, options), queryView),
   );
+}
+
+export function formatOption(): Option {
+  const what = 'how to write the rows (default: what fits the terminal; tsv in a pipe)';
+  return new Option('--format <name>', what).choices(ROW_FORMATS);
 }
 
 /** Finds the first rows before it returns, so that most of what can fail fails before anything is printed. */
@@ -76,19 +77,34 @@ export async function dbQuery(
     });
   const { value, session } = await holdForReading(invocation, username, begin, at);
   const { columns, rows, first } = value;
-  const run = runBlockingIn(invocation.context);
-  async function* batches(): AsyncGenerator<Rows> {
+  const batches = inBatches(invocation, rows, named, first);
+  async function* closing(): AsyncGenerator<Rows> {
     try {
-      for (let { batch, isLast } = first; ; { batch, isLast } = await run(() => named(() => taken(rows)))) {
-        yield batch;
-        if (isLast) return;
-      }
+      yield* batches;
     } finally {
-      rows.return?.();
       session.close();
     }
   }
-  return { format, columns, batches: batches() };
+  return { format, columns, batches: closing() };
+}
+
+/** Yields rows as they are found; a signal can end the process during each search. `named` turns its errors into failures. */
+export async function* inBatches(
+  { context }: Pick<Invocation, 'context'>,
+  rows: IterableIterator<readonly JsonValue[]>,
+  named: <T>(work: () => T) => T,
+  first?: ReturnType<typeof taken>,
+): AsyncGenerator<Rows> {
+  const run = runBlockingIn(context);
+  const next = (): Promise<ReturnType<typeof taken>> => run(() => named(() => taken(rows)));
+  try {
+    for (let { batch, isLast } = first ?? (await next()); ; { batch, isLast } = await next()) {
+      yield batch;
+      if (isLast) return;
+    }
+  } finally {
+    rows.return?.();
+  }
 }
 
 /** Returns the SQL of an argument, or of standard input for `-`. */

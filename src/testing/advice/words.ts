@@ -33,6 +33,12 @@ const ROWS: readonly (readonly [situation: string, run: string, hint: string | R
     'javumbo db pull alice --out - > alice.anki2',
     'db pull alice --out -',
   ],
+  [
+    'a session as a document',
+    'db shell alice --json',
+    'without --json; --format jsonl has an object on each line',
+    'db shell --help',
+  ],
   ['a query that writes', `db query alice 'DELETE FROM notes'`, 'javumbo db exec', `db exec alice 'DELETE FROM notes'`],
   ['no SQL', 'db exec alice', 'javumbo db exec --help', 'db exec --help'],
   ['empty SQL', `db exec alice ' '`, 'javumbo db exec --help', 'db exec --help'],
