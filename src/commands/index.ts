@@ -39,6 +39,8 @@ const NOUNS: readonly {
       'add-note': async () => (await import('./db/add-note.ts')).registerDbAddNote,
       check: async () => (await import('./db/check.ts')).registerDbCheck,
       pull: async () => (await import('./db/pull.ts')).registerDbPull,
+      schema: async () => (await import('./db/schema.ts')).registerDbSchema,
+      copy: async () => (await import('./db/copy.ts')).registerDbCopy,
       push: async () => (await import('./db/push.ts')).registerDbPush,
       delete: async () => (await import('./db/delete.ts')).registerDbDelete,
       purge: async () => (await import('./db/purge.ts')).registerDbPurge,

@@ -49,13 +49,14 @@ export async function dbPush(
   return reportWrite(invocation, username, (databases) => storeFile(invocation, databases, username, file, over, ask));
 }
 
-async function askToReplace(invocation: Invocation, username: string, file: string, yes: boolean): Promise<void> {
+/** Asks before whatever is stored for a user is replaced by `what`. */
+export async function askToReplace(invocation: Invocation, username: string, by: string, yes: boolean): Promise<void> {
   if (yes) return;
   const deployment = await invocation.deployment();
   const current = await deployment.store.trace(username);
   if (current.kind !== 'database') return;
   const { confirmLoss, inWords } = await import('./losses.ts');
-  const what = `This replaces database "${username}" (${inWords(current)}) by ${file}`;
+  const what = `This replaces database "${username}" (${inWords(current)}) by ${by}`;
   await confirmLoss(invocation, deployment, { username, what, yes, look: `javumbo db info ${username}` });
 }
 

@@ -21,7 +21,7 @@ export function registerDbShell(parent: Command, execute: Execute): void {
     .option('--keep-going', 'go on after an error in a script; the exit code is that of the first')
     .option('--yes', "do not ask before a table of Anki's is dropped or emptied")
     .option('--force', 'also commit what is no Anki collection any more')
-    .addHelpText('after', "\nExample:\n  $ echo 'SELECT count(*) FROM notes; .tables' | javumbo db shell alice");
+    .addHelpText('after', '\nExample:\n  $ javumbo db shell alice');
   command.action((username: string, options: ShellOptions) =>
     execute(command, (invocation) => dbShell(invocation, parseUsername(username), options), shellView),
   );
