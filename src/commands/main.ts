@@ -35,7 +35,7 @@ export async function buildProgram(context: Context, execute: Execute, words?: r
     .option('--api-url <url>', "the function's HTTP API (JAVUMBO_API_URL)")
     .option('--terraform <dir>', 'take what is not named from the outputs of Terraform')
     .option('--cache-dir <path>', 'where databases are cached (JAVUMBO_CACHE_DIR)')
-    .option('--cache-ttl <seconds>', 'how stale a cached database may be (DB_CACHE_TTL)')
+    .option('--cache-ttl <duration>', 'how stale a cached database may be; 300 is 300s (DB_CACHE_TTL)')
     .option('--allow-unsafe-store', 'write to a store that doctor found to lose updates')
     .option('--rtt <duration>', 'simulate a round trip to the store, such as 171ms')
     .option('--timeout <duration>', 'how long a connection may be silent (default: 15s)')

@@ -1,6 +1,6 @@
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { milliseconds, parsedDuration, positiveMilliseconds, seconds } from '../core/duration.ts';
+import { isNumber, milliseconds, parsedDuration, positiveMilliseconds, seconds } from '../core/duration.ts';
 import { JavumboError } from '../core/failure.ts';
 import { homeOf } from '../core/home.ts';
 import { bytesIn } from '../core/size.ts';
@@ -227,8 +227,13 @@ const HISTORY_MAX_BYTES = 1_000_000_000;
 
 function parsedSize(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
-  const bytes = bytesIn(text, undefined);
+  const bytes = bytesIn(text);
   if (bytes !== undefined) return bytes;
+  if (isNumber(text)) {
+    throw new JavumboError('usage', `${HISTORY_MAX} ${text} has no unit`, {
+      try: `${HISTORY_MAX}=${text}MB or ${HISTORY_MAX}=${text}B`,
+    });
+  }
   throw new JavumboError('usage', `${HISTORY_MAX} is not a size: ${JSON.stringify(text)}`, {
     try: `${HISTORY_MAX}=1GB`,
   });

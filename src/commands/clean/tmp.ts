@@ -52,7 +52,7 @@ export function registerCleanTmp(parent: Command, execute: Execute): void {
         .default(MAX_AGE_DEFAULT_MS, '1h'),
     )
     .addOption(
-      new Option('--target-size <megabytes>', 'then remove the oldest, down to this size')
+      new Option('--target-size <size>', 'then remove the oldest, down to this size')
         .argParser(parseSize)
         .default(TARGET_SIZE_DEFAULT_BYTES, '1500 MB'),
     )

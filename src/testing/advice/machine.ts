@@ -31,6 +31,14 @@ export const MACHINE_ADVICE: readonly Advice[] = [
     helpsEnv: { AWS_ENDPOINT_URL_S3: 'http://127.0.0.1:9000' },
   },
   {
+    situation: 'a size without a unit',
+    run: 'db list',
+    env: { JAVUMBO_HISTORY_MAX: '500' },
+    try: 'JAVUMBO_HISTORY_MAX=500MB or JAVUMBO_HISTORY_MAX=500B',
+    helps: ['db list'],
+    helpsEnv: { JAVUMBO_HISTORY_MAX: '500MB' },
+  },
+  {
     situation: 'an engine of SQLite that is none',
     run: 'db list',
     env: { JAVUMBO_SQLITE_ENGINE: 'x' },

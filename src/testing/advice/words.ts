@@ -109,6 +109,12 @@ const ROWS: readonly (readonly [situation: string, run: string, hint: string | R
     `db exec alice 'DELETE FROM graves' --lease --lease-ttl 5s`,
   ],
   ['a duration that is none', 'db info alice --timeout x', /^--timeout \S+$/, 'db info alice --timeout 15s'],
+  [
+    'a duration without a unit',
+    'db info alice --timeout 15',
+    '--timeout 15ms or --timeout 15s',
+    'db info alice --timeout 15s',
+  ],
   ['a time to live that is none', 'db info alice --cache-ttl x', '--cache-ttl 300', 'db info alice --cache-ttl 300'],
   ['an empty option', `db info alice --region ''`, 'a value for --region, or leave it out', 'db info alice'],
   ['a deployment that is none', 'db list --deployment there', '--deployment local', 'db list --deployment local'],
