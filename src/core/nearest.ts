@@ -2,11 +2,16 @@
 export function nearest(word: string, names: readonly string[]): string | undefined {
   const limit = word.length < 3 ? 1 : Math.min(3, Math.floor(word.length / 3) + 1);
   const ranked = names
-    .map((name) => ({ name, distance: distanceOf(word.toLowerCase(), name.toLowerCase()) }))
+    .map((name) => ({ name, distance: distanceOf(word.toLowerCase(), name.toLowerCase()) + unlike(word, name) }))
     .filter(({ distance }) => distance <= limit)
     .sort((one, other) => one.distance - other.distance);
   const [best, second] = ranked;
   return best !== undefined && best.distance !== second?.distance ? best.name : undefined;
+}
+
+/** Breaks a tie: the first letter is seldom wrong. */
+function unlike(one: string, other: string): number {
+  return one.charAt(0).toLowerCase() === other.charAt(0).toLowerCase() ? 0 : 0.5;
 }
 
 /** The letters to insert, remove, replace or swap between two words: Damerau and Levenshtein's distance. */

@@ -1,6 +1,7 @@
 import { codeOf, JavumboError } from '../core/failure.ts';
 import type { SqliteDatabase, SqliteStatement, SqlValue } from './engine.ts';
 import { asSqlFailure } from './failure.ts';
+import { withSuggestion } from './schema.ts';
 import { refuseJournalMode, refuseOtherValues, refuseUnsafe, splitStatements } from './statements.ts';
 
 /** Integers beyond 2^53 and infinities are strings. */
@@ -45,7 +46,7 @@ export function openQuery(database: SqliteDatabase, sql: string, values: readonl
   if (TRANSACTION.includes(statement.verb)) throw onlyReads('the SELECT alone: one statement needs no transaction');
   refuseUnsafe([statement]);
   refuseJournalMode([statement]);
-  const prepared = database.prepare(statement.sql);
+  const prepared = prepare(database, statement.sql);
   // A read-only handle is not enough: VACUUM INTO writes on one. (docs/engines.md)
   if (!prepared.readonly || !prepared.reader) throw onlyReads();
   refuseOtherValues(statement.sql, values);
@@ -72,7 +73,7 @@ export function runStatement(database: SqliteDatabase, sql: string): RanStatemen
   refuseUnsafe(statements);
   refuseJournalMode(statements);
   try {
-    const prepared = database.prepare(sql);
+    const prepared = prepare(database, sql);
     refuseOtherValues(sql, []);
     const verb = statements[0]?.verb ?? '';
     const writes = !prepared.readonly || verb === 'PRAGMA';
@@ -86,6 +87,14 @@ export function runStatement(database: SqliteDatabase, sql: string): RanStatemen
     return { writes, found: { columns, rows: writes ? [...rows].values() : rows } };
   } catch (error) {
     throw asSqlFailure(error);
+  }
+}
+
+function prepare(database: SqliteDatabase, sql: string): SqliteStatement {
+  try {
+    return database.prepare(sql);
+  } catch (error) {
+    throw withSuggestion(error, database, sql);
   }
 }
 
@@ -130,7 +139,7 @@ export function runScript(database: SqliteDatabase, script: string, values: read
   let changes = 0;
   for (const { sql, line, verb } of statements) {
     try {
-      const prepared = database.prepare(sql);
+      const prepared = prepare(database, sql);
       refuseOtherValues(sql, values);
       const counts = changesRows(verb, prepared);
       const bound = values.map(boundValue);

@@ -212,7 +212,7 @@ export function completed(session: ShellSession, line: string): [candidates: str
   const word = /[\w]*$/.exec(line)?.[0] ?? '';
   const { tables, columns } = namesOf(session.database);
   if (/^\.schema\s/.test(line)) return [beginning(tables, word), word];
-  const names = beginning([...new Set([...tables, ...columns])], word);
+  const names = beginning([...new Set([...tables, ...[...columns.values()].flat()])], word);
   // A statement begins with a keyword; behind that a name is likelier.
   if (names.length > 0 && /\s/.test(line.trimStart())) return [names, word];
   return [word === '' ? [] : beginning(KEYWORDS, word).map((each) => `${each} `), word];
