@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import type { Command } from 'commander';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { buildProgram } from '../commands/main.ts';
+import { buildProgram, main } from '../commands/main.ts';
 import { CleanUps } from '../core/clean-ups.ts';
 import { systemClock } from '../core/clock.ts';
 import type { Context } from '../core/context.ts';
@@ -270,6 +270,43 @@ describe('help', async () => {
     expect(stdout).toMatch(new RegExp(`^Usage: javumbo ${path}\\b`));
     expect(stdout.split('\n').filter((line) => columnsOf(line) > 100)).toEqual([]);
     expect(readdirSync(machine.HOME)).toEqual([]);
+  });
+
+  test('explains every argument, says each default once, and where the other options are', async () => {
+    const nouns = program.commands.flatMap((noun) => (noun.commands.length > 0 ? noun.commands : [noun]));
+    const unexplained = nouns.flatMap((leaf) =>
+      leaf.registeredArguments
+        .filter(({ description }) => description === '')
+        .map((each) => `${leaf.name()} ${each.name()}`),
+    );
+    expect(unexplained).toEqual([]);
+    for (const path of commands) {
+      const { stdout } = await runCommand([...path.split(' '), '--help']);
+      expect(stdout).toContain('\nOptions of every command: javumbo --help\n');
+      const twice = stdout
+        .replace(/\n {10,}/g, ' ')
+        .split('\n')
+        .filter((line) => /\(default.*\(default/.test(line));
+      expect(twice).toEqual([]);
+    }
+  });
+
+  test.each([50, 80])('wraps at a terminal of %i columns', async (columns) => {
+    const out = recording(true);
+    const stdout = { ...out.context.stdout, columns };
+    await main(['db', 'exec', '--help'], { ...out.context, stdout });
+    const [help = ''] = out.out().split('Example:');
+    const below = help.split('\n').slice(1);
+    expect(below.filter((line) => columnsOf(line) > columns)).toEqual([]);
+  });
+
+  test('without any word is short, and ends with 0', async () => {
+    const { code, stdout, stderr } = await runCommand([]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toMatch(/^ {2}db {3,}create, read, change and move user databases$/m);
+    expect(stdout).toContain('javumbo --help lists the options of every command');
+    expect(stdout).not.toContain('--bucket');
+    expect(stdout.split('\n').length).toBeLessThan(30);
   });
 
   test.each(commands)('javumbo %s is called by its own words, with nothing else loaded', async (path) => {

@@ -28,7 +28,7 @@ export function registerDbCopy(parent: Command, execute: Execute): void {
     .description("store a user's database as that of another user; the account is not copied")
     .option('--at <time>', AT)
     .option('--force', 'replace whatever version is there')
-    .option('--yes', 'do not ask before --force replaces one')
+    .option('-y, --yes', 'do not ask before --force replaces one')
     .addHelpText('after', '\nExample:\n  $ javumbo db copy alice alice-before');
   command.action((from: string, to: string, options: CopyOptions) =>
     execute(command, (invocation) => dbCopy(invocation, parseUsername(from), parseUsername(to), options), copyView),

@@ -21,7 +21,7 @@ export function registerDbExec(parent: Command, execute: Execute): void {
       'change a database in one transaction, again if another writer commits first; - as the SQL takes standard input',
     )
     .option('--file <script>', 'a file of SQL statements instead of <sql>')
-    .option('--yes', "do not ask before a table of Anki's is dropped or emptied")
+    .option('-y, --yes', "do not ask before a table of Anki's is dropped or emptied")
     .option('--force', 'also leave what is no Anki collection any more')
     .option('--retries <n>', 'how often to run again after a conflict', parseCount, OPERATOR_RETRIES)
     .addHelpText(

@@ -26,7 +26,7 @@ export function registerDbPull(parent: Command, execute: Execute): void {
     .command('pull <username>')
     .description("copy a user's database into a file and print its version")
     .option(
-      '--out <file>',
+      '-o, --out <file>',
       'the file to write or replace, - for standard output (default: ./<username>.anki2, unless it exists)',
     )
     .option('--at <time>', AT)

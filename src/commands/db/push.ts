@@ -19,7 +19,7 @@ export function registerDbPush(parent: Command, execute: Execute): void {
     .description("store a file as a user's database; without an option, only a new one")
     .option('--if-version <version>', 'replace exactly this version, as db pull printed it')
     .option('--force', 'replace whatever version is there')
-    .option('--yes', 'do not ask before --force replaces one')
+    .option('-y, --yes', 'do not ask before --force replaces one')
     .addHelpText(
       'after',
       '\nExample:\n  $ javumbo db push alice alice.anki2 --if-version 5d41402abc4b2a76b9719d911017c592',

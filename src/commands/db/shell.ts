@@ -19,7 +19,7 @@ export function registerDbShell(parent: Command, execute: Execute): void {
     .description('work on one version of a database; changes wait for .commit; .help lists what there is')
     .addOption(formatOption())
     .option('--keep-going', 'go on after an error in a script; the exit code is that of the first')
-    .option('--yes', "do not ask before a table of Anki's is dropped or emptied")
+    .option('-y, --yes', "do not ask before a table of Anki's is dropped or emptied")
     .option('--force', 'also commit what is no Anki collection any more')
     .addHelpText('after', '\nExample:\n  $ javumbo db shell alice');
   command.action((username: string, options: ShellOptions) =>
