@@ -4,6 +4,7 @@ import type { OutputFlags } from '../cli/paint.ts';
 import { printResult, type View } from '../cli/print.ts';
 import { refuseLocalWithPartsOfAws } from '../config/bucket.ts';
 import { asksProfile, type Config, type GlobalFlags } from '../config/config.ts';
+import { withContext } from '../config/contexts.ts';
 import { LOCAL_FUNCTION } from '../config/function.ts';
 import { loadConfig } from '../config/load.ts';
 import type { Setting } from '../config/setting.ts';
@@ -91,6 +92,10 @@ export function executeIn(given: Context, finished: (code: ExitCode) => void): E
       let isMeant = false;
       const requireMeantDeployment = (): void => {
         const config = configured();
+        if (!isMeant && config.context.source === 'context') {
+          isMeant = true;
+          note(`note: context ${config.context.value}: bucket ${config.bucket.value}`);
+        }
         if (isMeant || config.deployment.source !== 'default') return;
         refuseEngineWithoutBucket(config);
         isMeant = true;
@@ -178,7 +183,7 @@ function tellingRequests(context: Context): Context {
 /** Returns the deployment that is meant if the choice itself is invalid: a bad or missing bucket name still means AWS. */
 function meantDeployment(flags: GlobalFlags, env: NodeJS.ProcessEnv): 'local' | 'aws' {
   try {
-    return flags.terraform !== undefined || asksProfile(flags, env) ? 'aws' : 'local';
+    return flags.terraform !== undefined || asksProfile(flags, withContext(flags, env).env) ? 'aws' : 'local';
   } catch {
     return flags.deployment === 'local' ? 'local' : 'aws';
   }

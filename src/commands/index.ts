@@ -132,9 +132,12 @@ const NOUNS: readonly {
   },
   {
     name: 'config',
-    description: 'where each setting comes from',
+    description: 'where each setting comes from, and deployments by name',
     verbs: {
       show: async () => (await import('./config/show.ts')).registerConfigShow,
+      list: async () => (await import('./config/list.ts')).registerConfigList,
+      use: async () => (await import('./config/use.ts')).registerConfigUse,
+      save: async () => (await import('./config/save.ts')).registerConfigSave,
     },
   },
   {

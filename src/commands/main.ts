@@ -25,6 +25,7 @@ export async function buildProgram(context: Context, execute: Execute, words?: r
     .configureHelp({ minWidthToWrap: 10 })
     .showSuggestionAfterError()
     .addOption(new Option('--deployment <kind>', 'where to work: local or aws (default: aws when a bucket is set)'))
+    .option('--context <name>', 'a deployment that config save has kept')
     .option('--bucket <name>', 'S3 bucket of the user databases (S3_BUCKET)')
     .option('--region <name>', 'AWS region (AWS_REGION)')
     .option('--profile <name>', 'AWS profile (AWS_PROFILE)')
@@ -76,6 +77,7 @@ const ARGUMENTS: Readonly<Record<string, string>> = {
   'after.json': 'the report that is compared',
   'report.json': 'a file that --report json=<file> wrote',
   file: 'a SQLite file, such as an .anki2',
+  name: 'the name of a context',
   operation: 'what the function does',
   shell: 'the shell that will read it',
 };

@@ -368,6 +368,8 @@ describe('flags go before the environment before Terraform before the profile be
     },
     { setting: 'noProxy', flags: { bucket: 'b' }, env: { NO_PROXY: '*' }, is: '*', from: 'environment NO_PROXY' },
 
+    // Chosen above it: src/config/contexts.test.ts.
+    { setting: 'context', is: undefined, from: 'default' },
     { setting: 'rtt', flags: { rtt: '171ms' }, is: 171, from: 'flag --rtt' },
     { setting: 'rtt', is: undefined, from: 'default' },
     { setting: 'timeout', flags: { timeout: '2s' }, is: 2000, from: 'flag --timeout' },

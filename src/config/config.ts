@@ -21,6 +21,8 @@ const TIMEOUT_MS = 15_000;
 
 /** The global options from the command line; undefined if not given. */
 export interface GlobalFlags extends DeploymentFlags {
+  /** The name of a deployment that `config save` has kept. */
+  readonly context?: string | undefined;
   readonly region?: string | undefined;
   readonly profile?: string | undefined;
   readonly endpointUrl?: string | undefined;
@@ -41,6 +43,8 @@ export interface GlobalFlags extends DeploymentFlags {
 export interface Config extends Proxies {
   readonly deployment: Setting<'local' | 'aws'>;
   readonly bucket: Setting<string | undefined>;
+  /** The context that is in use; undefined for none. */
+  readonly context: Setting<string | undefined>;
   readonly region: Setting<string>;
   readonly profile: Setting<string | undefined>;
   /** S3's endpoint; undefined is AWS. */
@@ -124,6 +128,8 @@ export function resolveConfig(
   }
   return {
     deployment,
+    // Whoever chose one says so.
+    context: fallback(undefined),
     bucket,
     region: resolveRegion(
       given('flag', '--region', flags.region),
