@@ -57,6 +57,20 @@ export function isWhole(cell: Cell): boolean {
   return typeof cell !== 'object' || cell === null || !('people' in cell);
 }
 
+const VERSION_LENGTH_MAX = 32;
+
+/** A version in a table. A terminal gets its beginning where it is a hash that would fill the line; `db info` has all of it. */
+export function versionCell(version: string): Cell {
+  if (version.length <= VERSION_LENGTH_MAX) return version;
+  return { people: `${version.slice(0, 16)}…`, machines: version };
+}
+
+/** A time that is kept as text: a terminal shows it like any other, and a pipe gets it as it is stored. */
+export function storedTimeCell(text: string | undefined): Cell {
+  const time = /^\d{4}-\d\d-\d\dT.*(Z|[+-]\d\d:\d\d)$/.test(text ?? '') ? Date.parse(text ?? '') : Number.NaN;
+  return text === undefined || Number.isNaN(time) ? text : { people: `${formatTime(time)} UTC`, machines: text };
+}
+
 function suffixed(text: string, suffix: string | undefined): string {
   return suffix === undefined ? text : `${text} ${suffix}`;
 }

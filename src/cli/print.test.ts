@@ -11,6 +11,7 @@ import { JavumboError } from '../core/failure.ts';
 import { formatAge, formatBytes, formatMs, formatTime, isoTime, tsvField, visible } from '../core/format.ts';
 import { systemRandom } from '../core/random.ts';
 import { freshMachine, runCommand } from '../testing/run-command.ts';
+import { storedTimeCell, versionCell } from './cells.ts';
 import { printFailure, printResult, type View } from './print.ts';
 
 const FLAGS = { json: false, quiet: false, verbose: false, color: true };
@@ -118,6 +119,23 @@ describe('a table on a terminal of 80 columns', () => {
     expect(lines).toHaveLength(18 + 1 + 18);
     expect(lines.slice(17, 20)).toEqual(['column17  日本語', '', 'column0   3400000000000']);
     for (const number of rows.flat()) expect(text).toContain(String(number));
+  });
+
+  test('shows the beginning of a version that would fill it, and stored times like any other', async () => {
+    const version = 'a'.repeat(64);
+    const cells = [
+      versionCell(version),
+      versionCell('b'.repeat(32)),
+      storedTimeCell('2026-11-27T03:53:54.879Z'),
+      storedTimeCell('yesterday'),
+    ];
+    const table = () => ({ rows: cells.map((cell) => ['x', cell]) });
+    expect(await printed(undefined, { table }, true)).toBe(
+      `x  ${'a'.repeat(16)}…\nx  ${'b'.repeat(32)}\nx  2026-11-27 03:53:54 UTC\nx  yesterday\n`,
+    );
+    expect(await printed(undefined, { table }, false)).toBe(
+      `x\t${version}\nx\t${'b'.repeat(32)}\nx\t2026-11-27T03:53:54.879Z\nx\tyesterday\n`,
+    );
   });
 
   test('breaks a long word that has a name, and loses none of it', async () => {

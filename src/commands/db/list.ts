@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
 import { parsePositive } from '../../cli/arguments.ts';
+import { versionCell } from '../../cli/cells.ts';
 import type { View } from '../../cli/print.ts';
 import { withProgress } from '../../cli/progress.ts';
 import { JavumboError } from '../../core/failure.ts';
@@ -90,7 +91,7 @@ export const listView: View<Listing> = {
       username,
       { bytes: sizeBytes },
       { time: lastModified },
-      version,
+      versionCell(version),
     ]),
   }),
   text: ({ databases }) => (databases.length === 0 ? 'no databases' : ''),
