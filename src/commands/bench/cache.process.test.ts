@@ -17,6 +17,6 @@ describe.each(COMMAND_DEPLOYMENTS)('on $name', ({ open }) => {
     expect(cache.derived).toMatchObject({ getsOnWarmReads: 0, getsOnWarmWrites: 0, putsOnWarmWrites: 3 });
     expect(cache.metrics.warmReadMs?.count).toBe(3);
     expect(cache.metrics.uncachedWriteMs?.count).toBe(4);
-    expect(await deployment.json('db', 'list')).toEqual({ databases: [] });
+    expect(await deployment.json('db', 'list')).toEqual({ databases: [], next: null });
   });
 });
