@@ -39,7 +39,7 @@ export function describeSql(engine: SqliteEngine, { textEndsAtNul = false }: Eng
     ['SELECT amount FROM t', 'no such column: amount'],
     ['SELECT amount FROM other', 'no such column: amount; did you mean amounts?'],
     ['SELECT 1 FROM othr', 'no such table: othr; did you mean other?'],
-    ['SELECT 1 FROM nothing', 'no such table: nothing'],
+    ['SELECT 1 FROM elsewhere', 'no such table: elsewhere'],
     ['INSERT INTO other (amout) VALUES (1)', 'table other has no column named amout; did you mean amounts?'],
   ])('a name that is not there: %s', (sql, message) => {
     database.exec('CREATE TABLE other (amounts)');
