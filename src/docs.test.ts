@@ -116,7 +116,7 @@ describe('commands', () => {
         /^\| `((?:[a-z]+) [a-z0-9-]+)[^`]*`(?: · `[^`]*`)* \| (?![`{]|the answer)/gm,
       ),
     ];
-    const named = new Set([...rows.map((match) => match[1] ?? ''), 'doctor', 'completion', 'config show']);
+    const named = new Set([...rows.map((match) => match[1] ?? ''), 'doctor', 'completion']);
     expect([...named].sort()).toEqual(verbs.map(({ name }) => name).sort());
   });
 

@@ -31,11 +31,13 @@ export function foreignObjects(database: SqlDatabase): ForeignObject[] {
     .all() as ForeignObject[];
 }
 
-/** Throws `usage` for a database without any of Anki's tables, and `corrupt` for a collection that lacks one. */
+/** Throws `violation` for a database without any of Anki's tables, and `corrupt` for a collection that lacks one. */
 export function requireAnkiTables(database: SqlDatabase): void {
   const missing = missingTables(database);
   if (missing.length === TABLES.length) {
-    throw new JavumboError('usage', 'the database is not an Anki collection', { try: 'another user' });
+    throw new JavumboError('violation', "it is no Anki collection: it has none of Anki's tables", {
+      try: 'javumbo db exec <username>, which needs none of them',
+    });
   }
   if (missing.length > 0) {
     throw new JavumboError('corrupt', `the collection has lost Anki's table "${missing.join('", "')}"`);

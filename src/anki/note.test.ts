@@ -227,8 +227,8 @@ describe('refused', () => {
       name: 'no collection',
       note: { fields: ['a'] },
       sql: 'DROP TABLE col; DROP TABLE notes; DROP TABLE cards; DROP TABLE revlog; DROP TABLE graves',
-      kind: 'usage',
-      message: 'the database is not an Anki collection',
+      kind: 'violation',
+      message: "it is no Anki collection: it has none of Anki's tables",
     },
     {
       name: 'a collection that lost a table',

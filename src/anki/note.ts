@@ -115,8 +115,8 @@ function updateCollection(database: SqlDatabase, settings: Record<string, number
  * Runs inside the caller's transaction: if it throws, roll back.
  *
  * @throws JavumboError `usage`: too many fields, an empty first field or deck name, a filtered deck, an invalid id, or
- * not a collection of schema 11; `conflict`: the note id or guid is taken; `corrupt`: the collection is broken;
- * `violation`: a trigger of the user's would run.
+ * a collection of another schema; `conflict`: the note id or guid is taken; `corrupt`: the collection is broken;
+ * `violation`: not a collection, or a trigger of the user's would run.
  * SQLite's own errors pass through.
  */
 export function addNote(database: SqlDatabase, note: NewNote, sources: ClockAndRandom): AddedNote {

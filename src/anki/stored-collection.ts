@@ -115,7 +115,7 @@ function byId<T>(column: string, text: unknown, schema: z.ZodType<T>): Map<numbe
 /**
  * Reads the `col` row of an Anki collection.
  *
- * @throws JavumboError `usage` if the database is not a collection or has another schema, `corrupt` if its JSON is
+ * @throws JavumboError `violation` if the database is not a collection, `usage` if it has another schema, `corrupt` if its JSON is
  * broken or the deck Default is missing.
  */
 export function readCollection(database: SqlDatabase): StoredCollection {

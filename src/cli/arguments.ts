@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from 'commander';
-import { milliseconds } from '../core/duration.ts';
+import { isNumber, milliseconds } from '../core/duration.ts';
 import { bytesIn } from '../core/size.ts';
 
 // What the command line accepts. Each parser throws what commander reports with the name of the option.
@@ -28,30 +28,34 @@ export function parsePercentage(text: string): number {
   return Number(match[1]);
 }
 
-/** How old something is, in milliseconds: `1h`, `30m`, or `90` for seconds. */
-export function parseAge(text: string): number {
-  return durationInSeconds(text, 0, '1h or 30m');
+/** How old something is, in milliseconds: `1h`, `30m`. */
+export const parseAge = durationFrom(0, '1h or 30m');
+
+/** How long a lease lasts, in milliseconds: `5s`. */
+export const parseLeaseTtl = durationFrom(1, '5s');
+
+/** A time to work, in milliseconds: `60s`. */
+export const parseWorkTime = durationFrom(1, '60s or 5m');
+
+function durationFrom(leastMs: 0 | 1, example: string): (text: string) => number {
+  return (text) => {
+    const duration = milliseconds(text);
+    if (duration !== undefined && duration >= leastMs) return duration;
+    throw new InvalidArgumentError(unitless(text, ['ms', 's']) ?? `It must be a duration such as ${example}.`);
+  };
 }
 
-/** How long a lease lasts, in milliseconds: `5s`, or `5` for seconds. */
-export function parseLeaseTtl(text: string): number {
-  return durationInSeconds(text, 1, '5s');
-}
-
-/** People say a bare number of seconds here, unlike for round trips. */
-function durationInSeconds(text: string, leastMs: number, example: string): number {
-  const duration = milliseconds(/^[\d.]+$/.test(text) ? `${text}s` : text);
-  if (duration === undefined || duration < leastMs) {
-    throw new InvalidArgumentError(`It must be a duration such as ${example}.`);
-  }
-  return duration;
-}
-
-/** A size in bytes: `1.5 GB`, `1500MB`, or `1500` for megabytes. */
+/** A size in bytes: `1.5 GB`, `1500MB`. */
 export function parseSize(text: string): number {
-  const bytes = bytesIn(text, 'MB');
-  if (bytes === undefined) throw new InvalidArgumentError('It must be a size such as 1500MB.');
-  return bytes;
+  const bytes = bytesIn(text);
+  if (bytes !== undefined) return bytes;
+  throw new InvalidArgumentError(unitless(text, ['B', 'MB']) ?? 'It must be a size such as 1500MB.');
+}
+
+/** What to say of a number that may mean two things; undefined for anything else. */
+function unitless(text: string, [small, large]: readonly [string, string]): string | undefined {
+  if (!isNumber(text) || Number(text) === 0) return undefined;
+  return `It needs a unit: ${text.trim()}${small} or ${text.trim()}${large}.`;
 }
 
 /** `<format>=<file>` with one of these formats. */
@@ -128,13 +132,4 @@ export function parseSkew(text: string): number {
   const skew = /^\d{1,2}(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
   if (!(skew <= 10)) throw new InvalidArgumentError('It must be a number from 0 to 10, such as 1.0.');
   return skew;
-}
-
-/** A time to work, with its unit. */
-export function parseWorkTime(text: string): number {
-  const duration = /^[\d.]+$/.test(text) ? undefined : milliseconds(text);
-  if (duration === undefined || duration <= 0) {
-    throw new InvalidArgumentError('It must be a duration with its unit, such as 60s or 5m.');
-  }
-  return duration;
 }

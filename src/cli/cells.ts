@@ -48,6 +48,29 @@ export function isNumeric(cell: Cell): boolean {
   return 'bytes' in cell || 'seconds' in cell || 'percent' in cell;
 }
 
+// More digits than a double or an integer of 64 bits has, with sign and exponent.
+const NUMBER = /^-?\d[\d.]{0,30}(e[+-]?\d{1,3})?$/i;
+
+/** Whether a cell would be another value if it were cut: a number, also one in a text, a size, a time. */
+export function isWhole(cell: Cell): boolean {
+  if (typeof cell === 'string') return NUMBER.test(cell);
+  return typeof cell !== 'object' || cell === null || !('people' in cell);
+}
+
+const VERSION_LENGTH_MAX = 32;
+
+/** A version in a table. A terminal gets its beginning where it is a hash that would fill the line; `db info` has all of it. */
+export function versionCell(version: string): Cell {
+  if (version.length <= VERSION_LENGTH_MAX) return version;
+  return { people: `${version.slice(0, 16)}…`, machines: version };
+}
+
+/** A time that is kept as text: a terminal shows it like any other, and a pipe gets it as it is stored. */
+export function storedTimeCell(text: string | undefined): Cell {
+  const time = /^\d{4}-\d\d-\d\dT.*(Z|[+-]\d\d:\d\d)$/.test(text ?? '') ? Date.parse(text ?? '') : Number.NaN;
+  return text === undefined || Number.isNaN(time) ? text : { people: `${formatTime(time)} UTC`, machines: text };
+}
+
 function suffixed(text: string, suffix: string | undefined): string {
   return suffix === undefined ? text : `${text} ${suffix}`;
 }

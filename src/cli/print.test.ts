@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import type { Command } from 'commander';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { buildProgram } from '../commands/main.ts';
+import { buildProgram, main } from '../commands/main.ts';
 import { CleanUps } from '../core/clean-ups.ts';
 import { systemClock } from '../core/clock.ts';
 import type { Context } from '../core/context.ts';
@@ -11,6 +11,7 @@ import { JavumboError } from '../core/failure.ts';
 import { formatAge, formatBytes, formatMs, formatTime, isoTime, tsvField, visible } from '../core/format.ts';
 import { systemRandom } from '../core/random.ts';
 import { freshMachine, runCommand } from '../testing/run-command.ts';
+import { storedTimeCell, versionCell } from './cells.ts';
 import { printFailure, printResult, type View } from './print.ts';
 
 const FLAGS = { json: false, quiet: false, verbose: false, color: true };
@@ -66,7 +67,6 @@ function columnsOf(line: string): number {
 describe('a table on a terminal of 80 columns', () => {
   test.each<{ name: string; head?: string[]; rows: string[][] }>([
     { name: 'short values', head: ['a', 'b'], rows: [['1', '2']] },
-    { name: 'one long value', rows: [['name', 'x'.repeat(500)]] },
     {
       name: 'long values in each column',
       head: ['a', 'b', 'c'],
@@ -75,7 +75,7 @@ describe('a table on a terminal of 80 columns', () => {
     { name: 'a long title', head: ['t'.repeat(200), 'b'], rows: [['1', '2']] },
     { name: 'wide letters', head: ['a', 'b'], rows: [['日本語'.repeat(40), '한국어'.repeat(20)]] },
     { name: 'emoji', head: ['a'], rows: [['😀'.repeat(100)]] },
-    { name: 'ten columns', head: [...'abcdefghij'], rows: [Array.from({ length: 10 }, () => 'value '.repeat(9))] },
+    { name: 'five columns', head: [...'abcde'], rows: [Array.from({ length: 5 }, () => 'value '.repeat(9))] },
     {
       name: 'a long line among short ones',
       head: ['a', 'b'],
@@ -104,8 +104,43 @@ describe('a table on a terminal of 80 columns', () => {
   });
 
   test('cuts with an ellipsis, and only what does not fit', async () => {
-    const text = await printed(undefined, { table: () => ({ rows: [['short', 'x'.repeat(500)]] }) }, true);
-    expect(text).toMatch(/^short {2}x+…\n$/);
+    const table = { head: ['a', 'b'], rows: [['short', 'x'.repeat(500)]] };
+    const text = await printed(undefined, { table: () => table }, true, { NO_COLOR: '1' });
+    expect(text).toMatch(/^a {6}b\nshort {2}x{72}…\n$/);
+  });
+
+  test('cuts no number, and shows rows as lines where one would be cut', async () => {
+    const head = Array.from({ length: 18 }, (_, index) => `column${index}`);
+    const rows = [1, 2].map((row) =>
+      head.map((_, index) => (index === 17 ? '日本語' : row * 1_700_000_000_000 + index)),
+    );
+    const text = await printed(undefined, { table: () => ({ head, rows }) }, true);
+    const lines = text.trimEnd().split('\n');
+    expect(lines).toHaveLength(18 + 1 + 18);
+    expect(lines.slice(17, 20)).toEqual(['column17  日本語', '', 'column0   3400000000000']);
+    for (const number of rows.flat()) expect(text).toContain(String(number));
+  });
+
+  test('shows the beginning of a version that would fill it, and stored times like any other', async () => {
+    const version = 'a'.repeat(64);
+    const cells = [
+      versionCell(version),
+      versionCell('b'.repeat(32)),
+      storedTimeCell('2026-11-27T03:53:54.879Z'),
+      storedTimeCell('yesterday'),
+    ];
+    const table = () => ({ rows: cells.map((cell) => ['x', cell]) });
+    expect(await printed(undefined, { table }, true)).toBe(
+      `x  ${'a'.repeat(16)}…\nx  ${'b'.repeat(32)}\nx  2026-11-27 03:53:54 UTC\nx  yesterday\n`,
+    );
+    expect(await printed(undefined, { table }, false)).toBe(
+      `x\t${version}\nx\t${'b'.repeat(32)}\nx\t2026-11-27T03:53:54.879Z\nx\tyesterday\n`,
+    );
+  });
+
+  test('breaks a long word that has a name, and loses none of it', async () => {
+    const text = await printed(undefined, { table: () => ({ rows: [['version', 'f'.repeat(128)]] }) }, true);
+    expect(text).toBe(`version  ${'f'.repeat(71)}\n         ${'f'.repeat(57)}\n`);
   });
 
   test('goes on below with a long value that has a name, and loses no word', async () => {
@@ -253,6 +288,43 @@ describe('help', async () => {
     expect(stdout).toMatch(new RegExp(`^Usage: javumbo ${path}\\b`));
     expect(stdout.split('\n').filter((line) => columnsOf(line) > 100)).toEqual([]);
     expect(readdirSync(machine.HOME)).toEqual([]);
+  });
+
+  test('explains every argument, says each default once, and where the other options are', async () => {
+    const nouns = program.commands.flatMap((noun) => (noun.commands.length > 0 ? noun.commands : [noun]));
+    const unexplained = nouns.flatMap((leaf) =>
+      leaf.registeredArguments
+        .filter(({ description }) => description === '')
+        .map((each) => `${leaf.name()} ${each.name()}`),
+    );
+    expect(unexplained).toEqual([]);
+    for (const path of commands) {
+      const { stdout } = await runCommand([...path.split(' '), '--help']);
+      expect(stdout).toContain('\nOptions of every command: javumbo --help\n');
+      const twice = stdout
+        .replace(/\n {10,}/g, ' ')
+        .split('\n')
+        .filter((line) => /\(default.*\(default/.test(line));
+      expect(twice).toEqual([]);
+    }
+  });
+
+  test.each([50, 80])('wraps at a terminal of %i columns', async (columns) => {
+    const out = recording(true);
+    const stdout = { ...out.context.stdout, columns };
+    await main(['db', 'exec', '--help'], { ...out.context, stdout });
+    const [help = ''] = out.out().split('Example:');
+    const below = help.split('\n').slice(1);
+    expect(below.filter((line) => columnsOf(line) > columns)).toEqual([]);
+  });
+
+  test('without any word is short, and ends with 0', async () => {
+    const { code, stdout, stderr } = await runCommand([]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toMatch(/^ {2}db {3,}create, read, change and move user databases$/m);
+    expect(stdout).toContain('javumbo --help lists the options of every command');
+    expect(stdout).not.toContain('--bucket');
+    expect(stdout.split('\n').length).toBeLessThan(30);
   });
 
   test.each(commands)('javumbo %s is called by its own words, with nothing else loaded', async (path) => {

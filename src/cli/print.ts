@@ -1,10 +1,12 @@
 import type { Context, Output } from '../core/context.ts';
 import { type FailureKind, JavumboError, messageOf } from '../core/failure.ts';
-import { jsonText, noCommand, outgoing, tsvField, visible } from '../core/format.ts';
+import { jsonText, outgoing, visible } from '../core/format.ts';
 import { runBlockingIn } from '../core/run-blocking.ts';
-import { type Cell, textForMachines } from './cells.ts';
+import type { Cell } from './cells.ts';
 import type { ExitCode } from './exit-code.ts';
 import { type OutputFlags, type Paint, PLAIN, paintFor } from './paint.ts';
+import type { Screen } from './row-formats.ts';
+import { tabSeparated } from './tab-separated.ts';
 import type { Table } from './table.ts';
 
 /** How to show a result. JSON is the result itself unless `json` says otherwise. */
@@ -16,6 +18,8 @@ export interface View<T> {
   readonly fields?: (result: T) => Readonly<Record<string, Cell>>;
   /** The JSON document in parts, as they come, instead of `json`. */
   readonly jsonParts?: (result: T) => AsyncIterable<string>;
+  /** Text in parts, as they come, on a terminal and in a pipe, instead of `table`. */
+  readonly parts?: (result: T, screen: Screen) => AsyncIterable<string>;
   /** Tab-separated lines in a pipe, in batches as they come, instead of `table`. */
   readonly lines?: (result: T) => AsyncIterable<readonly (readonly Cell[])[]>;
   /** Finding the rest has no use without a reader. Else it goes on: it may be work. */
@@ -44,12 +48,17 @@ export async function printResult<T>(result: T, view: View<T>, flags: OutputFlag
     return;
   }
   const terminal = stdout.isTTY === true;
+  if (view.parts !== undefined) {
+    const screen = terminal ? { columns: stdout.columns || 80, paint: await paintFor(flags, context) } : {};
+    await writeParts(view.parts(result, screen), context, view.endsWithReader ?? false);
+    return;
+  }
   if (view.lines !== undefined && !terminal) {
     await writeParts(texts(view.lines(result)), context, view.endsWithReader ?? false);
   }
   const table = view.lines !== undefined && !terminal ? undefined : await tableOf(result, view);
   if (table !== undefined) {
-    const draw = terminal ? await drawer(table, stdout.columns ?? 80, flags, context) : () => tabSeparated(table);
+    const draw = terminal ? await drawer(table, stdout.columns || 80, flags, context) : () => tabSeparated(table);
     stdout.write(await lay(draw));
   }
   if (view.text !== undefined && (terminal || (table === undefined && view.lines === undefined))) {
@@ -64,8 +73,8 @@ async function* texts(batches: AsyncIterable<Table['rows']>): AsyncGenerator<str
 }
 
 /** Writes each part when the system has taken the one before. Without a reader it ends, or goes on for the work's sake. */
-async function writeParts(
-  parts: AsyncIterable<string>,
+export async function writeParts(
+  parts: AsyncIterable<string | Uint8Array>,
   { stdout, signal }: Pick<Context, 'stdout' | 'signal'>,
   endsWithReader: boolean,
 ): Promise<void> {
@@ -85,7 +94,7 @@ async function writeParts(
 }
 
 /** Resolves when the system has taken the text, with the error if it has not. A signal ends the wait, with its reason. */
-export function written(stdout: Output, text: string, signal: AbortSignal | undefined): Promise<unknown> {
+export function written(stdout: Output, text: string | Uint8Array, signal: AbortSignal | undefined): Promise<unknown> {
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();
     const onAbort = (): void => reject(signal?.reason);
@@ -100,11 +109,6 @@ export function written(stdout: Output, text: string, signal: AbortSignal | unde
 async function tableOf<T>(result: T, { table, fields }: View<T>): Promise<Table | undefined> {
   if (fields === undefined) return table?.(result);
   return { rows: Object.entries(fields(result)).filter(([, value]) => value !== undefined) };
-}
-
-function tabSeparated({ rows }: Table): string {
-  const field = (cell: Cell): string => (typeof cell === 'number' ? String(cell) : tsvField(textForMachines(cell)));
-  return rows.map((row) => `${noCommand(row.map(field).join('\t'))}\n`).join('');
 }
 
 async function drawer(table: Table, columns: number, flags: OutputFlags, context: Context): Promise<() => string> {

@@ -1,6 +1,6 @@
-import CliTable from 'cli-table3';
 import { visible } from '../core/format.ts';
-import { type Cell, isNumeric, textForPeople } from './cells.ts';
+import { type Cell, isNumeric, isWhole, textForPeople } from './cells.ts';
+import { cut, displayWidth, wrapped } from './display-width.ts';
 import type { Paint } from './paint.ts';
 
 export interface Table {
@@ -9,127 +9,130 @@ export interface Table {
   readonly rows: readonly (readonly Cell[])[];
 }
 
-const NO_LINES = {
-  top: '',
-  'top-mid': '',
-  'top-left': '',
-  'top-right': '',
-  bottom: '',
-  'bottom-mid': '',
-  'bottom-left': '',
-  'bottom-right': '',
-  left: '',
-  'left-mid': '',
-  mid: '',
-  'mid-mid': '',
-  right: '',
-  'right-mid': '',
-  middle: '  ',
-};
+/** How rows are laid out: below their titles, or each as lines of a title and a value. */
+export type Layout = 'table' | 'line';
 
 const GAP = 2;
+// A text that is cut to less says nothing.
+const TEXT_WIDTH_MIN = 12;
+const NAME_WIDTH_MAX = 40;
 
 /**
- * Draws a table that fits the terminal. Cuts cells that do not fit with an ellipsis; values in a list of names and values go on
- * in the next line.
+ * Draws a table that fits the terminal. Cuts text that does not fit with an ellipsis, but no number; shows the rows as
+ * lines where that is not enough. Values in a list of names and values go on in the next line.
  */
 export function drawTable({ head, rows }: Table, columns: number, paint: Paint): string {
-  const shown = rows.map((row) => row.map((cell) => visible(textForPeople(cell))));
-  const cells = head === undefined ? wrapped(shown, columns) : shown;
+  if (head === undefined) return drawNamed(rows, columns, 0);
+  return rowDrawer(head, columns, paint)(rows);
+}
+
+/**
+ * Returns a function that draws rows as they come, in batches. Without a `layout` they are a table as long as they fit,
+ * and lines from the first batch that does not.
+ */
+export function rowDrawer(
+  head: readonly string[],
+  columns: number,
+  paint: Paint,
+  layout?: Layout,
+): (rows: Table['rows']) => string {
   // A query's column names may hold anything: they come from the stored schema or from the query.
-  const titles = head?.map(visible);
-  const all = titles === undefined ? cells : [titles, ...cells];
-  const widths = fitted(
-    Array.from({ length: greatest(all, (row) => row.length) }, (_, column) =>
-      greatest(all, (row) => displayWidth(row[column] ?? '')),
-    ),
-    columns,
-  );
-  const shortened = (row: readonly string[]): string[] => row.map((cell, column) => cut(cell, widths[column] ?? 0));
-  const aligned = widths.map((_, column) =>
-    head !== undefined && rows.every((row) => isNumeric(row[column])) ? 'right' : 'left',
-  );
-  const draw = (head: readonly string[] | undefined, body: readonly string[][]): string => {
-    const table = new CliTable({
-      ...(head === undefined ? {} : { head: head.map((title) => paint.strong(title)) }),
-      chars: NO_LINES,
-      colWidths: widths,
-      colAligns: aligned,
-      style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0, compact: true },
-    });
-    for (const row of body) table.push(shortened(row));
-    return `${table.toString().replace(/ +$/gm, '')}\n`;
-  };
-  let text = '';
-  for (let start = 0; start < cells.length; start += ROWS_AT_ONCE) {
-    text += draw(
-      start === 0 && titles !== undefined ? shortened(titles) : undefined,
-      cells.slice(start, start + ROWS_AT_ONCE),
-    );
-  }
-  return text;
-}
-
-// cli-table3 takes quadratic time: 88 s for 150,000 rows in one table.
-const ROWS_AT_ONCE = 500;
-
-/** Breaks long values between words, below each other, beside their name. */
-function wrapped(rows: readonly string[][], columns: number): string[][] {
-  const room = columns - GAP - greatest(rows, ([name = '']) => displayWidth(name));
-  return rows.flatMap(([name = '', value = '']) => {
-    const lines = [''];
-    for (const word of value.split(' ')) {
-      const line = lines.at(-1) ?? '';
-      if (line === '') lines[lines.length - 1] = word;
-      else if (displayWidth(`${line} ${word}`) <= room) lines[lines.length - 1] = `${line} ${word}`;
-      else lines.push(word);
+  const titles = head.map(visible);
+  let shape = layout;
+  let widths: readonly number[] = titles.map(() => 0);
+  let drawn = 0;
+  return (rows) => {
+    if (shape !== 'line') {
+      const fitting = fitted(titles, rows, columns, widths);
+      if (fitting === undefined && shape === undefined) shape = 'line';
+      widths = fitting ?? naturalWidths(titles, rows, widths);
     }
-    // A word that is too long is cut, like a cell.
-    return lines.map((line, index) => [index === 0 ? name : '', line]);
-  });
+    let text = '';
+    if (shape === 'line') {
+      for (const row of rows) {
+        const named = titles.map((title, index) => [title, row[index]] as const);
+        text += `${drawn++ === 0 ? '' : '\n'}${drawNamed(named, columns, NAME_WIDTH_MAX)}`;
+      }
+      return text;
+    }
+    const right = widths.map((_, column) => rows.every((row) => isNumeric(row[column])));
+    const line = (cells: readonly string[], painted = (cell: string): string => cell): string =>
+      `${cells.map((cell, column) => padded(cell, widths[column] ?? 0, right[column] === true, painted)).join(' '.repeat(GAP))}`.replace(
+        / +$/,
+        '',
+      );
+    if (drawn === 0) text += `${line(titles, paint.strong)}\n`;
+    for (const row of rows) text += `${line(titles.map((_, column) => shown(row[column])))}\n`;
+    drawn += rows.length;
+    return text;
+  };
 }
 
-/** Cuts a cell to the width of its column. cli-table3 counts wide letters as one column. */
-function cut(text: string, columns: number): string {
-  if (displayWidth(text) <= columns) return text;
-  let kept = '';
-  let width = 1;
-  for (const character of text) {
-    width += displayWidth(character);
-    if (width > columns) break;
-    kept += character;
+function shown(cell: Cell): string {
+  return visible(textForPeople(cell));
+}
+
+function padded(text: string, width: number, right: boolean, painted: (text: string) => string): string {
+  const cell = cut(text, width);
+  const blanks = ' '.repeat(Math.max(0, width - displayWidth(cell)));
+  return right ? `${blanks}${painted(cell)}` : `${painted(cell)}${blanks}`;
+}
+
+/** Draws names and values; a value that does not fit goes on below, beside its name. */
+function drawNamed(rows: readonly (readonly Cell[])[], columns: number, nameMax: number): string {
+  const named = rows.map(([name, value]) => ({ name: shown(name), value: shown(value) }));
+  const natural = greatest(named, ({ name }) => displayWidth(name));
+  const width = Math.min(natural, nameMax || Math.max(columns - GAP - TEXT_WIDTH_MIN, 1));
+  const room = Math.max(columns - GAP - width, 1);
+  return named
+    .flatMap(({ name, value }) =>
+      wrapped(value, room).map((line, index) =>
+        `${padded(index === 0 ? name : '', width, false, (cell) => cell)}${' '.repeat(GAP)}${line}\n`.replace(
+          / +\n$/,
+          '\n',
+        ),
+      ),
+    )
+    .join('');
+}
+
+function naturalWidths(titles: readonly string[], rows: Table['rows'], least: readonly number[]): number[] {
+  return titles.map((title, column) =>
+    Math.max(
+      least[column] ?? 0,
+      displayWidth(title),
+      greatest(rows, (row) => displayWidth(shown(row[column]))),
+    ),
+  );
+}
+
+/** Narrows the widest texts until the table fits. Returns the widths, or undefined where numbers would have to be cut. */
+function fitted(
+  titles: readonly string[],
+  rows: Table['rows'],
+  columns: number,
+  before: readonly number[],
+): number[] | undefined {
+  const natural = naturalWidths(titles, rows, before);
+  const least = natural.map((width, column) =>
+    Math.max(
+      Math.min(width, TEXT_WIDTH_MIN),
+      greatest(rows, (row) => (isWhole(row[column]) ? displayWidth(shown(row[column])) : 0)),
+    ),
+  );
+  const result = natural.map((width, column) => Math.max(Math.min(width, columns), least[column] ?? 0));
+  let excess = result.reduce((sum, width) => sum + width, 0) + GAP * (result.length - 1) - columns;
+  while (excess > 0) {
+    const spare = result.map((width, column) => (width > (least[column] ?? 0) ? width : 0));
+    const widest = spare.indexOf(Math.max(...spare));
+    if (!spare[widest]) return undefined;
+    result[widest] = (result[widest] ?? 0) - 1;
+    excess--;
   }
-  return `${kept}…`;
+  return result;
 }
 
 // Unlike Math.max(...), this takes more items than a call may have arguments.
 function greatest<T>(items: readonly T[], measure: (item: T) => number): number {
   return items.reduce((most, item) => Math.max(most, measure(item)), 0);
-}
-
-/** Narrows the widest columns until the table fits. */
-function fitted(widths: number[], columns: number): number[] {
-  const result = [...widths];
-  const available = columns - GAP * (widths.length - 1);
-  while (result.reduce((sum, width) => sum + width, 0) > available) {
-    const widest = result.indexOf(Math.max(...result));
-    const width = result[widest] ?? 0;
-    if (width <= 4) break;
-    result[widest] = width - 1;
-  }
-  return result;
-}
-
-// East Asian wide characters and emoji take two columns: roughly Unicode Standard Annex 11.
-function displayWidth(text: string): number {
-  let width = 0;
-  for (const character of text) {
-    width +=
-      /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}/u.test(
-        character,
-      )
-        ? 2
-        : 1;
-  }
-  return width;
 }

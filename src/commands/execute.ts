@@ -4,6 +4,7 @@ import type { OutputFlags } from '../cli/paint.ts';
 import { printResult, type View } from '../cli/print.ts';
 import { refuseLocalWithPartsOfAws } from '../config/bucket.ts';
 import { asksProfile, type Config, type GlobalFlags } from '../config/config.ts';
+import { withContext } from '../config/contexts.ts';
 import { LOCAL_FUNCTION } from '../config/function.ts';
 import { loadConfig } from '../config/load.ts';
 import type { Setting } from '../config/setting.ts';
@@ -12,6 +13,7 @@ import type { Context } from '../core/context.ts';
 import { JavumboError, messageOf } from '../core/failure.ts';
 import { formatMs, noCommand, visible } from '../core/format.ts';
 import { interruptionOf, stoppable } from '../core/interruptible.ts';
+import type { EndedRequest } from '../core/requests.ts';
 import type { Retry } from '../core/retry.ts';
 import { leftWarning, newRunId, type TestRun } from '../core/test-data.ts';
 import { keyOf } from '../core/username.ts';
@@ -61,7 +63,7 @@ export type Execute = <T>(
 export function executeIn(given: Context, finished: (code: ExitCode) => void): Execute {
   return async (command, run, view, { unconfigured = false } = {}) => {
     const flags = outputFlags(command);
-    const context = flags.verbose ? tellingRetries(given) : given;
+    const context = flags.verbose ? tellingRequests(given) : given;
     const { cleanUps } = context;
     const opened: Deployment[] = [];
     const { keep = false, report } = command.opts<{ keep?: boolean; report?: unknown }>();
@@ -90,6 +92,10 @@ export function executeIn(given: Context, finished: (code: ExitCode) => void): E
       let isMeant = false;
       const requireMeantDeployment = (): void => {
         const config = configured();
+        if (!isMeant && config.context.source === 'context') {
+          isMeant = true;
+          note(`note: context ${config.context.value}: bucket ${config.bucket.value}`);
+        }
         if (isMeant || config.deployment.source !== 'default') return;
         refuseEngineWithoutBucket(config);
         isMeant = true;
@@ -151,21 +157,33 @@ export function executeIn(given: Context, finished: (code: ExitCode) => void): E
   };
 }
 
-/** Returns a copy of the context that reports each retry on stderr. Copies descriptors: reading `stdin` would open it. */
-function tellingRetries(context: Context): Context {
+/**
+ * Returns a copy of the context that reports each request and each retry on stderr. Copies descriptors: reading `stdin`
+ * would open it.
+ */
+function tellingRequests(context: Context): Context {
   const onRetry = ({ attempt, attemptsMax, waitMs, cause }: Retry): void => {
-    const why = cause === undefined ? '' : `: ${visible(messageOf(cause))}`;
+    const why = cause === undefined ? '' : `: ${messageOf(cause)}`;
+    tell(`attempt ${attempt} of ${attemptsMax} in ${formatMs(waitMs)}${why}`);
+  };
+  const onRequest = ({ operation, key, attempt, milliseconds, status }: EndedRequest): void => {
+    tell(`${operation} ${key}  ${formatMs(milliseconds)}  ${status}${attempt > 1 ? `  attempt ${attempt}` : ''}`);
+  };
+  const tell = (line: string): void => {
     // A progress line may be on the terminal.
     const start = context.stderr.isTTY === true ? '\r\u001b[2K' : '';
-    context.stderr.write(`${start}attempt ${attempt} of ${attemptsMax} in ${formatMs(waitMs)}${why}\n`);
+    context.stderr.write(`${start}${visible(line)}\n`);
   };
-  return Object.defineProperties({ onRetry }, Object.getOwnPropertyDescriptors(context)) as unknown as Context;
+  return Object.defineProperties(
+    { onRetry, onRequest },
+    Object.getOwnPropertyDescriptors(context),
+  ) as unknown as Context;
 }
 
 /** Returns the deployment that is meant if the choice itself is invalid: a bad or missing bucket name still means AWS. */
 function meantDeployment(flags: GlobalFlags, env: NodeJS.ProcessEnv): 'local' | 'aws' {
   try {
-    return flags.terraform !== undefined || asksProfile(flags, env) ? 'aws' : 'local';
+    return flags.terraform !== undefined || asksProfile(flags, withContext(flags, env).env) ? 'aws' : 'local';
   } catch {
     return flags.deployment === 'local' ? 'local' : 'aws';
   }

@@ -35,9 +35,12 @@ const NOUNS: readonly {
       list: async () => (await import('./db/list.ts')).registerDbList,
       query: async () => (await import('./db/query.ts')).registerDbQuery,
       exec: async () => (await import('./db/exec.ts')).registerDbExec,
+      shell: async () => (await import('./db/shell.ts')).registerDbShell,
       'add-note': async () => (await import('./db/add-note.ts')).registerDbAddNote,
       check: async () => (await import('./db/check.ts')).registerDbCheck,
       pull: async () => (await import('./db/pull.ts')).registerDbPull,
+      schema: async () => (await import('./db/schema.ts')).registerDbSchema,
+      copy: async () => (await import('./db/copy.ts')).registerDbCopy,
       push: async () => (await import('./db/push.ts')).registerDbPush,
       delete: async () => (await import('./db/delete.ts')).registerDbDelete,
       purge: async () => (await import('./db/purge.ts')).registerDbPurge,
@@ -141,9 +144,12 @@ const NOUNS: readonly {
   },
   {
     name: 'config',
-    description: 'where each setting comes from',
+    description: 'where each setting comes from, and deployments by name',
     verbs: {
       show: async () => (await import('./config/show.ts')).registerConfigShow,
+      list: async () => (await import('./config/list.ts')).registerConfigList,
+      use: async () => (await import('./config/use.ts')).registerConfigUse,
+      save: async () => (await import('./config/save.ts')).registerConfigSave,
     },
   },
   {

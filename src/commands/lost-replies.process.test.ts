@@ -59,7 +59,7 @@ describe('a request that was lost before it arrived', () => {
 });
 
 describe('--verbose', () => {
-  test('tells each retry on stderr: which attempt, after how long, and why', async () => {
+  test('tells each request and each retry on stderr: which attempt, after how long, and why', async () => {
     const injected = server.inject({ fault: 'refuse-before', operation: 'PutObject', times: 2, status: 503 });
     const { code, stderr } = await javumbo(...INSERT, '--verbose');
     expect({ code, fired: injected.fired }).toEqual({ code: 0, fired: 2 });
@@ -67,6 +67,12 @@ describe('--verbose', () => {
     expect(told).toEqual([
       expect.stringMatching(/^attempt 2 of 5 in [\d.]+ ms: put database "alice": .*SlowDown/),
       expect.stringMatching(/^attempt 3 of 5 in [\d.]+ ms: put database "alice": .*SlowDown/),
+    ]);
+    const requests = stderr.split('\n').filter((line) => /^[A-Z]+ user_dbs\//.test(line));
+    expect(requests.filter((line) => line.startsWith('PUT '))).toEqual([
+      expect.stringMatching(/^PUT user_dbs\/alice\.anki2 {2}[\d.]+ ms {2}unavailable$/),
+      expect.stringMatching(/^PUT user_dbs\/alice\.anki2 {2}[\d.]+ ms {2}unavailable {2}attempt 2$/),
+      expect.stringMatching(/^PUT user_dbs\/alice\.anki2 {2}[\d.]+ ms {2}committed {2}attempt 3$/),
     ]);
   });
 

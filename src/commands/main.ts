@@ -18,11 +18,14 @@ export async function buildProgram(context: Context, execute: Execute, words?: r
     .configureOutput({
       writeOut: (text) => context.stdout.write(text),
       writeErr: () => {},
-      getOutHelpWidth: () => Math.min(context.stdout.columns ?? 80, 100),
+      getOutHelpWidth: () => helpWidthOf(context),
       getOutHasColors: () => false,
     })
+    // The words beside an option wrap on a narrow terminal too.
+    .configureHelp({ minWidthToWrap: 10 })
     .showSuggestionAfterError()
     .addOption(new Option('--deployment <kind>', 'where to work: local or aws (default: aws when a bucket is set)'))
+    .option('--context <name>', 'a deployment that config save has kept')
     .option('--bucket <name>', 'S3 bucket of the user databases (S3_BUCKET)')
     .option('--region <name>', 'AWS region (AWS_REGION)')
     .option('--profile <name>', 'AWS profile (AWS_PROFILE)')
@@ -35,19 +38,50 @@ export async function buildProgram(context: Context, execute: Execute, words?: r
     .option('--api-url <url>', "the function's HTTP API (JAVUMBO_API_URL)")
     .option('--terraform <dir>', 'take what is not named from the outputs of Terraform')
     .option('--cache-dir <path>', 'where databases are cached (JAVUMBO_CACHE_DIR)')
-    .option('--cache-ttl <seconds>', 'how stale a cached database may be (DB_CACHE_TTL)')
+    .option('--cache-ttl <duration>', 'how stale a cached database may be; 300 is 300s (DB_CACHE_TTL)')
     .option('--allow-unsafe-store', 'write to a store that doctor found to lose updates')
     .option('--rtt <duration>', 'simulate a round trip to the store, such as 171ms')
     .option('--timeout <duration>', 'how long a connection may be silent (default: 15s)')
     .option('--json', 'print one JSON document on stdout')
-    .option('--quiet', 'no notes and no progress on stderr')
+    .option('-q, --quiet', 'no notes and no progress on stderr')
     .addOption(new Option('--progress <form>', 'progress as JSON lines on stderr').choices(['json']))
-    .option('--verbose', 'print each retry, and the causes of an error')
+    .option('-v, --verbose', 'print each request and retry, and the causes of an error')
     .option('--no-color', 'no colours (also NO_COLOR)')
     .addHelpText('after', TOP_HELP);
   await registerCommands(program, execute, words);
+  for (const noun of program.commands) for (const command of [noun, ...noun.commands]) explain(command);
   return program;
 }
+
+/** Longer lines are hard to read. */
+function helpWidthOf({ stdout }: Context): number {
+  return Math.min(stdout.columns || 80, 100);
+}
+
+/** Adds to the help of a command what its arguments are, and where the options of every command are. */
+function explain(command: Command): void {
+  for (const argument of command.registeredArguments) argument.description ||= ARGUMENTS[argument.name()] ?? '';
+  command.addHelpText('after', '\nOptions of every command: javumbo --help');
+}
+
+// By their names, which mean the same in every command.
+const ARGUMENTS: Readonly<Record<string, string>> = {
+  username: 'the user',
+  from: 'the user whose database is copied',
+  to: 'the user who gets it',
+  sql: 'SQL, or - for standard input',
+  values: 'a value for each ? of the SQL',
+  table: 'a table or view; without it, all of them',
+  dir: 'the folder of the backups',
+  'admin.db': 'the file of accounts of the monolith',
+  'before.json': 'the report to compare with',
+  'after.json': 'the report that is compared',
+  'report.json': 'a file that --report json=<file> wrote',
+  file: 'a SQLite file, such as an .anki2',
+  name: 'the name of a context',
+  operation: 'what the function does',
+  shell: 'the shell that will read it',
+};
 
 const TOP_HELP = `
 Example:
@@ -68,7 +102,10 @@ export async function main(argv: readonly string[], context: Context): Promise<E
     return EXIT_CODE.ok;
   }
   // Read before parsing, which may fail itself.
-  const flags = { json: argv.includes('--json'), verbose: argv.includes('--verbose') };
+  const flags = {
+    json: argv.includes('--json'),
+    verbose: argv.some((word) => /^(--verbose|-[a-z]*v[a-z]*)$/.test(word)),
+  };
   try {
     // Node decodes arguments with loss, before anybody could look at their bytes.
     for (const [index, argument] of argv.entries()) {
@@ -87,6 +124,10 @@ export async function main(argv: readonly string[], context: Context): Promise<E
     code = finished;
   });
   const program = await buildProgram(context, execute, argv);
+  if (argv.length === 0) {
+    context.stdout.write(shortHelp(program, helpWidthOf(context)));
+    return EXIT_CODE.ok;
+  }
   try {
     await program.parseAsync(argv, { from: 'user' });
     return code;
@@ -97,6 +138,14 @@ export async function main(argv: readonly string[], context: Context): Promise<E
     }
     return EXIT_CODE[printFailure(error, flags, context)];
   }
+}
+
+/** What there is, without the options. */
+function shortHelp(program: Command, helpWidth: number): string {
+  const help = program.createHelp();
+  help.visibleOptions = () => [];
+  help.prepareContext({ helpWidth });
+  return `${help.formatHelp(program, help)}\njavumbo <command> --help says more;\njavumbo --help lists the options of every command\n`;
 }
 
 /** True if the replacement characters in the arguments are what somebody typed. */

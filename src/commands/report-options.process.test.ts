@@ -166,7 +166,7 @@ describe('the files of a run', () => {
       kind: 'local',
       says: /names a part of a deployment on AWS/,
     },
-    { name: 'a round trip on AWS', argv: ['--bucket', 'b', '--rtt', '5'], kind: 'aws', says: /--rtt simulates/ },
+    { name: 'a round trip on AWS', argv: ['--bucket', 'b', '--rtt', '5ms'], kind: 'aws', says: /--rtt simulates/ },
   ];
 
   test.each(['bench hit-rate', 'verify day2'].flatMap((verb) => WRONG.map((wrong) => ({ verb, ...wrong }))))(

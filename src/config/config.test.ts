@@ -1,7 +1,6 @@
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { milliseconds } from '../core/duration.ts';
 import {
   asksProfile,
   type Config,
@@ -369,6 +368,8 @@ describe('flags go before the environment before Terraform before the profile be
     },
     { setting: 'noProxy', flags: { bucket: 'b' }, env: { NO_PROXY: '*' }, is: '*', from: 'environment NO_PROXY' },
 
+    // Chosen above it: src/config/contexts.test.ts.
+    { setting: 'context', is: undefined, from: 'default' },
     { setting: 'rtt', flags: { rtt: '171ms' }, is: 171, from: 'flag --rtt' },
     { setting: 'rtt', is: undefined, from: 'default' },
     { setting: 'timeout', flags: { timeout: '2s' }, is: 2000, from: 'flag --timeout' },
@@ -420,24 +421,5 @@ describe('AWS_IGNORE_CONFIGURED_ENDPOINT_URLS', () => {
   ])('$name', ({ flags, ignore, is }) => {
     const config = resolveConfig(flags, { ...env, AWS_IGNORE_CONFIGURED_ENDPOINT_URLS: ignore }, profile);
     expect(config.endpointUrl.value).toBe(is);
-  });
-});
-
-describe('a duration', () => {
-  test.each<[string, number | undefined]>([
-    ['171ms', 171],
-    ['171', 171],
-    ['0.5s', 500],
-    ['2m', 120_000],
-    ['1h', 3_600_000],
-    ['0', 0],
-    [' 5ms ', 5],
-    ['5 ms', undefined],
-    ['1e3', undefined],
-    ['ms', undefined],
-    ['1.ms', undefined],
-    ['1d', undefined],
-  ])('%j is %s ms', (text, is) => {
-    expect(milliseconds(text)).toBe(is);
   });
 });

@@ -1,6 +1,6 @@
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { milliseconds, parsedDuration, positiveMilliseconds, seconds } from '../core/duration.ts';
+import { isNumber, milliseconds, parsedDuration, positiveMilliseconds, seconds } from '../core/duration.ts';
 import { JavumboError } from '../core/failure.ts';
 import { homeOf } from '../core/home.ts';
 import { bytesIn } from '../core/size.ts';
@@ -21,6 +21,8 @@ const TIMEOUT_MS = 15_000;
 
 /** The global options from the command line; undefined if not given. */
 export interface GlobalFlags extends DeploymentFlags {
+  /** The name of a deployment that `config save` has kept. */
+  readonly context?: string | undefined;
   readonly region?: string | undefined;
   readonly profile?: string | undefined;
   readonly endpointUrl?: string | undefined;
@@ -41,6 +43,8 @@ export interface GlobalFlags extends DeploymentFlags {
 export interface Config extends Proxies {
   readonly deployment: Setting<'local' | 'aws'>;
   readonly bucket: Setting<string | undefined>;
+  /** The context that is in use; undefined for none. */
+  readonly context: Setting<string | undefined>;
   readonly region: Setting<string>;
   readonly profile: Setting<string | undefined>;
   /** S3's endpoint; undefined is AWS. */
@@ -124,6 +128,8 @@ export function resolveConfig(
   }
   return {
     deployment,
+    // Whoever chose one says so.
+    context: fallback(undefined),
     bucket,
     region: resolveRegion(
       given('flag', '--region', flags.region),
@@ -227,8 +233,13 @@ const HISTORY_MAX_BYTES = 1_000_000_000;
 
 function parsedSize(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
-  const bytes = bytesIn(text, undefined);
+  const bytes = bytesIn(text);
   if (bytes !== undefined) return bytes;
+  if (isNumber(text)) {
+    throw new JavumboError('usage', `${HISTORY_MAX} ${text} has no unit`, {
+      try: `${HISTORY_MAX}=${text}MB or ${HISTORY_MAX}=${text}B`,
+    });
+  }
   throw new JavumboError('usage', `${HISTORY_MAX} is not a size: ${JSON.stringify(text)}`, {
     try: `${HISTORY_MAX}=1GB`,
   });

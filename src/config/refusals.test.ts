@@ -104,9 +104,10 @@ describe('what contradicts itself or makes no sense is usage', () => {
     {
       name: 'a history of a bare number, which may be bytes or megabytes',
       env: { JAVUMBO_HISTORY_MAX: '500' },
-      message: /^JAVUMBO_HISTORY_MAX is not a size: "500"$/,
+      message: /^JAVUMBO_HISTORY_MAX 500 has no unit$/,
     },
-    { name: '--cache-ttl with a unit', flags: { cacheTtl: '5m' }, message: /^--cache-ttl is not a duration: "5m"$/ },
+    { name: '--rtt without a unit', flags: { rtt: '20' }, message: /^--rtt 20 has no unit$/ },
+    { name: '--timeout without a unit', flags: { timeout: '20' }, message: /^--timeout 20 has no unit$/ },
     {
       name: '--cache-ttl that is Infinity',
       flags: { cacheTtl: 'Infinity' },

@@ -1,4 +1,4 @@
-export type Source = 'flag' | 'environment' | 'terraform' | 'profile' | 'default';
+export type Source = 'flag' | 'environment' | 'context' | 'terraform' | 'profile' | 'default';
 
 /** A value and its source. */
 export interface Setting<T> {

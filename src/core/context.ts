@@ -4,12 +4,13 @@ import type { Clock } from './clock.ts';
 import { systemClock } from './clock.ts';
 import { homeOf } from './home.ts';
 import { type Random, systemRandom } from './random.ts';
+import type { EndedRequest } from './requests.ts';
 import type { Retry } from './retry.ts';
 import type { RunBlocking } from './run-blocking.ts';
 
 export interface Output {
   /** `written` is called once the system has taken the text, or with the error if it has not. */
-  write(text: string, written?: (error?: Error | null) => void): unknown;
+  write(text: string | Uint8Array, written?: (error?: Error | null) => void): unknown;
   /** Gives up what has not been taken. */
   destroy?(): unknown;
   readonly isTTY?: boolean | undefined;
@@ -33,6 +34,8 @@ export interface Context {
   readonly runBlocking?: RunBlocking | undefined;
   /** Called before a request is retried. */
   readonly onRetry?: ((retry: Retry) => void) | undefined;
+  /** Called after each attempt at a request. */
+  readonly onRequest?: ((ended: EndedRequest) => void) | undefined;
   readonly cleanUps: CleanUps;
   /** Returns the bytes of the command line, which Node decodes with loss; undefined where the system does not tell. */
   readonly commandLine?: (() => Buffer | undefined) | undefined;

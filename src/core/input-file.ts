@@ -1,6 +1,8 @@
 import { constants, createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
+import type { Context } from './context.ts';
 import { JavumboError, messageOf } from './failure.ts';
+import { interruptibleRead } from './interruptible.ts';
 import { decodeText } from './text-input.ts';
 
 /**
@@ -13,7 +15,7 @@ export async function readInputFile(file: string, bytesMax = Number.POSITIVE_INF
   try {
     const found = await handle.stat();
     if (found.isFIFO() && STREAM_OF_CALLER.test(file))
-      return await readStream(file, Math.min(bytesMax, STREAM_BYTES_MAX));
+      return await readStream(createReadStream(file), Math.min(bytesMax, STREAM_BYTES_MAX));
     if (!found.isFile()) throw new Error('it is not an ordinary file');
     if (found.size > bytesMax) throw new Error(`it has ${found.size} bytes, and ${bytesMax} are allowed`);
     return await handle.readFile();
@@ -26,15 +28,29 @@ export async function readInputFile(file: string, bytesMax = Number.POSITIVE_INF
 const STREAM_OF_CALLER = /^\/(dev|proc\/self)\/(stdin|fd\/\d+)$/;
 const STREAM_BYTES_MAX = 64 * 1024 * 1024;
 
-async function readStream(file: string, bytesMax: number): Promise<Buffer> {
+async function readStream(stream: NodeJS.ReadableStream, bytesMax: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let length = 0;
-  for await (const chunk of createReadStream(file) as AsyncIterable<Buffer>) {
+  for await (const each of stream) {
+    const chunk = Buffer.from(each);
     length += chunk.length;
     if (length > bytesMax) throw new Error(`it has more than ${bytesMax} bytes`);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);
+}
+
+/** Reads all of standard input as text; a signal ends the wait. Throws `usage`. */
+export async function readStdin({ stdin, signal }: Pick<Context, 'stdin' | 'signal'>, hint: string): Promise<string> {
+  if (stdin === undefined) throw new JavumboError('usage', 'there is no standard input to read', { try: hint });
+  const read = (): Promise<Buffer> => readStream(stdin, STREAM_BYTES_MAX);
+  try {
+    const bytes = await (signal === undefined ? read() : interruptibleRead({ signal }, read));
+    return decodeText(bytes, 'standard input', hint);
+  } catch (error) {
+    if (error instanceof JavumboError) throw error;
+    throw new JavumboError('usage', `standard input cannot be read: ${messageOf(error)}`, { try: hint, cause: error });
+  }
 }
 
 /** Reads a file of text that an option names. Throws `usage`. */

@@ -1,4 +1,4 @@
-import { chmodSync, constants, copyFileSync, readFileSync, renameSync } from 'node:fs';
+import { chmodSync, constants, copyFileSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { WorkDirectory } from '../cache/work-directory.ts';
 import type { Content } from '../core/file.ts';
@@ -30,6 +30,8 @@ export interface WorkingCopy {
   renew(): number;
   /** Returns the change counter of what is committed in it. Throws `corrupt` if it is no database. */
   counter(): number;
+  /** Writes what is committed in it into a file, and leaves it open. */
+  copyTo(path: string): void;
   /** Closes the database and returns what it holds. */
   close(): Content;
   /** Ends everything. Can be called at any time, also twice. */
@@ -53,6 +55,7 @@ export function fileCopy(engine: SqliteEngine, work: WorkDirectory, hasBase: boo
       return readHeader(path).changeCounter;
     },
     counter: () => readHeader(path).changeCounter,
+    copyTo: (destination) => copyFileSync(path, destination, constants.COPYFILE_FICLONE),
     close: () => {
       database.close();
       return path;
@@ -85,6 +88,7 @@ export function memoryCopy(engine: MemoryEngine, bytes: Buffer): WorkingCopy {
       return readHeader(content).changeCounter;
     },
     counter: () => readHeader(database.serialize()).changeCounter,
+    copyTo: (destination) => writeFileSync(destination, database.serialize(), { mode: 0o600 }),
     close: () => {
       const content = database.serialize();
       database.close();

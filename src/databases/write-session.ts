@@ -225,6 +225,12 @@ export class WriteSession {
     return this.base === undefined || this.#copy.counter() !== this.#copy.counterBefore;
   }
 
+  /** Commits an open transaction, and writes what the copy holds into a file. The session goes on. */
+  copyTo(path: string): void {
+    if (this.database.inTransaction) this.database.exec('COMMIT');
+    this.#copy.copyTo(path);
+  }
+
   /**
    * Ends the connection, with whatever is open on it, and opens the copy again, unless it must not be opened now. Returns
    * true if anything was committed in it since it was made, or since the last call of this.

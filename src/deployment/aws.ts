@@ -2,6 +2,7 @@ import type { Config } from '../config/config.ts';
 import type { Context } from '../core/context.ts';
 import { JavumboError } from '../core/failure.ts';
 import { once } from '../core/once.ts';
+import { requestTeller, telling } from '../core/requests.ts';
 import { counting, type UsageMeter } from '../core/usage.ts';
 import type { ObjectVersions } from '../history/object-versions.ts';
 import { countingLockTable, retryingLockTable } from '../locks/lock-table.ts';
@@ -105,7 +106,12 @@ export function awsTables(config: Config, context: Context, meter: UsageMeter): 
         import('../users/retrying-user-table.ts'),
       ]);
       const users = new DynamoUserTable(await client(), { table: config.usersTable.value, endpoint, onExtraRead });
-      return new RetryingUserTable(aroundUserTable(users, counting(meter)), context);
+      const { clock, onRequest } = context;
+      const told =
+        onRequest === undefined
+          ? users
+          : aroundUserTable(users, telling(requestTeller(clock, onRequest), config.usersTable.value));
+      return new RetryingUserTable(aroundUserTable(told, counting(meter)), context);
     }),
     locks: once(async () => {
       const { DynamoLockTable } = await import('../locks/dynamo-lock-table.ts');

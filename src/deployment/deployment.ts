@@ -5,6 +5,7 @@ import type { Config } from '../config/config.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Context } from '../core/context.ts';
 import { interruptibleClock, interrupting, interruptionOf } from '../core/interruptible.ts';
+import { requestTeller } from '../core/requests.ts';
 import { delaying } from '../core/round-trip.ts';
 import type { RunBlocking } from '../core/run-blocking.ts';
 import type { SqliteEngineName } from '../core/sqlite-engines.ts';
@@ -24,6 +25,7 @@ import { aroundStore } from '../store/around-store.ts';
 import { CountingDatabaseStore } from '../store/counting-store.ts';
 import type { DatabaseStore, DeleteOutcome } from '../store/database-store.ts';
 import { RetryingDatabaseStore } from '../store/retrying-store.ts';
+import { tellingStore } from '../store/telling-store.ts';
 import { stoppableUserTable, type UserTable } from '../users/user-table.ts';
 
 /** A store of user databases and everything that belongs to it, as an operator uses it. */
@@ -140,7 +142,7 @@ export function describeDeployment({ deployment, bucket, region, endpointUrl, rt
 
 /**
  * Composes a deployment over a backend. Makes no request. From the caller down, a request to the store is refused if
- * `unsafe` gives a reason, abandoned at a signal, retried, counted, and delayed if a round trip is simulated. So every
+ * `unsafe` gives a reason, abandoned at a signal, retried, counted, told of with --verbose, and delayed if a round trip is simulated. So every
  * attempt is counted and delayed, and a refused request is neither sent nor counted.
  */
 export async function assembleDeployment(
@@ -157,7 +159,9 @@ export async function assembleDeployment(
     const verdict = unsafe(backend.identity);
     const roundTripMs = config.rtt.value ?? 0;
     const delayed = roundTripMs > 0 ? aroundStore(backend.store, delaying({ roundTripMs, clock })) : backend.store;
-    const retrying = new RetryingDatabaseStore(new CountingDatabaseStore(delayed, meter), context);
+    const told =
+      context.onRequest === undefined ? delayed : tellingStore(delayed, requestTeller(clock, context.onRequest));
+    const retrying = new RetryingDatabaseStore(new CountingDatabaseStore(told, meter), context);
     const stoppable = interruption === undefined ? retrying : aroundStore(retrying, interrupting(interruption));
     const store = verdict === undefined ? stoppable : aroundStore(stoppable, refusing(verdict));
     const openCache = (root: string): DatabaseCache =>

@@ -1,3 +1,4 @@
+import { isNumber, milliseconds } from '../core/duration.ts';
 import { JavumboError } from '../core/failure.ts';
 import { isoTime } from '../core/format.ts';
 import { keyOf } from '../core/username.ts';
@@ -60,18 +61,11 @@ function isDeletion({ kind, sizeBytes }: ObjectVersion): boolean {
 /** What `--at` names: a moment, or a point by its id. */
 export type At = { readonly kind: 'moment'; readonly at: number } | { readonly kind: 'id'; readonly id: string };
 
-const UNITS: Readonly<Record<string, number>> = {
-  s: 1_000,
-  m: 60_000,
-  h: 3_600_000,
-  d: 86_400_000,
-  w: 7 * 86_400_000,
-};
-
 /** Parses ISO 8601 (UTC without a zone), an age such as `2h` or `3d`, or an id. `now`: milliseconds since 1970. */
 export function parseAt(text: string, now: number): At {
-  const age = /^(\d+(?:\.\d+)?)([smhdw])$/.exec(text);
-  if (age !== null) return { kind: 'moment', at: now - Number(age[1]) * (UNITS[age[2] ?? ''] ?? 0) };
+  // A number alone is the id of a commit of the local deployment.
+  const age = isNumber(text) ? undefined : milliseconds(text);
+  if (age !== undefined) return { kind: 'moment', at: now - age };
   if (/^\d{4}-\d\d-\d\d([T ]|$)/.test(text)) {
     const zoned = /(Z|[+-]\d\d:?\d\d)$/.test(text.slice(10)) || text.length === 10 ? text : `${text}Z`;
     const at = Date.parse(zoned.replace(' ', 'T'));

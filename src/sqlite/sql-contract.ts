@@ -33,6 +33,19 @@ export function describeSql(engine: SqliteEngine, { textEndsAtNul = false }: Eng
     rmSync(directory, { recursive: true, force: true });
   });
 
+  test.each([
+    ['SELECT bb FROM t', 'no such column: bb; did you mean b?'],
+    ['SELECT x.bb FROM t AS x', 'no such column: x.bb; did you mean b?'],
+    ['SELECT amount FROM t', 'no such column: amount'],
+    ['SELECT amount FROM other', 'no such column: amount; did you mean amounts?'],
+    ['SELECT 1 FROM othr', 'no such table: othr; did you mean other?'],
+    ['SELECT 1 FROM elsewhere', 'no such table: elsewhere'],
+    ['INSERT INTO other (amout) VALUES (1)', 'table other has no column named amout; did you mean amounts?'],
+  ])('a name that is not there: %s', (sql, message) => {
+    database.exec('CREATE TABLE other (amounts)');
+    expect(() => runScript(database, sql, [])).toThrow(expect.objectContaining({ kind: 'usage', message }));
+  });
+
   test('a bound number arrives as it was written, to the digit', () => {
     const words = ['-9223372036854775808', '9223372036854775807', '1.5', '007', '', '-0'];
     for (const word of words) {

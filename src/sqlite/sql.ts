@@ -1,6 +1,7 @@
 import { codeOf, JavumboError } from '../core/failure.ts';
 import type { SqliteDatabase, SqliteStatement, SqlValue } from './engine.ts';
 import { asSqlFailure } from './failure.ts';
+import { withSuggestion } from './schema.ts';
 import { refuseJournalMode, refuseOtherValues, refuseUnsafe, type Statement, splitStatements } from './statements.ts';
 
 /** Integers beyond 2^53 and infinities are strings. */
@@ -45,7 +46,7 @@ export function openQuery(database: SqliteDatabase, sql: string, values: readonl
   if (TRANSACTION.includes(statement.verb)) throw onlyReads('the SELECT alone: one statement needs no transaction');
   refuseUnsafe([statement]);
   refuseJournalMode([statement]);
-  const prepared = database.prepare(statement.sql);
+  const prepared = prepare(database, statement.sql);
   // A read-only handle is not enough: VACUUM INTO writes on one. (docs/engines.md)
   if (!prepared.readonly || !prepared.reader) throw onlyReads();
   refuseOtherValues(statement.sql, values);
@@ -53,15 +54,59 @@ export function openQuery(database: SqliteDatabase, sql: string, values: readonl
   return { columns, rows: valuesOf(prepared.safeIntegers().raw(), values.map(boundValue), onlyReads) };
 }
 
+/** What one statement of a session has done. */
+export interface RanStatement {
+  /** The rows that it returns, if it is one that returns any. */
+  readonly found?: QueryRows;
+  /** How many rows it changed, if it is one that changes rows. */
+  readonly changes?: number;
+  /** True if it may have changed anything: the file, or how later statements run. */
+  readonly writes: boolean;
+}
+
+/**
+ * Runs one statement outside a transaction. Rows of one that only reads are found as they are asked for. Throws as
+ * `runScript` does.
+ */
+export function runStatement(database: SqliteDatabase, sql: string): RanStatement {
+  const statements = splitStatements(sql);
+  refuseUnsafe(statements);
+  refuseJournalMode(statements);
+  try {
+    const prepared = prepare(database, sql);
+    refuseOtherValues(sql, []);
+    const verb = statements[0]?.verb ?? '';
+    const writes = !prepared.readonly || verb === 'PRAGMA';
+    if (!prepared.reader) {
+      const { changes } = prepared.run();
+      return { writes, ...(changesRows(verb, prepared) ? { changes: Number(changes) } : {}) };
+    }
+    const columns = distinct(prepared.columns().map((column) => column.name));
+    const rows = valuesOf(prepared.safeIntegers().raw(), []);
+    // What a statement changes does not wait for a reader of its rows.
+    return { writes, found: { columns, rows: writes ? [...rows].values() : rows } };
+  } catch (error) {
+    throw asSqlFailure(error);
+  }
+}
+
+function prepare(database: SqliteDatabase, sql: string): SqliteStatement {
+  try {
+    return database.prepare(sql);
+  } catch (error) {
+    throw withSuggestion(error, database, sql);
+  }
+}
+
 function* valuesOf(
   prepared: SqliteStatement,
   values: readonly SqlValue[],
-  onlyReads: () => JavumboError,
+  onlyReads: () => unknown = () => undefined,
 ): IterableIterator<readonly JsonValue[]> {
   try {
     for (const row of prepared.iterate(...values) as Iterable<unknown[]>) yield row.map(jsonValue);
   } catch (error) {
-    throw codeOf(error)?.startsWith('SQLITE_READONLY') ? onlyReads() : error;
+    throw (codeOf(error)?.startsWith('SQLITE_READONLY') && onlyReads()) || error;
   }
 }
 
@@ -91,7 +136,7 @@ export function runScript(database: SqliteDatabase, script: string, values: read
   let changes = 0;
   for (const { sql, line, verb } of statements) {
     try {
-      const prepared = database.prepare(sql);
+      const prepared = prepare(database, sql);
       refuseOtherValues(sql, values);
       const counts = changesRows(verb, prepared);
       const bound = values.map(boundValue);

@@ -7,6 +7,8 @@ export interface Statement {
   readonly line: number;
   /** Its first word in upper case, skipping comments and `EXPLAIN`. */
   readonly verb: string;
+  /** False for what ends without its semicolon, as the last statement may. */
+  readonly complete: boolean;
 }
 
 /** A part of SQL that matters for where a statement ends: a string or name in quotes, a word, a parameter, a semicolon. */
@@ -82,13 +84,13 @@ export function splitStatements(script: Text): Statement[] {
   let last = '';
   let beforeLast = '';
 
-  const finish = (end: number): void => {
+  const finish = (end: number, complete: boolean): void => {
     const sql = script.slice(start, end);
     const verb = words.find((word) => !['EXPLAIN', 'QUERY', 'PLAN'].includes(word));
     if (words.length > 0 || /[^\s;]/.test(withoutComments(sql))) {
       const leading = /^\s*/.exec(sql)?.[0] ?? '';
       for (; newLines.from(counted) < start + leading.length; line++) counted = newLines.from(counted) + 1;
-      statements.push({ sql: sql.trim(), line, verb: verb ?? '' });
+      statements.push({ sql: sql.trim(), line, verb: verb ?? '', complete });
     }
     start = end;
     words = [];
@@ -99,14 +101,14 @@ export function splitStatements(script: Text): Statement[] {
   for (const { start: from, end } of tokensOf(script)) {
     const word = script.slice(from, Math.min(end, from + WORD_LENGTH_MAX)).toUpperCase();
     if (word === ';' && (!isTrigger(words) || (last === 'END' && beforeLast === ';'))) {
-      finish(end);
+      finish(end, true);
       continue;
     }
     if (words.length < 6 && /^[A-Z_]/.test(word)) words.push(word);
     beforeLast = last;
     last = word;
   }
-  finish(script.length);
+  finish(script.length, false);
   return statements;
 }
 

@@ -90,7 +90,7 @@ describe.runIf(engine !== undefined)('Ceph RGW', () => {
     const { code, stdout } = await runScript(SCRIPTS.javumbo, ['verify', 'day2', '--json'], environment(bucket, 'a'));
     expect({ code, passed: (JSON.parse(stdout) as { passed: boolean }).passed }).toEqual({ code: 0, passed: true });
     const list = await runScript(SCRIPTS.javumbo, ['db', 'list', '--json'], environment(bucket, 'a'));
-    expect(JSON.parse(list.stdout)).toEqual({ databases: [] });
+    expect(JSON.parse(list.stdout)).toEqual({ databases: [], next: null });
   });
 
   test.each(['Ceph RGW', 'the local deployment'])(

@@ -1,5 +1,5 @@
 const COMMANDS_USE =
-  'anki backup bench cache cleanup cli config consistency databases deployment doctor fleet function history lambda locks provisioning report sqlite store users verify';
+  'anki backup bench cache cleanup cli config consistency databases deployment doctor fleet function history lambda locks provisioning report shell sqlite store users verify';
 
 /**
  * The folders of `src`, from what everything stands on to what nothing stands on, each with the folders above it in this
@@ -26,6 +26,14 @@ export const FOLDERS: readonly (readonly [folder: string, uses: Readonly<Record<
       cache: 'a session opens what is cached',
       sqlite: 'a session is an open database',
       store: 'a commit is a conditional write',
+    },
+  ],
+  [
+    'shell',
+    {
+      anki: 'what of a collection the changes would lose',
+      databases: 'works on the copy of a session, and commits it',
+      sqlite: 'statements, and the names in a schema',
     },
   ],
   [

@@ -45,6 +45,8 @@ export interface RunOptions {
   readonly signal?: AbortSignal;
   /** What comes through a pipe on standard input; undefined: nobody is there. */
   readonly piped?: string | Buffer;
+  /** Receives what is no text on standard output. */
+  readonly onBytes?: (chunk: Buffer) => void;
 }
 
 /** The system's clock for a test that is not about how long a command waits before it tries again: it waits a tenth. */
@@ -62,11 +64,11 @@ export function freshMachine(): { HOME: string; JAVUMBO_HOME: string; JAVUMBO_CA
 /** Runs one command line in this process, on a machine of its own except for what `env` says. */
 export async function runCommand(
   argv: readonly string[],
-  { env = {}, atStep, clock = systemClock, tty = false, typed, piped, signal }: RunOptions = {},
+  { env = {}, atStep, clock = systemClock, tty = false, typed, piped, signal, onBytes }: RunOptions = {},
 ): Promise<CommandResult> {
   const environment: NodeJS.ProcessEnv = { ...freshMachine(), ...env };
   giveToSdk(environment);
-  const stdout = recorder(tty);
+  const stdout = recorder(tty, onBytes);
   const stderr = recorder(tty);
   const stdin: Input | undefined =
     typed !== undefined
@@ -107,10 +109,14 @@ function giveToSdk(env: NodeJS.ProcessEnv): void {
   process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true';
 }
 
-function recorder(tty: boolean): { readonly output: Output; readonly text: () => string } {
+function recorder(
+  tty: boolean,
+  onBytes?: (chunk: Buffer) => void,
+): { readonly output: Output; readonly text: () => string } {
   let written = '';
   const write: Output['write'] = (text, taken) => {
-    written += text;
+    if (typeof text === 'string') written += text;
+    else onBytes?.(Buffer.from(text));
     taken?.();
   };
   return { output: tty ? { write, isTTY: true, columns: 80 } : { write }, text: () => written };

@@ -51,14 +51,14 @@ describe.each(ACCOUNT_DEPLOYMENTS)('on $name', ({ open }) => {
       'it is cleaned up',
     ]);
     expect(report.requests.lambda?.invocations).toBe(4);
-    expect(await deployment.json('db', 'list')).toEqual({ databases: [] });
+    expect(await deployment.json('db', 'list')).toEqual({ databases: [], next: null });
     expect(await deployment.json('user', 'list')).toEqual({ users: [], next: null });
   });
 
   test('with --keep what the function tries is removed, and nothing else is said', async () => {
     const { code, stderr } = await runOn(deployment, ['verify', 'day1', '--keep', '--only', '1.5', '--json']);
     expect({ code, kept: stderr.match(/kept.*/g) }).toEqual({ code: 0, kept: null });
-    expect(await deployment.json('db', 'list')).toEqual({ databases: [] });
+    expect(await deployment.json('db', 'list')).toEqual({ databases: [], next: null });
     expect(await deployment.json('user', 'list')).toEqual({ users: [], next: null });
   });
 
@@ -66,7 +66,7 @@ describe.each(ACCOUNT_DEPLOYMENTS)('on $name', ({ open }) => {
     expect((await day1('--keep', '--only', '1.1,1.2')).code).toBe(0);
     expect((await deployment.json<{ databases: unknown[] }>('db', 'list')).databases).toHaveLength(1);
     await runOn(deployment, ['clean', 'all']);
-    expect(await deployment.json('db', 'list')).toEqual({ databases: [] });
+    expect(await deployment.json('db', 'list')).toEqual({ databases: [], next: null });
     expect(await deployment.json('user', 'list')).toEqual({ users: [], next: null });
   });
 });

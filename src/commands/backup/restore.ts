@@ -48,8 +48,8 @@ export function registerBackupRestore(parent: Command, execute: Execute): void {
     .option('--run <time>', 'the run that began then (default: the newest complete one)')
     .option('--replace', 'also replace what differs from the backup, and ask before')
     .option('--without-accounts', 'leave accounts alone')
-    .option('--dry-run', 'show what would be done, and do nothing')
-    .option('--yes', 'do not ask before replacing')
+    .option('-n, --dry-run', 'show what would be done, and do nothing')
+    .option('-y, --yes', 'do not ask before replacing')
     .addOption(parallelOption())
     .addHelpText('after', '\nExample:\n  $ javumbo backup restore ./backup --only alice --replace');
   command.action((directory: string, options: Options) =>

@@ -21,6 +21,6 @@ describe.each(COMMAND_DEPLOYMENTS)('on $name', ({ open }) => {
       expect(cache.metrics[`${kind}ReadMs`]?.count).toBe(3);
       expect(cache.metrics[`${kind}WriteMs`]?.count).toBe(3);
     }
-    expect(await deployment.json('db', 'list')).toEqual({ databases: [] });
+    expect(await deployment.json('db', 'list')).toEqual({ databases: [], next: null });
   });
 });

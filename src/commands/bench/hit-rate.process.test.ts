@@ -16,7 +16,7 @@ describe.each(COMMAND_DEPLOYMENTS)('on $name', ({ open }) => {
     expect(hitRate.derived).toMatchObject({ hits: 19, misses: 1, hitRatePercent: 95, getsOnHits: 0 });
     expect(hitRate.hits).toEqual([false, ...Array(19).fill(true)]);
     expect(hitRate.requests).toMatchObject({ get: 1, put: 0, head: 0 });
-    expect(await deployment.json('db', 'list')).toEqual({ databases: [] });
+    expect(await deployment.json('db', 'list')).toEqual({ databases: [], next: null });
   });
   test('bench hit-rate with a cache that may never be stale: no hits, and a conditional GET each', async () => {
     const hitRate = asReport(

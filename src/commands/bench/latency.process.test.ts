@@ -68,7 +68,7 @@ describe.each(COMMAND_DEPLOYMENTS)('on $name', ({ name, open }) => {
       bytesUp: 10 * (sizeBeforeBytes ?? 0),
     });
     for (const phase of phases) expectConsistent(report.metrics[phase] as Metric, 10);
-    expect(await deployment.json('db', 'list')).toEqual({ databases: [] });
+    expect(await deployment.json('db', 'list')).toEqual({ databases: [], next: null });
   });
 
   test('bench latency says that a round trip is simulated', async () => {

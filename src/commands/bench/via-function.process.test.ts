@@ -9,7 +9,7 @@ let deployment: CommandDeployment;
 async function bench(...argv: string[]): Promise<Report> {
   const result = await runOn(deployment, ['bench', ...argv, '--via', 'function', '--json']);
   if (result.code !== 0) throw new Error(`${argv.join(' ')} ended with ${result.code}: ${result.stderr}`);
-  expect(await deployment.json('db', 'list')).toEqual({ databases: [] });
+  expect(await deployment.json('db', 'list')).toEqual({ databases: [], next: null });
   return asReport(result.json());
 }
 

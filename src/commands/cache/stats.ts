@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { versionCell } from '../../cli/cells.ts';
 import type { View } from '../../cli/print.ts';
 import { formatBytes } from '../../core/format.ts';
 import type { Execute, Invocation } from '../execute.ts';
@@ -53,7 +54,7 @@ export const statsView: View<CacheStats> = {
       { bytes: sizeBytes },
       { seconds: ageSeconds, suffix: 'ago' },
       { seconds: unusedSeconds, suffix: 'ago' },
-      version,
+      versionCell(version),
     ]),
   }),
   text: ({ count, sizeBytes, directory }) =>

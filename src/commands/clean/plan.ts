@@ -9,7 +9,7 @@ import { formatBytes, visible } from '../../core/format.ts';
 export function cleanOptions(command: Command): Command {
   return command
     .option('--min-age <duration>', 'leave what is younger, such as the data of runs under way (default: 0)', parseAge)
-    .option('--dry-run', 'only show what would be removed');
+    .option('-n, --dry-run', 'only show what would be removed');
 }
 
 /** Why a planned deletion did not happen. */

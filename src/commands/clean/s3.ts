@@ -27,7 +27,7 @@ export function registerCleanS3(parent: Command, execute: Execute): void {
     .option('--prefix <prefix>', `keys that begin with it (default: ${TEST_KEY_PREFIXES.join(' and ')})`)
     .option('--versions', 'also old versions and delete markers')
     .option('--tombstones', 'instead: what deletes left more than a day ago on an engine that ignores their conditions')
-    .option('--yes', 'do not ask before removing what is not test data')
+    .option('-y, --yes', 'do not ask before removing what is not test data')
     .addHelpText('after', '\nExample:\n  $ javumbo clean s3 --versions --dry-run');
   cleanOptions(command).action((options: S3Options) =>
     execute(

@@ -194,6 +194,8 @@ describe('clean tmp', () => {
   test.each([
     { argv: ['--stats', '--list'], err: /exclude each other/ },
     { argv: ['--max-age', 'soon'], err: /duration such as 1h/ },
+    { argv: ['--max-age', '90'], err: /It needs a unit: 90ms or 90s/ },
+    { argv: ['--target-size', '1500'], err: /It needs a unit: 1500B or 1500MB/ },
     { argv: ['--target-size', 'small'], err: /size such as 1500MB/ },
   ])('refuses $argv', async ({ argv, err }) => {
     const { code, stderr } = await runCommand(['clean', 'tmp', ...argv], { env });

@@ -52,14 +52,14 @@ export function registerCleanTmp(parent: Command, execute: Execute): void {
         .default(MAX_AGE_DEFAULT_MS, '1h'),
     )
     .addOption(
-      new Option('--target-size <megabytes>', 'then remove the oldest, down to this size')
+      new Option('--target-size <size>', 'then remove the oldest, down to this size')
         .argParser(parseSize)
         .default(TARGET_SIZE_DEFAULT_BYTES, '1500 MB'),
     )
     .option('--pattern <glob>', "only files whose name matches, such as '*.anki2'")
     .option('--stats', 'only show how much there is')
     .option('--list', 'only show each file with its age and size')
-    .option('--dry-run', 'only show what would be removed')
+    .option('-n, --dry-run', 'only show what would be removed')
     .addHelpText('after', '\nExample:\n  $ javumbo clean tmp --max-age 30m --dry-run');
   command.action((options: TmpOptions) => {
     const { stats = false, list = false, dryRun = false, pattern, maxAge, targetSize } = options;

@@ -18,7 +18,7 @@ export function registerCleanUsers(parent: Command, execute: Execute): void {
     .command('users')
     .description('remove accounts of test users, or those whose names begin with --prefix; keep databases')
     .option('--prefix <prefix>', `usernames that begin with it (default: ${TEST_USER_PREFIX})`)
-    .option('--yes', 'do not ask before removing what is not test data')
+    .option('-y, --yes', 'do not ask before removing what is not test data')
     .addHelpText('after', '\nExample:\n  $ javumbo clean users --dry-run');
   cleanOptions(command).action((options: UsersOptions) =>
     execute(command, (invocation) => cleanUsers(invocation, options), cleanView),

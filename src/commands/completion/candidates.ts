@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { addsToPrevious } from '../../cli/arguments.ts';
 import { type GlobalFlags, resolveConfig } from '../../config/config.ts';
+import { withContext } from '../../config/contexts.ts';
 import type { Context } from '../../core/context.ts';
 import { localUsernames } from '../../store/local-usernames.ts';
 import { type Place, type Read, readWords } from './place.ts';
@@ -77,6 +78,6 @@ function valuesFor(
 function usernames(given: Read['given'], env: Context['env'], start: string): string[] {
   const flags = Object.fromEntries(given) as GlobalFlags;
   if (flags.terraform !== undefined) return [];
-  const { deployment, home } = resolveConfig(flags, env);
+  const { deployment, home } = resolveConfig(flags, withContext(flags, env).env);
   return deployment.value === 'local' ? localUsernames(home.value, start, USERNAMES_MAX) : [];
 }

@@ -20,7 +20,7 @@ describe.each(COMMAND_DEPLOYMENTS)('on $name', ({ open }) => {
   describe('each command prints the JSON of the design, and nothing else', () => {
     // In order: each finds what the ones before it left, with everything cached.
     const steps: { readonly argv: string[]; readonly json: Json }[] = [
-      { argv: ['list'], json: { databases: [] } },
+      { argv: ['list'], json: { databases: [], next: null } },
       { argv: ['create', 'alice'], json: written({ put: 1 }) },
       {
         argv: ['info', 'alice'],
@@ -45,6 +45,7 @@ describe.each(COMMAND_DEPLOYMENTS)('on $name', ({ open }) => {
               lastModified: expect.stringMatching(ISO_TIME),
             },
           ],
+          next: null,
         },
       },
       {
@@ -72,7 +73,7 @@ describe.each(COMMAND_DEPLOYMENTS)('on $name', ({ open }) => {
         argv: ['delete', 'alice', '--yes'],
         json: { username: 'alice', outcome: 'deleted', version: expect.stringMatching(VERSION) },
       },
-      { argv: ['list'], json: { databases: [] } },
+      { argv: ['list'], json: { databases: [], next: null } },
     ];
 
     test('from the first to the last', async () => {

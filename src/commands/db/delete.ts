@@ -17,7 +17,7 @@ export function registerDbDelete(parent: Command, execute: Execute): void {
   const command = parent
     .command('delete <username>')
     .description("delete a user's database; where the store keeps versions, db restore brings it back")
-    .option('--yes', 'do not ask')
+    .option('-y, --yes', 'do not ask')
     .addHelpText('after', '\nExample:\n  $ javumbo db delete alice');
   command.action((username: string, { yes = false }: { yes?: boolean }) =>
     execute(command, (invocation) => dbDelete(invocation, parseUsername(username), yes), deleteView),

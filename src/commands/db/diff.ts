@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { View } from '../../cli/print.ts';
 import { JavumboError } from '../../core/failure.ts';
-import { isoTime } from '../../core/format.ts';
+import { formatTime, isoTime } from '../../core/format.ts';
 import { parseUsername } from '../../core/username.ts';
 import { countDiff, type Row, type RowDiff, type TableDiff } from '../../history/diff.ts';
 import type { PointInTime } from '../../history/points.ts';
@@ -133,7 +133,7 @@ export const diffView: View<DiffReport> = {
         }
       : { head: ['table', '', 'row'], rows: rows.map((row) => [row.table, row.kind, inWords(row)]) },
   text: ({ from, to, tables }) =>
-    `${Object.keys(tables).length === 0 ? 'no row differs' : 'rows that differ'} between ${isoTime(from.at)} and ${isoTime(to.at)}`,
+    `${Object.keys(tables).length === 0 ? 'no row differs' : 'rows that differ'} between ${formatTime(from.at)} and ${formatTime(to.at)} UTC`,
 };
 
 /** Shows a row; of a changed one, the key and what changed. */

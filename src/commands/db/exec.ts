@@ -9,6 +9,7 @@ import type { SqliteDatabase } from '../../sqlite/engine.ts';
 import type { Execute, Invocation } from '../execute.ts';
 import { LEASE_WAIT_MAX_MS, type LeaseFlags, leaseOptions, leaseTtlOf } from './lease-options.ts';
 import { reportWrite, type WriteReport, writeView } from './outcome.ts';
+import { sqlOf } from './query.ts';
 
 /** How often an operator's write runs again after conflicts, each of which means that another writer committed. */
 export const OPERATOR_RETRIES = 20;
@@ -16,9 +17,11 @@ export const OPERATOR_RETRIES = 20;
 export function registerDbExec(parent: Command, execute: Execute): void {
   const command = parent
     .command('exec <username> [sql] [values...]')
-    .description('change a database in one transaction; run again if another writer commits first')
+    .description(
+      'change a database in one transaction, again if another writer commits first; - as the SQL takes standard input',
+    )
     .option('--file <script>', 'a file of SQL statements instead of <sql>')
-    .option('--yes', "do not ask before a table of Anki's is dropped or emptied")
+    .option('-y, --yes', "do not ask before a table of Anki's is dropped or emptied")
     .option('--force', 'also leave what is no Anki collection any more')
     .option('--retries <n>', 'how often to run again after a conflict', parseCount, OPERATOR_RETRIES)
     .addHelpText(
@@ -28,7 +31,8 @@ export function registerDbExec(parent: Command, execute: Execute): void {
   leaseOptions(command).action((username: string, sql: string | undefined, values: string[], options: ExecOptions) =>
     execute(
       command,
-      async (invocation) => dbExec(invocation, parseUsername(username), await scriptOf(sql, options), values, options),
+      async (invocation) =>
+        dbExec(invocation, parseUsername(username), await scriptOf(invocation, sql, options), values, options),
       writeView,
     ),
   );
@@ -100,10 +104,14 @@ export async function dbExec(
   }
 }
 
-async function scriptOf(sql: string | undefined, { file }: ExecOptions): Promise<string> {
+async function scriptOf(
+  invocation: Invocation,
+  sql: string | undefined,
+  { file }: Pick<ExecOptions, 'file'>,
+): Promise<string> {
   if (file === undefined) {
     if (sql === undefined) throw new JavumboError('usage', 'db exec needs SQL', { try: 'javumbo db exec --help' });
-    return sql;
+    return sqlOf(invocation, sql);
   }
   if (sql !== undefined)
     throw new JavumboError('usage', 'SQL was given twice: as an argument and with --file', { try: 'one of the two' });

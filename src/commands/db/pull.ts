@@ -1,14 +1,15 @@
-import { constants, existsSync, rmSync, statSync } from 'node:fs';
+import { constants, createReadStream, existsSync, rmSync, statSync } from 'node:fs';
 import { chmod, copyFile, rename, rm } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { noteUnfinished, partialFile } from '../../cache/work-directory.ts';
-import type { View } from '../../cli/print.ts';
+import { type View, writeParts } from '../../cli/print.ts';
 import { progressOn } from '../../cli/progress.ts';
 import { JavumboError, messageOf } from '../../core/failure.ts';
 import { formatBytes } from '../../core/format.ts';
 import { pathBehindLinks } from '../../core/replace-file.ts';
 import { parseUsername } from '../../core/username.ts';
+import type { StoredDatabase } from '../../store/database-store.ts';
 import type { Execute, Invocation } from '../execute.ts';
 import { AT, type AtFlag } from './at-option.ts';
 import { operatorDatabases } from './outcome.ts';
@@ -24,7 +25,10 @@ export function registerDbPull(parent: Command, execute: Execute): void {
   const command = parent
     .command('pull <username>')
     .description("copy a user's database into a file and print its version")
-    .option('--out <file>', 'the file to write or replace (default: ./<username>.anki2, unless it exists)')
+    .option(
+      '-o, --out <file>',
+      'the file to write or replace, - for standard output (default: ./<username>.anki2, unless it exists)',
+    )
     .option('--at <time>', AT)
     .addHelpText('after', '\nExample:\n  $ javumbo db pull alice --out alice.anki2');
   command.action((username: string, { out, at }: AtFlag & { out?: string }) =>
@@ -38,6 +42,7 @@ export async function dbPull(
   out: string | undefined,
   at?: string,
 ): Promise<PulledDatabase> {
+  if (out === '-') return pullToStdout(invocation, username, at);
   const file = await targetOf(out ?? `${username}.anki2`);
   if (out === undefined && existsSync(file)) {
     throw new JavumboError('usage', `${file} exists, and may hold your changes`, {
@@ -93,6 +98,32 @@ export async function dbPull(
   });
 }
 
+/** Writes the database to standard output and, since that is taken, its version to standard error. */
+async function pullToStdout(invocation: Invocation, username: string, at: string | undefined): Promise<PulledDatabase> {
+  const { context, flags, note } = invocation;
+  const taken = flags.json ? '--json prints a document there' : context.stdout.isTTY && 'a terminal shows no bytes';
+  if (taken) {
+    throw new JavumboError('usage', `the file cannot go to standard output: ${taken}`, {
+      try: `javumbo db pull ${username} --out - > ${username}.anki2`,
+      username,
+    });
+  }
+  const deployment = await invocation.deployment();
+  const databases = operatorDatabases(deployment, invocation);
+  const point = at === undefined ? undefined : await (await import('./at.ts')).pointId(deployment, username, at);
+  const write = async (
+    path: string,
+    { version, sizeBytes }: StoredDatabase,
+    damage: JavumboError | undefined,
+  ): Promise<PulledDatabase> => {
+    if (damage !== undefined) note(`warning: ${damage.message}`);
+    await writeParts(createReadStream(path) as AsyncIterable<Buffer>, context, true);
+    note(`note: ${formatBytes(sizeBytes)} of version ${version}`);
+    return { username, version, sizeBytes, file: '-' };
+  };
+  return databases.withFile(username, write, { point });
+}
+
 /** Follows links to the file to write. Throws `usage` for anything but an ordinary file, such as a device or a pipe. */
 async function targetOf(path: string): Promise<string> {
   const file = await pathBehindLinks(path).catch((error: unknown) => {
@@ -113,5 +144,6 @@ async function targetOf(path: string): Promise<string> {
 }
 
 export const pullView: View<PulledDatabase> = {
-  fields: ({ username, version, sizeBytes, file }) => ({ username, version, size: { bytes: sizeBytes }, file }),
+  fields: ({ username, version, sizeBytes, file }) =>
+    file === '-' ? {} : { username, version, size: { bytes: sizeBytes }, file },
 };

@@ -20,7 +20,7 @@ export function registerDbPurge(parent: Command, execute: Execute): void {
   const command = parent
     .command('purge <username>')
     .description('delete a database with its history, for good; only a backup still has it then')
-    .option('--yes', 'do not ask')
+    .option('-y, --yes', 'do not ask')
     .addHelpText('after', '\nExample:\n  $ javumbo db purge alice');
   command.action((username: string, { yes = false }: { yes?: boolean }) =>
     execute(command, (invocation) => dbPurge(invocation, parseUsername(username), yes), purgeView),

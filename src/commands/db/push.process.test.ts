@@ -151,7 +151,7 @@ describe.each(COMMAND_DEPLOYMENTS)('db push and db pull on $name', ({ open }) =>
     const result = await deployment.run(['db', verb, ...argv, '--json']);
     expect(result.code).toBe(2);
     expect(result.failure().message).toContain('are test data');
-    expect(await deployment.json('db', 'list')).toEqual({ databases: [] });
+    expect(await deployment.json('db', 'list')).toEqual({ databases: [], next: null });
   });
 
   test('pull replaces the file that --out names, in one step, and leaves nothing beside it', async () => {

@@ -19,7 +19,7 @@ export function registerDbPush(parent: Command, execute: Execute): void {
     .description("store a file as a user's database; without an option, only a new one")
     .option('--if-version <version>', 'replace exactly this version, as db pull printed it')
     .option('--force', 'replace whatever version is there')
-    .option('--yes', 'do not ask before --force replaces one')
+    .option('-y, --yes', 'do not ask before --force replaces one')
     .addHelpText(
       'after',
       '\nExample:\n  $ javumbo db push alice alice.anki2 --if-version 5d41402abc4b2a76b9719d911017c592',
@@ -49,13 +49,14 @@ export async function dbPush(
   return reportWrite(invocation, username, (databases) => storeFile(invocation, databases, username, file, over, ask));
 }
 
-async function askToReplace(invocation: Invocation, username: string, file: string, yes: boolean): Promise<void> {
+/** Asks before whatever is stored for a user is replaced by `what`. */
+export async function askToReplace(invocation: Invocation, username: string, by: string, yes: boolean): Promise<void> {
   if (yes) return;
   const deployment = await invocation.deployment();
   const current = await deployment.store.trace(username);
   if (current.kind !== 'database') return;
   const { confirmLoss, inWords } = await import('./losses.ts');
-  const what = `This replaces database "${username}" (${inWords(current)}) by ${file}`;
+  const what = `This replaces database "${username}" (${inWords(current)}) by ${by}`;
   await confirmLoss(invocation, deployment, { username, what, yes, look: `javumbo db info ${username}` });
 }
 

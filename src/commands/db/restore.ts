@@ -29,7 +29,7 @@ export function registerDbRestore(parent: Command, execute: Execute): void {
     .command('restore <username>')
     .description('make an earlier version current again, as a new commit; also after a delete')
     .requiredOption('--at <time>', 'as it was then: 2026-11-26T10:00, 2h or 3d ago, or an id of db history')
-    .option('--yes', 'do not ask')
+    .option('-y, --yes', 'do not ask')
     .addHelpText('after', '\nExample:\n  $ javumbo db restore alice --at 2h');
   command.action((username: string, options: RestoreOptions) =>
     execute(command, (invocation) => dbRestore(invocation, parseUsername(username), options), restoreView),

@@ -6,7 +6,7 @@ export function registerDeploymentCreate(parent: Command, execute: Execute): voi
   const command = parent
     .command('create')
     .description('create what is missing of the bucket and the tables, on an engine without Terraform; can be repeated')
-    .option('--dry-run', 'show what would be created, and create nothing')
+    .option('-n, --dry-run', 'show what would be created, and create nothing')
     .addHelpText(
       'after',
       '\nExample:\n  $ javumbo deployment create --bucket my-bucket --endpoint-url http://127.0.0.1:7480',

@@ -60,7 +60,7 @@ describe.each(COMMAND_DEPLOYMENTS)('on $name', ({ open }) => {
     const { code, safe, severities } = await doctor();
     expect({ code, safe }).toEqual({ code: 0, safe: true });
     expect(severities).toMatchObject({ 'conditional-writes': 'ok', function: 'ok', 'function.code': 'ok' });
-    expect(await deployment.json('db', 'list')).toEqual({ databases: [] });
+    expect(await deployment.json('db', 'list')).toEqual({ databases: [], next: null });
   });
 
   test('that writes are let through whatever was found is a warning', async () => {

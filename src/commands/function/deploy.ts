@@ -22,7 +22,7 @@ export function registerFunctionDeploy(parent: Command, execute: Execute): void 
     .command('deploy')
     .description("replace the function's code in Lambda, then call it to see that it answers")
     .option('--package <zip>', 'the new code (default: what function package makes)')
-    .option('--yes', 'replace code that is not javumbo without asking')
+    .option('-y, --yes', 'replace code that is not javumbo without asking')
     .addHelpText('after', '\nExample:\n  $ javumbo function deploy --function javumbo-api');
   command.action((options: DeployCommandOptions) =>
     execute(command, (invocation) => functionDeploy(invocation, options), deployView),

@@ -85,7 +85,7 @@ describe.each(ACCOUNT_DEPLOYMENTS)('on $name', ({ open }) => {
       'DynamoDB get_item',
       'DynamoDB delete_item',
     ]);
-    expect(await deployment.json('db', 'list')).toEqual({ databases: [] });
+    expect(await deployment.json('db', 'list')).toEqual({ databases: [], next: null });
     expect(await deployment.json('user', 'list')).toEqual({ users: [], next: null });
   });
 

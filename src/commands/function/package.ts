@@ -26,7 +26,7 @@ export function registerFunctionPackage(parent: Command, execute: Execute): void
   const command = parent
     .command('package')
     .description('write the function as a zip for Lambda: the same bytes for the same version')
-    .option('--out <file>', 'the file to write; replaces an older package', DEFAULT_FILE)
+    .option('-o, --out <file>', 'the file to write; replaces an older package', DEFAULT_FILE)
     .option('-y, --yes', 'replace any other file too')
     .addHelpText('after', '\nExample:\n  $ javumbo function package --out infra/build/javumbo-function.zip');
   command.action((options: Options) =>

@@ -14,7 +14,7 @@ export function registerUserDelete(parent: Command, execute: Execute): void {
   const command = parent
     .command('delete <username>')
     .description("delete the account of a user, and keep the user's database")
-    .option('--yes', 'do not ask')
+    .option('-y, --yes', 'do not ask')
     .addHelpText('after', '\nExample:\n  $ javumbo user delete alice');
   command.action((username: string, { yes = false }: { yes?: boolean }) =>
     execute(command, (invocation) => userDelete(invocation, parseUsername(username), yes), deletedView),

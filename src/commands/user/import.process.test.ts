@@ -141,7 +141,7 @@ describe.each(ACCOUNT_DEPLOYMENTS)('user import on $name', ({ open }) => {
       code: 7,
       result: { ...result, dryRun: true },
     });
-    expect(await deployment.json('db', 'list')).toEqual({ databases: [] });
+    expect(await deployment.json('db', 'list')).toEqual({ databases: [], next: null });
     expect(await imported(file, '--with-databases', directory)).toEqual({
       code: 7,
       result: { ...result, dryRun: false },

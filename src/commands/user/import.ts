@@ -46,7 +46,7 @@ export function registerUserImport(parent: Command, execute: Execute): void {
     .command('import <admin.db>')
     .description("import the monolith's accounts with their bcrypt hashes; can be repeated")
     .option('--with-databases <dir>', 'also store user_{id}.db or {username}.anki2 from there as their databases')
-    .option('--dry-run', 'show what would be done, and do nothing')
+    .option('-n, --dry-run', 'show what would be done, and do nothing')
     .addHelpText('after', '\nExample:\n  $ javumbo user import admin.db --with-databases ./user_dbs --dry-run');
   command.action((file: string, options: ImportOptions) =>
     execute(command, (invocation) => userImport(invocation, file, options), importView),

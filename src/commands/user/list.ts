@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { parsePositive } from '../../cli/arguments.ts';
-import type { Cell } from '../../cli/cells.ts';
+import { type Cell, storedTimeCell } from '../../cli/cells.ts';
 import type { View } from '../../cli/print.ts';
 import { JavumboError } from '../../core/failure.ts';
 import type { User, UserList } from '../../users/repository.ts';
@@ -74,5 +74,5 @@ const listView: View<Listing> = {
 };
 
 function row({ username, name, createdAt, updatedAt }: User): Cell[] {
-  return [username, name, createdAt, updatedAt];
+  return [username, name, storedTimeCell(createdAt), storedTimeCell(updatedAt)];
 }

@@ -1,4 +1,4 @@
-import type { Cell } from '../../cli/cells.ts';
+import { type Cell, storedTimeCell } from '../../cli/cells.ts';
 import type { View } from '../../cli/print.ts';
 import type { User, UserRepository } from '../../users/repository.ts';
 import type { Invocation } from '../execute.ts';
@@ -12,5 +12,10 @@ export async function openRepository(invocation: Invocation): Promise<UserReposi
 export const userView: View<User> = { fields: userFields };
 
 export function userFields({ username, name, createdAt, updatedAt }: User): Readonly<Record<string, Cell>> {
-  return { username, name, 'created at': createdAt, 'updated at': updatedAt };
+  return {
+    username,
+    name,
+    'created at': storedTimeCell(createdAt),
+    'updated at': storedTimeCell(updatedAt),
+  };
 }

@@ -41,7 +41,7 @@ describe.each(COMMAND_DEPLOYMENTS)('on $name', ({ name, open }) => {
       expect(new Set(check.assertions.map(({ name }) => name)).size).toBe(check.assertions.length);
     }
     expectConsistent(report.metrics.totalMs as Metric, 10);
-    expect(await deployment.json('db', 'list')).toEqual({ databases: [] });
+    expect(await deployment.json('db', 'list')).toEqual({ databases: [], next: null });
   });
 
   test('verify day2 shows people each test with what it measured, and with --verbose what it asserts', async () => {

@@ -258,7 +258,7 @@ describe.each(COMMAND_DEPLOYMENTS)('--keep on $name', ({ open }) => {
       expect(stderr).toContain(`note: kept user_dbs/${username}.anki2; javumbo clean s3 removes it\n`);
     }
     expect(await deployment.json('clean', 's3')).toMatchObject({ deletedCount: kept.length });
-    expect(await deployment.json('db', 'list')).toEqual({ databases: [] });
+    expect(await deployment.json('db', 'list')).toEqual({ databases: [], next: null });
   });
 });
 

@@ -224,12 +224,11 @@ export const LOCAL_ADVICE: readonly Advice[] = [
     situation: 'a repair of what is no collection',
     given: [
       CREATE,
-      'db create bob',
       `db exec alice 'DROP TABLE col; DROP TABLE notes; DROP TABLE cards; DROP TABLE revlog; DROP TABLE graves' --yes --force`,
     ],
     run: 'db check alice --repair',
-    try: 'another user',
-    helps: ['db check bob --repair'],
+    try: 'javumbo db exec alice, which needs none of them',
+    helps: [`db exec alice 'CREATE TABLE t (x)'`],
   },
   {
     situation: 'a collection that has lost a table of Anki’s',

@@ -31,6 +31,14 @@ export const MACHINE_ADVICE: readonly Advice[] = [
     helpsEnv: { AWS_ENDPOINT_URL_S3: 'http://127.0.0.1:9000' },
   },
   {
+    situation: 'a size without a unit',
+    run: 'db list',
+    env: { JAVUMBO_HISTORY_MAX: '500' },
+    try: 'JAVUMBO_HISTORY_MAX=500MB or JAVUMBO_HISTORY_MAX=500B',
+    helps: ['db list'],
+    helpsEnv: { JAVUMBO_HISTORY_MAX: '500MB' },
+  },
+  {
     situation: 'an engine of SQLite that is none',
     run: 'db list',
     env: { JAVUMBO_SQLITE_ENGINE: 'x' },
@@ -248,6 +256,39 @@ export const MACHINE_ADVICE: readonly Advice[] = [
     helps: ['db push bob {dir}/whole.anki2', () => holder?.close()],
   },
   {
+    situation: 'contexts that are none',
+    given: [contexts('[]')],
+    env: { XDG_CONFIG_HOME: '{dir}' },
+    run: 'db list',
+    try: /^javumbo config save <name>, after a look at /,
+    helps: [contexts('{"contexts":{}}'), 'config save x --bucket b'],
+  },
+  {
+    situation: 'a context that is gone',
+    given: [contexts('{"current":"x","contexts":{}}')],
+    env: { XDG_CONFIG_HOME: '{dir}' },
+    run: 'db list',
+    try: 'javumbo config use local',
+    helps: ['config use local', 'db list'],
+  },
+  {
+    situation: 'a context and another bucket',
+    given: ['config save x --bucket b'],
+    env: { S3_BUCKET: 'c' },
+    run: 'config show --context x',
+    try: 'unset S3_BUCKET, or the command without --context',
+    helps: ['config show'],
+  },
+  {
+    situation: 'a place where no contexts can be kept',
+    given: [(directory) => writeFileSync(join(directory, 'file'), '')],
+    env: { XDG_CONFIG_HOME: '{dir}/file' },
+    run: 'config save x --bucket b',
+    try: 'another directory in XDG_CONFIG_HOME',
+    helps: ['config save x --bucket b'],
+    helpsEnv: { XDG_CONFIG_HOME: '{dir}' },
+  },
+  {
     situation: 'a lease that lasts too long',
     given: [CREATE],
     run: `db exec alice 'DELETE FROM graves' --lease --lease-ttl 9999h`,
@@ -255,6 +296,13 @@ export const MACHINE_ADVICE: readonly Advice[] = [
     helps: [`db exec alice 'DELETE FROM graves' --lease --lease-ttl 5s`],
   },
 ];
+
+function contexts(text: string): (directory: string) => void {
+  return (directory) => {
+    mkdirSync(join(directory, 'javumbo'), { recursive: true });
+    writeFileSync(join(directory, 'javumbo', 'config.json'), text);
+  };
+}
 
 /** Puts a program `terraform` before all others, which prints that. */
 function terraform(printed: string, script = ''): (directory: string) => void {

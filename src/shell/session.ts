@@ -1,0 +1,180 @@
+import { type AllowedLosses, type Holdings, holdingsOf, refuseLosses } from '../anki/losses.ts';
+import { JavumboError, messageOf } from '../core/failure.ts';
+import { type RunBlocking, runBlockingIn } from '../core/run-blocking.ts';
+import type { UpdateResult, UserDatabases } from '../databases/user-databases.ts';
+import type { WriteSession } from '../databases/write-session.ts';
+import type { SqliteDatabase } from '../sqlite/engine.ts';
+import { asDatabaseFailure } from '../sqlite/failure.ts';
+import { type RanStatement, runStatement } from '../sqlite/sql.ts';
+import { splitStatements } from '../sqlite/statements.ts';
+
+/**
+ * Statements on a private copy of one version of a user's database. Nothing of them is stored before `commit`, which
+ * never takes the copy away unless it is stored: after a conflict, a lost reply or a store that cannot be reached, the
+ * changes are still here, to be committed again, made anew on the newest version, or saved as SQL.
+ */
+export class ShellSession {
+  readonly username: string;
+  readonly #databases: UserDatabases;
+  readonly #runBlocking: RunBlocking;
+  #copy: WriteSession;
+  #before: Holdings;
+  #statements: string[] = [];
+
+  private constructor(
+    databases: UserDatabases,
+    username: string,
+    copy: WriteSession,
+    environment: { readonly runBlocking?: RunBlocking | undefined },
+  ) {
+    this.username = username;
+    this.#databases = databases;
+    this.#runBlocking = runBlockingIn(environment);
+    this.#copy = copy;
+    this.#before = holdingsOf(copy.database);
+  }
+
+  /** Opens the newest version. Throws `not-found`, `unavailable`, `corrupt`. */
+  static async open(
+    databases: UserDatabases,
+    username: string,
+    environment: { readonly runBlocking?: RunBlocking | undefined },
+  ): Promise<ShellSession> {
+    return new ShellSession(databases, username, await newest(databases, username), environment);
+  }
+
+  get database(): SqliteDatabase {
+    return this.#copy.database;
+  }
+
+  /** The version that was opened. */
+  get version(): string {
+    return this.#copy.base?.version ?? '';
+  }
+
+  /** The statements since then that may have changed anything, in order. */
+  get statements(): readonly string[] {
+    return this.#statements;
+  }
+
+  /** True if the copy differs from its version. */
+  get hasChanges(): boolean {
+    return this.#copy.hasChanged() || this.database.inTransaction;
+  }
+
+  /** Runs one statement. Throws `usage` for SQL that fails, which changes nothing then. */
+  async run(sql: string): Promise<RanStatement> {
+    const ran = await this.#runOn(this.#copy, sql);
+    if (ran.writes) this.#statements.push(sql);
+    return ran;
+  }
+
+  async #runOn({ database }: WriteSession, sql: string): Promise<RanStatement> {
+    const [statement] = splitStatements(sql);
+    if (['BEGIN', 'COMMIT', 'END'].includes(statement?.verb ?? '') || /^ROLLBACK\s*(TRANSACTION\s*)?;?$/i.test(sql)) {
+      throw new JavumboError('usage', `${statement?.verb} has no meaning here: changes wait for .commit`, {
+        try: '.commit stores them, .discard drops them',
+      });
+    }
+    try {
+      return await this.#runBlocking(() => runStatement(database, sql));
+    } catch (error) {
+      throw asDatabaseFailure(error, this.username);
+    }
+  }
+
+  /**
+   * Stores the copy over the version that was opened, with one conditional PUT, and goes on with what is stored. Throws
+   * `LossError`, `conflict`, `unknown`, `unavailable`; the copy stays as it is then.
+   */
+  async commit(allowed: AllowedLosses): Promise<Omit<UpdateResult<void>, 'value'>> {
+    if (!this.hasChanges) {
+      this.#statements = [];
+      return { outcome: 'unchanged', version: this.version, attempts: 0 };
+    }
+    refuseLosses(this.#before, holdingsOf(this.database), allowed, this.username);
+    const over = { kind: 'version', version: this.version } as const;
+    const stored = await this.#databases
+      .replace(this.username, over, async (path) => this.#copy.copyTo(path))
+      .catch((error: unknown) => {
+        throw withWayOut(error);
+      });
+    // Stored, whatever becomes of the copy that follows.
+    this.#statements = [];
+    try {
+      const copy = await this.#databases.openForWriting(this.username);
+      this.#goOn(copy, holdingsOf(copy.database));
+    } catch (error) {
+      throw new JavumboError('unavailable', `stored as version ${stored.version}; then ${messageOf(error)}`, {
+        try: '.discard opens the newest version, which has your changes',
+        cause: error,
+      });
+    }
+    return stored;
+  }
+
+  /** Runs the statements again, on the newest version. Throws and changes nothing where one of them fails there. */
+  async rebase(): Promise<void> {
+    const fresh = await newest(this.#databases, this.username);
+    const before = holdingsOf(fresh.database);
+    for (const [index, sql] of this.#statements.entries()) {
+      try {
+        await this.#runOn(fresh, sql);
+      } catch (error) {
+        fresh.discard();
+        throw new JavumboError(
+          'conflict',
+          `statement ${index + 1} of ${this.#statements.length} fails on the newest version: ${messageOf(error)}`,
+          {
+            try: '.save <file>, then .discard and the statements that are left',
+            username: this.username,
+            cause: error,
+          },
+        );
+      }
+    }
+    this.#goOn(fresh, before);
+  }
+
+  /** Drops all changes, and opens the newest version. */
+  async discard(): Promise<void> {
+    const fresh = await newest(this.#databases, this.username);
+    this.#statements = [];
+    this.#goOn(fresh, holdingsOf(fresh.database));
+  }
+
+  /** The statements as a script for `db exec --file`. */
+  script(): string {
+    // A comment may stand at the end.
+    return this.#statements.map((sql) => `${sql}${splitStatements(sql)[0]?.complete ? '' : '\n;'}\n`).join('');
+  }
+
+  close(): void {
+    this.#copy.discard();
+  }
+
+  #goOn(copy: WriteSession, before: Holdings): void {
+    this.#copy.discard();
+    this.#copy = copy;
+    this.#before = before;
+  }
+}
+
+async function newest(databases: UserDatabases, username: string): Promise<WriteSession> {
+  await databases.revalidate(username);
+  return databases.openForWriting(username);
+}
+
+/** Adds to a commit that failed what can be done with the changes, which are still there. */
+function withWayOut(error: unknown): unknown {
+  if (!(error instanceof JavumboError)) return error;
+  const { kind, message, username, expectedVersion, actualVersion } = error;
+  const way = (): string | undefined => {
+    if (kind === 'unavailable') return '.commit again: the changes are still here';
+    if (kind === 'unknown') return '.status shows what is stored; .commit sends the changes again unless that is newer';
+    if (kind !== 'conflict') return error.try;
+    if (actualVersion === undefined) return '.save <file> keeps your statements; .quit leaves';
+    return '.rebase runs your statements again on the newest version; .save <file> keeps them; .discard drops them';
+  };
+  return new JavumboError(kind, message, { try: way(), username, expectedVersion, actualVersion, cause: error });
+}

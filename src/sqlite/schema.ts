@@ -1,0 +1,56 @@
+import { nearest } from '../core/nearest.ts';
+import type { SqlDatabase } from './engine.ts';
+
+/** A table, index, view or trigger, as the schema has it. */
+export interface SchemaObject {
+  readonly type: string;
+  readonly name: string;
+  readonly table: string;
+  readonly sql: string;
+}
+
+/** Returns what the schema holds, tables first, without what SQLite made by itself. Of one table, also its indexes and triggers. */
+export function schemaOf(database: SqlDatabase, name?: string): SchemaObject[] {
+  return database
+    .prepare(
+      `SELECT type, name, tbl_name AS "table", sql FROM sqlite_master
+       WHERE sql IS NOT NULL AND (? IS NULL OR name = ? COLLATE NOCASE OR tbl_name = ? COLLATE NOCASE)
+       ORDER BY type <> 'table', tbl_name, type, name`,
+    )
+    .all(name ?? null, name ?? null, name ?? null) as SchemaObject[];
+}
+
+/** The tables and views of a database; the columns of its tables, by table. */
+export interface SchemaNames {
+  readonly tables: readonly string[];
+  readonly columns: ReadonlyMap<string, readonly string[]>;
+}
+
+/** Returns the names that a statement can use. Virtual tables are not opened for their columns: they run code of their own. */
+export function namesOf(database: SqlDatabase): SchemaNames {
+  const found = database
+    .prepare("SELECT name, rootpage FROM sqlite_master WHERE type IN ('table', 'view') ORDER BY name")
+    .all() as { name: string; rootpage: number | null }[];
+  const columnsOf = database.prepare('SELECT name FROM pragma_table_info(?)');
+  const named = found.filter(({ rootpage }) => rootpage).map(({ name }) => name);
+  return {
+    tables: found.map(({ name }) => name),
+    columns: new Map(
+      named.map((table) => [table, (columnsOf.all(table) as { name: string }[]).map(({ name }) => name)]),
+    ),
+  };
+}
+
+/** Adds to an error of SQLite over a name that is not there the one that was probably meant. */
+export function withSuggestion(error: unknown, database: SqlDatabase, sql: string): unknown {
+  if (!(error instanceof Error)) return error;
+  const [, kind, wrong] = /no (?:such )?(table|column)(?: named|:) "?([\w.]+)"?/.exec(error.message) ?? [];
+  if (wrong === undefined) return error;
+  const { tables, columns } = namesOf(database);
+  // Of the tables in the statement: others have names that are as near.
+  const used = [...columns].filter(([table]) => sql.toLowerCase().includes(table.toLowerCase()));
+  const names = kind === 'table' ? tables : [...new Set(used.flatMap(([, its]) => its))];
+  const meant = nearest(wrong.split('.').at(-1) ?? wrong, names);
+  if (meant !== undefined) error.message += `; did you mean ${meant}?`;
+  return error;
+}
