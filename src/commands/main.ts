@@ -81,6 +81,7 @@ const ARGUMENTS: Readonly<Record<string, string>> = {
   name: 'the name of a context',
   operation: 'what the function does',
   shell: 'the shell that will read it',
+  journal: 'the file that fleet exec has named',
 };
 
 const TOP_HELP = `

@@ -50,7 +50,8 @@ interface History {
 
 export function registerBenchHistory(parent: Command, execute: Execute): void {
   const command = parent
-    .command('history <dir>')
+    .command('history')
+    .argument('<dir>', 'the folder of the reports')
     .description('the medians of many reports over time, and where they changed')
     .option('--metric <name>', 'only this one (repeatable)', parseTexts)
     .addHelpText('after', '\nExample:\n  $ javumbo bench history reports --metric totalMs');
