@@ -39,6 +39,7 @@ const NOUNS: readonly {
       check: async () => (await import('./db/check.ts')).registerDbCheck,
       pull: async () => (await import('./db/pull.ts')).registerDbPull,
       push: async () => (await import('./db/push.ts')).registerDbPush,
+      export: async () => (await import('./db/export.ts')).registerDbExport,
       delete: async () => (await import('./db/delete.ts')).registerDbDelete,
       purge: async () => (await import('./db/purge.ts')).registerDbPurge,
       history: async () => (await import('./db/history.ts')).registerDbHistory,
