@@ -40,6 +40,7 @@ const NOUNS: readonly {
       pull: async () => (await import('./db/pull.ts')).registerDbPull,
       push: async () => (await import('./db/push.ts')).registerDbPush,
       export: async () => (await import('./db/export.ts')).registerDbExport,
+      import: async () => (await import('./db/import.ts')).registerDbImport,
       delete: async () => (await import('./db/delete.ts')).registerDbDelete,
       purge: async () => (await import('./db/purge.ts')).registerDbPurge,
       history: async () => (await import('./db/history.ts')).registerDbHistory,
