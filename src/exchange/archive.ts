@@ -132,7 +132,8 @@ export function damaged(file: string, why: string): JavumboError {
   return new JavumboError('corrupt', `${file} is damaged, or is no package of Anki's: ${why}`);
 }
 
-async function bytesAt(handle: FileHandle, position: number, length: number): Promise<Buffer> {
+/** Reads up to `length` bytes: fewer at the end of the file. */
+export async function bytesAt(handle: FileHandle, position: number, length: number): Promise<Buffer> {
   const { bytesRead, buffer } = await handle.read(Buffer.alloc(length), 0, length, position);
   return buffer.subarray(0, bytesRead);
 }

@@ -1,14 +1,10 @@
-import { join } from 'node:path';
 import { requireAnkiTables } from '../anki/foreign-schema.ts';
 import { IS_EXACT } from '../anki/rules.ts';
 import { readCollection } from '../anki/stored-collection.ts';
 import { JavumboError } from '../core/failure.ts';
 import { openReadOnly, quickCheck, type SqliteDatabase, type SqliteEngine } from '../sqlite/engine.ts';
 import { asSourceFailure } from '../sqlite/failure.ts';
-import { Archive, damaged } from './archive.ts';
 
-/** The collection of a package, newest format first: later programs add an older one that only says so. */
-const COLLECTIONS = ['collection.anki21', 'collection.anki2'] as const;
 /** What one text may have: a field is a page, not a book, and it is held in memory. */
 const TEXT_BYTES_MAX = 16_000_000;
 
@@ -24,20 +20,6 @@ const SOUND = {
     AND ${all('due mod ivl factor reps lapses left flags', IS_NUMBER)} AND octet_length(data) <= ${TEXT_BYTES_MAX}`,
   revlog: `${all('id cid', IS_EXACT)} AND ${all('ease ivl lastIvl factor time type', IS_NUMBER)}`,
 };
-
-/** Unpacks the collection of a package into a directory, and returns its path. Throws `corrupt` or `usage`. */
-export async function unpackCollection(file: string, directory: string, signal?: AbortSignal): Promise<string> {
-  const archive = await Archive.open(file);
-  try {
-    const name = COLLECTIONS.find((each) => archive.has(each));
-    if (name === undefined) throw damaged(file, 'it holds no collection');
-    const path = join(directory, 'package.anki2');
-    await archive.extract(name, path, signal);
-    return path;
-  } finally {
-    await archive.close();
-  }
-}
 
 /**
  * Opens the collection of a package, which anybody may have made. Throws `corrupt` for one that is damaged, or that
