@@ -102,12 +102,18 @@ function importNotes(
     'UPDATE notes SET mod = ?, usn = -1, tags = ?, flds = ?, sfld = ?, csum = ? WHERE id = ?',
   );
   const register = new TagRegister(registered);
+  const joined = new Map<string, string>();
+  const canonical = (tags: string): string => {
+    const text = joined.get(tags) ?? joinedTags(register.canonical([tags]));
+    joined.set(tags, text);
+    return text;
+  };
   const content = ({ tags, flds }: PackedNote, { noteType }: MatchedNoteType): [string, string, string, number] => {
     const fields = fitted(flds.split('\x1f'), noteType.flds.length).map((field) =>
       storedField(field, conf.normalize_note_text),
     );
     return [
-      joinedTags(register.canonical([tags])),
+      canonical(tags),
       fields.join('\x1f'),
       stripHtml(fields[noteType.sortf] ?? ''),
       fieldChecksum(fields[0] ?? ''),

@@ -68,7 +68,7 @@ export async function dbImport(
           const { value, ...result } = await databases.update(
             username,
             (database) => importPackage(database, source, { deck }, context),
-            { retries: OPERATOR_RETRIES },
+            { retries: OPERATOR_RETRIES, grows: true },
           );
           imported = value;
           return result;
