@@ -137,9 +137,7 @@ function copyObjects(target: SqliteDatabase, source: SqliteDatabase, { schedulin
   for (const id of used) {
     const noteType = noteTypes.get(id);
     if (noteType === undefined) {
-      throw new JavumboError('corrupt', `note type ${id}, of which there are notes, is missing`, {
-        try: 'javumbo db check <username> --repair',
-      });
+      throw new JavumboError('corrupt', `note type ${id}, of which there are notes, is missing`);
     }
     storeObject(target, 'models', id, noteType);
     for (const { did } of collection.noteTypes.get(id)?.tmpls ?? []) if (did != null) needed.add(did);

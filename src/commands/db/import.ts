@@ -45,10 +45,11 @@ export async function dbImport(
 ): Promise<ImportReport> {
   const { directoryOf } = await import('./media-option.ts');
   const directory = directoryOf(media);
-  const [{ openPackage }, { importPackage }, { referredMedia, takeMedia }] = await Promise.all([
+  const [{ openPackage }, { importPackage }, { referredMedia }, { takeMedia }] = await Promise.all([
     import('../../exchange/open-package.ts'),
     import('../../exchange/import.ts'),
     import('../../exchange/media.ts'),
+    import('../../exchange/take-media.ts'),
   ]);
   const { withPackage } = await import('./package-file.ts');
   const { context } = invocation;
