@@ -129,7 +129,9 @@ export class Archive {
 }
 
 export function damaged(file: string, why: string): JavumboError {
-  return new JavumboError('corrupt', `${file} is damaged, or is no package of Anki's: ${why}`);
+  return new JavumboError('corrupt', `${file} is damaged, or is no package of Anki's: ${why}`, {
+    try: 'a sound copy of the file',
+  });
 }
 
 /** Reads up to `length` bytes: fewer at the end of the file. */

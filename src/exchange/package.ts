@@ -78,7 +78,7 @@ async function formOf(archive: Archive, file: string, directory: string): Promis
   }
   const path = join(directory, 'meta');
   await archive.extract('meta', path);
-  const { version } = readMessage(await bytesOf(path, META_BYTES_MAX, file), META).values;
+  const { version } = messageIn(await bytesOf(path, META_BYTES_MAX, file), META, file);
   if (version === 1 || version === 2 || version === 3) return version;
   throw new JavumboError('usage', `${file} is a package of a newer Anki (form ${version}) than this program knows`, {
     try: 'in Anki: File, Export, "Support older Anki versions"',
@@ -117,7 +117,7 @@ async function mediaIn(
   const path = join(directory, 'media');
   await extract('media', path);
   const bytes = await bytesOf(path, LIST_BYTES_MAX, file);
-  const media = new Map<string, string>(form < 3 ? namesInJson(bytes, file) : namesInMessage(bytes));
+  const media = new Map<string, string>(form < 3 ? namesInJson(bytes, file) : namesInMessage(bytes, file));
   for (const [entry, name] of media) {
     if (!/^\d{1,9}$/.test(entry) || !isMediaName(name)) throw damaged(file, `"${name}" is no name of a file`);
   }
@@ -134,10 +134,18 @@ function namesInJson(bytes: Buffer, file: string): [string, string][] {
   return Object.entries(json as object).map(([entry, name]) => [entry, String(name).normalize('NFC')]);
 }
 
-function namesInMessage(bytes: Buffer): [string, string][] {
-  const entries = readMessage(bytes, ENTRIES).values.entries as Buffer[];
+function messageIn(bytes: Buffer, shape: MessageShape, file: string): Record<string, unknown> {
+  try {
+    return readMessage(bytes, shape).values;
+  } catch (error) {
+    throw asSourceFailure(error, file);
+  }
+}
+
+function namesInMessage(bytes: Buffer, file: string): [string, string][] {
+  const entries = messageIn(bytes, ENTRIES, file).entries as Buffer[];
   return entries.map((entry, index) => {
-    const { name, zipName } = readMessage(entry, ENTRY).values;
+    const { name, zipName } = messageIn(entry, ENTRY, file);
     return [String(zipName ?? index), String(name).normalize('NFC')];
   });
 }

@@ -49,7 +49,7 @@ export async function unpackZstd(from: string, to: string, what: string, signal?
 }
 
 function damagedZstd(what: string, why: string): JavumboError {
-  return new JavumboError('corrupt', `${what} cannot be unpacked: ${why}`);
+  return new JavumboError('corrupt', `${what} cannot be unpacked: ${why}`, { try: 'a sound copy of the file' });
 }
 
 /**

@@ -67,6 +67,7 @@ export async function dbExport(
     import('../../exchange/pack.ts'),
   ]);
   const { openReadOnly, openWorkingCopy, quickCheck } = await import('../../sqlite/engine.ts');
+  const { refuseNewerSchema } = await import('../../anki/refuse-newer-schema.ts');
   const { readCollection } = await import('../../anki/stored-collection.ts');
   const { setRollbackMode } = await import('../../sqlite/header.ts');
   const { sqliteEngine } = await import('../../sqlite/choose-engine.ts');
@@ -83,6 +84,7 @@ export async function dbExport(
     const collection = openReadOnly(sqlite, copy);
     let target: SqliteDatabase | undefined;
     try {
+      refuseNewerSchema(collection, username);
       quickCheck(collection);
       if (isWhole) {
         readCollection(collection);
