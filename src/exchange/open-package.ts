@@ -17,7 +17,7 @@ const SOUND = {
   notes: `${all('id mid mod', IS_EXACT)} AND ${all('guid tags flds', (column) => `typeof(${column}) = 'text'`)}
     AND octet_length(flds) + octet_length(tags) + octet_length(guid) <= ${TEXT_BYTES_MAX}`,
   cards: `${all('id nid did ord type queue odue odid', IS_EXACT)}
-    AND ${all('due mod ivl factor reps lapses left flags', IS_NUMBER)} AND octet_length(data) <= ${TEXT_BYTES_MAX}`,
+    AND ${all('due mod ivl factor reps lapses left flags', IS_NUMBER)} AND typeof(data) = 'text' AND octet_length(data) <= ${TEXT_BYTES_MAX}`,
   revlog: `${all('id cid', IS_EXACT)} AND ${all('ease ivl lastIvl factor time type', IS_NUMBER)}`,
 };
 
@@ -34,7 +34,7 @@ export function openPackage(sqlite: SqliteEngine, path: string, file: string): S
     refuseLongObjects(database);
     readCollection(database);
     for (const [table, isSound] of Object.entries(SOUND)) {
-      const { n } = database.prepare(`SELECT count(*) AS n FROM ${table} WHERE NOT (${isSound})`).get() as {
+      const { n } = database.prepare(`SELECT count(*) AS n FROM ${table} WHERE (${isSound}) IS NOT TRUE`).get() as {
         n: number;
       };
       if (n > 0) throw new JavumboError('corrupt', `its table ${table} has ${n} rows that Anki does not make`);

@@ -1,4 +1,5 @@
 /** Packages that somebody made to do harm, or that broke on their way. */
+import { randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
@@ -186,6 +187,11 @@ describe('nothing of a package is unpacked', () => {
       is: /^corrupt/,
     },
     {
+      name: 'with a list of media of 17 MB',
+      file: () => simple({ media: randomBytes(17_000_000) }),
+      is: /^corrupt: .*16000000 are allowed/,
+    },
+    {
       name: 'whose media lie about their length',
       file: () => newest({ media: zstdFrame(Buffer.from([0x0a, 0xff, 0xff, 0xff, 0x0f])) }),
       is: /^corrupt/,
@@ -249,6 +255,10 @@ describe('nothing of a package is unpacked', () => {
   };
 });
 
+// A table of that name with columns of any kind.
+const CARDS =
+  'DROP TABLE cards; CREATE TABLE cards AS SELECT 1 AS id, 1 AS nid, 1 AS did, 0 AS ord, 0 AS mod, 0 AS usn, 0 AS type, 0 AS queue, 0 AS due, 0 AS ivl, 0 AS factor, 0 AS reps, 0 AS lapses, 0 AS left, 0 AS odue, 0 AS odid, 0 AS flags, NULL AS data';
+
 describe('a collection with rows that Anki does not make is refused', () => {
   test.each([
     { name: 'a note of bytes', sql: "INSERT INTO notes VALUES (1, 'g', 1, 1, 0, '', x'00', '', 0, 0, '')" },
@@ -264,6 +274,7 @@ describe('a collection with rows that Anki does not make is refused', () => {
       name: 'a card with a text for its deck',
       sql: "INSERT INTO cards VALUES (1, 1, 'x', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, '')",
     },
+    { name: 'a card without its data', sql: CARDS },
     { name: 'a review at no time', sql: "INSERT INTO revlog VALUES (1, 1, 0, 'x', 1, 1, 1, 1, 1)" },
     { name: 'settings of 17 MB', sql: "UPDATE col SET conf = json_set(conf, '$.x', hex(randomblob(8500000)))" },
     { name: 'a view for its notes', sql: 'ALTER TABLE notes RENAME TO own; CREATE VIEW notes AS SELECT * FROM own' },

@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isNewerSchema } from '../anki/schema.ts';
-import { JavumboError } from '../core/failure.ts';
+import { JavumboError, messageOf } from '../core/failure.ts';
+import { readInputFile } from '../core/input-file.ts';
 import { openReadOnly, type SqliteEngine } from '../sqlite/engine.ts';
 import { asSourceFailure } from '../sqlite/failure.ts';
 import { Archive, damaged } from './archive.ts';
@@ -86,9 +86,9 @@ async function formOf(archive: Archive, file: string, directory: string): Promis
 }
 
 async function bytesOf(path: string, bytesMax: number, file: string): Promise<Buffer> {
-  const bytes = await readFile(path);
-  if (bytes.length > bytesMax) throw damaged(file, `what describes it has ${bytes.length} bytes`);
-  return bytes;
+  return readInputFile(path, bytesMax).catch((error: unknown) => {
+    throw damaged(file, `what describes it cannot be read: ${messageOf(error)}`);
+  });
 }
 
 async function downgraded(sqlite: SqliteEngine, path: string, file: string): Promise<string[]> {

@@ -83,9 +83,9 @@ describe.each(COMMAND_DEPLOYMENTS)('packages on $name', ({ open }) => {
       imported: { notes: { added: 2 }, cards: 3, reviews: 1, decks: 2, noteTypes: 2 },
       warnings: ['schema 11 cannot hold that 1 tag is folded in the sidebar'],
     });
-    const whole = newestPackage(writeSchema18(), {}, 'whole.colpkg');
+    const whole = newestPackage(writeSchema18(), { 'a.jpg': 'picture' }, 'whole.colpkg');
     expect(await deployment.json('db', 'create', 'dora', '--from', whole)).toMatchObject({
-      warnings: [expect.stringMatching(/folded/)],
+      warnings: [expect.stringMatching(/folded/), `the deployment keeps no media: ${whole} holds 1`],
     });
     expect((await deployment.json<Json>('db', 'info', 'dora')).tables).toMatchObject({ notes: 2, cards: 3, revlog: 1 });
   });

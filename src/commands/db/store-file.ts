@@ -56,5 +56,9 @@ export async function copyDatabase(
       username,
     });
   }
-  return withPackage(invocation, file, async ({ path, losses }) => [...losses.map(lossOf), ...(await copy(path))]);
+  return withPackage(invocation, file, async ({ path, losses, media }) => {
+    const outside = media.size === 0 ? [] : [`the deployment keeps no media: ${file} holds ${media.size}`];
+    for (const warning of outside) invocation.note(`warning: ${warning}`);
+    return [...losses.map(lossOf), ...outside, ...(await copy(path))];
+  });
 }
