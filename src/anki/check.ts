@@ -2,7 +2,7 @@ import { JavumboError } from '../core/failure.ts';
 import type { SqlDatabase } from '../sqlite/engine.ts';
 import { foreignObjects, missingTables } from './foreign-schema.ts';
 import { latestTime, rulesOf } from './rules.ts';
-import { ankiSchemaVersion } from './schema.ts';
+import { ankiSchemaVersion, isNewerSchema } from './schema.ts';
 import { columnProblems, readCollection } from './stored-collection.ts';
 
 /**
@@ -19,6 +19,7 @@ export function collectionFindings(database: SqlDatabase, milliseconds: number):
   });
   if (ankiSchemaVersion(database) === undefined)
     return [...foreign, 'the table col holds no version; Anki would not open it'];
+  if (isNewerSchema(database)) return [...foreign, 'a newer Anki upgraded it; the rules of that are not known here'];
   const problems = columnProblems(database);
   if (problems.length > 0) {
     return [...foreign, ...problems.map((problem) => `${problem}; Anki would not open the collection`)];

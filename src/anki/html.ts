@@ -108,22 +108,36 @@ class MediaAttributes {
   }
 }
 
-/** Replaces each media tag that names a file by that name between spaces. */
-export function mediaTagsToNames(html: Text): string {
+/** Yields the tags that name a file, in order, with where each begins. */
+function* mediaTags(html: Text): Generator<MediaAttribute & { readonly start: number }> {
   let attributes: MediaAttributes | undefined;
-  let text = '';
-  let copied = 0;
+  let passed = 0;
   const less = new Finder(html, '<');
-  for (let position = less.from(0); position < html.length; position = less.from(Math.max(position + 1, copied))) {
-    const nameEnd = mediaNameEnd(html, position);
+  for (let start = less.from(0); start < html.length; start = less.from(Math.max(start + 1, passed))) {
+    const nameEnd = mediaNameEnd(html, start);
     if (nameEnd === undefined) continue;
     attributes ??= new MediaAttributes(html);
     const attribute = attributes.of(nameEnd);
     if (attribute === undefined) continue;
-    text += `${html.slice(copied, position)} ${html.slice(attribute.from, attribute.to)} `;
-    copied = attribute.end;
+    yield { ...attribute, start };
+    passed = attribute.end;
+  }
+}
+
+/** Replaces each media tag that names a file by that name between spaces. */
+export function mediaTagsToNames(html: Text): string {
+  let text = '';
+  let copied = 0;
+  for (const { start, from, to, end } of mediaTags(html)) {
+    text += `${html.slice(copied, start)} ${html.slice(from, to)} `;
+    copied = end;
   }
   return text + html.slice(copied);
+}
+
+/** Yields the names that media tags have for their files, as they are written. */
+export function* mediaTagNames(html: Text): Generator<string> {
+  for (const { from, to } of mediaTags(html)) yield html.slice(from, to);
 }
 
 /** Removes tags. Comments, style sheets and scripts go with their content. */

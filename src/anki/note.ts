@@ -52,19 +52,20 @@ function currentNoteType({ conf, noteTypes }: StoredCollection): [number, NoteTy
 }
 
 /**
- * Returns the fields as stored. Anki removes control characters except newline and tab (so `\x1f` cannot forge a
- * field), and normalises to NFC unless the collection disables that. Source: rslib/src/notes/mod.rs
- * (`normalize_field`).
+ * Returns a field as stored. Anki removes control characters except newline and tab (so `\x1f` cannot forge a field),
+ * and normalises to NFC unless the collection disables that. Source: rslib/src/notes/mod.rs (`normalize_field`).
  */
+export function storedField(given: string, normalizes: boolean): string {
+  const text = withoutControls(given, '\n\t');
+  return normalizes ? text.normalize('NFC') : text;
+}
+
 function storedFields(given: readonly string[], noteType: NoteType, normalizes: boolean): string[] {
   const count = noteType.flds.length;
   if (given.length > count) {
     throw new JavumboError('usage', `note type "${noteType.name}" has ${count} fields, and ${given.length} were given`);
   }
-  const fields = Array.from({ length: count }, (_, index) => {
-    const text = withoutControls(given[index] ?? '', '\n\t');
-    return normalizes ? text.normalize('NFC') : text;
-  });
+  const fields = Array.from({ length: count }, (_, index) => storedField(given[index] ?? '', normalizes));
   if (stripHtml(fields[0] ?? '').trim() === '') {
     throw new JavumboError('usage', `field "${noteType.flds[0]?.name}", the first of a note, must not be empty`);
   }
@@ -93,14 +94,15 @@ function guidFor(database: SqlDatabase, wanted: string | undefined, { random }: 
   throw new JavumboError('internal', `no unused guid in ${GUID_ATTEMPTS_MAX} random ones`);
 }
 
-function registerTags(database: SqlDatabase, tags: readonly string[]): void {
+/** Registers tags that are new to the collection. */
+export function registerTags(database: SqlDatabase, tags: readonly string[]): void {
   if (tags.length === 0) return;
   const patch = Object.fromEntries(tags.map((tag) => [tag, USN_UNSYNCED]));
   database.prepare('UPDATE col SET tags = json_patch(tags, ?)').run(JSON.stringify(patch));
 }
 
 /** Stores the settings that adding changes, and the modification time, which must advance even if the clock did not. */
-function updateCollection(database: SqlDatabase, settings: Record<string, number>, modified: number): void {
+export function updateCollection(database: SqlDatabase, settings: Record<string, number>, modified: number): void {
   // As JSON text: a bound number can arrive as 2.0, which is not an id.
   const values = Object.entries(settings).flatMap(([key, value]) => [`$."${key}"`, String(value)]);
   const pairs = Object.keys(settings).map(() => ', ?, json(?)');

@@ -34,7 +34,7 @@ const noteType = z.object({
   type: z.number().catch(0),
   sortf: z.number().catch(0),
   flds: z.array(z.object({ name: z.string() })).min(1),
-  tmpls: z.array(z.object({ qfmt: z.string(), did: id.nullish().catch(null) })),
+  tmpls: z.array(z.object({ name: z.string().catch(''), qfmt: z.string(), did: id.nullish().catch(null) })),
 });
 
 const deck = z.object({

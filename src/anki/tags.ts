@@ -36,29 +36,44 @@ class TagTree {
   }
 }
 
-/**
- * Returns tags as Anki stores them: split at spaces, normalised, spelt as in the collection, unique, sorted without
- * regard to case. Source: rslib/src/tags/register.rs (`canonify_tags`).
- */
-export function canonicalTags(given: readonly string[], registered: Iterable<string>): CanonicalTags {
-  const known = new Map(Array.from(registered, (tag) => [foldCase(tag), tag]));
-  const tree = new TagTree();
-  for (const tag of known.values()) tree.add(tag);
-  const added: string[] = [];
-  const tags = new Map<string, string>();
-  for (const part of given.flatMap((tag) => tag.split(/[ \u3000]/)).filter((tag) => tag !== '')) {
-    const normalized = normalizedPath(part);
-    let tag = known.get(foldCase(normalized));
-    if (tag === undefined) {
-      tag = tree.likeItsParent(normalized);
-      known.set(foldCase(tag), tag);
-      tree.add(tag);
-      added.push(tag);
-    }
-    tags.set(foldCase(tag), tag);
+/** The tags of a collection, which new ones join. */
+export class TagRegister {
+  readonly #known: Map<string, string>;
+  readonly #tree = new TagTree();
+  /** Those that were not registered before. */
+  readonly added: string[] = [];
+
+  constructor(registered: Iterable<string>) {
+    this.#known = new Map(Array.from(registered, (tag) => [foldCase(tag), tag]));
+    for (const tag of this.#known.values()) this.#tree.add(tag);
   }
-  const sorted = [...tags].sort(([a], [b]) => (a < b ? -1 : 1));
-  return { tags: sorted.map(([, tag]) => tag), added };
+
+  /**
+   * Returns tags as Anki stores them: split at spaces, normalised, spelt as in the collection, unique, sorted without
+   * regard to case. Source: rslib/src/tags/register.rs (`canonify_tags`).
+   */
+  canonical(given: readonly string[]): string[] {
+    const tags = new Map<string, string>();
+    for (const part of given.flatMap((tag) => tag.split(/[ \u3000]/)).filter((tag) => tag !== '')) {
+      const normalized = normalizedPath(part);
+      let tag = this.#known.get(foldCase(normalized));
+      if (tag === undefined) {
+        tag = this.#tree.likeItsParent(normalized);
+        this.#known.set(foldCase(tag), tag);
+        this.#tree.add(tag);
+        this.added.push(tag);
+      }
+      tags.set(foldCase(tag), tag);
+    }
+    const sorted = [...tags].sort(([a], [b]) => (a < b ? -1 : 1));
+    return sorted.map(([, tag]) => tag);
+  }
+}
+
+/** Returns tags as a collection stores them, with those that are new to it. */
+export function canonicalTags(given: readonly string[], registered: Iterable<string>): CanonicalTags {
+  const register = new TagRegister(registered);
+  return { tags: register.canonical(given), added: register.added };
 }
 
 /** Returns the column `notes.tags`: a space on both sides, so that ` tag ` can be searched; empty without tags. */

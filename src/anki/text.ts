@@ -31,6 +31,8 @@ export function isEmptyField(field: string): boolean {
 
 /** Removes ASCII control characters, except those in `keep`. */
 export function withoutControls(text: string, keep = ''): string {
+  // Most texts have none, and an import looks at all of a collection.
+  if (!/\p{Cc}/u.test(text)) return text;
   return [...text].filter((c) => (c >= ' ' && c !== '\x7f') || keep.includes(c)).join('');
 }
 

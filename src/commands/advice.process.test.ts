@@ -6,6 +6,7 @@ import type { Context } from '../core/context.ts';
 import { systemRandom } from '../core/random.ts';
 import { type Advice, type Servers, wordsOf } from '../testing/advice/advice.ts';
 import { AWS_ADVICE } from '../testing/advice/aws.ts';
+import { DECK_ADVICE } from '../testing/advice/decks.ts';
 import { FLEET_ADVICE, FLEET_ON_AWS_ADVICE } from '../testing/advice/fleet.ts';
 import { HISTORY_ADVICE } from '../testing/advice/history.ts';
 import { LOCAL_ADVICE } from '../testing/advice/local.ts';
@@ -81,7 +82,7 @@ async function tryOut(advice: Advice, place: 'local' | 'aws'): Promise<void> {
 }
 
 describe('on this machine', () => {
-  test.each([...WORDS_ADVICE, ...LOCAL_ADVICE, ...MACHINE_ADVICE, ...HISTORY_ADVICE, ...FLEET_ADVICE])(
+  test.each([...WORDS_ADVICE, ...LOCAL_ADVICE, ...MACHINE_ADVICE, ...DECK_ADVICE, ...HISTORY_ADVICE, ...FLEET_ADVICE])(
     '$situation: what is advised helps',
     (row) => tryOut(row, 'local'),
   );

@@ -42,6 +42,8 @@ const NOUNS: readonly {
       schema: async () => (await import('./db/schema.ts')).registerDbSchema,
       copy: async () => (await import('./db/copy.ts')).registerDbCopy,
       push: async () => (await import('./db/push.ts')).registerDbPush,
+      export: async () => (await import('./db/export.ts')).registerDbExport,
+      import: async () => (await import('./db/import.ts')).registerDbImport,
       delete: async () => (await import('./db/delete.ts')).registerDbDelete,
       purge: async () => (await import('./db/purge.ts')).registerDbPurge,
       history: async () => (await import('./db/history.ts')).registerDbHistory,

@@ -1,4 +1,4 @@
-import { lstat, open, readlink, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { copyFile, lstat, open, readlink, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { codeOf, JavumboError } from './failure.ts';
 import type { Random } from './random.ts';
@@ -42,14 +42,14 @@ async function refusePlanted(link: string, directory: string, owner: number): Pr
  */
 export async function replaceFile(
   path: string,
-  content: string | Uint8Array,
+  content: string | Uint8Array | AsyncIterable<Uint8Array>,
   { mode, random }: { readonly mode?: number | undefined; readonly random: Random },
 ): Promise<void> {
   const part = partOf(path, random);
   try {
     const handle = await open(part, 'wx');
     try {
-      await handle.writeFile(content);
+      await writeFile(handle, content);
       if (mode !== undefined) await handle.chmod(mode & 0o777);
       await handle.sync();
     } finally {
@@ -58,7 +58,7 @@ export async function replaceFile(
     await rename(part, path).catch(async (error: unknown) => {
       // A file that is bind-mounted into a container (-v r.json:/r.json) cannot be replaced, only written to.
       if (codeOf(error) !== 'EBUSY') throw error;
-      await writeFile(path, content);
+      await copyFile(part, path);
       await rm(part);
     });
   } catch (error) {

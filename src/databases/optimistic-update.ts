@@ -27,6 +27,8 @@ export interface OpenOptions {
 export interface UpdateOptions extends OpenOptions {
   /** How often the edit is rerun after a conflict. Default 10. */
   readonly retries?: number;
+  /** True for an edit that may make the database many times larger: its copy is a file, however small it begins. */
+  readonly grows?: boolean;
 }
 
 /** Opens write sessions, and reruns an edit on whatever version came first. */
@@ -80,11 +82,11 @@ export class OptimisticUpdates {
    *
    * Throws, with nothing stored, what concerns all: no database, no connection, a copy that one of them has damaged.
    */
-  async together(username: string, edits: readonly PendingEdit[], options: OpenOptions = {}): Promise<Settled[]> {
+  async together(username: string, edits: readonly PendingEdit[], options: UpdateOptions = {}): Promise<Settled[]> {
     const settled: Settled[] = edits.map(() => ({ kind: 'again' }));
     let pending = edits.map(({ edit, retries = RETRIES }, index) => ({ edit, retries, index }));
-    let placing: Placing = {};
-    let session = await this.openForWriting(username, options);
+    let placing: Placing = { inMemory: options.grows !== true };
+    let session = await this.openForWriting(username, options, placing);
     let loadMs: number | undefined;
     for (let attempts = 1; ; attempts++) {
       let ended: Ended[];

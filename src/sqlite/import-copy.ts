@@ -9,6 +9,8 @@ import { asSourceFailure } from './failure.ts';
 import { readHeader, setRollbackMode, setSchemaCookie } from './header.ts';
 
 interface CopyEnvironment {
+  /** What messages call the source. Default: its path. */
+  readonly name?: string | undefined;
   readonly runBlocking?: RunBlocking | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -43,10 +45,8 @@ export async function copySource(
   inspect: (database: SqliteDatabase) => readonly string[],
   environment: CopyEnvironment = {},
 ): Promise<CopiedSource> {
-  const found = statOf(source);
-  if (found === undefined) throw new JavumboError('usage', `there is no file ${source}`, { try: 'another path' });
-  if (!found.isFile())
-    throw new JavumboError('usage', `${source} is not a file`, { try: 'the path of an .anki2 file' });
+  requireFile(source);
+  const { name = source } = environment;
   // SQLite opens them too, and would wait for the other end of a pipe.
   const strange = ['-journal', '-wal', '-shm'].map((end) => `${source}${end}`).find(isOtherThanFile);
   if (strange !== undefined) {
@@ -60,13 +60,20 @@ export async function copySource(
     if (alone) await copyFile(source, destination, constants.COPYFILE_FICLONE);
     else undone = await backUpOrUndo(sqlite, source, destination, environment);
     if (readHeader(destination).journal === 'wal') setRollbackMode(destination);
-    const warnings = await runBlockingIn(environment)(() => inspectCopy(sqlite, source, destination, alone, inspect));
+    const warnings = await runBlockingIn(environment)(() => inspectCopy(sqlite, name, destination, alone, inspect));
     if (undone) warnings.unshift(`a program ended while it changed ${source}: that change is not in the copy`);
     return { warnings };
   } catch (error) {
     if (isDiskFull(error)) throw cacheFailure(dirname(destination), error);
-    throw asSourceFailure(error, source);
+    throw asSourceFailure(error, name);
   }
+}
+
+/** Throws `usage` for a path without an ordinary file. */
+export function requireFile(path: string): void {
+  const found = statOf(path);
+  if (found === undefined) throw new JavumboError('usage', `there is no file ${path}`, { try: 'another path' });
+  if (!found.isFile()) throw new JavumboError('usage', `${path} is not a file`, { try: 'the path of an .anki2 file' });
 }
 
 /** Returns undefined for what is not there. Throws `usage` for what cannot be examined, such as a name that is too long. */

@@ -1,5 +1,5 @@
 const COMMANDS_USE =
-  'anki backup bench cache cleanup cli config consistency databases deployment doctor fleet function history lambda locks provisioning report shell sqlite store users verify';
+  'anki backup bench cache cleanup cli config consistency databases deployment doctor exchange fleet function history lambda locks provisioning report shell sqlite store users verify';
 
 /**
  * The folders of `src`, from what everything stands on to what nothing stands on, each with the folders above it in this
@@ -11,6 +11,7 @@ export const FOLDERS: readonly (readonly [folder: string, uses: Readonly<Record<
   ['aws', { config: 'a client is made for the region, the profile and the endpoint that are configured' }],
   ['sqlite', {}],
   ['anki', { sqlite: 'a collection is read and written through the port of a database' }],
+  ['exchange', { anki: 'a package holds a collection', sqlite: 'the collections of packages are files' }],
   [
     'store',
     {

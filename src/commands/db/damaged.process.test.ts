@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { BAD_FILES, damaged, SIZE, sound, soundBytes } from '../../testing/bad-files.ts';
 import { BUCKET, type CommandDeployment, openOnS3 } from '../../testing/command-deployments.ts';
 import { expectFailure } from '../../testing/expect-failure.ts';
+import { writeSchema18 } from '../../testing/packages.ts';
 import { IMPATIENT, type Json, temporaryDirectory } from '../../testing/run-command.ts';
 
 describe('an object that is broken', () => {
@@ -73,7 +74,7 @@ describe('an object that is broken', () => {
   });
 
   test.each(BAD_FILES.filter(({ error }) => error.source.includes('newer')))(
-    '($name) can be pulled, and is refused by what works on it',
+    '($name) can be pulled and looked at, and is refused by what changes it',
     async ({ make }) => {
       make(scratch);
       place(readFileSync(scratch));
@@ -81,6 +82,10 @@ describe('an object that is broken', () => {
       await deployment.json('db', 'pull', 'alice', '--out', out);
       expect(readFileSync(out).equals(readFileSync(scratch))).toBe(true);
       for (const { command, argv } of commands) {
+        if (command === 'info' || command === 'query') {
+          await deployment.json('db', command, 'alice', ...argv);
+          continue;
+        }
         expectFailure(await deployment.run(['db', command, 'alice', ...argv], { clock: IMPATIENT }), {
           code: 2,
           error: /^error: database "alice" has a newer Anki schema/,
@@ -90,6 +95,32 @@ describe('an object that is broken', () => {
       expect(deployment.server?.counts.operations.PutObject).toBe(0);
     },
   );
+
+  test('it is of today’s Anki: every table can be read, and the check says what it does not know', async () => {
+    place(readFileSync(writeSchema18()));
+    const before = deployment.server?.object(BUCKET, KEY);
+    expect((await deployment.json<Json>('db', 'info', 'alice')).tables).toMatchObject({
+      notetypes: 2,
+      decks: 4,
+      tags: 4,
+    });
+    const sql = "SELECT name, tag FROM notetypes, tags WHERE tag = 'ZOO' ORDER BY name";
+    expect((await deployment.json<Json>('db', 'query', 'alice', sql)).rows).toEqual([
+      { name: 'Basic (and reversed)', tag: 'zoo' },
+      { name: 'Lücke', tag: 'zoo' },
+    ]);
+    const check = await deployment.run(['db', 'check', 'alice', '--json']);
+    expect({ code: check.code, ...check.json() }).toMatchObject({
+      code: 7,
+      integrity: 'ok',
+      findings: ['a newer Anki upgraded it; the rules of that are not known here'],
+    });
+    expectFailure(await deployment.run(['db', 'export', 'alice', '--out', join(temporaryDirectory(), 'a.apkg')]), {
+      code: 2,
+      error: /has a newer Anki schema than 11/,
+    });
+    expect(deployment.server?.object(BUCKET, KEY)).toEqual(before);
+  });
 
   test('nothing about it is broken in WAL mode: it is read and written', async () => {
     place(soundBytes(scratch).fill(2, 18, 20));

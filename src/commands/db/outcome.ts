@@ -64,7 +64,13 @@ export async function holdForReading<T>(
   const deployment = await invocation.deployment();
   const databases = operatorDatabases(deployment, invocation);
   const point = at === undefined ? undefined : await (await import('./at.ts')).pointId(deployment, username, at);
-  return naming(username, databases.hold(username, query, { point }));
+  const held = databases.hold(username, query, { point }).catch(async (error: unknown) => {
+    const { NewerSchemaError } = await import('../../anki/refuse-newer-schema.ts');
+    if (!(error instanceof NewerSchemaError)) throw error;
+    const { holdNewer } = await import('./hold-newer.ts');
+    return holdNewer(invocation, databases, username, query, point);
+  });
+  return naming(username, held);
 }
 
 /** What the user's own schema does is not this program's defect, whichever command meets it. */

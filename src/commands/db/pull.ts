@@ -124,8 +124,8 @@ async function pullToStdout(invocation: Invocation, username: string, at: string
   return databases.withFile(username, write, { point });
 }
 
-/** Follows links to the file to write. Throws `usage` for anything but an ordinary file, such as a device or a pipe. */
-async function targetOf(path: string): Promise<string> {
+/** Follows links to the file of --out. Throws `usage` for anything but an ordinary file, such as a device or a pipe. */
+export async function targetOf(path: string): Promise<string> {
   const file = await pathBehindLinks(path).catch((error: unknown) => {
     if (error instanceof JavumboError) throw error;
     // If it cannot be examined, writing it fails and says why.

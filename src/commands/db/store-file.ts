@@ -1,5 +1,6 @@
 import { foreignDatabaseWarnings } from '../../anki/foreign-schema.ts';
 import { refuseNewerSchema } from '../../anki/refuse-newer-schema.ts';
+import { JavumboError } from '../../core/failure.ts';
 import type { ReplaceOver, UpdateResult, UserDatabases } from '../../databases/user-databases.ts';
 import { sqliteEngine } from '../../sqlite/choose-engine.ts';
 import type { SqliteDatabase } from '../../sqlite/engine.ts';
@@ -26,7 +27,7 @@ export async function storeFile(
   return { ...stored, ...(warnings.length === 0 ? {} : { warnings }) };
 }
 
-/** Copies a file with the checks and warnings of `storeFile`, and returns the warnings. */
+/** Copies a file, or the collection in a .colpkg, with the checks and warnings of `storeFile`. Returns the warnings. */
 export async function copyDatabase(
   invocation: Invocation,
   username: string,
@@ -41,7 +42,23 @@ export async function copyDatabase(
     refuseNewerSchema(database, username);
     return foreignDatabaseWarnings(database, file);
   };
-  const { warnings } = await copySource(sqlite, file, destination, inspect, invocation.context);
-  for (const warning of warnings) invocation.note(`warning: ${warning}`);
-  return warnings;
+  const copy = async (source: string): Promise<readonly string[]> => {
+    const { runBlocking, signal } = invocation.context;
+    const { warnings } = await copySource(sqlite, source, destination, inspect, { name: file, runBlocking, signal });
+    for (const warning of warnings) invocation.note(`warning: ${warning}`);
+    return warnings;
+  };
+  const { isPackage, lossOf, withPackage } = await import('./package-file.ts');
+  if (!isPackage(file)) return copy(file);
+  if (/\.apkg$/i.test(file)) {
+    throw new JavumboError('usage', `${file} holds decks for a collection, and is none itself`, {
+      try: `javumbo db create ${username}, then javumbo db import ${username} <file>`,
+      username,
+    });
+  }
+  return withPackage(invocation, file, async ({ path, losses, media }) => {
+    const outside = media.size === 0 ? [] : [`the deployment keeps no media: ${file} holds ${media.size}`];
+    for (const warning of outside) invocation.note(`warning: ${warning}`);
+    return [...losses.map(lossOf), ...outside, ...(await copy(path))];
+  });
 }
