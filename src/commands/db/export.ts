@@ -129,10 +129,10 @@ export async function dbExport(
           progress.show(`writing ${formatBytes(written)} to ${file}`);
         }
       }
-      const part = partOf(resolve(file), context.random);
+      const unfinished = partOf(resolve(file), context.random);
       // After a kill, the next command that makes a work directory, or a clean-up, removes both.
-      noteUnfinished(work, part);
-      await replaceFile(file, content(), { mode: 0o600, random: context.random, part });
+      noteUnfinished(work, unfinished);
+      await replaceFile(file, content(), { mode: 0o600, random: context.random, part: unfinished });
       const media = { referred: referred.size, packed: found.names.length };
       return { username, version, file, sizeBytes: statSync(file).size, ...counts, media };
     } finally {
