@@ -38,14 +38,17 @@ async function refusePlanted(link: string, directory: string, owner: number): Pr
 
 /**
  * Replaces an ordinary file by a rename, so that no one reads half of it and a crash leaves the old one. `mode` is that
- * of the replaced file.
+ * of the replaced file; `part`: where the new one is until then, by `partOf`.
  */
 export async function replaceFile(
   path: string,
   content: string | Uint8Array | AsyncIterable<Uint8Array>,
-  { mode, random }: { readonly mode?: number | undefined; readonly random: Random },
+  {
+    mode,
+    random,
+    part = partOf(path, random),
+  }: { readonly mode?: number | undefined; readonly random: Random; readonly part?: string },
 ): Promise<void> {
-  const part = partOf(path, random);
   try {
     const handle = await open(part, 'wx');
     try {

@@ -12,7 +12,7 @@ import { formatBytes } from '../core/format.ts';
  */
 
 /** What a package may hold beside its media, unpacked. */
-export const UNPACKED_BYTES_MAX = 300_000_000;
+const UNPACKED_BYTES_MAX = 300_000_000;
 /** How many times larger than in the package something may be; what is small may be anything. */
 const RATIO_MAX = 100;
 const SMALL_BYTES = 1_000_000;

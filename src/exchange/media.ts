@@ -68,7 +68,7 @@ function* sounds(field: string): Generator<string> {
 }
 
 /** Media that go into a package: their names, by which they are stored there in order, and their paths. */
-export interface FoundMedia {
+interface FoundMedia {
   readonly names: readonly string[];
   readonly directory: string;
 }

@@ -14,7 +14,7 @@ type Kind = 'int' | 'int?' | 'bool' | 'float' | 'float?' | 'text' | 'ints' | 'fl
 /** The fields of a message, by number: the name under which each is returned, and its kind. */
 export type MessageShape = Readonly<Record<number, readonly [name: string, kind: Kind]>>;
 
-export interface Message {
+interface Message {
   /** Integers beyond 2^53 are bigints. */
   readonly values: Record<string, unknown>;
   /** Numbers of the fields that the shape does not have. */

@@ -5,7 +5,7 @@ import type { SqlDatabase, SqlValue } from '../sqlite/engine.ts';
  * that what add-ons keep in them and numbers beyond 2^53 survive.
  */
 
-export type ObjectColumn = 'models' | 'decks' | 'dconf';
+type ObjectColumn = 'models' | 'decks' | 'dconf';
 
 /** Returns the objects of a column by their id. The caller has read the collection, so that each key is an id. */
 export function storedObjects(database: SqlDatabase, column: ObjectColumn): Map<number, string> {

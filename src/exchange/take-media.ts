@@ -7,7 +7,7 @@ import { replaceFile } from '../core/replace-file.ts';
 import type { UnpackedPackage } from './package.ts';
 
 /** How many media of a package were put into a directory, were there already, or are there under that name otherwise. */
-export interface TakenMedia {
+interface TakenMedia {
   readonly written: number;
   readonly unchanged: number;
   readonly different: readonly string[];

@@ -37,7 +37,7 @@ export function message(
   );
 }
 
-export function varint(value: bigint): Buffer {
+function varint(value: bigint): Buffer {
   const bytes: number[] = [];
   for (let rest = value; ; rest >>= 7n) {
     if (rest < 0x80n) return Buffer.from([...bytes, Number(rest)]);
@@ -45,7 +45,7 @@ export function varint(value: bigint): Buffer {
   }
 }
 
-export function floats(...values: number[]): Buffer {
+function floats(...values: number[]): Buffer {
   return Buffer.concat(
     values.map((value) => {
       const bytes = Buffer.alloc(4);

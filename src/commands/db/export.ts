@@ -1,12 +1,13 @@
 import { constants, createReadStream, statSync } from 'node:fs';
 import { chmod, copyFile } from 'node:fs/promises';
-import { extname, join } from 'node:path';
+import { extname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
+import { noteUnfinished } from '../../cache/work-directory.ts';
 import type { View } from '../../cli/print.ts';
 import { withProgress } from '../../cli/progress.ts';
 import { JavumboError } from '../../core/failure.ts';
 import { formatBytes } from '../../core/format.ts';
-import { replaceFile } from '../../core/replace-file.ts';
+import { partOf, replaceFile } from '../../core/replace-file.ts';
 import { runBlockingIn } from '../../core/run-blocking.ts';
 import { parseUsername } from '../../core/username.ts';
 import type { PackageCounts } from '../../exchange/export.ts';
@@ -128,7 +129,10 @@ export async function dbExport(
           progress.show(`writing ${formatBytes(written)} to ${file}`);
         }
       }
-      await replaceFile(file, content(), { mode: 0o600, random: context.random });
+      const unfinished = partOf(resolve(file), context.random);
+      // After a kill, the next command that makes a work directory, or a clean-up, removes both.
+      noteUnfinished(work, unfinished);
+      await replaceFile(file, content(), { mode: 0o600, random: context.random, part: unfinished });
       const media = { referred: referred.size, packed: found.names.length };
       return { username, version, file, sizeBytes: statSync(file).size, ...counts, media };
     } finally {
