@@ -50,7 +50,7 @@ describe.each(COMMAND_DEPLOYMENTS)('on $name', ({ open }) => {
     expect(load.derived.floorMs).toBeCloseTo((load.derived.requestsPerOperation ?? 0) * 2);
     expect(load.derived.meanToFloor).toEqual(FINITE);
     expect(load.cost).toMatchObject({ operation: 'one read or write of the mix', operations: 20 });
-    expect(await deployment.json('db', 'list')).toEqual({ databases: [] });
+    expect(await deployment.json('db', 'list')).toEqual({ databases: [], next: null });
   });
 
   test('the same seed brings the same users for the same, and a mix without writes writes nothing', async () => {
@@ -126,7 +126,7 @@ describe('on an S3 server', () => {
     expect(stdout).toContain(
       `\nthe knee: ${Number(kneePerSecond.toPrecision(3))}/s holds totalMs.count<=9; ${Number(brokenPerSecond.toPrecision(3))}/s does not: totalMs.count is 10\n`,
     );
-    expect(await deployment.json('db', 'list')).toEqual({ databases: [] });
+    expect(await deployment.json('db', 'list')).toEqual({ databases: [], next: null });
   });
 
   test('an objective that holds at no rate fails, and says so', async () => {
@@ -156,7 +156,7 @@ describe('on an S3 server', () => {
     expect(report).toMatchObject({ passed: false, failureReasons: ['interrupted'], derived: { offered: 1200 } });
     expect(report.metrics.readMs?.count).toBe(report.derived.completed);
     expect(stdout).toMatch(/^all +\d /m);
-    expect(await deployment.json('db', 'list')).toEqual({ databases: [] });
+    expect(await deployment.json('db', 'list')).toEqual({ databases: [], next: null });
   });
 });
 
@@ -175,7 +175,7 @@ test.each([
   { argv: ['--mix', 'read=0,write=0'], message: /It must be a mix/, hint: /--help/ },
   { argv: ['--mix', 'reads=1'], message: /It must be a mix/, hint: /--help/ },
   { argv: ['--skew', '-1'], message: /It must be a number from 0 to 10/, hint: /--help/ },
-  { argv: ['--duration', '60'], message: /It must be a duration with its unit/, hint: /--help/ },
+  { argv: ['--duration', '60'], message: /It needs a unit: 60ms or 60s/, hint: /--help/ },
 ])('bench load $argv is refused before anything is made', async ({ argv, message, hint }) => {
   const { code, stdout, failure } = await runCommand(['bench', 'load', ...argv, '--json']);
   expect({ code, stdout }).toEqual({ code: 2, stdout: '' });

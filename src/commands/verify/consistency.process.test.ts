@@ -15,7 +15,7 @@ const VERIFY = ['verify', 'consistency', '--quiet'];
 test.each([
   { name: 'a sabotage that nobody knows', argv: ['--sabotage', 'nonsense'], says: 'there is no sabotage nonsense' },
   { name: 'a fault that cannot be made there', argv: ['--faults', 'cut-body'], says: 'there is no fault cut-body' },
-  { name: 'a duration without a unit', argv: ['--duration', '60'], says: 'with its unit' },
+  { name: 'a duration without a unit', argv: ['--duration', '60'], says: 'It needs a unit' },
   { name: 'a history that is not there', argv: ['--check', 'nowhere.jsonl'], says: 'nowhere.jsonl cannot be read' },
 ])('$name is refused', async ({ argv, says }) => {
   const { code, stderr } = await runCommand([...VERIFY, ...argv], { env: freshMachine() });
