@@ -68,6 +68,7 @@ const NOUNS: readonly {
     verbs: {
       check: async () => (await import('./fleet/check.ts')).registerFleetCheck,
       exec: async () => (await import('./fleet/exec.ts')).registerFleetExec,
+      import: async () => (await import('./fleet/import.ts')).registerFleetImport,
       undo: async () => (await import('./fleet/undo.ts')).registerFleetUndo,
       stats: async () => (await import('./fleet/stats.ts')).registerFleetStats,
     },

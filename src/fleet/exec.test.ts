@@ -1,10 +1,12 @@
 /** A migration, and what may have become of a write that its journal announced before the process was killed. */
-import { appendFileSync, readFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { appendFileSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { JavumboError } from '../core/failure.ts';
 import { betterSqlite } from '../sqlite/better-sqlite.ts';
 import type { SqliteDatabase } from '../sqlite/engine.ts';
+import { runScript } from '../sqlite/sql.ts';
 import type { DatabaseStore } from '../store/database-store.ts';
 import { interposed as withPut } from '../testing/values-table.ts';
 import { Workbench } from '../testing/workbench.ts';
@@ -14,6 +16,12 @@ import type { FleetTarget } from './target.ts';
 import { type UndoneUser, undoFleet } from './undo.ts';
 
 const SQL = 'UPDATE counter SET n = n + 1';
+
+const script = (sql: string): MigrationOptions['work'] => ({
+  kind: 'fleet exec',
+  sourceSha256: createHash('sha256').update(sql).digest('hex'),
+  run: (database) => runScript(database, sql, []),
+});
 
 let bench: Workbench;
 let journal: string;
@@ -49,7 +57,7 @@ function optionsOf(more: Partial<MigrationOptions> = {}): MigrationOptions {
   const { clock, random } = bench;
   return {
     ...{
-      sql: SQL,
+      work: script(SQL),
       selection: {},
       parallel: 8,
       retries: 5,
@@ -182,10 +190,10 @@ describe('a migration', () => {
     }
     const sql = 'DELETE FROM revlog';
     const refusal = new JavumboError('usage', 'not confirmed');
-    await expect(migrate({ sql, agree: () => Promise.reject(refusal) })).rejects.toBe(refusal);
+    await expect(migrate({ work: script(sql), agree: () => Promise.reject(refusal) })).rejects.toBe(refusal);
     const asked: string[] = [];
     const agree = async (losses: readonly string[]) => void asked.push(...losses);
-    expect(outcomes(await migrate({ sql, agree, ...RESUME() }))).toEqual([
+    expect(outcomes(await migrate({ work: script(sql), agree, ...RESUME() }))).toEqual([
       'alice committed',
       'bob committed',
       'carol committed',
@@ -196,7 +204,7 @@ describe('a migration', () => {
   test('is refused on a journal of another script, of another deployment, or that another process has', async () => {
     await make('alice');
     await migrate();
-    await expect(migrate({ sql: 'SELECT 1', ...RESUME() })).rejects.toMatchObject({ kind: 'usage' });
+    await expect(migrate({ work: script('SELECT 1'), ...RESUME() })).rejects.toMatchObject({ kind: 'usage' });
     await expect(migrate()).rejects.toMatchObject({ kind: 'usage' });
     const elsewhere = { ...target(), deployment: { kind: 'local', id: 'another' } } as const;
     await expect(migrateFleet(elsewhere, optionsOf(RESUME())).next()).rejects.toMatchObject({ kind: 'usage' });
@@ -310,11 +318,42 @@ describe('a resume, after a kill between the journal and the PUT', () => {
     expect(await counterOf('alice')).toBe(1);
   });
 
-  test('says not-found of who was deleted', async () => {
+  test('says not-found of who was deleted, and finds the write when that is taken back', async () => {
     await make('alice');
     await (await killedBeforePut())();
+    const { version = '', writes = [], digest } = (await bench.store.head('alice')) ?? {};
+    const migrated = join(bench.directory, 'migrated');
+    await bench.store.get('alice', migrated);
     await bench.machine().databases.delete('alice');
     expect(outcomes(await migrate(RESUME()))).toEqual(['alice not-found']);
+    await bench.store.put('alice', migrated, {
+      condition: { kind: 'absent' },
+      writes: ['a'.repeat(32), ...writes],
+      digest,
+    });
+    expect(version).not.toBe('');
+    expect(outcomes(await migrate(RESUME()))).toEqual(['alice committed']);
+    expect(await counterOf('alice')).toBe(1);
+  });
+
+  test('is refused by another name of a journal that a process has', async () => {
+    await make('alice', 'bob');
+    await killedBeforePut();
+    const running = migrateFleet(target(), optionsOf(RESUME()));
+    await running.next();
+    const link = join(bench.directory, 'link.jsonl');
+    symlinkSync(journal, link);
+    await expect(migrate({ journal: { path: link, resume: true } })).rejects.toMatchObject({ kind: 'conflict' });
+    await running.return?.(undefined as never);
+  });
+
+  test('compares a canary that an earlier run has changed with nothing', async () => {
+    await make('alice', 'bob');
+    await (await killedBeforePut())();
+    expect(await migrate({ canary: 1, ...RESUME() })).toMatchObject([
+      { username: 'alice', outcome: 'committed' },
+      { username: 'bob', outcome: 'committed' },
+    ]);
   });
 });
 
@@ -348,6 +387,17 @@ describe('an undo', () => {
     expect(await undo()).toEqual(['alice unknown']);
     await migrate(RESUME());
     expect(await undo()).toEqual(['alice committed']);
+    expect(await counterOf('alice')).toBe(0);
+  });
+
+  test('ends what the journal can be resumed for, since a resume would take who is back for done', async () => {
+    await make('alice');
+    await migrate(kept());
+    await undo();
+    await expect(migrate(RESUME())).rejects.toMatchObject({
+      kind: 'usage',
+      message: expect.stringContaining('undone'),
+    });
     expect(await counterOf('alice')).toBe(0);
   });
 

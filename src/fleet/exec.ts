@@ -5,8 +5,8 @@ import { JavumboError } from '../core/failure.ts';
 import { isoTime } from '../core/format.ts';
 import { inParallel } from '../core/parallel.ts';
 import type { SqliteEngine } from '../sqlite/engine.ts';
-import { type JournalHeader, refuseOtherDeployment, SCHEMA_VERSION, sqlDigest } from './journal.ts';
-import { type MigratedUser, type MigrationRules, UserMigration } from './migrate-user.ts';
+import { isSameWork, type JournalHeader, refuseOtherDeployment, SCHEMA_VERSION } from './journal.ts';
+import { type MigratedUser, type MigrationRules, type MigrationWork, UserMigration } from './migrate-user.ts';
 import { MigrationState, STATE_SCHEMA } from './migration-state.ts';
 import { openFleetScratch, rememberSelected, type Selection, selectedUsernames } from './selection.ts';
 import type { FleetTarget } from './target.ts';
@@ -123,7 +123,7 @@ async function taken(usernames: AsyncGenerator<string>, count: number): Promise<
 
 async function openState(
   { deployment }: FleetTarget,
-  { sql, selection, users, journal, undo, keep, clock }: MigrationOptions,
+  { work, selection, users, journal, undo, keep, clock }: MigrationOptions,
   sqlite: SqliteEngine,
   { database }: Scratch,
 ): Promise<{
@@ -132,9 +132,9 @@ async function openState(
   undo: JournalHeader['undo'];
   keep: string | undefined;
 }> {
-  const sqlSha256 = sqlDigest(sql);
+  const { kind, sourceSha256, deck } = work;
   if (journal?.resume) {
-    const refuse = (header: JournalHeader): void => refuseOther(header, deployment.id, sqlSha256);
+    const refuse = (header: JournalHeader): void => refuseOther(header, deployment.id, work);
     const { state, header } = await MigrationState.resume(database, sqlite, journal.path, refuse);
     const { prefix, where, users: named } = header;
     return { state, selection: { prefix, where, named: named !== undefined }, undo: header.undo, keep: header.keep };
@@ -147,10 +147,11 @@ async function openState(
   if (keep !== undefined) await BackupFolder.prepared(keep);
   const header = {
     schemaVersion: SCHEMA_VERSION,
-    kind: 'fleet exec',
+    kind,
     startedAt: isoTime(clock.now()),
     deployment,
-    sqlSha256,
+    sourceSha256,
+    deck,
     ...selection,
     users: named,
     undo,
@@ -160,10 +161,12 @@ async function openState(
   return { state, selection: selected, undo, keep };
 }
 
-function refuseOther(header: JournalHeader, id: string, sqlSha256: string): void {
+function refuseOther(header: JournalHeader, id: string, work: MigrationWork): void {
   refuseOtherDeployment(header, id);
-  if (header.sqlSha256 === sqlSha256) return;
-  throw new JavumboError('usage', 'the journal belongs to another script', {
-    try: 'the script as it was, or a new fleet exec without --resume',
+  if (isSameWork(header, work)) return;
+  const { kind } = work;
+  const what = kind === 'fleet exec' ? 'script' : 'import';
+  throw new JavumboError('usage', `the journal belongs to another ${header.kind === kind ? what : 'command'}`, {
+    try: `the ${header.kind} that it belongs to, or a new ${kind} without --resume`,
   });
 }

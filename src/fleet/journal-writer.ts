@@ -1,3 +1,4 @@
+import { realpathSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { isWrongPlace } from '../core/cache-directory.ts';
@@ -12,7 +13,8 @@ import type { JournalHeader, JournalLine } from './journal.ts';
 export function lockJournal(sqlite: SqliteEngine, path: string): { release(): void } {
   let lock: { release(): void } | undefined;
   try {
-    lock = lockFile(sqlite, `${path}.lock`);
+    // By its own path: a link to a journal is that journal.
+    lock = lockFile(sqlite, `${realpathSync(path)}.lock`);
   } catch (error) {
     throw unusable(path, error);
   }

@@ -1,11 +1,10 @@
-import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
 import * as z from 'zod';
 import { JavumboError } from '../core/failure.ts';
 import { isUsername } from '../core/username.ts';
 import { wholeLines } from '../core/whole-lines.ts';
 
-/** The journal of `fleet exec`: JSON Lines. docs/fleet.md describes every field. */
+/** The journal of `fleet exec` and `fleet import`: JSON Lines. docs/fleet.md describes every field. */
 export const SCHEMA_VERSION = 1;
 
 const username = z.string().refine(isUsername, 'no username');
@@ -13,7 +12,7 @@ const count = z.int().min(0);
 
 const header = z.object({
   schemaVersion: z.literal(SCHEMA_VERSION),
-  kind: z.literal('fleet exec'),
+  kind: z.enum(['fleet exec', 'fleet import']),
   startedAt: z.iso.datetime(),
   deployment: z.object({
     kind: z.enum(['local', 'aws']),
@@ -23,7 +22,10 @@ const header = z.object({
     /** What tells this deployment from any other. */
     id: z.string(),
   }),
-  sqlSha256: z.string(),
+  /** Of the script or the package. */
+  sourceSha256: z.string(),
+  /** Where `fleet import` puts new cards. */
+  deck: z.string().optional(),
   prefix: z.string().optional(),
   where: z.string().optional(),
   /** How many names are selected, by lines that follow. */
@@ -58,16 +60,23 @@ const line = z.discriminatedUnion('kind', [
     changes: count.optional(),
     error: z.string().optional(),
   }),
+  z.object({ kind: z.literal('undo'), at: z.iso.datetime() }),
   z.object({ kind: z.literal('end'), endedAt: z.iso.datetime(), counts: z.record(z.string(), count) }),
 ]);
 
 export type JournalHeader = z.infer<typeof header>;
+/** What is done to each database, as a journal knows it. */
+export type Work = Pick<JournalHeader, 'kind' | 'sourceSha256' | 'deck'>;
 export type JournalWrite = z.infer<typeof write>;
 export type JournalLine = z.infer<typeof line>;
 
-/** Returns the digest by which a journal knows its script. */
-export function sqlDigest(sql: string): string {
-  return createHash('sha256').update(sql).digest('hex');
+/** Returns the first line of a journal; undefined for anything else. */
+export function headerOf(text: string): JournalHeader | undefined {
+  return header.safeParse(jsonOf(text)).data;
+}
+
+export function isSameWork(one: Work, other: Work): boolean {
+  return one.kind === other.kind && one.sourceSha256 === other.sourceSha256 && one.deck === other.deck;
 }
 
 /**
@@ -114,7 +123,7 @@ function noJournal(path: string, cause?: unknown): JavumboError {
 
 function damagedJournal(path: string, what: string): JavumboError {
   return new JavumboError('corrupt', `the journal ${basename(path)} is damaged: ${what}`, {
-    try: 'javumbo fleet check, and a new fleet exec with --users for those who need it',
+    try: 'javumbo fleet check, and a new run with --again and --users for those who need it',
   });
 }
 

@@ -12,11 +12,10 @@ import type { MeantWrite } from '../databases/session.ts';
 import type { UserDatabases } from '../databases/user-databases.ts';
 import type { SqliteDatabase, SqliteEngine } from '../sqlite/engine.ts';
 import { asDatabaseFailure } from '../sqlite/failure.ts';
-import { runScript } from '../sqlite/sql.ts';
 import { contentDigestOf } from '../store/content-digest.ts';
 import type { DatabaseStore } from '../store/database-store.ts';
 import { type Fate, fateOf } from './fate.ts';
-import type { JournalWrite } from './journal.ts';
+import type { JournalWrite, Work } from './journal.ts';
 import type { MigrationState } from './migration-state.ts';
 import { isTrueIn } from './selection.ts';
 import type { FleetTarget } from './target.ts';
@@ -33,9 +32,17 @@ export interface MigratedUser {
   readonly findings?: readonly string[] | undefined;
 }
 
+/** What is done to each database. */
+export interface MigrationWork extends Work {
+  /** Changes a database, inside a transaction, and returns how many rows or notes it changed. */
+  readonly run: (database: SqliteDatabase) => number;
+  /** True if it may outgrow the memory that small databases are changed in. */
+  readonly grows?: boolean;
+}
+
 /** What all users have in common. */
 export interface MigrationRules {
-  readonly sql: string;
+  readonly work: MigrationWork;
   readonly where?: string | undefined;
   /** How often a user's migration runs again after a conflict. */
   readonly retries: number;
@@ -149,13 +156,14 @@ export class UserMigration {
   }
 
   async #run(username: string, underWay: UnderWay): Promise<MigratedUser> {
-    const { retries } = this.#rules;
+    const { retries, work } = this.#rules;
+    const { grows = false } = work;
     this.#underWay.set(username, underWay);
     try {
       for (;;) {
         try {
           const edit = (database: SqliteDatabase): boolean => this.#edit(database, username, underWay);
-          const { outcome, value: isMeant, version } = await this.#databases.update(username, edit, { retries });
+          const { outcome, value: isMeant, version } = await this.#databases.update(username, edit, { retries, grows });
           if (!isMeant) return { username, outcome: 'skipped' };
           return { username, outcome, version, changes: outcome === 'committed' ? underWay.changes : undefined };
         } catch (error) {
@@ -175,11 +183,11 @@ export class UserMigration {
 
   /** Returns false where `--where` is not true. */
   #edit(database: SqliteDatabase, username: string, underWay: UnderWay): boolean {
-    const { sql, where, allLosses: all, force, clock } = this.#rules;
+    const { work, where, allLosses: all, force, clock } = this.#rules;
     if (where !== undefined && !isTrueIn(database, where)) return false;
     if (underWay.check) underWay.before = collectionFindings(database, clock.now());
     const before = holdingsOf(database);
-    underWay.changes = runScript(database, sql, []);
+    underWay.changes = work.run(database);
     refuseLosses(before, holdingsOf(database), { agreed: [...this.#agreed], all, force }, username);
     return true;
   }
@@ -229,14 +237,16 @@ export class UserMigration {
   }
 
   /** Reads a committed database back, and returns what is wrong with it that was not before. */
-  async #newFindings(username: string, { before = [] }: UnderWay): Promise<readonly string[]> {
+  async #newFindings(username: string, { before }: UnderWay): Promise<readonly string[]> {
     const { sqlite, scratch } = this.#around;
     const { random, clock } = this.#rules;
     try {
       const { damage, findings } = await this.#databases.withFile(username, (path) =>
         examineFully(path, { sqlite, directory: scratch.directory, random, now: clock.now() }),
       );
-      return damage === undefined ? findings.filter((finding) => !before.includes(finding)) : [damage];
+      if (damage !== undefined) return [damage];
+      // Of a write of an earlier run it is not known what was there before.
+      return before === undefined ? [] : findings.filter((finding) => !before.includes(finding));
     } catch (error) {
       return [`it could not be read back: ${troubleOf(error).error}`];
     }

@@ -21,8 +21,12 @@ export interface UserState {
   readonly outcome: string | null;
 }
 
-/** Reads a journal into the scratch file, by user. */
-export async function loadJournal(database: SqlDatabase, path: string): ReturnType<typeof readJournal> {
+/** Reads a journal into the scratch file, by user. Calls `onUndo` if it was undone. */
+export async function loadJournal(
+  database: SqlDatabase,
+  path: string,
+  onUndo = (): void => {},
+): ReturnType<typeof readJournal> {
   const select = database.prepare('INSERT OR IGNORE INTO selected VALUES (?)');
   // A write that follows an outcome is that of a later run, and open again.
   const write = database.prepare(
@@ -36,6 +40,7 @@ export async function loadJournal(database: SqlDatabase, path: string): ReturnTy
     if (line.kind === 'selected') select.run(line.username);
     else if (line.kind === 'write') write.run(line.username, JSON.stringify(line));
     else if (line.kind === 'outcome') outcome.run(line.username, line.outcome);
+    else if (line.kind === 'undo') onUndo();
   });
 }
 
@@ -94,11 +99,15 @@ export class MigrationState {
     refuse(await readJournal(path));
     const lock = lockJournal(sqlite, path);
     try {
-      const header = await loadJournal(database, path);
+      const header = await loadJournal(database, path, () => {
+        throw new JavumboError('usage', 'what this journal records was undone, and is not gone on with', {
+          try: 'the same command without --resume',
+        });
+      });
       const { n } = database.prepare('SELECT count(*) AS n FROM selected').get() as { n: number };
       if (n < (header.users ?? 0)) {
         throw new JavumboError('usage', 'the journal stopped before it had all names, and nothing was done', {
-          try: 'a new fleet exec without --resume',
+          try: 'a new run with --again, and without --resume',
         });
       }
       return { state: new MigrationState(database, await JournalWriter.resume(path), lock), header };
@@ -118,13 +127,13 @@ export class MigrationState {
     const row = this.#database.prepare('SELECT writes, outcome FROM state WHERE username = ?').get(username);
     const { writes = '[]', outcome = null } = (row ?? {}) as { writes?: string; outcome?: string | null };
     if (outcome !== null && FINAL.has(outcome)) return undefined;
-    // Any other outcome was told when it was certain that nothing was stored.
-    return outcome === null || outcome === 'unknown' ? JSON.parse(writes) : [];
+    // Any other outcome was told when it was certain that nothing was stored. Who was deleted may be restored meanwhile.
+    return outcome === null || ['unknown', 'not-found'].includes(outcome) ? JSON.parse(writes) : [];
   }
 
   /** Yields those whose writes are open and whom this run has not met: they are not selected any more, or gone. */
   *unmet(): Generator<string> {
-    const open = "handled = 0 AND (outcome IS NULL OR outcome = 'unknown')";
+    const open = "handled = 0 AND writes <> '[]' AND (outcome IS NULL OR outcome IN ('unknown', 'not-found'))";
     for (const { username } of statesIn(this.#database, open)) yield username;
   }
 

@@ -3,6 +3,8 @@ import { BackupFolder } from '../backup/folder.ts';
 import { Patience, type Trouble } from '../backup/outcome.ts';
 import type { Clock } from '../core/clock.ts';
 import { JavumboError } from '../core/failure.ts';
+import { isoTime } from '../core/format.ts';
+import { once } from '../core/once.ts';
 import { inParallel } from '../core/parallel.ts';
 import type { UserDatabases } from '../databases/user-databases.ts';
 import { pointsOf } from '../history/points.ts';
@@ -11,7 +13,7 @@ import { readHeader, setRollbackMode } from '../sqlite/header.ts';
 import { contentDigestOf } from '../store/content-digest.ts';
 import { fateOf } from './fate.ts';
 import { type JournalHeader, type JournalWrite, readJournal, refuseOtherDeployment } from './journal.ts';
-import { lockJournal } from './journal-writer.ts';
+import { JournalWriter, lockJournal } from './journal-writer.ts';
 import { loadJournal, STATE_SCHEMA, statesIn, type UserState } from './migration-state.ts';
 import { openFleetScratch } from './selection.ts';
 import type { FleetTarget } from './target.ts';
@@ -57,7 +59,7 @@ export async function* undoFleet(target: FleetTarget, options: UndoOptions): Asy
       const { n } = scratch.database.prepare(`SELECT count(*) AS n FROM state WHERE ${written}`).get() as { n: number };
       if (n > 0) await decide(n);
       const folder = header.keep === undefined ? undefined : BackupFolder.existing(header.keep);
-      const undo = new Undo(target, options.clock, folder);
+      const undo = new Undo(target, options.clock, folder, journal);
       const patience = new Patience();
       yield* inParallel(statesIn(scratch.database, written), parallel, async (state): Promise<UndoneUser> => {
         signal?.throwIfAborted();
@@ -78,6 +80,13 @@ export async function* undoFleet(target: FleetTarget, options: UndoOptions): Asy
   }
 }
 
+/** A resume would take what is brought back for done. */
+async function noteUndo(journal: string, clock: Clock): Promise<void> {
+  const writer = await JournalWriter.resume(journal);
+  await writer.add({ kind: 'undo', at: isoTime(clock.now()) });
+  await writer.close();
+}
+
 function refuseUndo(header: JournalHeader, id: string): void {
   refuseOtherDeployment(header, id);
   if (header.undo !== 'none') return;
@@ -91,8 +100,10 @@ class Undo {
   readonly #databases: UserDatabases;
   readonly #clock: Clock;
   readonly #folder: BackupFolder | undefined;
+  readonly #noted: () => Promise<void>;
 
-  constructor(target: FleetTarget, clock: Clock, folder: BackupFolder | undefined) {
+  constructor(target: FleetTarget, clock: Clock, folder: BackupFolder | undefined, journal: string) {
+    this.#noted = once(() => noteUndo(journal, clock));
     this.#target = target;
     this.#databases = target.databases();
     this.#clock = clock;
@@ -110,7 +121,7 @@ class Undo {
     );
     if (fate.kind === 'committed' && fate.isCurrent) return this.#back(username, fate.write, version);
     if (fate.kind === 'open' && !isSettled(outcome)) {
-      return { username, outcome: 'unknown', error: 'its write may still arrive: fleet exec --resume settles it' };
+      return { username, outcome: 'unknown', error: 'its write may still arrive: fleet undo again, later' };
     }
     if (isBack || fate.kind === 'lost') return { username, outcome: 'unchanged', version };
     if (fate.kind === 'committed' || outcome === 'committed') {
@@ -120,6 +131,7 @@ class Undo {
   }
 
   async #back(username: string, { base, kept }: JournalWrite, version: string): Promise<UndoneUser> {
+    await this.#noted();
     const over = { kind: 'version', version } as const;
     const missing = (what: string): UndoneUser => ({ username, outcome: 'missing', error: `${what} is gone` });
     if (this.#folder !== undefined) {

@@ -192,6 +192,36 @@ describe('fleet exec', () => {
     expect(stderr.match(/Type local/g)).toHaveLength(1);
   });
 
+  test.each([
+    { name: 'is done', journal: undefined, says: 'was done on', advice: '--again' },
+    { name: 'is done, with a journal of its own', journal: 'journal', says: 'was done on', advice: '--again' },
+    { name: 'has stopped', journal: 'journal', stops: true, says: 'not finished', advice: '--resume {journal}' },
+  ])('does not do again what $name, unless that is asked for', async ({ journal, stops = false, says, advice }) => {
+    deployment = openLocal();
+    await create('alice', 'bob');
+    const argv = ['--file', script('UPDATE col SET usn = usn + 1')];
+    const own = journal === undefined ? [] : ['--journal', file(journal)];
+    expect((await exec(...argv, ...own, ...(stops ? ['--canary', '1'] : []))).code).toBe(stops ? 2 : 0);
+    const { code, stderr } = await exec(...argv);
+    expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining(says) });
+    expect(stderr.replace(/try: +/, '')).toContain(advice.replace('{journal}', file('journal')));
+    const usn = async (): Promise<string> =>
+      (await deployment.run(['db', 'query', 'alice', 'SELECT usn FROM col'])).stdout;
+    expect(await usn()).toBe('1\n');
+    expect((await exec(...argv, '--dry-run')).code).toBe(0);
+    expect((await exec(...argv, '--again')).code).toBe(0);
+    expect(await usn()).toBe('2\n');
+  });
+
+  test('does again what was undone', async () => {
+    deployment = openLocal();
+    await create('alice');
+    const argv = ['--file', script('UPDATE col SET usn = usn + 1'), '--journal'];
+    await exec(...argv, file('journal'));
+    expect((await json(0, 'fleet', 'undo', file('journal'), '--yes')).counts).toEqual({ committed: 1 });
+    expect((await exec(...argv, file('another'))).code).toBe(0);
+  });
+
   test('wants a way back on a bucket without versions, or none', async () => {
     await onAws();
     await create('alice');
@@ -235,6 +265,28 @@ describe('fleet exec', () => {
     expect([2, 5]).toContain(code);
     expect(stderr).toMatch(error);
     expect((await deployment.run(['db', 'query', 'alice', 'SELECT usn FROM col'])).stdout).not.toBe('9\n');
+  });
+});
+
+describe('fleet import', () => {
+  test('adds a deck to those who are named, once, and is undone', async () => {
+    deployment = openLocal();
+    await create('alice', 'bob', 'teacher');
+    await deployment.json('db', 'add-note', 'teacher', '--field', 'der Hund', '--field', 'the dog');
+    await deployment.json('db', 'export', 'teacher', '--out', file('german.apkg'));
+    writeFileSync(file('class'), 'alice\nbob\n');
+    const argv = ['fleet', 'import', file('german.apkg'), '--users', file('class')];
+    const imported = await json(0, ...argv, '--journal', file('journal'));
+    expect(imported).toMatchObject({ counts: { committed: 2 }, users: [{ changes: 1 }, { changes: 1 }] });
+    const notes = async (): Promise<string> =>
+      (await deployment.run(['db', 'query', 'alice', 'SELECT count(*) FROM notes'])).stdout;
+    expect(await notes()).toBe('1\n');
+    expect((await deployment.run(argv)).code).toBe(2);
+    // Notes are known by their guids.
+    expect((await json(0, ...argv, '--again')).counts).toEqual({ unchanged: 2 });
+    expect((await deployment.run([...argv.slice(0, 3), '--resume', file('journal'), '--deck', 'D'])).code).toBe(2);
+    expect((await json(0, 'fleet', 'undo', file('journal'), '--yes')).counts).toEqual({ committed: 2 });
+    expect(await notes()).toBe('0\n');
   });
 });
 

@@ -13,7 +13,7 @@ interface UndoOptions extends OutputOptions {
 export function registerFleetUndo(parent: Command, execute: Execute): void {
   const command = parent
     .command('undo <journal>')
-    .description('make databases what they were before a fleet exec, where nobody changed them since')
+    .description('make databases what they were before a fleet exec or import, where nobody changed them since')
     .option('--yes', 'do not ask')
     .addHelpText('after', '\nExample:\n  $ javumbo fleet undo journal.jsonl');
   fleetOptions(command).action((journal: string, options: UndoOptions) =>

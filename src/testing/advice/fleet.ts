@@ -44,7 +44,7 @@ export const FLEET_ADVICE: readonly Advice[] = [
     situation: 'another script than the journal has',
     given: [...DONE, other],
     run: `${EXEC} ${RESUME}`,
-    try: 'the script as it was, or a new fleet exec without --resume',
+    try: 'the fleet exec that it belongs to, or a new fleet exec without --resume',
     helps: [EXEC, script, `${EXEC} ${RESUME}`],
   },
   {
@@ -62,9 +62,30 @@ export const FLEET_ADVICE: readonly Advice[] = [
   {
     situation: 'a journal that is there already',
     given: DONE,
-    run: `${EXEC} ${JOURNAL}`,
+    run: `${EXEC} --again ${JOURNAL}`,
     try: '--resume with it, or another --journal',
-    helps: [`${EXEC} ${RESUME}`, `${EXEC} --journal {dir}/another`],
+    helps: [`${EXEC} ${RESUME}`, `${EXEC} --again --journal {dir}/another`],
+  },
+  {
+    situation: 'a script that was run before',
+    given: DONE,
+    run: EXEC,
+    try: '--again, if it is to be done once more',
+    helps: [`${EXEC} --again`],
+  },
+  {
+    situation: 'a script of which a run has stopped',
+    given: [CREATE, script, `! ${EXEC} ${JOURNAL} --canary 1`],
+    run: EXEC,
+    try: '--resume {dir}/journal, or --again to do it once more',
+    helps: [`${EXEC} ${RESUME}`, `${EXEC} --again`],
+  },
+  {
+    situation: 'the journal of what was undone',
+    given: [...DONE, 'fleet undo {dir}/journal --yes'],
+    run: `${EXEC} ${RESUME}`,
+    try: 'the same command without --resume',
+    helps: [EXEC],
   },
   {
     situation: 'a journal where none can be',
@@ -84,8 +105,8 @@ export const FLEET_ADVICE: readonly Advice[] = [
     situation: 'a journal with a line that is none',
     given: [...DONE, (directory) => appendFileSync(join(directory, 'journal'), '{}\n'), names],
     run: `${EXEC} ${RESUME}`,
-    try: 'javumbo fleet check, and a new fleet exec with --users for those who need it',
-    helps: ['fleet check --without-accounts', `${EXEC} --users {dir}/names`],
+    try: 'javumbo fleet check, and a new run with --again and --users for those who need it',
+    helps: ['fleet check --without-accounts', `${EXEC} --again --users {dir}/names`],
   },
   {
     situation: 'a journal that was stopped before it had all names',
@@ -101,8 +122,8 @@ export const FLEET_ADVICE: readonly Advice[] = [
       },
     ],
     run: `${EXEC} ${RESUME}`,
-    try: 'a new fleet exec without --resume',
-    helps: [EXEC],
+    try: 'a new run with --again, and without --resume',
+    helps: [`${EXEC} --again`],
   },
   {
     situation: 'an undo where nothing was kept',
@@ -129,6 +150,6 @@ export const FLEET_ON_AWS_ADVICE: readonly Advice[] = [
     given: [CREATE, script],
     run: EXEC,
     try: '--keep <dir>, which keeps each database as it was, or --no-undo',
-    helps: [`${EXEC} --keep {dir}/kept`, `${EXEC} --no-undo`],
+    helps: [`${EXEC} --keep {dir}/kept`, `${EXEC} --no-undo --again`],
   },
 ];
