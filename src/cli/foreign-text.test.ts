@@ -28,6 +28,20 @@ describe('a cell', () => {
   });
 });
 
+test('a name in a schema, which may look like a colour of ours', async () => {
+  const env = await machine();
+  const named = ['db', 'exec', 'alice', 'CREATE TABLE "x\u001b[31m\u001b[8mhidden" (a)'];
+  expect((await runCommand([...named, '--quiet'], { env })).code).toBe(0);
+  for (const argv of [
+    ['schema', 'alice'],
+    ['query', 'alice', 'SELECT sql FROM sqlite_schema'],
+  ]) {
+    const { stdout } = await runCommand(['db', ...argv, '--quiet', '--no-color'], { env, tty: true });
+    expect(stdout).toContain('hidden');
+    expect(stdout).not.toContain('\u001b');
+  }
+});
+
 describe('an error', () => {
   test.each([
     { name: 'for people', flags: [] },

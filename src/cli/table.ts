@@ -82,7 +82,7 @@ export function rowDrawer(
     if (rows.length === 0 && drawn > 0) return '';
     for (let start = 0; start === 0 || start < rows.length; start += ROWS_AT_ONCE) {
       const table = new CliTable({
-        head: drawn + start === 0 ? fitting(titles).map(paint.strong) : [],
+        head: drawn + start === 0 ? fitting(titles).map((title) => paint.strong(title)) : [],
         chars: NO_LINES,
         colWidths: [...widths],
         colAligns,

@@ -82,6 +82,11 @@ export function noCommand(line: string): string {
   return line.replace(/^(\s*):(?=:)/, '$1\\u003a');
 }
 
+/** Shows foreign text of many lines: nothing in it drives a terminal. */
+export function visibleLines(text: string): string {
+  return text.split('\n').map(visible).join('\n');
+}
+
 /** Lays out text of our own with foreign parts: colours and line ends stay, nothing else drives a terminal or a CI. */
 export function outgoing(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: our own colours begin with one

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { View } from '../../cli/print.ts';
 import { JavumboError } from '../../core/failure.ts';
+import { visibleLines } from '../../core/format.ts';
 import { nearest } from '../../core/nearest.ts';
 import { parseUsername } from '../../core/username.ts';
 import type { ReadSession } from '../../databases/session.ts';
@@ -49,5 +50,5 @@ async function dbSchema(
 }
 
 const schemaView: View<SchemaReport> = {
-  text: ({ objects }) => objects.map(({ sql }) => `${sql};`).join('\n'),
+  text: ({ objects }) => objects.map(({ sql }) => `${visibleLines(sql)};`).join('\n'),
 };

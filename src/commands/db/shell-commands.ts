@@ -4,7 +4,7 @@ import { paintFor } from '../../cli/paint.ts';
 import { printResult, writeParts } from '../../cli/print.ts';
 import type { RowFormat } from '../../cli/row-formats.ts';
 import { codeOf, JavumboError, messageOf } from '../../core/failure.ts';
-import { formatCount } from '../../core/format.ts';
+import { formatCount, visible, visibleLines } from '../../core/format.ts';
 import { nearest } from '../../core/nearest.ts';
 import type { Input } from '../../shell/input.ts';
 import type { ShellSession } from '../../shell/session.ts';
@@ -65,7 +65,7 @@ const COMMANDS: readonly DotCommand[] = [
   {
     name: '.tables',
     help: 'list tables and views',
-    run: ({ invocation, session }) => show(invocation, namesOf(session.database).tables.join('\n')),
+    run: ({ invocation, session }) => show(invocation, namesOf(session.database).tables.map(visible).join('\n')),
   },
   { name: '.schema', argument: '[name]', help: 'show the schema, or that of one table', run: schema },
   {
@@ -172,7 +172,7 @@ async function status({ invocation, session }: Shell): Promise<Done> {
 }
 
 function schema({ invocation, session }: Shell, name: string): Promise<Done> {
-  return show(invocation, schemaText(session.database, name));
+  return show(invocation, visibleLines(schemaText(session.database, name)));
 }
 
 /** Returns the statements that make a schema, or one table with what belongs to it. Throws `usage` for an unknown name. */
