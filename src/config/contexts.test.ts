@@ -102,7 +102,7 @@ describe('of the settings', () => {
       env: { AWS_ENDPOINT_URL: 'http://127.0.0.1:2' },
       is: 'http://127.0.0.1:2 from environment AWS_ENDPOINT_URL',
     },
-    { setting: 'bucket', argv: ['--bucket', 'f'], is: 'f from flag --bucket' },
+    { setting: 'bucket', argv: ['--bucket', 'b'], is: 'b from flag --bucket' },
     { setting: 'bucket', env: { S3_BUCKET: 'b' }, is: 'b from environment S3_BUCKET' },
     { setting: 'locksTable', is: 'javumbo-user-locks from default' },
   ])('with --context, $setting is $is', async ({ setting, argv = [], env: more, is }) => {
@@ -142,7 +142,12 @@ describe('of the settings', () => {
       name: 'another bucket in the environment',
       argv: ['--context', 'one'],
       env: { S3_BUCKET: 'e' },
-      says: /name two buckets/,
+      says: /S3_BUCKET "e" and --context one \(bucket "b"\) name two buckets/,
+    },
+    {
+      name: 'another bucket',
+      argv: ['--context', 'one', '--bucket', 'f'],
+      says: /--bucket "f" and --context one \(bucket "b"\) name two buckets\n *try: *one of the two/,
     },
     {
       name: 'the local deployment',

@@ -169,11 +169,7 @@ export function withContext(flags: GlobalFlags, env: NodeJS.ProcessEnv): Context
       try: asked === undefined ? `javumbo config use ${LOCAL_CONTEXT}` : 'javumbo config list',
     });
   }
-  if (bucket === undefined && env.S3_BUCKET !== undefined && env.S3_BUCKET !== context.bucket) {
-    throw new JavumboError('usage', `S3_BUCKET and --context ${name} name two buckets`, {
-      try: 'unset S3_BUCKET, or the command without --context',
-    });
-  }
+  refuseOtherBucket(flags, env, name, context);
   const filled = new Map(
     KEYS.flatMap((key) => {
       const variable = VARIABLES[key];
@@ -186,6 +182,18 @@ export function withContext(flags: GlobalFlags, env: NodeJS.ProcessEnv): Context
     env: { ...env, ...Object.fromEntries(filled) },
     label: (config) => ({ ...labelled(config, name, filled), context: { value: name, ...sourceOf(asked, env) } }),
   };
+}
+
+/** Throws `usage` for a bucket beside --context that is another one: tables and endpoints would be the context's. */
+function refuseOtherBucket(flags: GlobalFlags, env: NodeJS.ProcessEnv, name: string, context: DeploymentContext): void {
+  const isFlag = flags.bucket !== undefined;
+  const bucket = flags.bucket ?? env.S3_BUCKET;
+  if (bucket === undefined || bucket === context.bucket) return;
+  const [other, ours] = [bucket, context.bucket].map((each) => JSON.stringify(each));
+  const what = `${isFlag ? '--bucket' : 'S3_BUCKET'} ${other} and --context ${name} (bucket ${ours}) name two buckets`;
+  throw new JavumboError('usage', what, {
+    try: isFlag ? 'one of the two' : 'unset S3_BUCKET, or the command without --context',
+  });
 }
 
 function sourceOf(asked: string | undefined, env: NodeJS.ProcessEnv): Omit<Setting<string>, 'value'> {

@@ -280,6 +280,13 @@ export const MACHINE_ADVICE: readonly Advice[] = [
     helps: ['config show'],
   },
   {
+    situation: 'a context and --bucket with another one',
+    given: ['config save y --bucket b'],
+    run: 'config show --context y --bucket c',
+    try: 'one of the two',
+    helps: ['config show --context y', 'config show --bucket c'],
+  },
+  {
     situation: 'a place where no contexts can be kept',
     given: [(directory) => writeFileSync(join(directory, 'file'), '')],
     env: { XDG_CONFIG_HOME: '{dir}/file' },
