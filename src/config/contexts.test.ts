@@ -1,5 +1,5 @@
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { freshMachine, IMPATIENT, type Json, runCommand } from '../testing/run-command.ts';
 import { contextsFile } from './contexts.ts';
@@ -50,7 +50,31 @@ describe('a context', () => {
     await save('two', '--bucket', 'b2', '--region', 'eu-west-1');
     await save('one', '--bucket', 'b3');
     const { contexts } = (await run(['config', 'list', '--json'])).json();
-    expect(contexts).toEqual({ one: { bucket: 'b3' }, two: { bucket: 'b2', region: 'eu-west-1' } });
+    expect(contexts).toEqual({
+      one: { bucket: 'b3', region: 'us-east-1' },
+      two: { bucket: 'b2', region: 'eu-west-1' },
+    });
+  });
+
+  test.each<{ name: string; profile: string; argv: string[]; keeps: object }>([
+    { name: 'the default one', profile: 'default', argv: [], keeps: {} },
+    { name: 'a named one', profile: 'profile p', argv: ['--profile', 'p'], keeps: { profile: 'p' } },
+  ])('keeps what an AWS profile says, $name', async ({ profile, argv, keeps }) => {
+    const AWS_CONFIG_FILE = join(env.HOME as string, 'aws');
+    writeFileSync(
+      AWS_CONFIG_FILE,
+      `[${profile}]\nregion = eu-central-1\nendpoint_url = http://127.0.0.1:1/\nservices = s\n` +
+        '[services s]\ndynamodb =\n  endpoint_url = http://127.0.0.1:2\n',
+    );
+    const saved = await run([...argv, '--bucket', 'b', 'config', 'save', 'one', '--json'], { AWS_CONFIG_FILE });
+    expect(saved.json().settings).toEqual({
+      ...keeps,
+      bucket: 'b',
+      region: 'eu-central-1',
+      endpointUrl: 'http://127.0.0.1:1',
+      dynamodbEndpointUrl: 'http://127.0.0.1:2',
+      lambdaEndpointUrl: 'http://127.0.0.1:1',
+    });
   });
 
   test.each<{ name: string; argv: string[]; says: RegExp }>([

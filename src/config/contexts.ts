@@ -109,10 +109,13 @@ export function parseContextName(name: string): string {
   });
 }
 
-/** Returns what of a configuration was given, as a context. Throws `usage` without a bucket, and for what looks secret. */
+/**
+ * Returns a configuration as a context: what is no default, and the region, which another profile would change.
+ * Throws `usage` without a bucket, and for what looks secret.
+ */
 export function contextOf(config: Config): DeploymentContext {
   const named = KEYS.map((key) => [key, config[key] as Setting<string | undefined>] as const).filter(
-    ([, { value, source }]) => value !== undefined && source !== 'default' && source !== 'profile',
+    ([key, { value, source }]) => value !== undefined && (source !== 'default' || key === 'region'),
   );
   const context = Object.fromEntries(named.map(([key, { value }]) => [key, value])) as DeploymentContext;
   if (context.bucket === undefined) {

@@ -18,7 +18,9 @@ interface KeptContext {
 export function registerConfigSave(parent: Command, execute: Execute): void {
   const command = parent
     .command('save <name>')
-    .description('keep the deployment that flags, environment and Terraform name as a context; no secret is kept')
+    .description(
+      'keep the deployment that flags, environment, Terraform and AWS profile name as a context; no secret is kept',
+    )
     .addHelpText('after', '\nExample:\n  $ javumbo config save production --bucket my-bucket --region eu-central-1');
   command.action((name: string) => execute(command, (invocation) => configSave(invocation, name), saveView));
 }
