@@ -45,10 +45,20 @@ describe('a context', () => {
     expect(statSync(file).mode & 0o777).toBe(0o600);
   });
 
-  test('stays beside others, and is replaced by another of its name', async () => {
-    await save('one', '--bucket', 'b1');
+  test('stays beside others, and is replaced by another of its name only with --yes', async () => {
+    await save('one', '--bucket', 'b1', '--users-table', 'the-users');
+    await save('one', '--bucket', 'b1', '--users-table', 'the-users');
     await save('two', '--bucket', 'b2', '--region', 'eu-west-1');
-    await save('one', '--bucket', 'b3');
+    const before = readFileSync(contextsFile(env), 'utf8');
+    const { code, stderr } = await run(['config', 'save', 'one', '--bucket', 'b3']);
+    expect({ code, stderr }).toEqual({
+      code: 2,
+      stderr: expect.stringMatching(
+        /there is a context "one", with another bucket and usersTable\n *try: *another name, or --yes to replace it\n/,
+      ),
+    });
+    expect(readFileSync(contextsFile(env), 'utf8')).toBe(before);
+    expect((await run(['config', 'save', 'one', '--bucket', 'b3', '--yes'])).code).toBe(0);
     const { contexts } = (await run(['config', 'list', '--json'])).json();
     expect(contexts).toEqual({
       one: { bucket: 'b3', region: 'us-east-1' },

@@ -127,6 +127,11 @@ export function contextOf(config: Config): DeploymentContext {
   return context;
 }
 
+/** Returns the names of what two contexts have otherwise. */
+export function differencesOf(one: DeploymentContext, other: DeploymentContext): readonly string[] {
+  return KEYS.filter((key) => one[key] !== other[key]);
+}
+
 // An id of an access key, a secret one, or a signed address.
 const SECRET = /\b(AKIA|ASIA)[A-Z0-9]{16}\b|^[A-Za-z0-9/+]{40}$|X-Amz-|[?&](token|key|password|secret)=|:\/\/[^/]*@/i;
 
