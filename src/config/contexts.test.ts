@@ -203,6 +203,8 @@ describe('of the settings', () => {
     expect(notesIn((await run([...argv, '--context', 'one'], more)).stderr)).toEqual(notes);
     await run(['config', 'use', 'one']);
     expect(notesIn((await run(argv, more)).stderr)).toEqual(['note: context one: bucket b', ...notes]);
+    const copied = await run(['config', 'save', 'two', '--endpoint-url', 'http://127.0.0.1:3'], more);
+    expect(notesIn(copied.stderr)).toEqual(['note: context one: bucket b', ...notes]);
   });
 
   test.each<{ name: string; argv: string[]; env?: NodeJS.ProcessEnv; says: RegExp }>([

@@ -35,12 +35,14 @@ export function registerConfigSave(parent: Command, execute: Execute): void {
 }
 
 async function configSave(
-  { config, context }: Invocation,
+  { config, context, requireMeantDeployment }: Invocation,
   given: string,
   { yes = false }: Options,
 ): Promise<KeptContext> {
   const name = parseContextName(given);
   const settings = contextOf(config);
+  // Another context may be what is copied, with something from elsewhere.
+  requireMeantDeployment();
   const { current, contexts } = readContexts(context.env);
   const differing = Object.hasOwn(contexts, name) ? differencesOf(contexts[name] ?? {}, settings) : [];
   if (differing.length > 0 && !yes) {
