@@ -20,6 +20,9 @@ export function clientOptions(config: Config, maxAttempts = 1, connections: Agen
   const tunnels = config.httpsProxy.value !== undefined;
   return {
     region: region.value,
+    // The configuration says where each service is. The SDK would ask environment and profile again, which a context
+    // may have left aside.
+    ignoreConfiguredEndpointUrls: true,
     ...(profile.value === undefined ? {} : { profile: profile.value }),
     credentialDefaultProvider: credentialsOf,
     maxAttempts,

@@ -92,9 +92,11 @@ export function executeIn(given: Context, finished: (code: ExitCode) => void): E
       let isMeant = false;
       const requireMeantDeployment = (): void => {
         const config = configured();
-        if (!isMeant && config.context.source === 'context') {
+        const { value: name, source, overrides = [] } = config.context;
+        if (!isMeant && name !== undefined) {
           isMeant = true;
-          note(`note: context ${config.context.value}: bucket ${config.bucket.value}`);
+          if (source === 'context') note(`note: context ${name}: bucket ${config.bucket.value}`);
+          for (const override of overrides) note(`note: ${override}`);
         }
         if (isMeant || config.deployment.source !== 'default') return;
         refuseEngineWithoutBucket(config);

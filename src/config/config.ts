@@ -43,8 +43,8 @@ export interface GlobalFlags extends DeploymentFlags {
 export interface Config extends Proxies {
   readonly deployment: Setting<'local' | 'aws'>;
   readonly bucket: Setting<string | undefined>;
-  /** The context that is in use; undefined for none. */
-  readonly context: Setting<string | undefined>;
+  /** The context that is in use; undefined for none. `overrides` says what flags and environment have otherwise. */
+  readonly context: Setting<string | undefined> & { readonly overrides?: readonly string[] };
   readonly region: Setting<string>;
   readonly profile: Setting<string | undefined>;
   /** S3's endpoint; undefined is AWS. */

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { freshMachine, type Json, runCommand } from '../testing/run-command.ts';
+import { freshMachine, IMPATIENT, type Json, runCommand } from '../testing/run-command.ts';
 import { contextsFile } from './contexts.ts';
 
 let env: NodeJS.ProcessEnv;
@@ -10,7 +10,8 @@ beforeEach(() => {
   env = freshMachine();
 });
 
-const run = (argv: readonly string[], more: NodeJS.ProcessEnv = {}) => runCommand(argv, { env: { ...env, ...more } });
+const run = (argv: readonly string[], more: NodeJS.ProcessEnv = {}) =>
+  runCommand(argv, { env: { ...env, ...more }, clock: IMPATIENT });
 
 const save = async (name: string, ...flags: string[]): Promise<void> => {
   expect((await run([...flags, 'config', 'save', name])).code).toBe(0);
@@ -23,6 +24,8 @@ async function shown(setting: string, argv: readonly string[] = [], more: NodeJS
   const { value, source, from } = (JSON.parse(stdout) as Json)[setting];
   return `${value} from ${source}${from === undefined ? '' : ` ${from}`}`;
 }
+
+const notesIn = (stderr: string): string[] => stderr.split('\n').filter((line) => line.startsWith('note: '));
 
 const put = (text: string): void => {
   mkdirSync(dirname(contextsFile(env)), { recursive: true });
@@ -42,12 +45,46 @@ describe('a context', () => {
     expect(statSync(file).mode & 0o777).toBe(0o600);
   });
 
-  test('stays beside others, and is replaced by another of its name', async () => {
-    await save('one', '--bucket', 'b1');
+  test('stays beside others, and is replaced by another of its name only with --yes', async () => {
+    await save('one', '--bucket', 'b1', '--users-table', 'the-users');
+    await save('one', '--bucket', 'b1', '--users-table', 'the-users');
     await save('two', '--bucket', 'b2', '--region', 'eu-west-1');
-    await save('one', '--bucket', 'b3');
+    const before = readFileSync(contextsFile(env), 'utf8');
+    const { code, stderr } = await run(['config', 'save', 'one', '--bucket', 'b3']);
+    expect({ code, stderr }).toEqual({
+      code: 2,
+      stderr: expect.stringMatching(
+        /there is a context "one", with another bucket and usersTable\n *try: *another name, or --yes to replace it\n/,
+      ),
+    });
+    expect(readFileSync(contextsFile(env), 'utf8')).toBe(before);
+    expect((await run(['config', 'save', 'one', '--bucket', 'b3', '--yes'])).code).toBe(0);
     const { contexts } = (await run(['config', 'list', '--json'])).json();
-    expect(contexts).toEqual({ one: { bucket: 'b3' }, two: { bucket: 'b2', region: 'eu-west-1' } });
+    expect(contexts).toEqual({
+      one: { bucket: 'b3', region: 'us-east-1' },
+      two: { bucket: 'b2', region: 'eu-west-1' },
+    });
+  });
+
+  test.each<{ name: string; profile: string; argv: string[]; keeps: object }>([
+    { name: 'the default one', profile: 'default', argv: [], keeps: {} },
+    { name: 'a named one', profile: 'profile p', argv: ['--profile', 'p'], keeps: { profile: 'p' } },
+  ])('keeps what an AWS profile says, $name', async ({ profile, argv, keeps }) => {
+    const AWS_CONFIG_FILE = join(env.HOME as string, 'aws');
+    writeFileSync(
+      AWS_CONFIG_FILE,
+      `[${profile}]\nregion = eu-central-1\nendpoint_url = http://127.0.0.1:1/\nservices = s\n` +
+        '[services s]\ndynamodb =\n  endpoint_url = http://127.0.0.1:2\n',
+    );
+    const saved = await run([...argv, '--bucket', 'b', 'config', 'save', 'one', '--json'], { AWS_CONFIG_FILE });
+    expect(saved.json().settings).toEqual({
+      ...keeps,
+      bucket: 'b',
+      region: 'eu-central-1',
+      endpointUrl: 'http://127.0.0.1:1',
+      dynamodbEndpointUrl: 'http://127.0.0.1:2',
+      lambdaEndpointUrl: 'http://127.0.0.1:1',
+    });
   });
 
   test.each<{ name: string; argv: string[]; says: RegExp }>([
@@ -100,9 +137,20 @@ describe('of the settings', () => {
     {
       setting: 'endpointUrl',
       env: { AWS_ENDPOINT_URL: 'http://127.0.0.1:2' },
-      is: 'http://127.0.0.1:2 from environment AWS_ENDPOINT_URL',
+      is: 'http://127.0.0.1:1 from context one',
     },
-    { setting: 'bucket', argv: ['--bucket', 'f'], is: 'f from flag --bucket' },
+    {
+      setting: 'endpointUrl',
+      env: { AWS_ENDPOINT_URL_S3: 'http://127.0.0.1:2' },
+      is: 'http://127.0.0.1:2 from environment AWS_ENDPOINT_URL_S3',
+    },
+    {
+      setting: 'endpointUrl',
+      env: { AWS_IGNORE_CONFIGURED_ENDPOINT_URLS: 'true', AWS_ENDPOINT_URL_S3: 'http://127.0.0.1:2' },
+      is: 'http://127.0.0.1:1 from context one',
+    },
+    { setting: 'lambdaEndpointUrl', env: { AWS_ENDPOINT_URL: 'http://127.0.0.1:2' }, is: 'null from default' },
+    { setting: 'bucket', argv: ['--bucket', 'b'], is: 'b from flag --bucket' },
     { setting: 'bucket', env: { S3_BUCKET: 'b' }, is: 'b from environment S3_BUCKET' },
     { setting: 'locksTable', is: 'javumbo-user-locks from default' },
   ])('with --context, $setting is $is', async ({ setting, argv = [], env: more, is }) => {
@@ -135,6 +183,30 @@ describe('of the settings', () => {
     expect((await run(['db', 'list', '--timeout', '1s', '--context', 'one'], more)).stderr).not.toContain('note:');
   });
 
+  test('a command says what it takes from elsewhere', async () => {
+    const more = {
+      DYNAMODB_USERS_TABLE: 'staging-users',
+      DYNAMODB_LOCKS_TABLE: '',
+      AWS_REGION: 'eu-west-1',
+      AWS_ENDPOINT_URL: 'http://127.0.0.1:2',
+      JAVUMBO_API_URL: 'http://staging',
+      AWS_ACCESS_KEY_ID: 'k',
+      AWS_SECRET_ACCESS_KEY: 's',
+    };
+    const argv = ['db', 'list', '--timeout', '1s', '--endpoint-url', 'http://127.0.0.1:3'];
+    const notes = [
+      'note: --endpoint-url instead of the endpointUrl of context one: http://127.0.0.1:3, not http://127.0.0.1:1',
+      'note: DYNAMODB_USERS_TABLE instead of the usersTable of context one: staging-users, not ctx',
+      'note: JAVUMBO_API_URL instead of the apiUrl of context one: http://staging, not none',
+      'note: AWS_ENDPOINT_URL is left aside: context one says where everything is',
+    ];
+    expect(notesIn((await run([...argv, '--context', 'one'], more)).stderr)).toEqual(notes);
+    await run(['config', 'use', 'one']);
+    expect(notesIn((await run(argv, more)).stderr)).toEqual(['note: context one: bucket b', ...notes]);
+    const copied = await run(['config', 'save', 'two', '--endpoint-url', 'http://127.0.0.1:3'], more);
+    expect(notesIn(copied.stderr)).toEqual(['note: context one: bucket b', ...notes]);
+  });
+
   test.each<{ name: string; argv: string[]; env?: NodeJS.ProcessEnv; says: RegExp }>([
     { name: 'none', argv: ['--context', 'two'], says: /there is no context "two"/ },
     { name: 'a name of every object', argv: ['--context', 'constructor'], says: /there is no context "constructor"/ },
@@ -142,7 +214,12 @@ describe('of the settings', () => {
       name: 'another bucket in the environment',
       argv: ['--context', 'one'],
       env: { S3_BUCKET: 'e' },
-      says: /name two buckets/,
+      says: /S3_BUCKET "e" and --context one \(bucket "b"\) name two buckets/,
+    },
+    {
+      name: 'another bucket',
+      argv: ['--context', 'one', '--bucket', 'f'],
+      says: /--bucket "f" and --context one \(bucket "b"\) name two buckets\n *try: *one of the two/,
     },
     {
       name: 'the local deployment',
@@ -159,6 +236,11 @@ describe('of the settings', () => {
 
 describe('a file', () => {
   test.each<{ name: string; text: string; says: RegExp }>([
+    {
+      name: 'with a context that names no bucket',
+      text: '{"current":"x","contexts":{"x":{"usersTable":"u"}}}',
+      says: /holds no bucket in context "x"/,
+    },
     { name: 'that is no JSON', text: '{', says: /is not JSON/ },
     { name: 'that holds something else', text: '[]', says: /holds no contexts/ },
     {

@@ -5,7 +5,7 @@ import { codeOf, JavumboError, messageOf } from '../core/failure.ts';
 import { homeOf } from '../core/home.ts';
 import { makePrivateDirectory } from '../core/private-files.ts';
 import { replaceFile } from '../core/replace-file.ts';
-import type { Config, GlobalFlags } from './config.ts';
+import type { Config, GlobalFlags, ProfileSettings } from './config.ts';
 import { given, type Setting } from './setting.ts';
 
 /** What a context may hold, each with the variable that says the same for one shell. */
@@ -24,6 +24,7 @@ const VARIABLES = {
 
 type Key = keyof typeof VARIABLES;
 const KEYS = Object.keys(VARIABLES) as Key[];
+const ENDPOINTS: readonly Key[] = ['endpointUrl', 'dynamodbEndpointUrl', 'lambdaEndpointUrl'];
 
 /** The settings of one deployment. */
 export type DeploymentContext = Readonly<Partial<Record<Key, string>>>;
@@ -72,6 +73,7 @@ export function readContexts(env: NodeJS.ProcessEnv): Contexts {
     // Without its value: it may be a secret.
     if (stray !== undefined)
       return refused(`holds ${JSON.stringify(stray[0])} in context "${name}", which is no setting of one`);
+    if (context.bucket === undefined) return refused(`holds no bucket in context "${name}"`);
     refuseSecrets(context as DeploymentContext, `context "${name}"`);
     return [name, context as DeploymentContext] as const;
   });
@@ -107,10 +109,13 @@ export function parseContextName(name: string): string {
   });
 }
 
-/** Returns what of a configuration was given, as a context. Throws `usage` without a bucket, and for what looks secret. */
+/**
+ * Returns a configuration as a context: what is no default, and the region, which another profile would change.
+ * Throws `usage` without a bucket, and for what looks secret.
+ */
 export function contextOf(config: Config): DeploymentContext {
   const named = KEYS.map((key) => [key, config[key] as Setting<string | undefined>] as const).filter(
-    ([, { value, source }]) => value !== undefined && source !== 'default' && source !== 'profile',
+    ([key, { value, source }]) => value !== undefined && (source !== 'default' || key === 'region'),
   );
   const context = Object.fromEntries(named.map(([key, { value }]) => [key, value])) as DeploymentContext;
   if (context.bucket === undefined) {
@@ -120,6 +125,11 @@ export function contextOf(config: Config): DeploymentContext {
   }
   refuseSecrets(context, 'the context');
   return context;
+}
+
+/** Returns the names of what two contexts have otherwise. */
+export function differencesOf(one: DeploymentContext, other: DeploymentContext): readonly string[] {
+  return KEYS.filter((key) => one[key] !== other[key]);
 }
 
 // An id of an access key, a secret one, or a signed address.
@@ -136,6 +146,8 @@ function refuseSecrets(context: DeploymentContext, what: string): void {
 /** The environment that a context has filled up, and how to say so of the settings that come from there. */
 export interface ContextualEnvironment {
   readonly env: NodeJS.ProcessEnv;
+  /** What counts of an AWS profile: a context names every endpoint itself. */
+  readonly profile: (settings: ProfileSettings) => ProfileSettings;
   readonly label: (config: Config) => Config;
 }
 
@@ -145,7 +157,7 @@ export interface ContextualEnvironment {
  * `--context` that there is not, or that contradicts them.
  */
 export function withContext(flags: GlobalFlags, env: NodeJS.ProcessEnv): ContextualEnvironment {
-  const none = { env, label: (config: Config) => config };
+  const none: ContextualEnvironment = { env, profile: (settings) => settings, label: (config) => config };
   const { context: asked, deployment, terraform, bucket } = flags;
   const others = {
     '--deployment local': deployment === 'local' && asked !== LOCAL_CONTEXT,
@@ -169,35 +181,80 @@ export function withContext(flags: GlobalFlags, env: NodeJS.ProcessEnv): Context
       try: asked === undefined ? `javumbo config use ${LOCAL_CONTEXT}` : 'javumbo config list',
     });
   }
-  if (bucket === undefined && env.S3_BUCKET !== undefined && env.S3_BUCKET !== context.bucket) {
-    throw new JavumboError('usage', `S3_BUCKET and --context ${name} name two buckets`, {
-      try: 'unset S3_BUCKET, or the command without --context',
-    });
-  }
-  const filled = new Map(
-    KEYS.flatMap((key) => {
-      const variable = VARIABLES[key];
-      const isSaid = env[variable] || (variable.includes('ENDPOINT') && env.AWS_ENDPOINT_URL);
-      const isRegion = variable === 'AWS_REGION' && env.AWS_DEFAULT_REGION;
-      return context[key] === undefined || isSaid || isRegion ? [] : [[variable as string, context[key]] as const];
-    }),
-  );
+  refuseOtherBucket(flags, env, name, context);
+  const filled = filledWith(context, env);
   return {
-    env: { ...env, ...Object.fromEntries(filled) },
-    label: (config) => ({ ...labelled(config, name, filled), context: { value: name, ...sourceOf(asked, env) } }),
+    env: filled,
+    profile: ({ region }) => ({ region }),
+    label: (config) => {
+      const ours = labelled(config, name, (variable) => filled[variable] !== env[variable]);
+      const asCurrent = asked === undefined ? contextsFile(env) : undefined;
+      return { ...ours, context: { ...chosen(name, asCurrent), overrides: overridesOf(ours, name, context, env) } };
+    },
   };
 }
 
-function sourceOf(asked: string | undefined, env: NodeJS.ProcessEnv): Omit<Setting<string>, 'value'> {
-  return asked === undefined ? { source: 'context', name: contextsFile(env) } : { source: 'flag', name: '--context' };
+/** True where the SDK's switch turns off endpoints of the environment; a context's stay. */
+function isIgnoring(env: NodeJS.ProcessEnv): boolean {
+  return env.AWS_IGNORE_CONFIGURED_ENDPOINT_URLS === 'true';
 }
 
-function labelled(config: Config, context: string, filled: ReadonlyMap<string, string>): Config {
+/**
+ * Returns the environment in which a context stands where nothing that is meant for one setting says otherwise. What is
+ * meant for every service of AWS is left aside, also where the context names no endpoint and AWS is meant.
+ */
+function filledWith(context: DeploymentContext, env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const isSaid = (key: Key): boolean => {
+    if (ENDPOINTS.includes(key) && isIgnoring(env)) return false;
+    return Boolean(env[VARIABLES[key]] || (key === 'region' && env.AWS_DEFAULT_REGION));
+  };
+  const ours = KEYS.filter((key) => !isSaid(key)).map((key) => [VARIABLES[key], context[key]] as const);
+  return {
+    ...env,
+    AWS_ENDPOINT_URL: undefined,
+    AWS_IGNORE_CONFIGURED_ENDPOINT_URLS: undefined,
+    ...Object.fromEntries(ours),
+  };
+}
+
+function chosen(value: string, file: string | undefined): Setting<string> {
+  return file === undefined ? { value, source: 'flag', name: '--context' } : { value, source: 'context', name: file };
+}
+
+function labelled(config: Config, context: string, isFilled: (variable: string) => boolean): Config {
   const settings = Object.entries(config as unknown as Record<string, Setting<unknown>>).map(([key, setting]) => {
-    const isOurs = setting.source === 'environment' && filled.has(setting.name ?? '');
+    const isOurs = setting.source === 'environment' && isFilled(setting.name ?? '');
     return [key, isOurs ? given('context', context, setting.value) : setting];
   });
   return Object.fromEntries(settings) as Config;
+}
+
+/** Says what is not as the context has it. An AWS profile alone is none of it: it only gives credentials. */
+function overridesOf(config: Config, name: string, context: DeploymentContext, env: NodeJS.ProcessEnv): string[] {
+  const isElsewhere = (key: Key): boolean => ['flag', 'environment'].includes(config[key].source);
+  const overrides = KEYS.filter((key) => key !== 'profile' || context.profile !== undefined)
+    .filter((key) => isElsewhere(key) && config[key].value !== context[key])
+    .map((key) => {
+      const { name: from, value } = config[key];
+      return `${from} instead of the ${key} of context ${name}: ${value}, not ${context[key] ?? 'none'}`;
+    });
+  const everywhere = isIgnoring(env) ? undefined : env.AWS_ENDPOINT_URL?.replace(/\/+$/, '');
+  const isLeftAside = everywhere && ENDPOINTS.some((key) => !isElsewhere(key) && config[key].value !== everywhere);
+  return isLeftAside
+    ? [...overrides, `AWS_ENDPOINT_URL is left aside: context ${name} says where everything is`]
+    : overrides;
+}
+
+/** Throws `usage` for a bucket beside --context that is another one: tables and endpoints would be the context's. */
+function refuseOtherBucket(flags: GlobalFlags, env: NodeJS.ProcessEnv, name: string, context: DeploymentContext): void {
+  const isFlag = flags.bucket !== undefined;
+  const bucket = flags.bucket ?? env.S3_BUCKET;
+  if (bucket === undefined || bucket === context.bucket) return;
+  const [other, ours] = [bucket, context.bucket].map((each) => JSON.stringify(each));
+  const what = `${isFlag ? '--bucket' : 'S3_BUCKET'} ${other} and --context ${name} (bucket ${ours}) name two buckets`;
+  throw new JavumboError('usage', what, {
+    try: isFlag ? 'one of the two' : 'unset S3_BUCKET, or the command without --context',
+  });
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -11,9 +11,10 @@ export async function loadConfig(
   given: NodeJS.ProcessEnv,
   terraform: TerraformOutputs = {},
 ): Promise<Config> {
-  const { env, label } = withContext(flags, given);
+  const { env, profile, label } = withContext(flags, given);
   // Asked beforehand: without the profile's endpoint, --rtt would seem to be meant for AWS itself.
   if (!asksProfile(flags, env, terraform)) return label(resolveConfig(flags, env, {}, terraform));
   const { loadProfile } = await import('./profile.ts');
-  return label(resolveConfig(flags, env, await loadProfile(resolveProfile(flags, env)), terraform));
+  const settings = profile(await loadProfile(resolveProfile(flags, env)));
+  return label(resolveConfig(flags, env, settings, terraform));
 }

@@ -280,6 +280,20 @@ export const MACHINE_ADVICE: readonly Advice[] = [
     helps: ['config show'],
   },
   {
+    situation: 'a context and --bucket with another one',
+    given: ['config save y --bucket b'],
+    run: 'config show --context y --bucket c',
+    try: 'one of the two',
+    helps: ['config show --context y', 'config show --bucket c'],
+  },
+  {
+    situation: 'a context of a name that another one has',
+    given: ['config save z --bucket b'],
+    run: 'config save z --bucket c',
+    try: 'another name, or --yes to replace it',
+    helps: ['config save zz --bucket c', 'config save z --bucket c --yes'],
+  },
+  {
     situation: 'a place where no contexts can be kept',
     given: [(directory) => writeFileSync(join(directory, 'file'), '')],
     env: { XDG_CONFIG_HOME: '{dir}/file' },
