@@ -5,7 +5,7 @@ import type { Context, Output } from '../core/context.ts';
 import { JavumboError } from '../core/failure.ts';
 import { interrupted } from '../core/interruptible.ts';
 import { EXIT_CODE } from './exit-code.ts';
-import { printFailure } from './print.ts';
+import { isAbandoned, printFailure } from './print.ts';
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
@@ -73,7 +73,8 @@ export class Interruption {
    * slow reader, and is reported.
    */
   async printed(code: number, json: boolean, context: Pick<Context, 'stdout' | 'stderr'>): Promise<number> {
-    const written = Promise.all([context.stdout, context.stderr].map(drained)).then(() => code);
+    const outputs = [context.stdout, context.stderr].filter((output) => !isAbandoned(output));
+    const written = Promise.all(outputs.map(drained)).then(() => code);
     if (this.signal.aborted) return written;
     const stopped = new Promise<number>((resolve) => {
       this.signal.addEventListener('abort', () => {

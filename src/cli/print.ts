@@ -72,6 +72,13 @@ async function* texts(batches: AsyncIterable<Table['rows']>): AsyncGenerator<str
   for await (const rows of batches) yield tabSeparated({ rows });
 }
 
+const abandoned = new WeakSet<Output>();
+
+/** True for an output whose reader was not waited for any longer: what it has not taken is lost. */
+export function isAbandoned(output: Output): boolean {
+  return abandoned.has(output);
+}
+
 /** Writes each part when the system has taken the one before. Without a reader it ends, or goes on for the work's sake. */
 export async function writeParts(
   parts: AsyncIterable<string | Uint8Array>,
@@ -88,7 +95,7 @@ export async function writeParts(
   } catch (error) {
     if (signal?.aborted !== true) throw error;
     // Nobody waits for a reader that is slow, or has stopped.
-    stdout.destroy?.();
+    abandoned.add(stdout);
     throw new JavumboError('interrupted', 'interrupted while the result was being printed', { cause: error });
   }
 }

@@ -11,8 +11,6 @@ import type { RunBlocking } from './run-blocking.ts';
 export interface Output {
   /** `written` is called once the system has taken the text, or with the error if it has not. */
   write(text: string | Uint8Array, written?: (error?: Error | null) => void): unknown;
-  /** Gives up what has not been taken. */
-  destroy?(): unknown;
   readonly isTTY?: boolean | undefined;
   readonly columns?: number | undefined;
 }
