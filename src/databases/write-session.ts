@@ -228,6 +228,8 @@ export class WriteSession {
   /** Commits an open transaction, and writes what the copy holds into a file. The session goes on. */
   copyTo(path: string): void {
     if (this.database.inTransaction) this.database.exec('COMMIT');
+    // The file alone is copied.
+    settleJournal(this.database);
     this.#copy.copyTo(path);
   }
 

@@ -101,6 +101,18 @@ test('a savepoint that is still open is committed', async () => {
   expect(await stored()).toEqual([1]);
 });
 
+test('what a database on disk keeps in its write-ahead log is stored too', async () => {
+  await bench.machine().databases.update('alice', (database) => {
+    database.exec('CREATE TABLE large AS SELECT zeroblob(3000000) AS x');
+  });
+  const session = await open();
+  // What is refused as SQL may yet happen to a file.
+  session.database.exec('PRAGMA journal_mode = WAL');
+  await session.run('INSERT INTO t VALUES (1)');
+  expect((await session.commit(NOTHING_LOST)).outcome).toBe('committed');
+  expect({ inside: await found(session), outside: await stored() }).toEqual({ inside: [1], outside: [1] });
+});
+
 test.each(['BEGIN', 'COMMIT;', 'END', 'ROLLBACK', 'ROLLBACK TRANSACTION;', "ATTACH 'x' AS x", "VACUUM INTO 'x'"])(
   '%s is refused',
   async (sql) => {

@@ -145,6 +145,9 @@ export function refuseOtherValues(sql: string, values: readonly unknown[]): void
   throw new JavumboError('usage', wrong, { try: named === undefined ? 'one value for each ?' : 'a ? for each value' });
 }
 
+// SQLite takes the name and the mode in any quotes.
+const OTHER_JOURNAL_MODE = /\bjournal_mode["'`\]]?\s*[=(](?!\s*["'`[]?delete\b)/i;
+
 const WITHOUT_TRANSACTION = 'the same statements without BEGIN, COMMIT, END and ROLLBACK: they run in one transaction';
 
 /** Throws `usage` for statements that reach outside the user's database, or end the transaction of an edit. */
@@ -173,7 +176,7 @@ export function refuseUnsafe(statements: readonly Statement[]): void {
 /** Throws `usage` for a change of the journal mode: a copy in memory would ignore it, one on disk refuse it. */
 export function refuseJournalMode(statements: readonly Statement[]): void {
   for (const { verb, sql, line } of statements) {
-    if (verb !== 'PRAGMA' || !/\bjournal_mode\s*[=(](?!\s*'?delete\b)/i.test(withoutComments(sql))) continue;
+    if (verb !== 'PRAGMA' || !OTHER_JOURNAL_MODE.test(withoutComments(sql))) continue;
     throw new JavumboError(
       'usage',
       `line ${line}: databases are stored in rollback mode, which journal_mode cannot change`,
