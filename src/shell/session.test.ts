@@ -113,6 +113,24 @@ test('what a database on disk keeps in its write-ahead log is stored too', async
   expect({ inside: await found(session), outside: await stored() }).toEqual({ inside: [1], outside: [1] });
 });
 
+test('a foreign key that is violated at the commit is named, and the changes are still here', async () => {
+  const session = await open();
+  await runAll(
+    session,
+    'CREATE TABLE parent (x PRIMARY KEY)',
+    'CREATE TABLE child (x REFERENCES parent DEFERRABLE INITIALLY DEFERRED)',
+    'SAVEPOINT s',
+    'INSERT INTO child VALUES (1)',
+  );
+  const failure = await failureOf(session.commit(NOTHING_LOST));
+  expect({ kind: failure.kind, message: failure.message }).toEqual({
+    kind: 'violation',
+    message: expect.stringContaining('FOREIGN KEY constraint failed'),
+  });
+  await session.run('INSERT INTO parent VALUES (1)');
+  expect((await session.commit(NOTHING_LOST)).outcome).toBe('committed');
+});
+
 test.each(['BEGIN', 'COMMIT;', 'END', 'ROLLBACK', 'ROLLBACK TRANSACTION;', "ATTACH 'x' AS x", "VACUUM INTO 'x'"])(
   '%s is refused',
   async (sql) => {

@@ -97,7 +97,8 @@ export class ShellSession {
     const stored = await this.#databases
       .replace(this.username, over, async (path) => this.#copy.copyTo(path))
       .catch((error: unknown) => {
-        throw withWayOut(error);
+        // A foreign key that is deferred is checked only now.
+        throw withWayOut(asDatabaseFailure(error, this.username));
       });
     // Stored, whatever becomes of the copy that follows.
     this.#statements = [];
@@ -172,6 +173,7 @@ function withWayOut(error: unknown): unknown {
   const way = (): string | undefined => {
     if (kind === 'unavailable') return '.commit again: the changes are still here';
     if (kind === 'unknown') return '.status shows what is stored; .commit sends the changes again unless that is newer';
+    if (kind === 'violation') return '.commit again once the rows fit: the changes are still here';
     if (kind !== 'conflict') return error.try;
     if (actualVersion === undefined) return '.save <file> keeps your statements; .quit leaves';
     return '.rebase runs your statements again on the newest version; .save <file> keeps them; .discard drops them';
