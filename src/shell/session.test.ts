@@ -131,6 +131,64 @@ test('a foreign key that is violated at the commit is named, and the changes are
   expect((await session.commit(NOTHING_LOST)).outcome).toBe('committed');
 });
 
+test('what ROLLBACK TO took away does not come back with .rebase or .save', async () => {
+  const session = await open();
+  await runAll(
+    session,
+    'SAVEPOINT s',
+    'INSERT INTO t VALUES (1)',
+    'ROLLBACK TO s',
+    'INSERT INTO t VALUES (2)',
+    'RELEASE s',
+  );
+  expect(session.script()).toContain('ROLLBACK TO s');
+  await somebodyWrites(7);
+  await session.rebase();
+  expect(await found(session)).toEqual([2, 7]);
+});
+
+test.each<{ name: string; before?: string; failing: string }>([
+  { name: 'OR FAIL', failing: 'INSERT OR FAIL INTO t VALUES (2), (1)' },
+  { name: 'OR FAIL that returns rows', failing: 'INSERT OR FAIL INTO t VALUES (2), (1) RETURNING x' },
+  { name: 'OR FAIL inside a savepoint', before: 'SAVEPOINT s', failing: 'INSERT OR FAIL INTO t VALUES (2), (1)' },
+  {
+    name: 'a trigger that raises FAIL',
+    before: "CREATE TRIGGER a AFTER INSERT ON t WHEN new.x = 3 BEGIN SELECT RAISE(FAIL, 'three'); END",
+    failing: 'INSERT INTO t VALUES (2), (3)',
+  },
+  {
+    name: 'a foreign key that is deferred',
+    before: 'CREATE TABLE child (x REFERENCES t (x) DEFERRABLE INITIALLY DEFERRED)',
+    failing: 'INSERT INTO child VALUES (9)',
+  },
+])('a statement that fails half way leaves nothing: $name', async ({ before = 'SELECT 1', failing }) => {
+  const session = await open();
+  await runAll(session, 'CREATE UNIQUE INDEX u ON t (x)', 'INSERT INTO t VALUES (1)', before);
+  const { statements, database } = session;
+  const [count, { inTransaction }] = [statements.length, database];
+  expect((await failureOf(session.run(failing))).kind).toBe('usage');
+  expect({ inside: await found(session), count: session.statements.length }).toEqual({ inside: [1], count });
+  expect(session.database.inTransaction).toBe(inTransaction);
+});
+
+test('a statement that fails and rolls back an open savepoint takes along what was recorded since', async () => {
+  const session = await open();
+  await runAll(session, 'CREATE UNIQUE INDEX u ON t (x)', 'INSERT INTO t VALUES (1)', 'SAVEPOINT s', 'SAVEPOINT r');
+  await session.run('INSERT INTO t VALUES (2)');
+  const failure = await failureOf(session.run('INSERT OR ROLLBACK INTO t VALUES (3), (1)'));
+  expect({ kind: failure.kind, message: failure.message }).toEqual({
+    kind: 'usage',
+    message: expect.stringContaining('that undid 3 statements, from the first open SAVEPOINT on'),
+  });
+  expect({ inside: await found(session), statements: session.statements.length }).toEqual({
+    inside: [1],
+    statements: 2,
+  });
+  await somebodyWrites(7);
+  await session.rebase();
+  expect(await found(session)).toEqual([1, 7]);
+});
+
 test.each(['BEGIN', 'COMMIT;', 'END', 'ROLLBACK', 'ROLLBACK TRANSACTION;', "ATTACH 'x' AS x", "VACUUM INTO 'x'"])(
   '%s is refused',
   async (sql) => {

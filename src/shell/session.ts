@@ -1,5 +1,6 @@
 import { type AllowedLosses, type Holdings, holdingsOf, refuseLosses } from '../anki/losses.ts';
 import { JavumboError, messageOf } from '../core/failure.ts';
+import { formatCount } from '../core/format.ts';
 import { type RunBlocking, runBlockingIn } from '../core/run-blocking.ts';
 import type { UpdateResult, UserDatabases } from '../databases/user-databases.ts';
 import type { WriteSession } from '../databases/write-session.ts';
@@ -20,6 +21,8 @@ export class ShellSession {
   #copy: WriteSession;
   #before: Holdings;
   #statements: string[] = [];
+  /** How many statements ran before the transaction that is open. */
+  #committed = 0;
 
   private constructor(
     databases: UserDatabases,
@@ -62,11 +65,26 @@ export class ShellSession {
     return this.#copy.hasChanged() || this.database.inTransaction;
   }
 
-  /** Runs one statement. Throws `usage` for SQL that fails, which changes nothing then. */
+  /**
+   * Runs one statement. Throws `usage` for SQL that fails, which changes nothing then, unless it rolls back an open
+   * savepoint: what ran since is undone then, and is no longer among the statements.
+   */
   async run(sql: string): Promise<RanStatement> {
-    const ran = await this.#runOn(this.#copy, sql);
-    if (ran.writes) this.#statements.push(sql);
-    return ran;
+    const wasOpen = this.database.inTransaction;
+    try {
+      const ran = await this.#runOn(this.#copy, sql);
+      if (!wasOpen) this.#committed = this.#statements.length;
+      if (ran.writes) this.#statements.push(sql);
+      return ran;
+    } catch (error) {
+      if (!wasOpen || this.database.inTransaction) throw error;
+      const undone = this.#statements.splice(this.#committed).length;
+      throw new JavumboError(
+        'usage',
+        `${messageOf(error)}; that undid ${formatCount(undone, 'statement')}, from the first open SAVEPOINT on`,
+        { try: 'the same without OR ROLLBACK', username: this.username, cause: error },
+      );
+    }
   }
 
   async #runOn({ database }: WriteSession, sql: string): Promise<RanStatement> {
@@ -118,7 +136,9 @@ export class ShellSession {
   async rebase(): Promise<void> {
     const fresh = await newest(this.#databases, this.username);
     const before = holdingsOf(fresh.database);
+    let committed = 0;
     for (const [index, sql] of this.#statements.entries()) {
+      if (!fresh.database.inTransaction) committed = index;
       try {
         await this.#runOn(fresh, sql);
       } catch (error) {
@@ -134,6 +154,7 @@ export class ShellSession {
         );
       }
     }
+    this.#committed = committed;
     this.#goOn(fresh, before);
   }
 
