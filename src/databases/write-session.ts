@@ -197,7 +197,7 @@ export class WriteSession {
       }
       case 'unknown':
         this.#forget();
-        return { kind: 'unknown', cause: outcome.cause, base: base?.version };
+        return { kind: 'unknown', cause: outcome.cause, base: base?.version, writeId };
     }
   }
 

@@ -279,19 +279,6 @@ test.each<{ name: string; put: (inner: DatabaseStore) => DatabaseStore['put']; k
   expect(await stored()).toEqual([1]);
 });
 
-test('a commit whose reply is lost is not made twice', async () => {
-  const session = await open(
-    interposed(bench.store, async (...call) => {
-      await bench.store.put(...call);
-      return { kind: 'unknown', cause: new Error('no answer') };
-    }),
-  );
-  await session.run('INSERT INTO t VALUES (1)');
-  expect((await failureOf(session.commit(NOTHING_LOST))).kind).toBe('unknown');
-  expect((await failureOf(session.commit(NOTHING_LOST))).kind).toBe('conflict');
-  expect(await stored()).toEqual([1]);
-});
-
 test('the statements are a script', async () => {
   const session = await open();
   await runAll(session, "INSERT INTO t VALUES (1); -- it's one", 'SELECT 1;', 'UPDATE t SET x = 2 -- all');
