@@ -112,6 +112,8 @@ async function converse(shell: Shell, reader: InputReader): Promise<ExitCode> {
         if (context.signal?.aborted) throw error;
         printFailure(error, flags, context);
         // What was entered with it may build on it.
+        reader.clear();
+        if (await lines.dropPasted()) invocation.note('what was entered behind it is dropped');
         break;
       }
     }
