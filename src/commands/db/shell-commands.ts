@@ -41,7 +41,11 @@ interface DotCommand {
 const STORED = 'the last commit was stored after all';
 
 const COMMANDS: readonly DotCommand[] = [
-  { name: '.commit', help: 'store the changes, unless somebody else was first', run: commit },
+  {
+    name: '.commit',
+    help: 'store the changes, unless somebody else was first; temporary tables and settings by PRAGMA end',
+    run: commit,
+  },
   {
     name: '.rebase',
     help: 'run the statements again on the newest version, for another .commit',
