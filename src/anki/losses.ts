@@ -11,10 +11,13 @@ export type Holdings = ReadonlyMap<string, boolean>;
 /** Returns Anki's tables in a database. Only looks for a first row in each. */
 export function holdingsOf(database: SqlDatabase): Holdings {
   const there = database
-    .prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND rootpage > 0 ORDER BY name")
+    .prepare("SELECT name FROM main.sqlite_master WHERE type = 'table' AND rootpage > 0 ORDER BY name")
     .all() as { name: string }[];
   const names = there.map(({ name }) => name).filter((name) => TABLES.includes(name));
-  return new Map(names.map((name) => [name, database.prepare(`SELECT 1 FROM "${name}" LIMIT 1`).get() !== undefined]));
+  // Without main, a temporary table of the same name comes first.
+  return new Map(
+    names.map((name) => [name, database.prepare(`SELECT 1 FROM main."${name}" LIMIT 1`).get() !== undefined]),
+  );
 }
 
 /** Returns the tables that were dropped, or were emptied, in words. */

@@ -1,4 +1,5 @@
 import { createInterface, type Interface } from 'node:readline';
+import type { ReadStream } from 'node:tty';
 import type { Context } from '../core/context.ts';
 
 /** What a person did at a prompt: entered a line, pressed Ctrl-C, or Ctrl-D on an empty line. */
@@ -9,6 +10,8 @@ export type Entered =
 
 export interface LineReader {
   next(prompt: string): Promise<Entered>;
+  /** Forgets what was typed or pasted behind the last line, and the rest of a paste that still arrives. True if there was any. */
+  dropPasted(): Promise<boolean>;
   /** The lines so far, newest first. */
   readonly history: readonly string[];
 }
@@ -18,7 +21,7 @@ export interface LineReader {
  * that Ctrl-C is a signal while something runs. What is typed or pasted meanwhile becomes the next lines.
  */
 export function readLinesFrom(
-  { stdin, stderr, signal }: Context,
+  { stdin, stderr, clock, signal }: Context,
   options: {
     readonly history: readonly string[];
     /** Returns what the end of a line may become, and which part of the line it replaces. */
@@ -31,6 +34,30 @@ export function readLinesFrom(
   return {
     get history() {
       return history;
+    },
+    dropPasted: async () => {
+      let dropped = waiting.length > 0 || begun !== '';
+      waiting.length = 0;
+      begun = '';
+      // Outside of raw mode the terminal would keep an unfinished line.
+      const terminal = stdin as ReadStream;
+      let heard = true;
+      const hear = (): void => {
+        heard = true;
+        dropped = true;
+      };
+      terminal.setRawMode(true);
+      terminal.on('data', hear).resume();
+      try {
+        while (heard) {
+          heard = false;
+          await clock.sleep(PASTE_PAUSE_MAX_MS, signal);
+        }
+      } finally {
+        terminal.off('data', hear).pause();
+        terminal.setRawMode(false);
+      }
+      return dropped;
     },
     next: async (prompt) => {
       const pasted = waiting.shift();
@@ -75,5 +102,8 @@ export function readLinesFrom(
     },
   };
 }
+
+// A terminal hands on a paste without a pause, but only some kilobytes at once.
+const PASTE_PAUSE_MAX_MS = 100;
 
 const HISTORY_LENGTH_MAX = 1_000;

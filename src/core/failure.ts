@@ -46,6 +46,8 @@ export interface FailureDetails {
    * on before.
    */
   readonly unnamed?: boolean | undefined;
+  /** Only with `unknown`: the id of the write, by which the store shows whether it has it. */
+  readonly writeId?: string | undefined;
   readonly cause?: unknown;
 }
 
@@ -60,6 +62,7 @@ export class JavumboError extends Error {
   readonly retryable: boolean;
   readonly sent: boolean;
   readonly unnamed: boolean;
+  readonly writeId: string | undefined;
 
   constructor(kind: FailureKind, message: string, details: FailureDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
@@ -71,6 +74,7 @@ export class JavumboError extends Error {
     this.retryable = details.retryable ?? false;
     this.sent = details.sent ?? false;
     this.unnamed = details.unnamed ?? false;
+    this.writeId = details.writeId;
   }
 }
 

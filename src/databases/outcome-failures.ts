@@ -2,7 +2,12 @@ import { JavumboError, messageOf } from '../core/failure.ts';
 import { type DatabaseStore, databaseIn, type Trace, type Version } from '../store/database-store.ts';
 
 /** Returns the failure for an `unknown` outcome; it never claims that something did or did not happen. */
-export function unknownOutcome(username: string, base: Version | undefined, cause: Error): JavumboError {
+export function unknownOutcome(
+  username: string,
+  base: Version | undefined,
+  cause: Error,
+  writeId?: string,
+): JavumboError {
   return new JavumboError(
     'unknown',
     `database "${username}": it is not known whether the write was stored: ${messageOf(cause)}`,
@@ -10,6 +15,7 @@ export function unknownOutcome(username: string, base: Version | undefined, caus
       try: `javumbo db info ${username}`,
       username,
       expectedVersion: base,
+      writeId,
       cause,
     },
   );

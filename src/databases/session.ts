@@ -53,7 +53,7 @@ type CommitStep = 'copied' | 'edited' | 'checked' | 'stored' | 'cached';
  * - `committed`: stored; `version` contains it. `superseded` if others have already written on top of it.
  * - `unchanged`: the session changed nothing, so nothing was sent.
  * - `conflict`: another writer committed first; nothing of this session is or will be stored. `seen`: what is stored.
- * - `unknown`: it may have been stored.
+ * - `unknown`: it may have been stored; `writeId` will show it.
  */
 export type CommitOutcome =
   | { readonly kind: 'committed'; readonly version: Version; readonly superseded?: boolean }
@@ -64,7 +64,12 @@ export type CommitOutcome =
       readonly base: Version | undefined;
       readonly seen: Trace;
     }
-  | { readonly kind: 'unknown'; readonly cause: Error; readonly base: Version | undefined };
+  | {
+      readonly kind: 'unknown';
+      readonly cause: Error;
+      readonly base: Version | undefined;
+      readonly writeId: string;
+    };
 
 /**
  * How one request to store a session ended. `refused`: its condition did not hold, and it was not yet checked whether

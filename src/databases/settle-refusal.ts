@@ -24,7 +24,7 @@ export async function settleRefusal(
     seen = await store.trace(username);
   } catch (error) {
     const cause = new Error(`it was refused, and then ${messageOf(error)}`, { cause: error });
-    return { kind: 'unknown', cause, base };
+    return { kind: 'unknown', cause, base, writeId: refusal.writeId };
   }
   switch (settlementOf(refusal, over, seen, clock)) {
     case 'committed': {
@@ -32,7 +32,7 @@ export async function settleRefusal(
       return { kind: 'committed', version, ...(superseded ? { superseded } : {}) };
     }
     case 'unknown':
-      return { kind: 'unknown', cause: unexplainedRefusal(), base };
+      return { kind: 'unknown', cause: unexplainedRefusal(), base, writeId: refusal.writeId };
     case 'resend':
       return 'resend';
     case 'conflict':

@@ -11,13 +11,13 @@ import {
   type Version,
 } from '../store/database-store.ts';
 import { writable } from '../store/tombstone.ts';
-import { writesOver } from '../store/write-ids.ts';
+import { committedIn, type Settlement, seenIn, settle, writesOver } from '../store/write-ids.ts';
 import { DatabaseLoader, type DatabaseLoaderOptions, noDatabase } from './database-loader.ts';
 import type { UpdateResult } from './edits.ts';
 import { type OpenOptions, OptimisticUpdates, type UpdateOptions } from './optimistic-update.ts';
 import { alreadyExists, conflictFailure, traceIfPossible, unknownOutcome } from './outcome-failures.ts';
 import { ReadHandles } from './read-handles.ts';
-import { callerFailure, ReadSession, type SessionStart, synchronous } from './session.ts';
+import { type CommitOutcome, callerFailure, ReadSession, type SessionStart, synchronous } from './session.ts';
 import { UpdateQueue } from './update-queue.ts';
 import { workingCopyIn } from './working-copy.ts';
 import { WriteSession } from './write-session.ts';
@@ -188,6 +188,20 @@ export class UserDatabases {
     return this.#commitWhole(await WriteSession.begin(username, start, this.#environment));
   }
 
+  /**
+   * Looks with one HEAD how a write over `base` ended that was in doubt: `resend` if it has not arrived so far, `unknown` if
+   * what is stored does not show it.
+   */
+  async fateOf(
+    writeId: string,
+    username: string,
+    base: StoredDatabase,
+  ): Promise<{ readonly kind: Exclude<Settlement, 'committed'> } | (CommitOutcome & { readonly kind: 'committed' })> {
+    const seen = await this.#environment.store.trace(parseUsername(username));
+    const kind = settle(writeId, base, seenIn(seen), 'doubt');
+    return kind === 'committed' ? committedIn(writeId, seen) : { kind };
+  }
+
   async #baseOf(username: string, over: ReplaceOver): Promise<Omit<SessionStart & { kind: 'file' }, 'kind' | 'work'>> {
     const { store, cache, clock } = this.#environment;
     if (over.kind === 'nothing') return { base: undefined, looked: false };
@@ -220,7 +234,7 @@ export class UserDatabases {
       case 'unchanged':
         return { outcome: outcome.kind, version: outcome.version, attempts: 1 };
       case 'unknown':
-        throw unknownOutcome(username, outcome.base, outcome.cause);
+        throw unknownOutcome(username, outcome.base, outcome.cause, outcome.writeId);
       case 'conflict':
         throw base === undefined
           ? alreadyExists(username, outcome.seen)

@@ -197,7 +197,7 @@ export class WriteSession {
       }
       case 'unknown':
         this.#forget();
-        return { kind: 'unknown', cause: outcome.cause, base: base?.version };
+        return { kind: 'unknown', cause: outcome.cause, base: base?.version, writeId };
     }
   }
 
@@ -228,6 +228,8 @@ export class WriteSession {
   /** Commits an open transaction, and writes what the copy holds into a file. The session goes on. */
   copyTo(path: string): void {
     if (this.database.inTransaction) this.database.exec('COMMIT');
+    // The file alone is copied.
+    settleJournal(this.database);
     this.#copy.copyTo(path);
   }
 

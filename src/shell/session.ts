@@ -1,5 +1,6 @@
 import { type AllowedLosses, type Holdings, holdingsOf, refuseLosses } from '../anki/losses.ts';
 import { JavumboError, messageOf } from '../core/failure.ts';
+import { formatCount } from '../core/format.ts';
 import { type RunBlocking, runBlockingIn } from '../core/run-blocking.ts';
 import type { UpdateResult, UserDatabases } from '../databases/user-databases.ts';
 import type { WriteSession } from '../databases/write-session.ts';
@@ -20,6 +21,10 @@ export class ShellSession {
   #copy: WriteSession;
   #before: Holdings;
   #statements: string[] = [];
+  /** How many statements ran before the transaction that is open. */
+  #committed = 0;
+  /** The commits that may have been stored, all over the version that was opened, and how many statements each has. */
+  #doubts: { readonly writeId: string; readonly statements: number }[] = [];
 
   private constructor(
     databases: UserDatabases,
@@ -57,16 +62,36 @@ export class ShellSession {
     return this.#statements;
   }
 
+  /** True after a commit of which it is not known whether it was stored. */
+  get isInDoubt(): boolean {
+    return this.#doubts.length > 0;
+  }
+
   /** True if the copy differs from its version. */
   get hasChanges(): boolean {
     return this.#copy.hasChanged() || this.database.inTransaction;
   }
 
-  /** Runs one statement. Throws `usage` for SQL that fails, which changes nothing then. */
+  /**
+   * Runs one statement. Throws `usage` for SQL that fails, which changes nothing then, unless it rolls back an open
+   * savepoint: what ran since is undone then, and is no longer among the statements.
+   */
   async run(sql: string): Promise<RanStatement> {
-    const ran = await this.#runOn(this.#copy, sql);
-    if (ran.writes) this.#statements.push(sql);
-    return ran;
+    const wasOpen = this.database.inTransaction;
+    try {
+      const ran = await this.#runOn(this.#copy, sql);
+      if (!wasOpen) this.#committed = this.#statements.length;
+      if (ran.writes) this.#statements.push(sql);
+      return ran;
+    } catch (error) {
+      if (!wasOpen || this.database.inTransaction) throw error;
+      const undone = this.#statements.splice(this.#committed).length;
+      throw new JavumboError(
+        'usage',
+        `${messageOf(error)}; that undid ${formatCount(undone, 'statement')}, from the first open SAVEPOINT on`,
+        { try: 'the same without OR ROLLBACK', username: this.username, cause: error },
+      );
+    }
   }
 
   async #runOn({ database }: WriteSession, sql: string): Promise<RanStatement> {
@@ -85,22 +110,36 @@ export class ShellSession {
 
   /**
    * Stores the copy over the version that was opened, with one conditional PUT, and goes on with what is stored. Throws
-   * `LossError`, `conflict`, `unknown`, `unavailable`; the copy stays as it is then.
+   * `LossError`, `conflict`, `unknown`, `unavailable`; the copy stays as it is then. After an `unknown` it first looks
+   * whether that was stored, and then stores only what ran since.
    */
   async commit(allowed: AllowedLosses): Promise<Omit<UpdateResult<void>, 'value'>> {
+    const landed = await this.#settleDoubts();
     if (!this.hasChanges) {
       this.#statements = [];
-      return { outcome: 'unchanged', version: this.version, attempts: 0 };
+      return landed === undefined
+        ? { outcome: 'unchanged', version: this.version, attempts: 0 }
+        : { outcome: 'committed', version: landed, attempts: 1 };
     }
     refuseLosses(this.#before, holdingsOf(this.database), allowed, this.username);
     const over = { kind: 'version', version: this.version } as const;
-    const stored = await this.#databases
-      .replace(this.username, over, async (path) => this.#copy.copyTo(path))
-      .catch((error: unknown) => {
-        throw withWayOut(error);
-      });
+    let stored: Omit<UpdateResult<void>, 'value'>;
+    try {
+      stored = await this.#databases.replace(this.username, over, async (path) => this.#copy.copyTo(path));
+    } catch (error) {
+      // A foreign key that is deferred is checked only now.
+      const failure = asDatabaseFailure(error, this.username);
+      if (failure instanceof JavumboError) {
+        if (failure.writeId !== undefined)
+          this.#doubts.push({ writeId: failure.writeId, statements: this.#statements.length });
+        // What was in the way may be an earlier one in doubt.
+        else if (failure.kind === 'conflict' && this.isInDoubt) return this.commit(allowed);
+      }
+      throw withWayOut(failure);
+    }
     // Stored, whatever becomes of the copy that follows.
     this.#statements = [];
+    this.#doubts = [];
     try {
       const copy = await this.#databases.openForWriting(this.username);
       this.#goOn(copy, holdingsOf(copy.database));
@@ -113,11 +152,77 @@ export class ShellSession {
     return stored;
   }
 
-  /** Runs the statements again, on the newest version. Throws and changes nothing where one of them fails there. */
-  async rebase(): Promise<void> {
+  /**
+   * Runs the statements again, on the newest version, without those of a commit in doubt that was stored. Throws and
+   * changes nothing where one of them fails there, and while such a commit may still be stored.
+   */
+  async rebase(): Promise<Doubted> {
+    const landed = await this.#settleDoubts();
+    if (this.isInDoubt) {
+      throw new JavumboError(
+        'unknown',
+        'the last commit may still be stored, and the statements would then run twice',
+        {
+          try: '.commit sends it again, and finds out',
+          username: this.username,
+        },
+      );
+    }
+    await this.#runAgain();
+    return landed === undefined ? {} : { commitInDoubt: 'stored' };
+  }
+
+  /**
+   * Looks whether a commit in doubt was stored. If so, returns its version, and goes on with what ran since: on that
+   * version, or on the old one, for a conflict, if others have written on top. Throws `unknown` if that will never be known.
+   */
+  async #settleDoubts(): Promise<string | undefined> {
+    const { base } = this.#copy;
+    for (const doubt of this.#doubts) {
+      if (base === undefined) break;
+      const fate = await this.#databases.fateOf(doubt.writeId, this.username, base);
+      if (fate.kind === 'committed') {
+        this.#doubts = [];
+        this.#statements.splice(0, doubt.statements);
+        this.#committed = Math.max(0, this.#committed - doubt.statements);
+        try {
+          if (this.#statements.length === 0 || fate.superseded !== true) await this.#runAgain(fate.version);
+        } catch (error) {
+          const { kind, try: way } = error instanceof JavumboError ? error : { kind: 'unavailable' as const };
+          throw new JavumboError(
+            kind,
+            `the last commit was stored, as version ${fate.version}; then ${messageOf(error)}`,
+            {
+              try: kind === 'conflict' ? way : '.rebase goes on with the newest version',
+              username: this.username,
+              cause: error,
+            },
+          );
+        }
+        return fate.version;
+      }
+      if (fate.kind === 'unknown') {
+        throw new JavumboError('unknown', 'what is stored now does not show whether the last commit was stored', {
+          try: '.save <file> keeps your statements; .discard, and look whether they are missing',
+          username: this.username,
+        });
+      }
+      if (fate.kind === 'conflict') this.#doubts = this.#doubts.filter((each) => each !== doubt);
+    }
+    return undefined;
+  }
+
+  /** Does nothing if there are statements, and the newest version is not the one that is `expected`. */
+  async #runAgain(expected?: string): Promise<void> {
     const fresh = await newest(this.#databases, this.username);
+    if (this.#statements.length > 0 && expected !== undefined && fresh.base?.version !== expected) {
+      fresh.discard();
+      return;
+    }
     const before = holdingsOf(fresh.database);
+    let committed = 0;
     for (const [index, sql] of this.#statements.entries()) {
+      if (!fresh.database.inTransaction) committed = index;
       try {
         await this.#runOn(fresh, sql);
       } catch (error) {
@@ -133,14 +238,23 @@ export class ShellSession {
         );
       }
     }
+    this.#committed = committed;
     this.#goOn(fresh, before);
   }
 
-  /** Drops all changes, and opens the newest version. */
-  async discard(): Promise<void> {
+  /** Drops all changes, and opens the newest version. Says what became of a commit in doubt. */
+  async discard(): Promise<Doubted> {
+    let commitInDoubt: Doubted['commitInDoubt'];
+    for (const { writeId } of this.#doubts) {
+      const fate = this.#copy.base && (await this.#databases.fateOf(writeId, this.username, this.#copy.base));
+      if (fate?.kind === 'committed') commitInDoubt = 'stored';
+      else if (fate?.kind !== 'conflict') commitInDoubt ??= 'open';
+    }
     const fresh = await newest(this.#databases, this.username);
     this.#statements = [];
+    this.#doubts = [];
     this.#goOn(fresh, holdingsOf(fresh.database));
+    return commitInDoubt === undefined ? {} : { commitInDoubt };
   }
 
   /** The statements as a script for `db exec --file`. */
@@ -160,6 +274,11 @@ export class ShellSession {
   }
 }
 
+/** What became of a commit in doubt: it was stored, or it is still open whether it was or will be. */
+export interface Doubted {
+  readonly commitInDoubt?: 'stored' | 'open';
+}
+
 async function newest(databases: UserDatabases, username: string): Promise<WriteSession> {
   await databases.revalidate(username);
   return databases.openForWriting(username);
@@ -171,7 +290,8 @@ function withWayOut(error: unknown): unknown {
   const { kind, message, username, expectedVersion, actualVersion } = error;
   const way = (): string | undefined => {
     if (kind === 'unavailable') return '.commit again: the changes are still here';
-    if (kind === 'unknown') return '.status shows what is stored; .commit sends the changes again unless that is newer';
+    if (kind === 'unknown') return '.commit again: it finds out whether it was stored, and sends it again if not';
+    if (kind === 'violation') return '.commit again once the rows fit: the changes are still here';
     if (kind !== 'conflict') return error.try;
     if (actualVersion === undefined) return '.save <file> keeps your statements; .quit leaves';
     return '.rebase runs your statements again on the newest version; .save <file> keeps them; .discard drops them';

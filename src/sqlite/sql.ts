@@ -65,8 +65,8 @@ export interface RanStatement {
 }
 
 /**
- * Runs one statement outside a transaction. Rows of one that only reads are found as they are asked for. Throws as
- * `runScript` does.
+ * Runs one statement of a session. Rows of one that only reads are found as they are asked for. Throws as `runScript`
+ * does, and the statement then changes nothing; but one that rolls back on a conflict ends the transaction that was open.
  */
 export function runStatement(database: SqliteDatabase, sql: string): RanStatement {
   const statements = splitStatements(sql);
@@ -76,19 +76,39 @@ export function runStatement(database: SqliteDatabase, sql: string): RanStatemen
     const prepared = prepare(database, sql);
     refuseOtherValues(sql, []);
     const verb = statements[0]?.verb ?? '';
-    const writes = !prepared.readonly || verb === 'PRAGMA';
+    const changesFile = !prepared.readonly && verb !== 'PRAGMA';
+    // SQLite says that a ROLLBACK TO only reads.
+    const writes = changesFile || verb === 'PRAGMA' || TRANSACTION.includes(verb);
+    // Some pragmas do nothing inside a transaction.
+    const whole = <T>(work: () => T): T => (changesFile ? wholeOrNothing(database, work) : work());
     if (!prepared.reader) {
-      const { changes } = prepared.run();
+      const { changes } = whole(() => prepared.run());
       return { writes, ...(changesRows(verb, prepared) ? { changes: Number(changes) } : {}) };
     }
     const columns = distinct(prepared.columns().map((column) => column.name));
     const rows = valuesOf(prepared.safeIntegers().raw(), []);
     // What a statement changes does not wait for a reader of its rows.
-    return { writes, found: { columns, rows: writes ? [...rows].values() : rows } };
+    return { writes, found: { columns, rows: writes ? whole(() => [...rows]).values() : rows } };
   } catch (error) {
     throw asSqlFailure(error);
   }
 }
+
+/** Undoes what a statement did before it failed, which OR FAIL and RAISE(FAIL) would leave. */
+function wholeOrNothing<T>(database: SqliteDatabase, work: () => T): T {
+  database.exec(`SAVEPOINT ${STATEMENT}`);
+  try {
+    const value = work();
+    database.exec(`RELEASE ${STATEMENT}`);
+    return value;
+  } catch (error) {
+    // After OR ROLLBACK there is nothing left to go back to.
+    if (database.inTransaction) database.exec(`ROLLBACK TO ${STATEMENT}; RELEASE ${STATEMENT}`);
+    throw error;
+  }
+}
+
+const STATEMENT = 'javumbo_statement';
 
 function prepare(database: SqliteDatabase, sql: string): SqliteStatement {
   try {

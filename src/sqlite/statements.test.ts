@@ -1,7 +1,7 @@
 import { array, assert as check, constantFrom, oneof, property, stringMatching } from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { JavumboError } from '../core/failure.ts';
-import { refuseUnsafe, splitStatements } from './statements.ts';
+import { refuseJournalMode, refuseUnsafe, splitStatements } from './statements.ts';
 
 const TRIGGER =
   'CREATE TRIGGER t AFTER UPDATE ON notes BEGIN UPDATE a SET x = CASE WHEN 1 THEN 2 ELSE 3 END; DELETE FROM b; END;';
@@ -129,6 +129,9 @@ describe('statements that would reach outside, or end the transaction, are refus
     ['ROLLBACK TRANSACTION', /line 1: ROLLBACK/],
     ['ROLLBACK /* TO a */', /line 1: ROLLBACK/],
     ['ROLLBACK -- TO a', /line 1: ROLLBACK/],
+    ['ROLLBACK TRANSACTION "to"', /line 1: ROLLBACK/],
+    ['ROLLBACK TRANSACTION "a /* TO b"', /line 1: ROLLBACK/],
+    ['ROLLBACK TRANSACTION to_', /line 1: ROLLBACK/],
     ['VACUUM', /line 1: VACUUM cannot run/],
     ["VACUUM INTO '/tmp/x'", /line 1: VACUUM/],
     ['/* a */ -- b\nCOMMIT', /COMMIT/],
@@ -147,6 +150,9 @@ describe('statements that would reach outside, or end the transaction, are refus
   test.each([
     'ROLLBACK TO a',
     'rollback transaction to savepoint a',
+    'ROLLBACK/* a */TO"a"',
+    '-- a\nROLLBACK TRANSACTION -- b\nTO a;',
+    'EXPLAIN QUERY PLAN ROLLBACK TO a',
     'SAVEPOINT a; RELEASE a',
     'UPDATE a SET b = 1',
     "SELECT 'COMMIT; VACUUM'",
@@ -158,5 +164,29 @@ describe('statements that would reach outside, or end the transaction, are refus
     'PRAGMA user_version = 1',
   ])('%j is not', (script) => {
     expect(() => refuseUnsafe(splitStatements(script))).not.toThrow();
+  });
+});
+
+describe('another journal mode is refused', () => {
+  test.each([
+    'PRAGMA journal_mode = WAL',
+    'pragma main.journal_mode(wal)',
+    'PRAGMA "journal_mode"=WAL',
+    "PRAGMA 'journal_mode' = 'wal'",
+    'PRAGMA `main`.`journal_mode`(off)',
+    'PRAGMA [journal_mode] /* = delete */ = "truncate"',
+  ])('%j', (script) => {
+    expect(() => refuseJournalMode(splitStatements(script))).toThrow(/line 1: databases are stored in rollback mode/);
+  });
+
+  test.each([
+    'PRAGMA journal_mode',
+    'PRAGMA "journal_mode"',
+    'PRAGMA journal_mode = DELETE',
+    'PRAGMA "journal_mode" = "delete"',
+    'PRAGMA [journal_mode]([delete])',
+    "SELECT 'journal_mode = wal'",
+  ])('%j is none', (script) => {
+    expect(() => refuseJournalMode(splitStatements(script))).not.toThrow();
   });
 });

@@ -145,6 +145,16 @@ export function refuseOtherValues(sql: string, values: readonly unknown[]): void
   throw new JavumboError('usage', wrong, { try: named === undefined ? 'one value for each ?' : 'a ? for each value' });
 }
 
+/** True for a ROLLBACK that goes back to a savepoint. "to" in quotes may be the name of a transaction. */
+function rollsBackTo(sql: string): boolean {
+  const words = leadingWords(sql, 6).map(({ word }) => word);
+  const [next, afterNext] = words.slice(words.indexOf('ROLLBACK') + 1);
+  return next === 'TO' || (next === 'TRANSACTION' && afterNext === 'TO');
+}
+
+// SQLite takes the name and the mode in any quotes.
+const OTHER_JOURNAL_MODE = /\bjournal_mode["'`\]]?\s*[=(](?!\s*["'`[]?delete\b)/i;
+
 const WITHOUT_TRANSACTION = 'the same statements without BEGIN, COMMIT, END and ROLLBACK: they run in one transaction';
 
 /** Throws `usage` for statements that reach outside the user's database, or end the transaction of an edit. */
@@ -155,8 +165,7 @@ export function refuseUnsafe(statements: readonly Statement[]): void {
         try: 'javumbo db pull, and work on the file',
       });
     }
-    const endsTransaction =
-      ['COMMIT', 'END'].includes(verb) || (verb === 'ROLLBACK' && !/\bTO\b/i.test(withoutComments(sql)));
+    const endsTransaction = ['COMMIT', 'END'].includes(verb) || (verb === 'ROLLBACK' && !rollsBackTo(sql));
     if (endsTransaction || verb === 'BEGIN') {
       throw new JavumboError('usage', `line ${line}: ${verb} would end the transaction, so nothing was stored`, {
         try: WITHOUT_TRANSACTION,
@@ -173,7 +182,7 @@ export function refuseUnsafe(statements: readonly Statement[]): void {
 /** Throws `usage` for a change of the journal mode: a copy in memory would ignore it, one on disk refuse it. */
 export function refuseJournalMode(statements: readonly Statement[]): void {
   for (const { verb, sql, line } of statements) {
-    if (verb !== 'PRAGMA' || !/\bjournal_mode\s*[=(](?!\s*'?delete\b)/i.test(withoutComments(sql))) continue;
+    if (verb !== 'PRAGMA' || !OTHER_JOURNAL_MODE.test(withoutComments(sql))) continue;
     throw new JavumboError(
       'usage',
       `line ${line}: databases are stored in rollback mode, which journal_mode cannot change`,

@@ -38,13 +38,19 @@ interface DotCommand {
   run(shell: Shell, argument: string): Promise<Done> | Done;
 }
 
+const STORED = 'the last commit was stored after all';
+
 const COMMANDS: readonly DotCommand[] = [
-  { name: '.commit', help: 'store the changes, unless somebody else was first', run: commit },
+  {
+    name: '.commit',
+    help: 'store the changes, unless somebody else was first; temporary tables and settings by PRAGMA end',
+    run: commit,
+  },
   {
     name: '.rebase',
     help: 'run the statements again on the newest version, for another .commit',
     run: async ({ invocation, session }) => {
-      await session.rebase();
+      if ((await session.rebase()).commitInDoubt === 'stored') invocation.note(STORED);
       const count = formatCount(session.statements.length, 'statement');
       invocation.note(`${count} ran again on version ${session.version}: look, and .commit`);
       return undefined;
@@ -54,9 +60,12 @@ const COMMANDS: readonly DotCommand[] = [
     name: '.discard',
     help: 'drop the changes, and go on with the newest version',
     run: async ({ invocation, session }) => {
-      const count = session.statements.length;
-      await session.discard();
-      invocation.note(`dropped ${formatCount(count, 'statement')}; on version ${session.version} now`);
+      const statements = formatCount(session.statements.length, 'statement');
+      const { commitInDoubt } = await session.discard();
+      if (commitInDoubt === 'open')
+        invocation.note('it is still not known whether the last commit was or will be stored');
+      const dropped = commitInDoubt === 'stored' ? `${STORED}, what ran since is dropped` : `dropped ${statements}`;
+      invocation.note(`${dropped}; on version ${session.version} now`);
       return undefined;
     },
   },

@@ -126,6 +126,20 @@ test('lines that are pasted at once run one after another', async () => {
   expect(await shell.until('alice> ')).toContain('44');
 });
 
+test('what was pasted behind a line that fails does not run', async () => {
+  const shell = open();
+  await shell.until('alice> ');
+  shell.type(
+    'SELECT nope; INSERT INTO graves\rVALUES (1, 1, 1);\rINSERT INTO graves VALUES (2, 2, 2);\r.commit\rSELECT 4',
+  );
+  expect(await shell.until('alice> ')).toContain('no such column: nope');
+  shell.type('SELECT 40 + 2 AS a;\r');
+  const shown = await shell.until('alice> ');
+  expect(shown).toContain('42');
+  expect(shown).not.toContain('VALUES');
+  expect(await graves()).toBe('0');
+});
+
 test('a conflict says what can be done, and the changes are made again', async () => {
   const shell = open();
   await shell.until('alice> ');

@@ -126,6 +126,7 @@ test('tables, the schema and the state of the session are shown', async () => {
   expect(stdout).toContain('CREATE TABLE graves (');
   expect(stdout).toMatch(/^version\t[0-9a-f]{64}\nnewest\tthe same\nlast modified\t.*\nuncommitted\t1 statement$/m);
   expect(stdout).toContain('.save <file>\t');
+  expect(stdout).toMatch(/^\.commit\t.*temporary tables and settings by PRAGMA end$/m);
 });
 
 describe('the statements', () => {

@@ -67,7 +67,8 @@ async function runScript({ invocation, session, options }: Shell, reader: InputR
       if (code === EXIT_CODE.ok) code = failed;
     }
   }
-  if (!session.hasChanges) return code;
+  // Of a commit in doubt its error has said what is known.
+  if (!session.hasChanges || session.isInDoubt) return code;
   throw new JavumboError('usage', 'the script ends with changes that it does not commit, so they are not stored', {
     try: '.commit, or .discard, as its last line',
     username: session.username,
@@ -111,6 +112,8 @@ async function converse(shell: Shell, reader: InputReader): Promise<ExitCode> {
         if (context.signal?.aborted) throw error;
         printFailure(error, flags, context);
         // What was entered with it may build on it.
+        reader.clear();
+        if (await lines.dropPasted()) invocation.note('what was entered behind it is dropped');
         break;
       }
     }
