@@ -195,6 +195,14 @@ describe('the rates that were tried', () => {
   });
 });
 
+test.each([
+  { count: 300, says: 'Each dot is one sample.' },
+  { count: 301, says: 'the minimum to the maximum of 1 to 2 consecutive samples;' },
+  { count: 900, says: 'the minimum to the maximum of 3 consecutive samples;' },
+])('the picture of $count samples in order says what a mark stands for', ({ count, says }) => {
+  expect(htmlOf({ ...PLAIN_REPORT, metrics: { totalMs: metricOf(noisySamples(count)) } })).toContain(says);
+});
+
 describe('a violation', () => {
   const calls = [
     { client: 'c1', kind: 'append', value: 'v1', outcome: 'committed', calledAt: 1, returnedAt: 4 },

@@ -84,7 +84,7 @@ function verdictOf(report: Report): Verdict {
     tone: passed ? 'good' : 'bad',
     words: passed ? 'Passed' : interrupted ? 'Interrupted' : 'Failed',
     lines: [
-      `${claims.join('; ')}${claims.length === 0 ? '' : '. '}${formatDuration(report.durationMs)} on ${where}${rtt}, begun ${moment(report.startedAt)}.`,
+      `${claims.join('; ')}${claims.length === 0 ? '' : '. '}${formatDuration(report.durationMs)} on ${where}${rtt}, started ${moment(report.startedAt)}.`,
       ...reasonsOfItsOwn(report).map((reason) => html`<span class="failed">${reason}</span>`),
       ...checks
         .filter(({ status }) => status === 'failed')
