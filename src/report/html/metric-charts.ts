@@ -71,7 +71,7 @@ export function histogram({ name, unit, series }: Charted, scale: Scale): Markup
   return figureOf(
     'Distribution',
     drawing,
-    `${series.map(({ name: run, samples }) => `${formatCount(samples.length, 'sample')}${run === undefined ? '' : ` ${run}`}`).join(', ')} in ${size} bins of equal width. Extremes are included.`,
+    `${series.map(({ name: run, samples }) => `${formatCount(samples.length, 'sample')}${run === undefined ? '' : ` ${run}`}`).join(', ')} in ${size} bins of equal width${scale.isLogarithmic ? ' on the logarithmic axis' : ''}. Extremes are included.`,
   );
 }
 

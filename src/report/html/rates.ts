@@ -29,13 +29,13 @@ export function rates({
     table(
       'rates that were tried',
       [
-        { name: 'offered per second' },
+        { name: 'offered' },
         { name: 'result' },
         ...['objective’s figure', 'completed per second', 'client busy'].map((name) => ({ name, isNumber: true })),
         { name: 'why' },
       ],
       steps.map(({ ratePerSecond, held, actual, completedPerSecond, clientBusyPercent, limit, reason }) => [
-        number(ratePerSecond),
+        `${number(ratePerSecond)}/s`,
         html`<span class="${held ? 'passed' : 'failed'} status">${held ? '✓ held' : `✗ ${limit ?? 'not held'}`}</span>`,
         actual === undefined ? 'not measured' : unit === undefined ? number(actual) : quantity(actual, unit),
         number(completedPerSecond),
