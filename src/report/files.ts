@@ -39,30 +39,39 @@ export interface ReportFiles<T = Report> {
 }
 
 /**
- * Checks that each file can be written before the work starts. Throws `usage` if one cannot, if two are the same, or if
- * stdout would hold a report beside the document of `--json`.
+ * Checks that each file can be written before the work starts. Throws `usage` if one cannot, if two are the same, if
+ * one is a file that the command reads, or if stdout would hold a report beside the document of `--json`.
  */
 export function openReportFiles(
   targets: readonly ReportTarget[],
   context: FilesContext,
-  flags: { readonly json: boolean },
+  flags: FilesFlags,
 ): Promise<ReportFiles> {
   return openFiles(targets, context, flags, (report: Report, format) => RENDER[format](report));
 }
 
 type FilesContext = Pick<Context, 'env' | 'stdout' | 'stderr' | 'random' | 'signal'>;
 
+interface FilesFlags {
+  readonly json: boolean;
+  /** Files that the command reads: a report over one of them would destroy it. */
+  readonly reads?: readonly string[];
+}
+
 /** The same for what is no report, and is rendered by `render`. */
 export async function openFiles<T>(
   targets: readonly ReportTarget[],
   { env, stdout, stderr, random, signal }: FilesContext,
-  { json }: { readonly json: boolean },
+  { json, reads = [] }: FilesFlags,
   render: (document: T, format: ReportTarget['format']) => string,
 ): Promise<ReportFiles<T>> {
+  const inputs = await Promise.all(reads.map((file) => pathBehindLinks(file).catch(() => undefined)));
   const opened: { readonly target: ReportTarget; readonly destination: Destination }[] = [];
   for (const target of targets) {
     const refuse = (reason: string, hint: string, cause?: unknown): JavumboError =>
       new JavumboError('usage', `--report ${target.format}=${target.file}: ${reason}`, { try: hint, cause });
+    // Elsewhere it is stdout, so nobody who writes it means a file of that name.
+    if (target.file === '-') throw refuse('- is no file', `--report ${target.format}=/dev/stdout`);
     const stream = standardStream(target.file, { stdout, stderr });
     if (stream === stdout && json) throw refuse('stdout holds the document of --json', 'a file, or none of the two');
     if (isWithheld(target.file)) {
@@ -77,6 +86,9 @@ export async function openFiles<T>(
           : { path: target.file, write: async (text) => void stream.write(text) };
     } catch (error) {
       throw refuse(`it cannot be written: ${messageOf(error)}`, 'another file', error);
+    }
+    if (inputs.includes(destination.path)) {
+      throw refuse('this command reads that file', 'another file');
     }
     if (opened.some((other) => other.destination.path === destination.path)) {
       throw refuse('another report goes there already', 'a file for each');

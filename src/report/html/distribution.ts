@@ -54,7 +54,7 @@ export function courseOf(samples: readonly number[], columns: number): Stretch[]
   });
 }
 
-/** The share of samples that took at most so long. */
+/** The share of samples at or below a value. */
 export interface Share {
   readonly value: number;
   readonly share: number;

@@ -78,12 +78,12 @@ export function floorChart({ requests, roundTripMs, floorMs, metric, meanMs }: F
       scale.ticks.map(
         (tick) => html`<text class="tick" x="${n(x(tick))}" y="74" text-anchor="middle">${number(tick)}</text>`,
       ),
-      html`<text class="name" x="${WIDTH - 20}" y="92" text-anchor="end">milliseconds, of the mean</text>`,
+      html`<text class="name" x="${WIDTH - 20}" y="92" text-anchor="end">milliseconds</text>`,
     ],
   );
   const sum = Object.entries(requests).map(([name, count]) => `${number(count)} ${name}`);
   return figureOf(
-    `${metric}: ${formatMs(meanMs)} on average`,
+    `${metric}: mean ${formatMs(meanMs)}`,
     drawing,
     `${formatMs(floorMs)} are ${sum.join(' + ') || 'no request'}, times a round trip of ${formatMs(roundTripMs)}; ${formatMs(meanMs - floorMs)} (${number(((meanMs - floorMs) / meanMs) * 100)} %) are everything else.`,
   );

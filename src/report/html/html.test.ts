@@ -9,7 +9,7 @@ import { floorOf } from './floor.ts';
 import { violations } from './lanes.ts';
 import { html } from './markup.ts';
 import { fewSamples, statistics } from './metrics.ts';
-import { rates } from './rates.ts';
+import { kneeText, rates } from './rates.ts';
 import { htmlOf } from './report-page.ts';
 import { countScale, placeScale, scaleFor } from './scale.ts';
 import { PALETTES } from './style.ts';
@@ -180,6 +180,22 @@ describe('the rates that were tried', () => {
   });
 
   test.each([
+    { name: 'the client', steps: [slow, { ...fast, limit: 'client' as const }], ends: 'limited by the client' },
+    {
+      name: 'the deployment',
+      steps: [{ ...fast, limit: 'deployment' as const }, { ...slow, held: false }, slow],
+      ends: 'limited by the deployment',
+    },
+    { name: 'nothing', steps: [slow], ends: 'no higher rate broke it' },
+  ])('end in a knee: $name', ({ steps, ends }) => {
+    const report = { ...PLAIN_REPORT, steps, parameters: { objective: 'totalMs.p95<150' } };
+    const knee = `Knee: 40 requests/s, ${ends}; objective totalMs.p95<150`;
+    expect(kneeText(report)).toBe(knee);
+    expect(htmlOf(report)).toContain(`<strong>${knee.replace('<', '&lt;')}</strong>`);
+    expect(kneeText({ ...report, steps: [fast] })).toBeUndefined();
+  });
+
+  test.each([
     { name: 'without an objective', parameters: {}, pictures: 1, axis: '' },
     { name: 'of a time', parameters: { objective: 'totalMs.p95<150' }, pictures: 2, axis: 'totalMs.p95, milliseconds' },
     {
@@ -193,6 +209,14 @@ describe('the rates that were tried', () => {
     expect(text.match(/<svg /g)).toHaveLength(pictures);
     expect(text).toContain(axis);
   });
+});
+
+test.each([
+  { count: 300, says: 'Each dot is one sample.' },
+  { count: 301, says: 'the minimum to the maximum of 1 to 2 consecutive samples;' },
+  { count: 900, says: 'the minimum to the maximum of 3 consecutive samples;' },
+])('the picture of $count samples in order says what a mark stands for', ({ count, says }) => {
+  expect(htmlOf({ ...PLAIN_REPORT, metrics: { totalMs: metricOf(noisySamples(count)) } })).toContain(says);
 });
 
 describe('a violation', () => {
@@ -230,14 +254,38 @@ describe('a violation', () => {
 describe('a page', () => {
   test('says the verdict before anything else, and why', () => {
     const body = htmlOf(FULL_REPORT).replace(/^[\s\S]*<main>/, '');
-    const order = ['✗ Failed', 'the disk was full', 'it counts two notes', 'coldMs.p95&lt;1', '<h2>'];
+    const order = [
+      '✗ Failed',
+      'the disk was full',
+      'it counts two notes: expected 2, got 1',
+      'coldMs.p95&lt;1',
+      '<h2>',
+    ];
     const places = order.map((text) => body.indexOf(text));
     expect(places).not.toContain(-1);
     expect(places).toEqual([...places].sort((a, b) => a - b));
   });
 
   test.each([
-    { name: 'a check with what was expected and what came', text: '<td>2</td><td>1</td>' },
+    { name: 'nobody judged', report: PLAIN_REPORT, tone: 'plain', words: 'Measured' },
+    {
+      name: 'met its threshold',
+      report: { ...PLAIN_REPORT, thresholds: [{ expression: 'totalMs.p50<9', passed: true, actual: 2 }] },
+      tone: 'good',
+      words: '✓ Passed',
+    },
+    { name: 'ended with an error', report: { ...PLAIN_REPORT, passed: false }, tone: 'bad', words: '✗ Failed' },
+  ])('of a run that $name says: $words', ({ report, tone, words }) => {
+    expect(htmlOf(report)).toMatch(
+      new RegExp(`<header class="${tone}">\\s<h1>.*</h1>\\s<p class="verdict">${words}</p>`),
+    );
+  });
+
+  test.each([
+    {
+      name: 'a check with what was expected and what came',
+      text: '<td data-name="expected">2</td><td data-name="actual">1</td>',
+    },
     { name: 'what to try', text: 'try: javumbo doctor' },
     { name: 'a violation in the words of --check', text: 'c8 appends v8.1 after v0.1; it is told that this is stored' },
     { name: 'the call at which a history contradicts itself', text: '9000–90000)</span> <span class="failed">✗' },
@@ -245,7 +293,10 @@ describe('a page', () => {
       name: 'the rate that breaks an objective',
       text: 'totalMs.p95&lt;150 holds at 40 per second. It does not at 60.',
     },
-    { name: 'faults', text: '<th scope="row">lost-reply</th><td class="number">4</td><td class="number">3</td>' },
+    {
+      name: 'faults',
+      text: '<th scope="row">lost-reply</th><td class="number">4</td><td class="number">3</td>',
+    },
     { name: 'why a worker ended', text: 'the worker ended with 1' },
     { name: 'the cost', text: '<strong>$5.43</strong>' },
     { name: 'figures in their units', text: '53.2 kB' },

@@ -1,6 +1,15 @@
 import { formatCount } from '../../core/format.ts';
 import { type ChartText, chart, figureOf, labelAbove, n, type Plot, widthOf } from './chart.ts';
-import { type Bin, binCount, binsOf, courseOf, cumulativeOf, type Outlier, outliersOf } from './distribution.ts';
+import {
+  type Bin,
+  binCount,
+  binsOf,
+  courseOf,
+  cumulativeOf,
+  type Outlier,
+  outliersOf,
+  type Stretch,
+} from './distribution.ts';
 import { html, type Markup } from './markup.ts';
 import { countScale, placeScale, type Scale, scaleFor } from './scale.ts';
 import { number, quantity, unitName } from './text.ts';
@@ -39,7 +48,7 @@ export function sharedBins(series: readonly Series[], scale: Scale): readonly (r
   return series.map(({ samples }) => binsOf(samples, scale, size));
 }
 
-/** Draws how often each value came: in samples, or of several series in shares, since their counts may differ. */
+/** Draws a distribution: in samples, or of several series in shares, since their counts may differ. */
 export function histogram({ name, unit, series }: Charted, scale: Scale): Markup {
   const bins = sharedBins(series, scale);
   const alone = series.length === 1;
@@ -47,9 +56,9 @@ export function histogram({ name, unit, series }: Charted, scale: Scale): Markup
   const most = Math.max(...shares.flat());
   const text = {
     title: `Distribution of ${name}`,
-    description: `How often each value came, ${series.map(sentence(unit)).join('; ')}.`,
+    description: `Samples by value, ${series.map(sentence(unit)).join('; ')}.`,
   };
-  const y = { name: alone ? 'samples' : '% of the samples', scale: alone ? countScale(most) : scaleFor(0, most) };
+  const y = { name: alone ? 'samples' : '% of samples', scale: alone ? countScale(most) : scaleFor(0, most) };
   const drawing = chart(text, { name: unitName(unit), scale }, y, (plot) => [
     series.map((each, index) =>
       alone
@@ -60,9 +69,9 @@ export function histogram({ name, unit, series }: Charted, scale: Scale): Markup
   ]);
   const size = bins[0]?.length ?? 0;
   return figureOf(
-    'How often each value came',
+    'Distribution',
     drawing,
-    `${series.map(({ name: run, samples }) => `${formatCount(samples.length, 'sample')}${run === undefined ? '' : ` ${run}`}`).join(', ')} in ${size} equal steps of the axis. All are counted, the extremes too.`,
+    `${series.map(({ name: run, samples }) => `${formatCount(samples.length, 'sample')}${run === undefined ? '' : ` ${run}`}`).join(', ')} in ${size} bins of equal width${scale.isLogarithmic ? ' on the logarithmic axis' : ''}. Extremes are included.`,
   );
 }
 
@@ -91,13 +100,13 @@ function medianMark(plot: Plot, { median }: Series, unit: string): Markup {
   return html`<line class="marker" x1="${n(x)}" x2="${n(x)}" y1="${plot.top - 6}" y2="${plot.bottom}"/>${labelAbove(plot, x, `median ${quantity(median, unit)}`)}`;
 }
 
-/** Draws the share of samples that took at most so long. */
+/** Draws the share of samples at or below each value. */
 export function cumulative({ name, unit, series }: Charted, scale: Scale): Markup {
   const text = {
     title: `Cumulative distribution of ${name}`,
-    description: `The share of the samples up to each value, ${series.map(sentence(unit)).join('; ')}.`,
+    description: `Share of samples at or below each value, ${series.map(sentence(unit)).join('; ')}.`,
   };
-  const y = { name: '% of the samples, up to this value', scale: scaleFor(0, 100) };
+  const y = { name: '% of samples at or below', scale: scaleFor(0, 100) };
   const drawing = chart(text, { name: unitName(unit), scale }, y, (plot) => [
     series.map(({ sorted, colour }) => {
       const steps = cumulativeOf(sorted, STEPS_MAX);
@@ -114,25 +123,25 @@ export function cumulative({ name, unit, series }: Charted, scale: Scale): Marku
   ]);
   const thinned = series.some(({ samples }) => samples.length > STEPS_MAX);
   return figureOf(
-    'How many took at most so long',
+    'Cumulative distribution',
     drawing,
     thinned
-      ? `Drawn at ${STEPS_MAX} evenly spaced ranks, the fastest and the slowest sample among them.`
-      : 'Each step is a sample.',
+      ? `Drawn at ${STEPS_MAX} evenly spaced ranks, including the minimum and the maximum.`
+      : 'Each step is one sample.',
   );
 }
 
-/** Draws the samples of one run in the order in which they were taken, and marks its outliers. */
+/** Draws the samples of one run in order, and marks its outliers. */
 export function course(name: string, unit: string, { samples, sorted, median }: Series, scale: Scale): Markup {
   const outliers = outliersOf(samples, sorted);
   const shown = outliers.slice(0, RINGS_MAX);
   const stretches = courseOf(samples, COLUMNS_MAX);
   const single = stretches.length === samples.length;
   const text: ChartText = {
-    title: `Course of ${name}`,
-    description: `The samples in the order in which they were taken; ${number(outliers.length)} of ${number(samples.length)} are outliers.`,
+    title: `${name} in order`,
+    description: `Samples in the order they were taken; ${number(outliers.length)} of ${number(samples.length)} are outliers.`,
   };
-  const x = { name: 'sample, in the order taken', scale: placeScale(samples.length) };
+  const x = { name: 'sample number', scale: placeScale(samples.length) };
   const drawing = chart(text, x, { name: unitName(unit), scale }, (plot) => [
     html`<line class="marker" x1="${plot.left}" x2="${plot.right}" y1="${n(plot.y(median))}" y2="${n(plot.y(median))}"/>`,
     stretches.map(({ from, to, min, max, median: middle }) => {
@@ -144,9 +153,16 @@ export function course(name: string, unit: string, { samples, sorted, median }: 
     shown[0] === undefined ? undefined : labelAbove(plot, plot.x(shown[0].place), quantity(shown[0].value, unit)),
   ]);
   const columns = single
-    ? 'Each dot is a sample.'
-    : `Each line spans ${number(Math.round(samples.length / COLUMNS_MAX))} samples from the fastest to the slowest, with their median as a dot; none is left out.`;
-  return figureOf('In the order taken', drawing, `${columns} The dashed line is the median. ${outlierText(outliers)}`);
+    ? 'Each dot is one sample.'
+    : `Each line spans the minimum to the maximum of ${spanText(stretches)}; the dot is their median.`;
+  return figureOf('In order', drawing, `${columns} The dashed line is the median. ${outlierText(outliers)}`);
+}
+
+/** Says how many samples share a column: `2 to 3 consecutive samples`, since they rarely divide evenly. */
+function spanText(stretches: readonly Stretch[]): string {
+  const sizes = stretches.map(({ from, to }) => to - from + 1);
+  const [least, most] = [Math.min(...sizes), Math.max(...sizes)];
+  return `${least === most ? '' : `${number(least)} to `}${number(most)} consecutive samples`;
 }
 
 function ring(plot: Plot, { place, value }: Outlier, unit: string): Markup {
@@ -155,7 +171,7 @@ function ring(plot: Plot, { place, value }: Outlier, unit: string): Markup {
 
 function outlierText(outliers: readonly Outlier[]): string {
   const { length } = outliers;
-  if (length === 0) return 'There is no outlier.';
+  if (length === 0) return 'No outliers.';
   const rings = length > RINGS_MAX ? `the ${RINGS_MAX} farthest have` : length === 1 ? 'it has' : 'each has';
   return `${formatCount(length, 'outlier')}, more than three interquartile ranges from the middle half: ${rings} a ring${length === 1 ? '' : ', and the farthest is labelled'}.`;
 }

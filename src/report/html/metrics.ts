@@ -66,12 +66,9 @@ export function distributions(
     `${quantity(low, unit)} to ${quantity(high, unit)}`,
     ...bins.map((each) => number(each[index]?.count ?? 0)),
   ]);
-  const columns = [
-    { name: 'from and to' },
-    ...series.map(({ name: run = 'samples' }) => ({ name: run, isNumber: true })),
-  ];
+  const columns = [{ name: 'range' }, ...series.map(({ name: run = 'samples' }) => ({ name: run, isNumber: true }))];
   return html`<h3>${name}</h3>
 <div class="figures">${histogram(charted, scale)}${cumulative(charted, scale)}${more?.(scale)}</div>
-<details><summary>${name} as a table</summary>${table(`${name}, how often each value came`, columns, rows)}</details>
+<details><summary>${name} as a table</summary>${table(`distribution of ${name}`, columns, rows)}</details>
 `;
 }

@@ -60,16 +60,27 @@ export interface Column {
   readonly isNumber?: boolean;
 }
 
-/** Lays out rows whose first cell names them. Nothing where there are none. It scrolls where it is too wide. */
+// So many numbers beside a name fit a phone.
+const FITTING_MAX = 4;
+// With more columns, a table needs a desk.
+const WIDE = 5;
+
+/**
+ * Lays out rows whose first cell names them. Nothing where there are none. Where there is little room, cells
+ * stand below each other, each with the name of its column.
+ */
 export function table(caption: string, columns: readonly Column[], rows: readonly (readonly Content[])[]): Content {
   if (rows.length === 0) return undefined;
   const kind = (index: number): Content => (columns[index]?.isNumber ? html` class="number"` : undefined);
-  return html`<div class="scroll" role="region" aria-label="${caption}" tabindex="0"><table><thead><tr>${columns.map(
+  const fits = columns.length <= FITTING_MAX && columns.slice(1).every(({ isNumber }) => isNumber);
+  const stacks = columns.length > 2 && !fits;
+  const named = (index: number): Content => (stacks ? html` data-name="${columns[index]?.name}"` : undefined);
+  return html`<div class="scroll" role="region" aria-label="${caption}" tabindex="0"><table${stacks ? html` class="${columns.length > WIDE ? 'stacks wide' : 'stacks'}"` : undefined}><thead><tr>${columns.map(
     ({ name }, index) => html`<th scope="col"${kind(index)}>${name}</th>`,
   )}</tr></thead><tbody>${rows.map(
     (cells) =>
       html`<tr>${cells.map((cell, index) =>
-        index === 0 ? html`<th scope="row">${cell}</th>` : html`<td${kind(index)}>${cell}</td>`,
+        index === 0 ? html`<th scope="row">${cell}</th>` : html`<td${kind(index)}${named(index)}>${cell}</td>`,
       )}</tr>`,
   )}</tbody></table></div>`;
 }

@@ -14,6 +14,11 @@ const LOOKS: readonly Look[] = [
   { width: 1280, scheme: 'dark' },
   { width: 390, scheme: 'light' },
   { width: 390, scheme: 'dark' },
+  { width: 320, scheme: 'light' },
+  { width: 601, scheme: 'light' },
+  { width: 673, scheme: 'light' },
+  { width: 720, scheme: 'light' },
+  { width: 780, scheme: 'light' },
   { width: 700, scheme: 'dark', media: 'print' },
 ];
 
@@ -29,6 +34,29 @@ const BAD_LABELS = `[...document.querySelectorAll('svg')].flatMap((svg) => {
       .map(([other]) => text + ' meets ' + other),
   ]);
 })`;
+
+/**
+ * Text outside pictures that an ancestor cuts off at a side, or hides until it is scrolled. A picture that is wider than
+ * a phone is scrolled on purpose: the list beside it says the same.
+ */
+const CUT_TEXTS = `(() => {
+  for (const details of document.querySelectorAll('details')) details.open = true;
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  const cut = [];
+  while (texts.nextNode()) {
+    const parent = texts.currentNode.parentElement;
+    if (parent.closest('svg,script') !== null) continue;
+    const range = document.createRange();
+    range.selectNodeContents(texts.currentNode);
+    const boxes = [...range.getClientRects()].filter(({ width }) => width > 0);
+    for (let box = parent; box !== document.documentElement; box = box.parentElement) {
+      if (getComputedStyle(box).overflowX === 'visible') continue;
+      const { left, right } = box.getBoundingClientRect();
+      if (boxes.some((each) => each.left < left - 1 || each.right > right + 1)) cut.push(texts.currentNode.textContent);
+    }
+  }
+  return cut;
+})()`;
 
 const COLOURS = `[document.body, document.querySelector('.verdict'), document.querySelector('svg text')].filter((each) => each !== null)
   .map((each) => getComputedStyle(each)).map(({ color, fill, backgroundColor }) => [color, fill, backgroundColor].join(' '))`;
@@ -105,7 +133,7 @@ describe.runIf(inject('chromium') !== undefined)('a page in Chromium', () => {
         'bench compare {dir}/a.json {dir}/b.json --report html={dir}/page.html',
       ),
     },
-  ])('of $name: nothing is asked for, all fits, and no label meets another', async ({ make }) => {
+  ])('of $name: nothing is asked for, all fits, nothing is cut, and no label meets another', async ({ make }) => {
     writeFileSync(join(directory, 'page.html'), '');
     const opened = await browser.open(await make());
     expect(opened).toEqual({ requests: [], complaints: [] });
@@ -113,8 +141,9 @@ describe.runIf(inject('chromium') !== undefined)('a page in Chromium', () => {
     for (const look of LOOKS) {
       await browser.look(look);
       const labels = await browser.evaluate(BAD_LABELS);
+      const cut = await browser.evaluate(CUT_TEXTS);
       const width = await browser.evaluate('document.documentElement.scrollWidth');
-      expect({ look, labels, width }).toEqual({ look, labels: [], width: look.width });
+      expect({ look, labels, cut, width }).toEqual({ look, labels: [], cut: [], width: look.width });
     }
   });
 
@@ -138,14 +167,15 @@ describe.runIf(inject('chromium') !== undefined)('a page in Chromium', () => {
     expect(await browser.evaluate(COLOURS)).toEqual(looks[0]);
   });
 
-  test('a page that asks, runs a script, is too wide, and has labels that meet would be noticed', async () => {
+  test('a page that asks, runs a script, is too wide, cuts a text, and has labels that meet would be noticed', async () => {
     const svg = '<svg viewBox="0 0 100 20"><text x="0" y="15">one</text><text x="5" y="15">two</text></svg>';
-    const bad = `<img src="http://example.invalid/x.png"><script>console.error('x')</script><div style="width:2000px">${svg}</div>`;
+    const bad = `<img src="http://example.invalid/x.png"><script>console.error('x')</script><div style="width:2000px">${svg}</div><p style="width:5em;overflow:auto;white-space:nowrap">this is too long for it</p>`;
     const { requests, complaints } = await browser.open(written(bad));
     await browser.look({ width: 390, scheme: 'light' });
     expect(requests).toEqual(['http://example.invalid/x.png']);
     expect(complaints.length).toBeGreaterThan(0);
     expect(await browser.evaluate(BAD_LABELS)).toEqual(['one meets two']);
+    expect(await browser.evaluate(CUT_TEXTS)).toEqual(['this is too long for it']);
     expect(await browser.evaluate('document.documentElement.scrollWidth')).toBeGreaterThan(390);
   });
 

@@ -29,13 +29,13 @@ export function rates({
     table(
       'rates that were tried',
       [
-        { name: 'offered per second' },
+        { name: 'offered' },
         { name: 'result' },
         ...['objective’s figure', 'completed per second', 'client busy'].map((name) => ({ name, isNumber: true })),
         { name: 'why' },
       ],
       steps.map(({ ratePerSecond, held, actual, completedPerSecond, clientBusyPercent, limit, reason }) => [
-        number(ratePerSecond),
+        `${number(ratePerSecond)}/s`,
         html`<span class="${held ? 'passed' : 'failed'} status">${held ? '✓ held' : `✗ ${limit ?? 'not held'}`}</span>`,
         actual === undefined ? 'not measured' : unit === undefined ? number(actual) : quantity(actual, unit),
         number(completedPerSecond),
@@ -44,6 +44,24 @@ export function rates({
       ]),
     ),
   ];
+}
+
+/** Returns the highest rate that held and what limited the next, in a line; undefined where no rate held. */
+export function kneeText({ steps = [], parameters }: Pick<Report, 'steps' | 'parameters'>): string | undefined {
+  const { held, broken } = found(steps);
+  if (held === 0) return undefined;
+  const limit = broken === undefined ? 'no higher rate broke it' : `limited by the ${broken.limit ?? 'deployment'}`;
+  const { expression = 'not known' } = objectiveOf(parameters) ?? {};
+  return `Knee: ${number(held)} requests/s, ${limit}; objective ${expression}`;
+}
+
+/** Returns the highest rate that held, 0 where none did, and the lowest above it that did not. */
+function found(steps: readonly Step[]): { readonly held: number; readonly broken: Step | undefined } {
+  const held = Math.max(0, ...steps.map((step) => (step.held ? step.ratePerSecond : 0)));
+  const [broken] = steps
+    .filter((step) => !step.held && step.ratePerSecond > held)
+    .toSorted((a, b) => a.ratePerSecond - b.ratePerSecond);
+  return { held, broken };
 }
 
 function objectiveOf({ objective }: Report['parameters']): Threshold | undefined {
@@ -56,9 +74,7 @@ function objectiveOf({ objective }: Report['parameters']): Threshold | undefined
 }
 
 function summary(steps: readonly Step[], objective: Threshold | undefined): string {
-  const held = Math.max(...steps.map((step) => (step.held ? step.ratePerSecond : 0)));
-  const broken = steps.filter((step) => !step.held && step.ratePerSecond > held);
-  const least = broken.toSorted((a, b) => a.ratePerSecond - b.ratePerSecond)[0];
+  const { held, broken: least } = found(steps);
   const what = objective?.expression ?? 'the objective';
   const holds =
     held === 0 ? `No rate was found at which ${what} holds.` : `${what} holds at ${number(held)} per second.`;

@@ -1,4 +1,5 @@
 import { formatBytes, formatDuration, formatMs } from '../../core/format.ts';
+import { failureTexts } from '../assertion-text.ts';
 import type { Check, Report } from '../document.ts';
 import { reasonsOfItsOwn } from '../junit.ts';
 import { floorChart, floorOf } from './floor.ts';
@@ -6,7 +7,7 @@ import { violations } from './lanes.ts';
 import { type Content, html } from './markup.ts';
 import { fewSamples, metricSection, STATISTICS, statistics } from './metrics.ts';
 import { list, page, section, table, type Verdict } from './page.ts';
-import { rates } from './rates.ts';
+import { kneeText, rates } from './rates.ts';
 import { dollars, figure, moment, number } from './text.ts';
 
 /** Renders a report as one page that a browser shows without a network: the verdict first. */
@@ -64,12 +65,13 @@ function verdictOf(report: Report): Verdict {
   const { passed, failureReasons, checks, thresholds: judged, kind } = report;
   const count = (wanted: Check['status']): number => checks.filter(({ status }) => status === wanted).length;
   const skipped = count('skipped') === 0 ? '' : `, ${count('skipped')} skipped`;
+  const knee = kneeText(report);
   const claims = [
     ...(checks.length === 0 ? [] : [`${count('passed')} of ${checks.length} checks passed${skipped}`]),
     ...(judged.length === 0
       ? []
       : [`${judged.filter((each) => each.passed).length} of ${judged.length} thresholds met`]),
-    ...(kind === 'bench' && judged.length === 0 ? ['No threshold was set'] : []),
+    ...(kind === 'bench' && judged.length === 0 && knee === undefined ? ['No threshold was set'] : []),
   ];
   const { deployment, environment } = report;
   const where =
@@ -79,16 +81,19 @@ function verdictOf(report: Report): Verdict {
         ? 'a bucket that was not named'
         : `${deployment.bucket} (${environment.engine})`;
   const rtt = deployment.rttMs === undefined ? '' : `, with a simulated round trip of ${formatMs(deployment.rttMs)}`;
+  // What nobody judged has not passed.
+  const isJudged = checks.length + judged.length > 0;
   const interrupted = failureReasons.includes('interrupted');
   return {
-    tone: passed ? 'good' : 'bad',
-    words: passed ? 'Passed' : interrupted ? 'Interrupted' : 'Failed',
+    tone: !passed ? 'bad' : isJudged ? 'good' : 'plain',
+    words: !passed ? (interrupted ? 'Interrupted' : 'Failed') : isJudged ? 'Passed' : 'Measured',
     lines: [
-      `${claims.join('; ')}${claims.length === 0 ? '' : '. '}${formatDuration(report.durationMs)} on ${where}${rtt}, begun ${moment(report.startedAt)}.`,
+      ...(knee === undefined ? [] : [html`<strong>${knee}</strong>`]),
+      `${claims.join('; ')}${claims.length === 0 ? '' : '. '}${formatDuration(report.durationMs)} on ${where}${rtt}, started ${moment(report.startedAt)}.`,
       ...reasonsOfItsOwn(report).map((reason) => html`<span class="failed">${reason}</span>`),
       ...checks
         .filter(({ status }) => status === 'failed')
-        .map((check) => html`<span class="failed">${titleOf(check)}</span>: ${check.reason}`),
+        .map((check) => html`<span class="failed">${titleOf(check)}</span>: ${failureTexts(check).join('; ')}`),
       ...judged
         .filter((each) => !each.passed)
         .map(({ expression, actual }) => html`<span class="failed">${expression}</span>: ${actualText(actual)}`),

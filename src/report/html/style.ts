@@ -63,11 +63,14 @@ header.good{border-color:var(--good)}header.bad{border-color:var(--bad)}
 .pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,340px),1fr));gap:8px 32px}
 figure{margin:0;max-width:460px;break-inside:avoid}
 figcaption{font-size:.8125rem;line-height:1.4;margin-top:4px}
-.scroll{overflow-x:auto;margin:12px 0}
+.scroll{overflow-x:auto;margin:12px 0;container-type:inline-size}
 table{border-collapse:collapse;font-size:.875rem}
 th,td{text-align:left;vertical-align:top;overflow-wrap:break-word;padding:5px 16px 5px 0;border-bottom:1px solid var(--line)}
 thead th{border-bottom:2px solid var(--line);color:var(--faint);font-weight:600;vertical-align:bottom}
 tbody th{font-weight:500;min-width:min(22ch,26vw);max-width:40ch}tbody td{min-width:14ch;max-width:60ch;overflow-wrap:anywhere}tbody .number{min-width:0}
+@container(max-width:900px){th,td{padding-right:8px}.stacks tbody th,.stacks tbody td{min-width:0}}
+@container(max-width:640px){${stackedCells('.stacks')}}
+@media screen{@container(max-width:780px){${stackedCells('.wide')}}}
 @media(max-width:480px){table{font-size:.8125rem}th,td{padding-right:10px}}
 .number{text-align:right;white-space:nowrap;padding-left:8px}
 details{margin:8px 0}summary{cursor:pointer;color:var(--faint);font-size:.875rem}
@@ -90,5 +93,10 @@ svg .looked{fill:var(--page);stroke:var(--first);stroke-width:2}
 svg .doubt{fill:var(--page);stroke:var(--first);stroke-width:2;stroke-dasharray:4 3}
 svg .contradiction{stroke:var(--bad);stroke-width:3}
 svg .cross{fill:var(--bad);font-weight:700}
-@media print{main{max-width:none;padding:0}body{font-size:11pt}h2,h3{break-after:avoid}tr{break-inside:avoid}.columns{columns:2}details{display:none}svg.long{width:100%}}
+@media print{.wide{font-size:.75rem}main{max-width:none;padding:0}body{font-size:11pt}h2,h3{break-after:avoid}tr{break-inside:avoid}.columns{columns:2}details{display:none}svg.long{width:100%}}
 `;
+
+/** Puts the cells of a row below each other, each with the name of its column. */
+function stackedCells(table: string): string {
+  return `${table},${table} tbody,${table} tr,${table} th,${table} td{display:block}${table} thead{display:none}${table} tr{border-bottom:1px solid var(--line);padding:6px 0}${table} tbody th,${table} tbody td{max-width:none;min-width:0;border:0;padding:1px 0}${table} tbody th{font-weight:600}${table} td{display:grid;grid-template-columns:9.5em 1fr;column-gap:12px}${table} td:empty{display:none}${table} td::before{content:attr(data-name);color:var(--faint)}${table} .number{text-align:left;white-space:normal}`;
+}
