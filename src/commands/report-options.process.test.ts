@@ -92,7 +92,7 @@ describe('the files of a run', () => {
     expect(readReportFile('b.json')).toEqual(result.json());
     expect(readFileSync(fileOf('a.xml'), 'utf8')).toMatch(/^<\?xml .*<testsuite name="javumbo bench latency"/s);
     expect(readFileSync(fileOf('a.md'), 'utf8')).toMatch(/^## ✅ javumbo bench latency\n/);
-    expect(readFileSync(fileOf('a.html'), 'utf8')).toMatch(/^<!doctype html>.*✓ Passed<.*<h3>totalMs<.*<\/html>\n$/s);
+    expect(readFileSync(fileOf('a.html'), 'utf8')).toMatch(/^<!doctype html>.*Measured<.*<h3>totalMs<.*<\/html>\n$/s);
     expect(readdirSync(directory).sort()).toEqual(['a.html', 'a.json', 'a.md', 'a.xml', 'b.json']);
   });
 

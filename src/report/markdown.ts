@@ -36,7 +36,7 @@ export function markdownOf(report: Report): string {
       ]),
     ),
     ...table(
-      ['metric', 'samples', 'mean', 'p50', 'p95', 'p99', 'max'],
+      ['metric', 'samples', 'mean', 'median', 'p95', 'p99', 'max'],
       Object.entries(metrics).map(([name, metric]) => [
         name,
         String(metric.count),

@@ -65,7 +65,9 @@ export async function benchCompare(
   const { openFiles } = await import('../../report/files.ts');
   const { comparisonHtml } = await import('../../report/html/comparison-page.ts');
   const { readReport } = await import('../../report/read.ts');
-  const files = await openFiles(targets, context, flags, (draw: () => string) => draw());
+  const files = await openFiles(targets, context, { ...flags, reads: [beforeFile, afterFile] }, (draw: () => string) =>
+    draw(),
+  );
   const [before, after] = [await readReport(beforeFile), await readReport(afterFile)];
   refuseUnlike(before, after);
   refuseMissing(wanted ?? [], { [beforeFile]: before, [afterFile]: after });

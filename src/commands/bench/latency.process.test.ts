@@ -86,7 +86,7 @@ describe.each(COMMAND_DEPLOYMENTS)('on $name', ({ name, open }) => {
     for (const line of [
       /^request {2}1 {2}download .* ms {2}query .* ms {2}upload .* ms {2}total .* ms$/m,
       /^request {2}3 /m,
-      /^phase +samples +average +min +p50 +p95 +p99 +max$/m,
+      /^phase +samples +mean +min +median +p95 +p99 +max$/m,
       // Three samples bear neither p95 nor p99.
       /^total +3( +[\d.]+ ms){3} +- +-( +[\d.]+ ms)$/m,
       /^3 GET, 3 PUT; /m,

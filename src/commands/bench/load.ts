@@ -210,7 +210,7 @@ export const loadView = reportView(({ metrics, derived, parameters, steps }, pai
       ? []
       : [
           `${of('requestsPerOperation').toFixed(2)} requests to the store each, at least ${formatMs(of('floorMs'))};`,
-          `  the average is ${of('meanToFloor').toFixed(2)} times that`,
+          `  the mean is ${of('meanToFloor').toFixed(2)} times that`,
         ]),
   ];
 });

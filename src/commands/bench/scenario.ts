@@ -159,7 +159,7 @@ export function metricLines(
   const row = (cells: readonly string[]): string =>
     cells.map((cell, index) => (index === 0 ? cell.padEnd(width) : cell.padStart(index === 1 ? 7 : 9))).join('');
   return [
-    paint.strong(row([title, 'samples', 'average', 'min', 'p50', 'p95', 'p99', 'max'])),
+    paint.strong(row([title, 'samples', 'mean', 'min', 'median', 'p95', 'p99', 'max'])),
     ...names.flatMap(([name, label]) => {
       const metric = metrics[name];
       if (metric === undefined) return [];

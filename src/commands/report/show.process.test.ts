@@ -53,6 +53,21 @@ describe('report show', () => {
     }
   });
 
+  test('refuses a report over the file that it shows', async () => {
+    await runCommand([...LATENCY, '--report', `json=${fileOf('a.json')}`], { env });
+    const before = readReportFile('a.json');
+    const { code, stderr } = await runCommand([
+      'report',
+      'show',
+      fileOf('a.json'),
+      '--report',
+      `html=${fileOf('a.json')}`,
+    ]);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/this command reads that file/);
+    expect(readReportFile('a.json')).toEqual(before);
+  });
+
   test('refuses a report to a place that takes none, and writes nothing', async () => {
     await runCommand([...LATENCY, '--report', `json=${fileOf('a.json')}`], { env });
     const { code, stderr } = await runCommand(['report', 'show', fileOf('a.json'), '--report', `html=${directory}`]);

@@ -32,7 +32,7 @@ async function reportShow(
   const { openReportFiles } = await import('../../report/files.ts');
   const { readReport } = await import('../../report/read.ts');
   const report = await readReport(file);
-  const files = await openReportFiles(targets, context, flags);
+  const files = await openReportFiles(targets, context, { ...flags, reads: [file] });
   await allWritten(files.write(report));
   return report;
 }
