@@ -54,9 +54,9 @@ async function removeTestUsers(deployment: Deployment, run: TestRun, usernames: 
   for (const username of usernames) deployment.cache.invalidate(username);
   const objects = await deployment.testObjects();
   const list = (username: string) => objectsUnder(objects, [keyOf(username)], true);
-  const found: Awaited<ReturnType<typeof list>> = [];
-  for await (const versions of inParallel(usernames, AT_ONCE, list)) found.push(...versions);
-  await deleteObjects(objects, found);
+  const found: Awaited<ReturnType<typeof list>>[] = [];
+  for await (const versions of inParallel(usernames, AT_ONCE, list)) found.push(versions);
+  await deleteObjects(objects, found.flat());
 }
 
 /** Stores a new collection of that many notes, with one PUT. Returns the ids of the notes. */

@@ -184,7 +184,8 @@ function medianText(value: number | null | undefined): string {
 /** Draws a metric over time, on a terminal, and names its changes. */
 function seriesLines(metric: string, { p50, changes }: Series, paint: Paint): string[] {
   const values = p50.filter((value) => value !== null);
-  const [least, greatest] = [Math.min(...values), Math.max(...values)];
+  const least = values.reduce((one, other) => Math.min(one, other), Number.POSITIVE_INFINITY);
+  const greatest = values.reduce((one, other) => Math.max(one, other), 0);
   return [
     `${paint.strong(metric)}  ${formatMs(least)} to ${formatMs(greatest)}${changes.length > 0 ? '' : values.length < 2 * SIDE_MIN ? ', too few runs to judge' : ', no change'}`,
     ...(paint.bars === undefined ? [] : [`  ${plotOf(p50, { least, greatest }, paint.bars)}`]),

@@ -55,7 +55,10 @@ export const latencyView = reportView((report, paint) => [
 
 function requestLines({ metrics }: Report): string[] {
   const samples = PHASES.map(([name, label]) => ({ label, values: metrics[name]?.samples ?? [] }));
-  const width = Math.max(...samples.flatMap(({ values }) => values.map((value) => formatMs(value).length)));
+  // A call takes fewer arguments than a run may have samples.
+  const width = samples
+    .flatMap(({ values }) => values)
+    .reduce((most, value) => Math.max(most, formatMs(value).length), 0);
   return (samples[0]?.values ?? []).map(
     (_, index) =>
       `request ${String(index + 1).padStart(2)}  ${samples.map(({ label, values }) => `${label} ${formatMs(values[index] ?? 0).padStart(width)}`).join('  ')}`,

@@ -1,7 +1,9 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { metricOf } from '../../bench/stats.ts';
 import type { Report } from '../../report/document.ts';
+import { PLAIN_REPORT } from '../../testing/hand-made-report.ts';
 import { asReport } from '../../testing/report-schema.ts';
 import { freshMachine, runCommand, temporaryDirectory } from '../../testing/run-command.ts';
 
@@ -51,6 +53,15 @@ describe('report show', () => {
     for (const format of ['junit', 'markdown', 'html']) {
       expect(parts(`shown.${format}`)).toEqual(parts(`made.${format}`));
     }
+  });
+
+  test('shows a run of more samples than a call takes arguments', async () => {
+    const metric = metricOf(Array.from({ length: 50_000 }, (_, index) => index + 1));
+    const metrics = { downloadMs: metric, queryMs: metric, uploadMs: metric, totalMs: metric };
+    writeFileSync(fileOf('long.json'), JSON.stringify({ ...PLAIN_REPORT, metrics }));
+    const { code, stdout } = await runCommand(['report', 'show', fileOf('long.json')]);
+    expect(code).toBe(0);
+    expect(stdout.split('\n').filter((line) => /^request 50000 +download +50\.0 s/.test(line))).toHaveLength(1);
   });
 
   test('refuses a report to a place that takes none, and writes nothing', async () => {
