@@ -170,6 +170,11 @@ test.each([
     hint: /longer --duration/,
   },
   { argv: ['--rate', '1/s', '--duration', '999ms'], message: /is not one request/, hint: /longer --duration/ },
+  {
+    argv: ['--duration', '99999d'],
+    message: /20\/s for so long are more than 1,000,000 requests/,
+    hint: /shorter --duration/,
+  },
   { argv: ['--rate', '20'], message: /It must be a rate such as 20\/s/, hint: /--help/ },
   { argv: ['--rate', '0/s'], message: /It must be a rate/, hint: /--help/ },
   { argv: ['--mix', 'read=0,write=0'], message: /It must be a mix/, hint: /--help/ },

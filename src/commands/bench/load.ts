@@ -52,6 +52,9 @@ export function registerBenchLoad(parent: Command, execute: Execute): void {
   );
 }
 
+// Each is three samples, and a report with all of them is one text, which Node limits to half a gigabyte.
+const REQUESTS_MAX = 1_000_000;
+
 async function benchLoad(invocation: Invocation, options: LoadOptions): Promise<BenchResult> {
   const { users, rate, duration: durationMs, mix, skew, notes, seed, findLimit = false, objective, ...flags } = options;
   const { LOAD_FIGURES, loadOn, measureLoad } = await import('../../bench/load.ts');
@@ -59,6 +62,16 @@ async function benchLoad(invocation: Invocation, options: LoadOptions): Promise<
     throw new JavumboError('usage', `${rate}/s for ${formatDuration(durationMs)} is not one request`, {
       try: 'a longer --duration, or a higher --rate',
     });
+  }
+  if ((rate * durationMs) / 1000 > REQUESTS_MAX) {
+    const most = REQUESTS_MAX.toLocaleString('en-US');
+    throw new JavumboError(
+      'usage',
+      `${rate}/s for so long are more than ${most} requests, whose times must fit in memory`,
+      {
+        try: 'a shorter --duration, or a lower --rate',
+      },
+    );
   }
   if (findLimit) refuseUnfitObjective(objective, options);
   if (objective !== undefined) refuseUnknownFigures([objective], LOAD_FIGURES, '--objective');
