@@ -179,6 +179,7 @@ test.each([
   { argv: ['--rate', '0/s'], message: /It must be a rate/, hint: /--help/ },
   { argv: ['--mix', 'read=0,write=0'], message: /It must be a mix/, hint: /--help/ },
   { argv: ['--mix', 'reads=1'], message: /It must be a mix/, hint: /--help/ },
+  { argv: ['--users', '1000000'], message: /It must be a whole number from 1 to 10,000/, hint: /--help/ },
   { argv: ['--skew', '-1'], message: /It must be a number from 0 to 10/, hint: /--help/ },
   { argv: ['--duration', '60'], message: /It needs a unit: 60ms or 60s/, hint: /--help/ },
 ])('bench load $argv is refused before anything is made', async ({ argv, message, hint }) => {
