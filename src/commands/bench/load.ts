@@ -228,6 +228,9 @@ export const loadView = reportView(({ metrics, derived, parameters, steps }, pai
     ...metricLines('from when due', ROWS, metrics, paint),
     '',
     `${of('completed')} of ${of('offered')} requests completed, ${of('completedPerSecond').toFixed(1)}/s; ${of('failed')} failed, ${of('unknown')} unknown`,
+    ...(derived.drainMs === undefined
+      ? []
+      : [`the last reply came ${formatMs(derived.drainMs)} after the ${formatDuration(durationMs)}`]),
     `the client started ${of('startedLate')} more than 10 ms late, and ${of('notStarted')} not at all;`,
     `  it was busy for ${of('clientBusyPercent').toFixed(0)} % of the time`,
     ...(derived.floorMs === undefined
