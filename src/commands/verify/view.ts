@@ -7,7 +7,7 @@ import { failureTexts } from '../../report/assertion-text.ts';
 import type { Check, Report } from '../../report/document.ts';
 import type { DaySummary } from '../../verify/days.ts';
 import type { VerifyResult } from '../../verify/run.ts';
-import { runCostLines } from '../cost-lines.ts';
+import { costLines } from '../cost-lines.ts';
 
 /** Shows a line for each test, with what it measured, and its assertions if it failed or with `verbose`. */
 export const verifyViewOf = (verbose: boolean): View<VerifyResult> => ({
@@ -21,7 +21,7 @@ export const verifyViewOf = (verbose: boolean): View<VerifyResult> => ({
       ...report.checks.flatMap((check) => checkLines(check, report, verbose, paint)),
       ...(report.history === undefined ? [] : historyLines(report.history).map((line) => visible(line))),
       ...Object.entries(report.grades).map(([name, grade]) => `  ${paint.faint(`grade ${name}: ${grade}`)}`),
-      ...runCostLines(report).map((line) => `  ${paint.faint(line)}`),
+      ...costLines(report).map((line) => `  ${paint.faint(line)}`),
       ...report.warnings.map((warning) => paint.warn(`warning: ${warning}`)),
       '',
       ...(days.length > 1 ? [...summaryLines(days, paint), ''] : []),
