@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { Paint } from '../../cli/paint.ts';
-import { formatBytes, formatMs } from '../../core/format.ts';
+import { formatBytes, formatCount, formatMs } from '../../core/format.ts';
 import type { Report } from '../../report/document.ts';
 import type { Execute } from '../execute.ts';
 import { metricLines, reportView } from './scenario.ts';
@@ -71,7 +71,7 @@ function summaryLines({ metrics, derived }: Report, paint: Paint): string[] {
     ...metricLines('phase', PHASES, metrics, paint),
     '',
     `${of('storeSharePercent').toFixed(1)} % of the time is the store; upload is ${of('uploadToDownloadRatio').toFixed(2)} times download`,
-    `${of('distinctVersions')} distinct versions; size ${formatBytes(of('sizeBeforeBytes'))} before, ${formatBytes(of('sizeAfterBytes'))} after`,
+    `${formatCount(of('distinctVersions'), 'distinct version')}; size ${formatBytes(of('sizeBeforeBytes'))} before, ${formatBytes(of('sizeAfterBytes'))} after`,
     `with a cache that hits ${of('projectedHitRatePercent')} %: download ${formatMs(of('projectedDownloadMs'))}, total ${formatMs(of('projectedTotalMs'))},`,
     `  ${formatMs(of('projectedSavingMs'))} (${of('projectedSavingPercent').toFixed(1)} %) saved; a cached request ${formatMs(of('projectedCachedRequestMs'))}`,
     'cache off: each request fetches and stores the whole database',

@@ -2,7 +2,7 @@ import { EXIT_CODE } from '../../cli/exit-code.ts';
 import type { Paint } from '../../cli/paint.ts';
 import type { View } from '../../cli/print.ts';
 import { historyLines } from '../../consistency/report.ts';
-import { formatDuration, formatMs, visible } from '../../core/format.ts';
+import { formatCount, formatDuration, formatMs, visible } from '../../core/format.ts';
 import { failureTexts } from '../../report/assertion-text.ts';
 import type { Check, Report } from '../../report/document.ts';
 import type { DaySummary } from '../../verify/days.ts';
@@ -69,7 +69,7 @@ function figuresOf(id: string, { name, metrics, derived }: Report): string | und
   const texts: Readonly<Record<string, string>> = {
     '2.3': `${ms('totalMs')} a request on average: download ${ms('downloadMs')}, upload ${ms('uploadMs')}`,
     '3.1': `a warm read is ${of('readSpeedup').toFixed(1)} times faster, a warm write ${of('writeSpeedup').toFixed(1)} times`,
-    '3.2': `hit rate ${of('hitRatePercent').toFixed(1)} %: ${of('hits')} hits, ${of('misses')} misses`,
+    '3.2': `hit rate ${of('hitRatePercent').toFixed(1)} %: ${formatCount(of('hits'), 'hit')}, ${formatCount(of('misses'), 'miss', 'misses')}`,
     '4.2': `${both('committed')} committed, ${both('conflicts')} conflicts, ${both('lost')} lost`,
     '5.1': `a hash takes ${ms('hashMs')} on average, a read of the item ${ms('readItemMs')}`,
   };
