@@ -142,7 +142,7 @@ export function likenessOf(report: Report): Record<string, string> {
 export function refuseUnlike(before: Report, after: Report): void {
   const differences = differencesOf(likenessOf(before), likenessOf(after));
   if (differences.length > 0) {
-    throw new JavumboError('usage', `the two runs are unlike: ${differences.join('; ')}`, {
+    throw new JavumboError('usage', `the two runs are not comparable: ${differences.join('; ')}`, {
       try: 'two runs of one benchmark with the same options',
     });
   }

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { NO_USAGE } from '../core/usage.ts';
 import { parseThreshold } from '../report/threshold.ts';
 import type { MeasuredLoad } from './load.ts';
-import { stepOf } from './load-step.ts';
+import { stepDurationMs, stepOf } from './load-step.ts';
 import { metricsOf } from './stats.ts';
 
 const OBJECTIVE = parseThreshold('totalMs.max<500');
@@ -58,4 +58,17 @@ test.each([
 ])('an objective that $name', ({ of, limit, reason }) => {
   const step = stepOf(of, OBJECTIVE);
   expect([step.held, step.limit, step.reason]).toEqual([reason === undefined, limit, reason]);
+});
+
+test.each([
+  { objective: 'totalMs.p99<500', rate: 20, share: 1, seconds: 60 },
+  { objective: 'totalMs.p99<500', rate: 0.3125, share: 1, seconds: 320 },
+  { objective: 'totalMs.p95<500', rate: 0.3125, share: 1, seconds: 64 },
+  { objective: 'readMs.p99<500', rate: 1, share: 0.5, seconds: 280 },
+  { objective: 'totalMs.max<500', rate: 0.01, share: 1, seconds: 100 },
+  { objective: 'writeMs.max<500', rate: 1, share: 0, seconds: 60 },
+  { objective: 'derived.failed<1', rate: 2, share: 1, seconds: 60 },
+])('at $rate/s, $objective of a share of $share takes $seconds s', ({ objective, rate, share, seconds }) => {
+  const step = { plannedMs: 60_000, share, objective: parseThreshold(objective) };
+  expect(stepDurationMs(rate, step)).toBe(seconds * 1000);
 });

@@ -23,6 +23,32 @@ export function stepOf(measured: MeasuredLoad, objective: Threshold): LoadStep {
   };
 }
 
+/** Returns how many samples an objective's percentile needs: of fewer, it would be the maximum. */
+function samplesNeeded({ figure }: Threshold): number {
+  const percentile = /\.p(\d+)$/.exec(figure)?.[1];
+  return percentile === undefined ? 1 : Math.ceil(100 / (100 - Number(percentile)));
+}
+
+/**
+ * Returns how long to try a rate: as planned, or longer where an objective's percentile would have too few samples.
+ * `share`: how many of the requests are samples.
+ */
+export function stepDurationMs(
+  ratePerSecond: number,
+  {
+    plannedMs,
+    share,
+    objective,
+  }: { readonly plannedMs: number; readonly share: number; readonly objective: Threshold },
+): number {
+  // What never comes has no samples, however long it takes.
+  if (share === 0) return plannedMs;
+  const least = samplesNeeded(objective);
+  // Which requests read and which write is drawn, so there may be fewer of one kind than its share.
+  const margin = share === 1 ? 0 : 4 * Math.sqrt(least);
+  return Math.max(plannedMs, Math.ceil(((least + margin) / share / ratePerSecond) * 1000));
+}
+
 /**
  * Returns why the client was the limit, if it was. A busy event loop makes every figure its own. Where requests waited in
  * the client, that decided if the objective holds for them from their start: else the deployment was too slow anyway.

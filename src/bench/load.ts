@@ -20,7 +20,9 @@ export const LOAD_FIGURES: FigureNames = {
     'startedLate',
     'notStarted',
     'ratePerSecond',
+    'plannedMs',
     'completedPerSecond',
+    'drainMs',
     'clientBusyPercent',
     'requestsPerOperation',
     'floorMs',
@@ -106,6 +108,8 @@ export async function measureLoad(
   const failures: { readonly kind: FailureKind; readonly message: string }[] = [];
   const [before, busyBefore, beganAt] = [requests(), busyMs(), clock.monotonic()];
   let [notStarted, startedLate, crowded] = [0, 0, 0];
+  // Counted from the first reply on, for as long as requests were due: what comes later comes at no rate that was asked for.
+  let [firstEndedAt, inTime, isOver] = [Number.POSITIVE_INFINITY, 0, false];
   const soFar = (): MeasuredLoad => {
     const [elapsedMs, made] = [clock.monotonic() - beganAt, countsSince(before, requests())];
     const [operations, busy] = [samples.totalMs?.length ?? 0, (busyMs() - busyBefore) / elapsedMs];
@@ -121,7 +125,9 @@ export async function measureLoad(
       startedLate,
       notStarted,
       ratePerSecond,
-      completedPerSecond: (operations / elapsedMs) * 1000,
+      plannedMs: durationMs,
+      completedPerSecond: (inTime / (isOver ? durationMs : Math.min(elapsedMs, durationMs))) * 1000,
+      drainMs: Math.max(0, elapsedMs - durationMs),
       clientBusyPercent: busy * 100,
       requestsPerOperation: calls,
       floorMs,
@@ -156,6 +162,9 @@ export async function measureLoad(
         if (kind !== 'interrupted') failures.push({ kind, message: `${kind}: ${messageOf(error)}` });
         return;
       }
+      const endedAt = clock.monotonic();
+      firstEndedAt = Math.min(firstEndedAt, endedAt);
+      if (endedAt - firstEndedAt <= durationMs) inTime++;
       for (const name of ['totalMs', visits[index]?.reads === true ? 'readMs' : 'writeMs']) {
         samples[name]?.push(totalMs);
         startSamples[name]?.push(totalMs - startDelayMs);
@@ -166,7 +175,7 @@ export async function measureLoad(
     clock,
     signal,
   });
-  [notStarted, crowded] = [counts.notStarted, counts.crowded];
+  [notStarted, crowded, isOver] = [counts.notStarted, counts.crowded, true];
   return soFar();
 }
 

@@ -169,6 +169,20 @@ describe('a load', () => {
   });
 
   test.each([
+    { name: 'as many as are due', serviceMs: 10, perSecond: 20, drainMs: 0 },
+    { name: 'fewer than are due', serviceMs: 70, perSecond: 14.3, drainMs: 24_000 },
+  ])(
+    'of a server that completes $name, the drain is named, and in no rate',
+    async ({ serviceMs, perSecond, drainMs }) => {
+      const clock = new SteppedClock();
+      const { derived } = await load(clock, 20, queueOn(clock, serviceMs));
+      expect(derived.completed).toBe(1_200);
+      expect(derived.completedPerSecond).toBeCloseTo(perSecond, 0);
+      expect(Math.round((derived.drainMs ?? 0) / 1_000)).toBe(drainMs / 1_000);
+    },
+  );
+
+  test.each([
     { name: 'a busy event loop', busy: 0.95, serviceMs: 0, reason: /^its event loop was busy for 95 % of the time$/ },
     {
       name: 'too many requests under way',

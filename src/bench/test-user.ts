@@ -25,15 +25,16 @@ export function withTestUser<T>(
   return withTestUsers(deployment, run, [purpose], ([username = '']) => work(username));
 }
 
-/** The same for several users, one for each purpose. */
+/** The same for several users, one for each purpose. Calls `onLooked` as it looks what they left. */
 export async function withTestUsers<T>(
   deployment: Deployment,
   run: TestRun,
   purposes: readonly string[],
   work: (usernames: readonly string[]) => Promise<T>,
+  onLooked: (count: number) => void = () => {},
 ): Promise<T> {
   const usernames = purposes.map((purpose) => testUser(run, purpose));
-  const remove = run.cleanUps.add(() => removeTestUsers(deployment, run, usernames));
+  const remove = run.cleanUps.add(() => removeTestUsers(deployment, run, usernames, onLooked));
   let result: T;
   try {
     result = await work(usernames);
@@ -46,7 +47,12 @@ export async function withTestUsers<T>(
   return result;
 }
 
-async function removeTestUsers(deployment: Deployment, run: TestRun, usernames: readonly string[]): Promise<void> {
+async function removeTestUsers(
+  deployment: Deployment,
+  run: TestRun,
+  usernames: readonly string[],
+  onLooked: (count: number) => void,
+): Promise<void> {
   if (run.keep) {
     for (const username of usernames) run.onKept?.('database', username);
     return;
@@ -54,9 +60,12 @@ async function removeTestUsers(deployment: Deployment, run: TestRun, usernames: 
   for (const username of usernames) deployment.cache.invalidate(username);
   const objects = await deployment.testObjects();
   const list = (username: string) => objectsUnder(objects, [keyOf(username)], true);
-  const found: Awaited<ReturnType<typeof list>> = [];
-  for await (const versions of inParallel(usernames, AT_ONCE, list)) found.push(...versions);
-  await deleteObjects(objects, found);
+  const found: Awaited<ReturnType<typeof list>>[] = [];
+  for await (const versions of inParallel(usernames, AT_ONCE, list)) {
+    found.push(versions);
+    onLooked(found.length);
+  }
+  await deleteObjects(objects, found.flat());
 }
 
 /** Stores a new collection of that many notes, with one PUT. Returns the ids of the notes. */

@@ -5,19 +5,24 @@ import { bytesIn } from '../core/size.ts';
 // What the command line accepts. Each parser throws what commander reports with the name of the option.
 
 /** A whole number from 0. */
-export const parseCount = wholeNumber(/^\d{1,9}$/, 0);
+export const parseCount = wholeNumber(0, 999_999_999);
 
 /** A whole number from 1. */
-export const parsePositive = wholeNumber(/^[1-9]\d{0,6}$/, 1);
+export const parsePositive = wholeNumber(1, 9_999_999);
+
+/** How many test users to make. Each is stored, and removed in the end. */
+export const parseUsers = wholeNumber(1, 10_000);
 
 /** The id of a note. */
-export const parseNoteId = wholeNumber(/^[1-9]\d*$/, 1);
+export const parseNoteId = wholeNumber(1, Number.MAX_SAFE_INTEGER);
 
-function wholeNumber(pattern: RegExp, least: 0 | 1): (text: string) => number {
+function wholeNumber(least: 0 | 1, most: number): (text: string) => number {
+  const pattern = least === 0 ? /^\d+$/ : /^[1-9]\d*$/;
   return (text) => {
     const value = pattern.test(text) ? Number(text) : Number.NaN;
-    if (!Number.isSafeInteger(value)) throw new InvalidArgumentError(`It must be a whole number from ${least}.`);
-    return value;
+    if (value >= least && value <= most) return value;
+    const to = value > most ? ` to ${most.toLocaleString('en-US')}` : '';
+    throw new InvalidArgumentError(`It must be a whole number from ${least}${to}.`);
   };
 }
 

@@ -19,6 +19,9 @@ export const SQLITE_ENGINE = 'JAVUMBO_SQLITE_ENGINE';
 // moving.
 const TIMEOUT_MS = 15_000;
 
+// A timer of more than 24 days would end at once, and simulate nothing.
+const RTT_MAX_MS = 60_000;
+
 /** The global options from the command line; undefined if not given. */
 export interface GlobalFlags extends DeploymentFlags {
   /** The name of a deployment that `config save` has kept. */
@@ -121,6 +124,11 @@ export function resolveConfig(
     given('flag', '--rtt', parsedDuration(flags.rtt, '--rtt', milliseconds)),
     fallback(undefined),
   );
+  if (rtt.value !== undefined && rtt.value > RTT_MAX_MS) {
+    throw new JavumboError('usage', `--rtt ${flags.rtt} is more than a minute`, {
+      try: '--rtt 171ms',
+    });
+  }
   if (rtt.value !== undefined && deployment.value === 'aws' && endpointUrl.value === undefined) {
     throw new JavumboError('usage', '--rtt simulates a network, and AWS has a real one', {
       try: 'without --rtt, or with --deployment local',

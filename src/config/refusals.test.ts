@@ -100,6 +100,12 @@ describe('what contradicts itself or makes no sense is usage', () => {
       message: /^--rtt is not a duration: "5 parsecs"$/,
     },
     { name: '--rtt that is negative', flags: { rtt: '-5ms' }, message: /^--rtt is not a duration/ },
+    {
+      name: '--rtt that is longer than any timer',
+      flags: { rtt: '99999d' },
+      message: /^--rtt 99999d is more than a minute/,
+    },
+    { name: '--rtt of more than a minute', flags: { rtt: '60.1s' }, message: /^--rtt 60.1s is more than a minute/ },
     { name: '--rtt that is empty', flags: { rtt: '' }, message: /^--rtt is not a duration/ },
     {
       name: 'a history of a bare number, which may be bytes or megabytes',
@@ -156,6 +162,7 @@ describe('what contradicts itself or makes no sense is usage', () => {
       profile: { s3EndpointUrl: 'http://h' },
     },
     { name: '--rtt on the local deployment', flags: { rtt: '5ms' } },
+    { name: '--rtt of a minute', flags: { rtt: '1m' } },
     { name: 'the ARN of an access point', flags: { bucket: 'arn:aws:s3:eu-west-1:123456789012:accesspoint/a' } },
     { name: 'a bucket as old or foreign engines name it', flags: { bucket: 'My_Bucket.1' } },
   ])('but not $name', ({ flags, env = {}, profile }) => {

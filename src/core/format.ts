@@ -10,9 +10,9 @@ export function formatBytes(bytes: number): string {
   return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
 }
 
-/** Formats a number of things: `1 user`, `1,000 users`. */
-export function formatCount(count: number, thing: string): string {
-  return `${count.toLocaleString('en-US')} ${thing}${count === 1 ? '' : 's'}`;
+/** Formats a number of things: `1 user`, `1,000 users`, `0 misses`. */
+export function formatCount(count: number, thing: string, things = `${thing}s`): string {
+  return `${count.toLocaleString('en-US')} ${count === 1 ? thing : things}`;
 }
 
 /** Formats milliseconds for people, to about three significant digits; from ten seconds on in seconds. */

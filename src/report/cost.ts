@@ -4,6 +4,12 @@ import type { Prices } from './prices.ts';
 const MILLION = 1e6;
 const GB = 1e9;
 
+/** Returns what the operations that a report measured cost together, in US dollars, to two digits. */
+export function runCostText({ cost, costUsdPerMillion = 0 }: Pick<Report, 'cost' | 'costUsdPerMillion'>): string {
+  const usd = (costUsdPerMillion * (cost?.operations ?? 0)) / MILLION;
+  return usd.toLocaleString('en-US', { maximumSignificantDigits: 2 });
+}
+
 /** Returns the cost of a million operations, extrapolated from `operations` of them. Excludes storage. */
 export function costOf(
   { get, put, head, list, delete: deletes, bytesDown, dynamo, lambda }: Report['requests'],

@@ -1,5 +1,6 @@
 import { formatDuration, formatMs, visible } from '../core/format.ts';
 import { failureTexts } from './assertion-text.ts';
+import { runCostText } from './cost.ts';
 import type { Report } from './document.ts';
 import { reasonsOfItsOwn } from './junit.ts';
 import { percentileTexts } from './percentiles.ts';
@@ -53,9 +54,7 @@ export function markdownOf(report: Report): string {
         ...Object.entries(requests).flatMap(([name, count]) =>
           typeof count === 'number' ? [[`requests.${name}`, number(count)]] : [],
         ),
-        ...(report.costUsdPerMillion === undefined
-          ? []
-          : [[`US dollars per million times ${cost?.operation}`, number(report.costUsdPerMillion)]]),
+        ...(cost === undefined ? [] : [['US dollars for this run', runCostText(report)]]),
       ],
     ),
     ...list('Warnings', warnings),

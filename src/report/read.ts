@@ -1,4 +1,4 @@
-import { JavumboError, messageOf } from '../core/failure.ts';
+import { JavumboError } from '../core/failure.ts';
 import { readTextFile } from '../core/input-file.ts';
 import type { Report } from './document.ts';
 import { reportSchema } from './schema.ts';
@@ -13,7 +13,7 @@ export async function readReport(file: string): Promise<Report> {
   try {
     document = JSON.parse(text);
   } catch (error) {
-    throw refuse(`is no report: ${text.trim() === '' ? 'it is empty' : messageOf(error)}`, MAKE, error);
+    throw refuse(`is no report: it is ${text.trim() === '' ? 'empty' : 'not JSON'}`, MAKE, error);
   }
   const version = (document as { schemaVersion?: unknown } | null)?.schemaVersion;
   if (typeof version === 'number' && version > 1) {
@@ -21,6 +21,13 @@ export async function readReport(file: string): Promise<Report> {
   }
   const result = reportSchema.safeParse(document);
   if (result.success) return result.data;
-  const [issue] = result.error.issues;
-  throw refuse(`is no report: ${issue?.path.join('.') || 'the document'}: ${issue?.message}`, MAKE);
+  throw refuse(`is no report: ${sentenceOf(result.error.issues[0]?.path ?? [], document)}`, MAKE);
+}
+
+/** Says what is wrong at a place of a document. */
+function sentenceOf(path: readonly PropertyKey[], document: unknown): string {
+  if (path.length === 0) return 'it is not an object with the fields of one';
+  const found = path.reduce<unknown>((value, key) => (value as Record<PropertyKey, unknown> | null)?.[key], document);
+  const field = `its field ${path.join('.')}`;
+  return found === undefined ? `${field} is missing` : `${field} does not hold what a report has there`;
 }

@@ -8,7 +8,7 @@ import { metricOf } from '../bench/stats.ts';
 import { NO_USAGE } from '../core/usage.ts';
 import { PLAIN_REPORT } from '../testing/hand-made-report.ts';
 import { reportFindings } from '../testing/report-schema.ts';
-import { costOf } from './cost.ts';
+import { costOf, runCostText } from './cost.ts';
 import type { Check, Report } from './document.ts';
 import { junitOf } from './junit.ts';
 import { markdownOf } from './markdown.ts';
@@ -97,6 +97,16 @@ describe('a threshold', () => {
 });
 
 describe('what a million operations cost', () => {
+  test('of which people are told the cost of those that were made', () => {
+    const priced = costOf(
+      { ...NO_USAGE.store, get: 20, put: 10 },
+      { operation: 'one run', operations: 10 },
+      AWS_PRICES,
+    );
+    expect(runCostText(priced)).toBe('0.000058');
+    expect(markdownOf({ ...PLAIN_REPORT, ...priced })).toContain('| US dollars for this run | 0.000058 |');
+  });
+
   const one = { operation: 'one', operations: 1 };
   // Computed by hand from the list prices of June 2025.
   test.each<{ name: string; requests: Partial<Report['requests']>; operations?: number; usd: number }>([

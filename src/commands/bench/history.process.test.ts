@@ -92,8 +92,10 @@ test('runs of other parameters are a history of their own, and what is no report
   writeFileSync(join(directory, 'empty.json'), JSON.stringify({ ...measured, metrics: {} }));
   writeFileSync(join(directory, 'day.json'), JSON.stringify({ ...measured, kind: 'verify' }));
   mkdirSync(join(directory, 'folder.json'));
-  const { code, ...result } = await runCommand(['bench', 'history', directory, '--json']);
+  const { code, stderr, ...result } = await runCommand(['bench', 'history', directory, '--json']);
   const { benchmarks, skipped } = result.json();
+  expect(stderr.match(/^warning: .* is left out: /gm)).toHaveLength(4);
+  expect(stderr).toMatch(/package\.json is left out: it is no report: its field schemaVersion is missing$/m);
   expect(code).toBe(0);
   expect(benchmarks.map(({ runs }: { runs: unknown[] }) => runs.length).sort()).toEqual([4, 6]);
   expect(skipped.map(({ file }: { file: string }) => file)).toEqual(

@@ -4,13 +4,12 @@ import { type ChangePoint, type changePoints, SIDE_MIN } from '../../bench/chang
 import { parseTexts } from '../../cli/arguments.ts';
 import type { Paint } from '../../cli/paint.ts';
 import type { View } from '../../cli/print.ts';
-import type { Context } from '../../core/context.ts';
 import { JavumboError, messageOf } from '../../core/failure.ts';
 import { formatCount, formatMs, formatTime } from '../../core/format.ts';
 import { seededRandom } from '../../core/random.ts';
 import { runBlockingIn } from '../../core/run-blocking.ts';
 import type { Report } from '../../report/document.ts';
-import type { Execute } from '../execute.ts';
+import type { Execute, Invocation } from '../execute.ts';
 
 interface Run {
   readonly file: string;
@@ -56,14 +55,14 @@ export function registerBenchHistory(parent: Command, execute: Execute): void {
     .option('--metric <name>', 'only this one (repeatable)', parseTexts)
     .addHelpText('after', '\nExample:\n  $ javumbo bench history reports --metric totalMs');
   command.action((directory: string, { metric }: { metric?: readonly string[] }) =>
-    execute(command, ({ context }) => benchHistory(directory, metric, context), historyView),
+    execute(command, (invocation) => benchHistory(directory, metric, invocation), historyView),
   );
 }
 
 async function benchHistory(
   directory: string,
   wanted: readonly string[] | undefined,
-  context: Pick<Context, 'runBlocking'>,
+  { context, note }: Pick<Invocation, 'context' | 'note'>,
 ): Promise<History> {
   const { readdir } = await import('node:fs/promises');
   const { changePoints: find } = await import('../../bench/change-points.ts');
@@ -92,6 +91,7 @@ async function benchHistory(
       skipped.push({ file, reason: error.message.replace(`${file} `, 'it ') });
     }
   }
+  for (const { file, reason } of skipped) note(`warning: ${file} is left out: ${reason}`);
   const benchmarks: BenchmarkHistory[] = [];
   for (const group of groups.values()) {
     benchmarks.push(await runBlockingIn(context)(() => historyOf(group, wanted, find)));
@@ -136,11 +136,10 @@ function historyOf(
 }
 
 const historyView: View<History> = {
-  text: ({ benchmarks, skipped }, paint) =>
+  text: ({ benchmarks }, paint) =>
     [
       ...benchmarks.flatMap((benchmark) => [...benchmarkLines(benchmark, paint), '']),
       paint.faint('each point is a run’s median; a change takes four runs on either side and 5 %'),
-      ...skipped.map(({ file, reason }) => paint.warn(`warning: ${file} is left out: ${reason}`)),
     ].join('\n'),
 };
 
@@ -184,7 +183,8 @@ function medianText(value: number | null | undefined): string {
 /** Draws a metric over time, on a terminal, and names its changes. */
 function seriesLines(metric: string, { p50, changes }: Series, paint: Paint): string[] {
   const values = p50.filter((value) => value !== null);
-  const [least, greatest] = [Math.min(...values), Math.max(...values)];
+  const least = values.reduce((one, other) => Math.min(one, other), Number.POSITIVE_INFINITY);
+  const greatest = values.reduce((one, other) => Math.max(one, other), 0);
   return [
     `${paint.strong(metric)}  ${formatMs(least)} to ${formatMs(greatest)}${changes.length > 0 ? '' : values.length < 2 * SIDE_MIN ? ', too few runs to judge' : ', no change'}`,
     ...(paint.bars === undefined ? [] : [`  ${plotOf(p50, { least, greatest }, paint.bars)}`]),

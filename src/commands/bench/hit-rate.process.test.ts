@@ -18,6 +18,22 @@ describe.each(COMMAND_DEPLOYMENTS)('on $name', ({ open }) => {
     expect(hitRate.requests).toMatchObject({ get: 1, put: 0, head: 0 });
     expect(await deployment.json('db', 'list')).toEqual({ databases: [], next: null });
   });
+
+  test('bench hit-rate of writes alone says nothing of hits', async () => {
+    const { stdout } = await deployment.run([
+      'bench',
+      'hit-rate',
+      '--mix',
+      'read=0,write=1',
+      '--requests',
+      '2',
+      '--rtt',
+      '0',
+    ]);
+    expect(stdout).toMatch(/^write +2 /m);
+    expect(stdout).not.toMatch(/NaN|hits/);
+  });
+
   test('bench hit-rate with a cache that may never be stale: no hits, and a conditional GET each', async () => {
     const hitRate = asReport(
       await deployment.json('bench', 'hit-rate', '--requests', '5', '--rtt', '0', '--cache-ttl', '0'),

@@ -50,8 +50,15 @@ export const hitRateView = reportView((report, paint) => {
     '',
     ...metricLines('request', ROWS, metrics, paint),
     '',
-    `${of('hits')} hits, ${of('misses')} misses: ${of('hitRatePercent').toFixed(1)} % of ${formatCount(samples.length, 'read')}`,
-    ...(warmMs === undefined ? [] : [`hits differ by ${formatMs(warmMs.max - warmMs.min)}`]),
+    // A mix of writes alone has no hit rate.
+    ...(samples.length === 0
+      ? []
+      : [
+          `${formatCount(of('hits'), 'hit')}, ${formatCount(of('misses'), 'miss', 'misses')}: ${of('hitRatePercent').toFixed(1)} % of ${formatCount(samples.length, 'read')}`,
+        ]),
+    ...(warmMs === undefined
+      ? []
+      : [`the slowest hit took ${formatMs(warmMs.max - warmMs.min)} longer than the fastest`]),
     ...(derived.speedup === undefined
       ? []
       : [

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { Paint } from '../../cli/paint.ts';
-import { formatBytes, formatMs } from '../../core/format.ts';
+import { formatBytes, formatCount, formatMs } from '../../core/format.ts';
 import type { Report } from '../../report/document.ts';
 import type { Execute } from '../execute.ts';
 import { metricLines, reportView } from './scenario.ts';
@@ -55,7 +55,10 @@ export const latencyView = reportView((report, paint) => [
 
 function requestLines({ metrics }: Report): string[] {
   const samples = PHASES.map(([name, label]) => ({ label, values: metrics[name]?.samples ?? [] }));
-  const width = Math.max(...samples.flatMap(({ values }) => values.map((value) => formatMs(value).length)));
+  // A call takes fewer arguments than a run may have samples.
+  const width = samples
+    .flatMap(({ values }) => values)
+    .reduce((most, value) => Math.max(most, formatMs(value).length), 0);
   return (samples[0]?.values ?? []).map(
     (_, index) =>
       `request ${String(index + 1).padStart(2)}  ${samples.map(({ label, values }) => `${label} ${formatMs(values[index] ?? 0).padStart(width)}`).join('  ')}`,
@@ -68,7 +71,7 @@ function summaryLines({ metrics, derived }: Report, paint: Paint): string[] {
     ...metricLines('phase', PHASES, metrics, paint),
     '',
     `${of('storeSharePercent').toFixed(1)} % of the time is the store; upload is ${of('uploadToDownloadRatio').toFixed(2)} times download`,
-    `${of('distinctVersions')} distinct versions; size ${formatBytes(of('sizeBeforeBytes'))} before, ${formatBytes(of('sizeAfterBytes'))} after`,
+    `${formatCount(of('distinctVersions'), 'distinct version')}; size ${formatBytes(of('sizeBeforeBytes'))} before, ${formatBytes(of('sizeAfterBytes'))} after`,
     `with a cache that hits ${of('projectedHitRatePercent')} %: download ${formatMs(of('projectedDownloadMs'))}, total ${formatMs(of('projectedTotalMs'))},`,
     `  ${formatMs(of('projectedSavingMs'))} (${of('projectedSavingPercent').toFixed(1)} %) saved; a cached request ${formatMs(of('projectedCachedRequestMs'))}`,
     'cache off: each request fetches and stores the whole database',

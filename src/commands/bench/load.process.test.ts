@@ -170,10 +170,16 @@ test.each([
     hint: /longer --duration/,
   },
   { argv: ['--rate', '1/s', '--duration', '999ms'], message: /is not one request/, hint: /longer --duration/ },
+  {
+    argv: ['--duration', '99999d'],
+    message: /20\/s for so long are more than 1,000,000 requests/,
+    hint: /shorter --duration/,
+  },
   { argv: ['--rate', '20'], message: /It must be a rate such as 20\/s/, hint: /--help/ },
   { argv: ['--rate', '0/s'], message: /It must be a rate/, hint: /--help/ },
   { argv: ['--mix', 'read=0,write=0'], message: /It must be a mix/, hint: /--help/ },
   { argv: ['--mix', 'reads=1'], message: /It must be a mix/, hint: /--help/ },
+  { argv: ['--users', '1000000'], message: /It must be a whole number from 1 to 10,000/, hint: /--help/ },
   { argv: ['--skew', '-1'], message: /It must be a number from 0 to 10/, hint: /--help/ },
   { argv: ['--duration', '60'], message: /It needs a unit: 60ms or 60s/, hint: /--help/ },
 ])('bench load $argv is refused before anything is made', async ({ argv, message, hint }) => {

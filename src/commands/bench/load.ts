@@ -52,6 +52,9 @@ export function registerBenchLoad(parent: Command, execute: Execute): void {
   );
 }
 
+// Each is three samples, and a report with all of them is one text, which Node limits to half a gigabyte.
+const REQUESTS_MAX = 1_000_000;
+
 async function benchLoad(invocation: Invocation, options: LoadOptions): Promise<BenchResult> {
   const { users, rate, duration: durationMs, mix, skew, notes, seed, findLimit = false, objective, ...flags } = options;
   const { LOAD_FIGURES, loadOn, measureLoad } = await import('../../bench/load.ts');
@@ -59,6 +62,16 @@ async function benchLoad(invocation: Invocation, options: LoadOptions): Promise<
     throw new JavumboError('usage', `${rate}/s for ${formatDuration(durationMs)} is not one request`, {
       try: 'a longer --duration, or a higher --rate',
     });
+  }
+  if ((rate * durationMs) / 1000 > REQUESTS_MAX) {
+    const most = REQUESTS_MAX.toLocaleString('en-US');
+    throw new JavumboError(
+      'usage',
+      `${rate}/s for so long are more than ${most} requests, whose times must fit in memory`,
+      {
+        try: 'a shorter --duration, or a lower --rate',
+      },
+    );
   }
   if (findLimit) refuseUnfitObjective(objective, options);
   if (objective !== undefined) refuseUnknownFigures([objective], LOAD_FIGURES, '--objective');
@@ -97,7 +110,6 @@ async function benchLoad(invocation: Invocation, options: LoadOptions): Promise<
     const inputs = {
       target: loadOn(databases, usernames, noteIds),
       workload: { users, skew, mix },
-      durationMs,
       clock: context.clock,
       signal: context.signal,
       requests: () => deployment.usage().store,
@@ -106,18 +118,23 @@ async function benchLoad(invocation: Invocation, options: LoadOptions): Promise<
       onProgress: (text: string) => progress.show(text),
     };
     const steps: LoadStep[] = [];
-    const load = (ratePerSecond: number): Promise<MeasuredLoad> =>
-      measureLoad(ratePerSecond, { ...inputs, random: seededRandom(seed + steps.length) }, (soFar) =>
-        measuring(() => {
-          const { metrics, derived, requests } = soFar();
-          return { metrics, derived, requests, ...(findLimit ? { steps } : {}) };
-        }),
+    const load = (ratePerSecond: number, stepMs: number): Promise<MeasuredLoad> =>
+      measureLoad(
+        ratePerSecond,
+        { ...inputs, durationMs: stepMs, random: seededRandom(seed + steps.length) },
+        (soFar) =>
+          measuring(() => {
+            const { metrics, derived, requests } = soFar();
+            return { metrics, derived, requests, ...(findLimit ? { steps } : {}) };
+          }),
       );
-    if (!findLimit || objective === undefined) return partsOf(await load(rate));
+    if (!findLimit || objective === undefined) return partsOf(await load(rate, durationMs));
     const { findLimit: search } = await import('../../bench/find-limit.ts');
-    const { stepOf } = await import('../../bench/load-step.ts');
-    const found = await search(rate, async (ratePerSecond) => {
-      const measured = await load(Number(ratePerSecond.toPrecision(4)));
+    const { stepDurationMs, stepOf } = await import('../../bench/load-step.ts');
+    const step = { plannedMs: durationMs, share: shareOf(objective, mix), objective };
+    const found = await search(rate, async (tried) => {
+      const ratePerSecond = Number(tried.toPrecision(4));
+      const measured = await load(ratePerSecond, stepDurationMs(ratePerSecond, step));
       steps.push(stepOf(measured, objective));
       return { ...measured, held: steps.at(-1)?.held ?? false };
     });
@@ -132,9 +149,8 @@ function refuseUnfitObjective(objective: Threshold | undefined, { rate, duration
       try: "--objective 'totalMs.p99<500'",
     });
   }
-  const [metric = '', statistic = ''] = objective.figure.split('.');
-  const share = { readMs: mix.read, writeMs: mix.write }[metric] ?? mix.read + mix.write;
-  const samples = Math.floor(((rate * duration) / 1000) * (share / (mix.read + mix.write)));
+  const [, statistic = ''] = objective.figure.split('.');
+  const samples = Math.floor(((rate * duration) / 1000) * shareOf(objective, mix));
   const percentile = /^p(\d+)$/.exec(statistic)?.[1];
   if (percentile === undefined || bears(samples, Number(percentile))) return;
   throw new JavumboError(
@@ -142,6 +158,12 @@ function refuseUnfitObjective(objective: Threshold | undefined, { rate, duration
     `--objective ${objective.expression}: ${samples} samples at ${rate}/s cannot bear ${statistic}`,
     { try: 'a longer --duration, a higher --rate, or another percentile: p95 takes 20 samples, p99 takes 100' },
   );
+}
+
+/** Returns how many of the requests are samples of what an objective judges. */
+function shareOf({ figure }: Threshold, { read, write }: Mix): number {
+  const [metric = ''] = figure.split('.');
+  return ({ readMs: read, writeMs: write }[metric] ?? read + write) / (read + write);
 }
 
 function partsOf({ metrics, derived, requests, operations, failures, saturation }: MeasuredLoad): ReportParts {
@@ -196,14 +218,19 @@ const ROWS = [
 
 export const loadView = reportView(({ metrics, derived, parameters, steps }, paint) => {
   const of = (name: string): number => derived[name] ?? Number.NaN;
-  const { users, durationMs, mixReads, mixWrites, skew } = parameters;
+  const { users, mixReads, mixWrites, skew } = parameters;
+  // A search tries low rates for longer.
+  const durationMs = derived.plannedMs ?? Number(parameters.durationMs);
   return [
     ...(steps === undefined ? [] : [...limitLines(steps, derived, String(parameters.objective)), '']),
-    `${users} users at ${of('ratePerSecond')}/s for ${formatDuration(Number(durationMs))}; read ${mixReads} : write ${mixWrites}; skew ${skew}`,
+    `${users} users at ${of('ratePerSecond')}/s for ${formatDuration(durationMs)}; read ${mixReads} : write ${mixWrites}; skew ${skew}`,
     '',
     ...metricLines('from when due', ROWS, metrics, paint),
     '',
     `${of('completed')} of ${of('offered')} requests completed, ${of('completedPerSecond').toFixed(1)}/s; ${of('failed')} failed, ${of('unknown')} unknown`,
+    ...(derived.drainMs === undefined
+      ? []
+      : [`the last reply came ${formatMs(derived.drainMs)} after the ${formatDuration(durationMs)}`]),
     `the client started ${of('startedLate')} more than 10 ms late, and ${of('notStarted')} not at all;`,
     `  it was busy for ${of('clientBusyPercent').toFixed(0)} % of the time`,
     ...(derived.floorMs === undefined

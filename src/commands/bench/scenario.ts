@@ -76,10 +76,16 @@ export async function runScenario(
       try {
         context.signal?.throwIfAborted();
         await withProgress(invocation, (progress) =>
-          withTestUsers(deployment, invocation.run(), purposes, async (usernames) => {
-            const [username = ''] = usernames;
-            parts = await measure({ deployment, username, usernames, progress, measuring: started.measuring });
-          }),
+          withTestUsers(
+            deployment,
+            invocation.run(),
+            purposes,
+            async (usernames) => {
+              const [username = ''] = usernames;
+              parts = await measure({ deployment, username, usernames, progress, measuring: started.measuring });
+            },
+            (looked) => progress.show(`finding what test users left: ${looked} of ${users}`),
+          ),
         );
         return { report: started.finish(parts ?? {}), failure: undefined };
       } catch (error) {

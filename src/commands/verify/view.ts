@@ -2,12 +2,12 @@ import { EXIT_CODE } from '../../cli/exit-code.ts';
 import type { Paint } from '../../cli/paint.ts';
 import type { View } from '../../cli/print.ts';
 import { historyLines } from '../../consistency/report.ts';
-import { formatDuration, formatMs, visible } from '../../core/format.ts';
+import { formatCount, formatDuration, formatMs, visible } from '../../core/format.ts';
 import { failureTexts } from '../../report/assertion-text.ts';
 import type { Check, Report } from '../../report/document.ts';
 import type { DaySummary } from '../../verify/days.ts';
 import type { VerifyResult } from '../../verify/run.ts';
-import { runCostLines } from '../cost-lines.ts';
+import { costLines } from '../cost-lines.ts';
 
 /** Shows a line for each test, with what it measured, and its assertions if it failed or with `verbose`. */
 export const verifyViewOf = (verbose: boolean): View<VerifyResult> => ({
@@ -21,7 +21,7 @@ export const verifyViewOf = (verbose: boolean): View<VerifyResult> => ({
       ...report.checks.flatMap((check) => checkLines(check, report, verbose, paint)),
       ...(report.history === undefined ? [] : historyLines(report.history).map((line) => visible(line))),
       ...Object.entries(report.grades).map(([name, grade]) => `  ${paint.faint(`grade ${name}: ${grade}`)}`),
-      ...runCostLines(report).map((line) => `  ${paint.faint(line)}`),
+      ...costLines(report).map((line) => `  ${paint.faint(line)}`),
       ...report.warnings.map((warning) => paint.warn(`warning: ${warning}`)),
       '',
       ...(days.length > 1 ? [...summaryLines(days, paint), ''] : []),
@@ -69,7 +69,7 @@ function figuresOf(id: string, { name, metrics, derived }: Report): string | und
   const texts: Readonly<Record<string, string>> = {
     '2.3': `${ms('totalMs')} a request on average: download ${ms('downloadMs')}, upload ${ms('uploadMs')}`,
     '3.1': `a warm read is ${of('readSpeedup').toFixed(1)} times faster, a warm write ${of('writeSpeedup').toFixed(1)} times`,
-    '3.2': `hit rate ${of('hitRatePercent').toFixed(1)} %: ${of('hits')} hits, ${of('misses')} misses`,
+    '3.2': `hit rate ${of('hitRatePercent').toFixed(1)} %: ${formatCount(of('hits'), 'hit')}, ${formatCount(of('misses'), 'miss', 'misses')}`,
     '4.2': `${both('committed')} committed, ${both('conflicts')} conflicts, ${both('lost')} lost`,
     '5.1': `a hash takes ${ms('hashMs')} on average, a read of the item ${ms('readItemMs')}`,
   };
