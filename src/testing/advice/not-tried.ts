@@ -23,7 +23,7 @@ export const NOT_TRIED: readonly {
   { file: /^library\//, why: 'for programs: library/library.process.test.ts' },
   {
     file: /^(shell\/session|commands\/db\/shell)/,
-    text: /\.(rebase|save|status|commit|schema|tables|discard)|command\.name/,
+    text: /\.(rebase|save|status|commit|schema|tables|discard)|command\.name|OR ROLLBACK/,
     why: 'what to enter in a session: shell/session.test.ts and commands/db/shell.test.ts enter it',
   },
   { file: /^config\/contexts/, text: /chmod/, why: 'root, who runs the tests in a container, reads every file' },

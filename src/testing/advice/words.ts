@@ -289,6 +289,13 @@ const ROWS: readonly (readonly [situation: string, run: string, hint: string | R
     'bench load --help',
   ],
   [
+    'a load of too many requests',
+    'bench load --users 1 --rtt 0 --rate 1000/s --duration 100h',
+    'a shorter --duration, or a lower --rate',
+    'bench load --users 1 --rtt 0 --rate 5/s --duration 200ms',
+  ],
+  ['a round trip of minutes', 'db list --rtt 2m', '--rtt 171ms', 'db list --rtt 171ms'],
+  [
     'a history of a folder that is not there',
     'bench history {dir}/none',
     'a folder of files that --report json=<file> wrote',
