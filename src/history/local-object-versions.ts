@@ -1,6 +1,7 @@
 import { messageOf } from '../core/failure.ts';
 import { keyOf, USER_DATABASES_PREFIX, usernameOf } from '../core/username.ts';
 import { type DatabaseStore, listPages } from '../store/database-store.ts';
+import type { UsernameRange } from '../store/local-files.ts';
 import type { LocalDatabaseStore } from '../store/local-store.ts';
 import type { DeleteFailure, ObjectVersion, ObjectVersions } from './object-versions.ts';
 
@@ -60,29 +61,34 @@ export class LocalObjectVersions implements ObjectVersions {
       return;
     }
     const { files } = this.#store;
+    // First what is asked for by its whole key: who has found it there does not wait for a look at all folders.
+    const asked = usernameOf(prefix);
+    const own = asked === undefined ? [] : this.#points({ first: asked, last: asked });
+    if (own.length > 0) yield own;
     for (const range of files.ranges(usernameStart(prefix))) {
-      const points = files.points(range).map(
-        ({ id, username, file, version, size_bytes, last_modified, current }, place, all): ObjectVersion => ({
-          key: keyOf(username),
-          kind: current ? 'object' : file === null ? 'delete-marker' : 'old-version',
-          versionId: String(id),
-          etag: version ?? undefined,
-          sizeBytes: size_bytes,
-          // A program that knows no history may have removed the current one.
-          isLatest: current || (file === null && all[place - 1]?.username !== username),
-          lastModified: last_modified,
-        }),
-      );
-      // First what is asked for by its whole key: who has found it there does not wait for a look at all folders.
-      const own = points.filter(({ key }) => key === prefix);
-      if (own.length > 0) yield own;
+      const points = this.#points(range).filter(({ key }) => key !== prefix);
       const orphans = files.orphans(range).map(({ username, file, sizeBytes, lastModified }): ObjectVersion => {
         const key = keyOf(username);
         return { key, kind: 'old-version', versionId: file, etag: undefined, sizeBytes, lastModified };
       });
-      const found = [...points, ...orphans].filter((object) => object.key.startsWith(prefix) && !own.includes(object));
+      const found = [...points, ...orphans].filter((object) => object.key.startsWith(prefix));
       if (found.length > 0) yield found.sort(byKey);
     }
+  }
+
+  #points(range: UsernameRange): ObjectVersion[] {
+    return this.#store.files.points(range).map(
+      ({ id, username, file, version, size_bytes, last_modified, current }, place, all): ObjectVersion => ({
+        key: keyOf(username),
+        kind: current ? 'object' : file === null ? 'delete-marker' : 'old-version',
+        versionId: String(id),
+        etag: version ?? undefined,
+        sizeBytes: size_bytes,
+        // A program that knows no history may have removed the current one.
+        isLatest: current || (file === null && all[place - 1]?.username !== username),
+        lastModified: last_modified,
+      }),
+    );
   }
 
   async delete(batch: readonly ObjectVersion[]): Promise<readonly DeleteFailure[]> {
