@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { type ChangePoint, type changePoints, SIDE_MIN } from '../../bench/change-points.ts';
+import { type ChangePoint, changePoints, SIDE_MIN } from '../../bench/change-points.ts';
 import { parseTexts } from '../../cli/arguments.ts';
 import type { Paint } from '../../cli/paint.ts';
 import type { View } from '../../cli/print.ts';
@@ -65,7 +65,6 @@ async function benchHistory(
   { context, note }: Pick<Invocation, 'context' | 'note'>,
 ): Promise<History> {
   const { readdir } = await import('node:fs/promises');
-  const { changePoints: find } = await import('../../bench/change-points.ts');
   const { likenessOf } = await import('../../bench/compare.ts');
   const { readReport } = await import('../../report/read.ts');
   const names = await readdir(directory).catch((error: unknown) => {
@@ -94,7 +93,7 @@ async function benchHistory(
   for (const { file, reason } of skipped) note(`warning: ${file} is left out: ${reason}`);
   const benchmarks: BenchmarkHistory[] = [];
   for (const group of groups.values()) {
-    benchmarks.push(await runBlockingIn(context)(() => historyOf(group, wanted, find)));
+    benchmarks.push(await runBlockingIn(context)(() => historyOf(group, wanted)));
   }
   if (benchmarks.every(({ metrics }) => Object.keys(metrics).length === 0)) {
     const what = wanted === undefined || groups.size === 0 ? 'report of a benchmark' : `metric ${wanted.join(' or ')}`;
@@ -108,7 +107,6 @@ async function benchHistory(
 function historyOf(
   group: readonly { readonly file: string; readonly report: Report }[],
   wanted: readonly string[] | undefined,
-  find: typeof changePoints,
 ): BenchmarkHistory {
   const sorted = [...group].sort((a, b) => a.report.startedAt.localeCompare(b.report.startedAt));
   const runs = sorted.map(({ file, report: { startedAt, environment } }) => ({
@@ -124,7 +122,7 @@ function historyOf(
     const measured = p50.flatMap((value, index) => (value === null ? [] : [{ value, run: runs[index] as Run }]));
     const values = measured.map(({ value }) => value);
     // A fixed seed: a folder always gets the same answer.
-    const changes = find(values, seededRandom(1), names.length).map(({ index, ...change }) => ({
+    const changes = changePoints(values, seededRandom(1), names.length).map(({ index, ...change }) => ({
       ...change,
       ratio: change.after / change.before,
       run: measured[index]?.run as Run,
