@@ -13,6 +13,7 @@ export interface ChildResult {
 /** Compiled scripts, which `npm test` builds first. */
 export const SCRIPTS = {
   javumbo: fileURLToPath(new URL('../../bin/javumbo.js', import.meta.url)),
+  dyingCommand: fileURLToPath(new URL('../../dist/testing/dying-command.js', import.meta.url)),
   quickCommand: fileURLToPath(new URL('../../dist/testing/quick-command.js', import.meta.url)),
   crashAt: fileURLToPath(new URL('../../dist/testing/crash-at.js', import.meta.url)),
   crashBatch: fileURLToPath(new URL('../../dist/testing/crash-batch.js', import.meta.url)),

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
@@ -8,7 +8,7 @@ import { inParallel } from '../core/parallel.ts';
 import { seededRandom } from '../core/random.ts';
 import { createCollection } from '../library/collection.ts';
 import type { OpenedUserDatabases } from '../library/open.ts';
-import { killGroup, SCRIPTS, startScript } from './child-process.ts';
+import { SCRIPTS, startScript } from './child-process.ts';
 import type { Json } from './run-command.ts';
 
 const WRITERS = 8;
@@ -55,10 +55,18 @@ export async function migrateUnderKills(
     const script = join(directory, 'migration.sql');
     writeFileSync(script, 'UPDATE counter SET n = n + 1');
     const begin = ['--journal', journal, ...(versions ? [] : ['--keep', join(directory, 'kept')])];
-    const run = async (argv: readonly string[], lines?: number): Promise<{ killed: boolean; document: Json }> => {
+    const run = async (
+      argv: readonly string[],
+      dies?: { readonly lines: number; readonly afterMs: number },
+    ): Promise<{ killed: boolean; document: Json }> => {
       const all = ['fleet', ...argv, '--json', '--quiet', ...flags];
-      const running = startScript(SCRIPTS.javumbo, all, env as Record<string, string>);
-      if (lines !== undefined) void killAt(running, journal, lines);
+      const dying = dies && {
+        DYING_JOURNAL: journal,
+        DYING_LINES: String(dies.lines),
+        DYING_AFTER_MS: String(dies.afterMs),
+      };
+      const script = dies === undefined ? SCRIPTS.javumbo : SCRIPTS.dyingCommand;
+      const running = startScript(script, all, { ...(env as Record<string, string>), ...dying });
       const { code, signal, stdout, stderr } = await running.ended;
       if (signal === 'SIGKILL') return { killed: true, document: undefined };
       expect({ argv, stderr }).toEqual({ argv, stderr: '' });
@@ -73,7 +81,9 @@ export async function migrateUnderKills(
     let killed = 0;
     for (const length of lengths) {
       const resume = existsSync(journal) ? ['--resume', journal] : begin;
-      const result = await run(['exec', '--file', script, ...resume], length);
+      // The first one at once; later ones while what the journal has announced is on its way.
+      const afterMs = killed === 0 ? 0 : Math.floor(random.fraction() * 4);
+      const result = await run(['exec', '--file', script, ...resume], { lines: length, afterMs });
       if (!result.killed) break;
       killed++;
     }
@@ -120,23 +130,6 @@ export async function migrateUnderKills(
 }
 
 const sorted = <T>(map: Map<string, T>): [string, T][] => [...map].sort(([a], [b]) => (a < b ? -1 : 1));
-
-/** Kills a process as soon as its journal has so many lines. */
-async function killAt(running: ReturnType<typeof startScript>, journal: string, lines: number): Promise<void> {
-  let ended = false;
-  void running.ended.then(() => {
-    ended = true;
-  });
-  let [size, count] = [-1, 0];
-  while (!ended && count < lines) {
-    await setTimeout(1);
-    const now = statSync(journal, { throwIfNoEntry: false })?.size ?? -1;
-    if (now === size) continue;
-    size = now;
-    count = readFileSync(journal).filter((byte) => byte === 10).length;
-  }
-  killGroup(running);
-}
 
 /** Others who change the same users all the while. */
 class Writers {
