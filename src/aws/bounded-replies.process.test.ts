@@ -6,13 +6,17 @@ import { IMPATIENT, runCommand } from '../testing/run-command.ts';
 
 let server: Server;
 let sent = 0;
+let claimedBytes: number | undefined;
 
 beforeAll(async () => {
   const chunk = Buffer.alloc(1_000_000, ' ');
   server = createServer((request, response) => {
     request.resume();
     response.on('error', () => {});
-    response.writeHead(200, { 'content-type': 'application/json' });
+    response.writeHead(200, {
+      'content-type': 'application/json',
+      ...(claimedBytes === undefined ? {} : { 'content-length': claimedBytes }),
+    });
     const more = (): void => {
       while (!response.destroyed && response.write(chunk)) sent += chunk.length;
     };
@@ -29,11 +33,14 @@ afterAll(() => {
 
 test.each([
   { argv: ['user', 'get', 'alice'], kind: 'unavailable' },
+  { argv: ['user', 'get', 'alice'], kind: 'unavailable', length: 1e12 },
   { argv: ['db', 'list'], kind: 'unavailable' },
+  { argv: ['db', 'list'], kind: 'unavailable', length: 1e12 },
   { argv: ['function', 'describe'], kind: 'unavailable' },
   { argv: ['function', 'invoke', 'write', 'alice', '--field', 'a'], kind: 'unknown' },
-])('$argv.0 $argv.1 ends $kind', async ({ argv, kind }) => {
+])('$argv.0 $argv.1 ends $kind (length $length)', async ({ argv, kind, length }) => {
   sent = 0;
+  claimedBytes = length;
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const places = ['--endpoint-url', url, '--dynamodb-endpoint-url', url, '--lambda-endpoint-url', url];
   const ended = await runCommand([...argv, '--bucket', 'b', '--function', 'f', ...places, '--json'], {

@@ -15,6 +15,7 @@ export class EndlessReply extends Error {
 
 interface HttpReply {
   readonly statusCode: number;
+  readonly headers?: Readonly<Record<string, string>>;
   body: unknown;
 }
 
@@ -29,11 +30,16 @@ export function boundReplies<C extends Client>(client: C): C {
       const result = await next(args);
       const { response } = result;
       const isObject = commandName === 'GetObjectCommand' && response.statusCode < 300;
-      if (response.body instanceof Readable && !isObject) response.body = withEnd(response.body);
+      if (response.body instanceof Readable && !isObject && !isShort(response)) response.body = withEnd(response.body);
       return result;
     };
   client.middlewareStack.add(bounded as never, { step: 'deserialize', priority: 'low', name: 'boundReplies' });
   return client;
+}
+
+/** True if the reply says how long it is, which Node holds it to, and that is no more than any reply has. */
+function isShort({ headers }: HttpReply): boolean {
+  return Number(headers?.['content-length'] ?? Number.NaN) <= REPLY_BYTES_MAX;
 }
 
 function withEnd(body: Readable): Readable {

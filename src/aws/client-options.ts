@@ -1,4 +1,5 @@
 import type { AgentOptions } from 'node:https';
+import type { S3ClientConfig } from '@aws-sdk/client-s3';
 import type { Config } from '../config/config.ts';
 import { boundReplies } from './bounded-replies.ts';
 import { credentialsOf } from './credentials.ts';
@@ -8,7 +9,13 @@ import { type Client, tellUnsent } from './unsent.ts';
 // A connection not made within three seconds will not be made.
 const CONNECTION_TIMEOUT_MS = 3_000;
 
-export const SILENT = { trace: () => {}, debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+/**
+ * A logger for the SDK that keeps nothing. It lacks `info`, so that the SDK does not put a line together for each request,
+ * which takes as long as signing it.
+ */
+export const SILENT = { trace: () => {}, debug: () => {}, warn: () => {}, error: () => {} } as unknown as NonNullable<
+  S3ClientConfig['logger']
+>;
 
 /**
  * Returns the options that all AWS clients share. Use `maxAttempts` above 1 only for idempotent requests: a conditional

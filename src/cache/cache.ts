@@ -2,29 +2,28 @@ import { createHash } from 'node:crypto';
 import { copyFileSync, existsSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { bootId, isBootKnown } from '../core/boot.ts';
-import { cacheFailure, isDiskFull, namesIn, requireOwnDirectory } from '../core/cache-directory.ts';
+import { cacheFailure, isDiskFull, requireOwnDirectory } from '../core/cache-directory.ts';
 import type { Clock, Moment } from '../core/clock.ts';
 import { codeOf } from '../core/failure.ts';
-import { type Content, syncToDisk } from '../core/file.ts';
+import { syncToDisk } from '../core/file.ts';
 import { makeDirectory } from '../core/make-directory.ts';
 import type { Random } from '../core/random.ts';
-import { isUsername, parseUsername } from '../core/username.ts';
 import type { StoredDatabase, Version } from '../store/database-store.ts';
 import {
   type CacheEntry,
   entryFiles,
-  entryNameOf,
   isBasedOn,
-  readEntry,
   renew,
   sameClock,
   setTimes,
   setUsedAt,
   standingAmong,
   writeEntry,
+  writeEntryFile,
 } from './entry.ts';
 import { EntryIndex } from './entry-index.ts';
-import { CacheEvictions, type CacheLimits, type CacheScan, DEFAULT_CACHE_LIMITS } from './evictions.ts';
+import { EntryPlaces } from './entry-places.ts';
+import { CacheEvictions, type CacheLimits, DEFAULT_CACHE_LIMITS } from './evictions.ts';
 import { InvalidationMarks } from './invalidation-marks.ts';
 import { VerifiedFiles } from './verified-files.ts';
 import { WorkDirectories } from './work-directories.ts';
@@ -58,6 +57,7 @@ export class DatabaseCache {
   readonly #boot: string;
   readonly #survivesBoots: boolean;
   readonly #index: EntryIndex;
+  readonly #places: EntryPlaces;
   readonly #marks: InvalidationMarks;
   readonly #works: WorkDirectories;
 
@@ -75,6 +75,7 @@ export class DatabaseCache {
     this.#boot = options.boot ?? bootId();
     this.#survivesBoots = options.boot === undefined && !isBootKnown();
     this.#index = new EntryIndex(options.clock);
+    this.#places = new EntryPlaces(join(this.directory, 'entries'));
     this.#marks = new InvalidationMarks(join(this.directory, 'invalidations'), options.clock, this.#boot);
     this.#works = new WorkDirectories(this.directory, options);
     this.#evictions = new CacheEvictions({
@@ -82,14 +83,14 @@ export class DatabaseCache {
       clock: options.clock,
       limits: options.limits ?? DEFAULT_CACHE_LIMITS,
       marks: this.#marks,
-      scan: () => this.#scan(),
+      scan: () => this.#places.scan(),
       remove: (path) => this.#works.takeAway(path),
     });
   }
 
   /** Returns the entry that is most likely current, whatever its age, or undefined on a miss. */
   lookup(username: string): CacheEntry | undefined {
-    const entries = this.#index.entriesIn(this.#userPath(username), () => this.#entriesOf(username));
+    const entries = this.#index.entriesIn(this.#places.ofUser(username), () => this.#entriesOf(username));
     // A write on this machine is newer than its base, whatever the clocks of two requests say.
     const candidates = entries.filter((entry) => !entries.some((other) => isBasedOn(other, entry)));
     return candidates.sort((a, b) => b.validatedAt - a.validatedAt)[0];
@@ -126,23 +127,51 @@ export class DatabaseCache {
   }
 
   /**
-   * Makes an entry for a version, of bytes or of a file in a work directory of this cache, which it moves. `at` is the
-   * start of the request that delivered or stored it. Removes the user's older versions and what the limits do not
-   * allow.
+   * Writes the bytes of a version that is being stored, so that `insert` need not: nobody waits for a disk meanwhile. What
+   * is not inserted must be discarded.
+   */
+  prepare(bytes: Buffer, username: string): PreparedEntry {
+    const prepared = this.#works.emptyDirectory();
+    try {
+      writeEntryFile(prepared, username, bytes);
+      return { prepared };
+    } catch (error) {
+      this.#works.giveBack(prepared);
+      throw error;
+    }
+  }
+
+  discard({ prepared }: PreparedEntry): void {
+    this.#works.giveBack(prepared);
+  }
+
+  /**
+   * Makes an entry for a version, of what was prepared for it or of a file in a work directory of this cache, which it
+   * moves. `at` is the start of the request that delivered or stored it. Removes the user's older versions and what the
+   * limits do not allow.
    *
    * Returns undefined, with the file back in place (unless another process removed it just then), if there is no space,
    * if the user was invalidated since `at`, or if a cached version may be newer: the cache is only an aid.
    */
-  insert(content: Content, username: string, stored: StoredDatabase, at: Moment): CacheEntry | undefined {
-    const directory = this.#entryPath(username, stored.version);
-    const replaced = this.#directoriesOf(username).filter((path) => path !== directory);
-    const others = replaced.flatMap((path) => this.#read(path, username));
-    if (!this.#mayInsert(username, stored, at, others)) return undefined;
-    let prepared: string | undefined;
+  insert(
+    content: string | PreparedEntry,
+    username: string,
+    stored: StoredDatabase,
+    at: Moment,
+  ): CacheEntry | undefined {
+    const moved = typeof content === 'string' ? content : undefined;
+    let prepared = typeof content === 'string' ? undefined : content.prepared;
+    const directory = this.#places.ofEntry(username, stored.version);
+    const replaced = this.#places.directoriesOf(username).filter((path) => path !== directory);
+    const others = replaced.flatMap((path) => this.#places.read(path, username));
+    if (!this.#mayInsert(username, stored, at, others)) {
+      if (prepared !== undefined) this.#works.giveBack(prepared);
+      return undefined;
+    }
     try {
-      prepared = this.#works.emptyDirectory();
+      prepared ??= this.#works.emptyDirectory();
       const usedAt = this.#clock.now();
-      const entry = writeEntry({ prepared, directory }, content, { username, stored, boot: this.#boot, at, usedAt });
+      const entry = writeEntry({ prepared, directory }, moved, { username, stored, boot: this.#boot, at, usedAt });
       if (this.#survivesBoots) for (const path of [...entryFiles(prepared, username), prepared]) syncToDisk(path);
       this.#atStep('entry-written');
       makeDirectory(dirname(directory));
@@ -152,7 +181,7 @@ export class DatabaseCache {
       this.#atStep('entry-renamed');
       // Checked again: a process that invalidates the user now either finds this entry or has already left its mark.
       if (!this.#isUndisturbed(username, [...replaced, directory], at) && !this.#mayInsert(username, stored, at)) {
-        if (typeof content === 'string') copyFileSync(entry.path, content);
+        if (moved !== undefined) copyFileSync(entry.path, moved);
         this.#works.takeAway(directory);
         return undefined;
       }
@@ -162,7 +191,7 @@ export class DatabaseCache {
     } catch (error) {
       if (prepared !== undefined) {
         const [preparedFile] = entryFiles(prepared, username);
-        if (typeof content === 'string' && existsSync(preparedFile)) renameSync(preparedFile, content);
+        if (moved !== undefined && existsSync(preparedFile)) renameSync(preparedFile, moved);
         rmSync(prepared, { recursive: true, force: true });
       }
       if (!isDiskFull(error) && !['ENOTEMPTY', 'EEXIST', 'ENOENT'].includes(codeOf(error) ?? '')) {
@@ -174,7 +203,7 @@ export class DatabaseCache {
 
   /** Forgets a user: no cached version may be served again, not even within the allowed staleness. */
   invalidate(username: string): void {
-    const path = this.#userPath(username);
+    const path = this.#places.ofUser(username);
     try {
       this.#marks.mark(username);
       this.#works.takeAway(path);
@@ -198,7 +227,7 @@ export class DatabaseCache {
 
   /** Returns every entry of this deployment, those of earlier boots too, least recently used first. */
   entries(): CacheEntry[] {
-    const steps = this.#scan();
+    const steps = this.#places.scan();
     let step = steps.next();
     while (step.done !== true) step = steps.next();
     return [...step.value.entries];
@@ -228,58 +257,26 @@ export class DatabaseCache {
   }
 
   #othersThan(username: string, version: Version): CacheEntry[] {
-    return this.#allOf(username).filter((entry) => entry.version !== version);
+    return this.#places.entriesOf(username).filter((entry) => entry.version !== version);
   }
 
   /** True if no one has inserted or marked anything since. Comparing names avoids reading each entry. */
   #isUndisturbed(username: string, known: readonly string[], at: Moment): boolean {
-    return this.#directoriesOf(username).every((path) => known.includes(path)) && !this.#marks.since(username, at);
+    return (
+      this.#places.directoriesOf(username).every((path) => known.includes(path)) && !this.#marks.since(username, at)
+    );
   }
 
   #entriesOf(username: string): CacheEntry[] {
-    return this.#allOf(username).filter(this.#isOfThisBoot);
+    return this.#places.entriesOf(username).filter(this.#isOfThisBoot);
   }
 
   readonly #isOfThisBoot = ({ boot }: CacheEntry): boolean => boot === this.#boot;
+}
 
-  /** Returns the user's entries, those of earlier boots too. */
-  #allOf(username: string): CacheEntry[] {
-    return this.#directoriesOf(username).flatMap((path) => this.#read(path, username));
-  }
-
-  #read(directory: string, username: string): CacheEntry | [] {
-    const entry = readEntry(directory);
-    return entry?.username === username ? entry : [];
-  }
-
-  /** Returns where the user's entries are, readable or torn. */
-  #directoriesOf(username: string): string[] {
-    const directory = this.#userPath(username);
-    return namesIn(directory).map((name) => join(directory, name));
-  }
-
-  /** Throws `usage` for what is no username: it would be a path to elsewhere. */
-  #userPath(username: string): string {
-    return join(this.directory, 'entries', parseUsername(username));
-  }
-
-  *#scan(): Generator<void, CacheScan> {
-    const entries: CacheEntry[] = [];
-    const torn: string[] = [];
-    for (const username of namesIn(join(this.directory, 'entries')).filter(isUsername)) {
-      for (const path of this.#directoriesOf(username)) {
-        const entry = readEntry(path);
-        if (entry === undefined) torn.push(path);
-        else if (entry.username === username) entries.push(entry);
-        yield;
-      }
-    }
-    return { entries: entries.sort((a, b) => a.usedAt - b.usedAt), torn };
-  }
-
-  #entryPath(username: string, version: Version): string {
-    return join(this.#userPath(username), entryNameOf(version));
-  }
+/** What was written for an entry that is yet to be inserted. */
+export interface PreparedEntry {
+  readonly prepared: string;
 }
 
 export interface DatabaseCacheOptions {

@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { cacheFailure } from '../core/cache-directory.ts';
 import type { Moment } from '../core/clock.ts';
 import { codeOf } from '../core/failure.ts';
-import type { Content } from '../core/file.ts';
 import type { StoredDatabase, Version } from '../store/database-store.ts';
 
 /** One version of one user's database in the cache. */
@@ -88,19 +87,23 @@ export function entryFiles(directory: string, username: string): [file: string, 
   return [join(directory, `${username}.anki2`), join(directory, 'entry.json')];
 }
 
+/** Writes the database file of an entry into the directory in which it is put together. */
+export function writeEntryFile(prepared: string, username: string, bytes: Buffer): void {
+  writeFileSync(entryFiles(prepared, username)[0], bytes, { mode: 0o400 });
+}
+
 /**
- * Puts an entry together in the empty directory `prepared`: of bytes, or of a file that it moves there. Returns it as it will
- * be in `directory`.
+ * Puts an entry together in the directory `prepared`: of the file that is in it already, or of a file that it moves there.
+ * Returns it as it will be in `directory`.
  */
 export function writeEntry(
   { prepared, directory }: { readonly prepared: string; readonly directory: string },
-  content: Content,
+  moved: string | undefined,
   { username, stored, boot, at, usedAt }: NewEntry,
 ): CacheEntry {
   const [file, description] = entryFiles(prepared, username);
-  if (typeof content !== 'string') writeFileSync(file, content, { mode: 0o400 });
-  else {
-    renameSync(content, file);
+  if (moved !== undefined) {
+    renameSync(moved, file);
     chmodSync(file, 0o400);
   }
   const { size: sizeBytes, ino: inode } = statSync(file);

@@ -4,7 +4,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { temporaryDirectory } from '../testing/temporary-directory.ts';
 import { ManualClock } from '../testing/workbench.ts';
-import { type CacheEntry, writeEntry } from './entry.ts';
+import { type CacheEntry, writeEntry, writeEntryFile } from './entry.ts';
 import { CacheEvictions } from './evictions.ts';
 import { InvalidationMarks } from './invalidation-marks.ts';
 
@@ -24,7 +24,8 @@ function manyEntries({ ageMs = DAY_MS, bytesMax = 1e9 } = {}) {
   const prepared = mkdtempSync(join(directory, 'old-'));
   const stored = { version: 'a', sizeBytes: 3, writes: [], digest: '' } as never;
   const at = { wall: clock.now() - ageMs, monotonic: 0 };
-  const old = writeEntry({ prepared, directory: prepared }, Buffer.from('old'), {
+  writeEntryFile(prepared, 'old', Buffer.from('old'));
+  const old = writeEntry({ prepared, directory: prepared }, undefined, {
     username: 'old',
     stored,
     boot: 'boot',

@@ -84,9 +84,14 @@ export class WorkDirectories {
       if (existsSync(path)) rmSync(path, { recursive: true, force: true });
       return;
     }
-    if (!emptied(removed)) rmSync(removed, { recursive: true, force: true });
-    else if (this.#spare === undefined) this.#spare = removed;
-    else rmdirSync(removed);
+    this.giveBack(removed);
+  }
+
+  /** Takes back a directory in the staging place, with what is in it. */
+  giveBack(path: string): void {
+    if (!emptied(path)) rmSync(path, { recursive: true, force: true });
+    else if (this.#spare === undefined) this.#spare = path;
+    else rmdirSync(path);
   }
 
   sweep(): void {

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { CacheEntry } from '../cache/entry.ts';
-import { type Moment, momentOf } from '../core/clock.ts';
+import { momentOf } from '../core/clock.ts';
 import { type Content, sizeOf } from '../core/file.ts';
 import { runBlockingIn } from '../core/run-blocking.ts';
 import { canOpenInMemory, quickCheck, type SqliteDatabase, settleJournal } from '../sqlite/engine.ts';
@@ -9,6 +9,7 @@ import { contentDigestOf, isDamaged, makeUnique } from '../store/content-digest.
 import type { PutCondition, StoredDatabase, Tombstone } from '../store/database-store.ts';
 import { writable } from '../store/tombstone.ts';
 import { writesOver } from '../store/write-ids.ts';
+import { NextEntry } from './next-entry.ts';
 import { refusesItsOwnVersion } from './outcome-failures.ts';
 import {
   type CommitOutcome,
@@ -59,6 +60,7 @@ export class WriteSession {
   /** Set once the copy is closed, because then its counter has lost its meaning. */
   #changed: boolean | undefined;
   #open = true;
+  readonly #entry: NextEntry;
   #counter: number;
 
   private constructor(username: string, start: SessionStart, open: () => WorkingCopy, environment: ReadyEnvironment) {
@@ -68,6 +70,7 @@ export class WriteSession {
     this.#tombstone = start.tombstone;
     this.#looked = start.kind === 'file' && start.looked;
     this.#environment = environment;
+    this.#entry = new NextEntry(username, environment);
     this.#copy = openInspected(
       open,
       ({ database }) => database,
@@ -173,18 +176,19 @@ export class WriteSession {
       over === undefined ? { kind: 'absent' } : { kind: 'version', version: over.version };
     await beforePut?.({ username: this.username, writeId, base });
     const startedAt = momentOf(clock);
-    const outcome = await store.put(this.username, content, { condition, writes, digest });
+    const sending = store.put(this.username, content, { condition, writes, digest });
+    const outcome = await this.#entry.preparedDuring(sending, content);
     switch (outcome.kind) {
       case 'committed': {
         atStep?.('stored');
         const { version, superseded, lastModified = startedAt.wall } = outcome;
         const stored = { version, writes, lastModified, digest, sizeBytes };
-        this.#remember(superseded === true ? undefined : stored, content, startedAt);
+        this.#entry.insert(superseded === true ? undefined : stored, content, startedAt);
         atStep?.('cached');
         return { kind: 'committed', version, ...(superseded === true ? { superseded } : {}) };
       }
       case 'conflict': {
-        this.#forget();
+        this.#entry.forget();
         const { reason, seen } = outcome;
         if (seen === undefined)
           return {
@@ -196,7 +200,7 @@ export class WriteSession {
         return { kind: 'conflict', reason, base: base?.version, seen };
       }
       case 'unknown':
-        this.#forget();
+        this.#entry.forget();
         return { kind: 'unknown', cause: outcome.cause, base: base?.version, writeId };
     }
   }
@@ -248,6 +252,7 @@ export class WriteSession {
   discard(): void {
     if (!this.#open) return;
     this.#open = false;
+    this.#entry.discard();
     this.#copy.release();
   }
 
@@ -274,26 +279,5 @@ export class WriteSession {
     // Once per commit, never per attempt: a retry sends the same bytes.
     makeUnique(content, random);
     return { writeId: random.hex(16), digest: await contentDigestOf(content), content, sizeBytes: sizeOf(content) };
-  }
-
-  /**
-   * Caches the committed copy, or forgets the user if the cached version is outdated. The store's decision stands, so
-   * trouble with the cache must not change the outcome; a copy that it could not take is not served.
-   */
-  #remember(committed: StoredDatabase | undefined, content: Content, startedAt: Moment): void {
-    const { cache, caching } = this.#environment;
-    try {
-      const entry = committed && caching ? cache.insert(content, this.username, committed, startedAt) : undefined;
-      // Without an entry for the new version the old one must go, or it would still be served.
-      if (entry === undefined) cache.invalidate(this.username);
-    } catch {
-      this.#forget();
-    }
-  }
-
-  #forget(): void {
-    try {
-      this.#environment.cache.invalidate(this.username);
-    } catch {}
   }
 }
