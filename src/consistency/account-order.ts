@@ -1,10 +1,12 @@
 import { type AccountOperation, type AccountState, formatAccount } from './account-history.ts';
-import { ABSENT, ANYTHING, presence, type StateId, type Step, searchOrder } from './search.ts';
+import { ABSENT, ANYTHING, presence, type StateId, type Step, searchOrder, type Verdict } from './search.ts';
 
-export type AccountVerdict =
-  | { readonly kind: 'ordered' | 'undetermined' }
-  /** `why`: how far the search got, and what did not fit. */
-  | { readonly kind: 'impossible'; readonly why: string };
+export type AccountVerdict = Pick<Verdict, 'visits'> &
+  (
+    | { readonly kind: 'ordered' | 'undetermined' }
+    /** `why`: how far the search got, and what did not fit. */
+    | { readonly kind: 'impossible'; readonly why: string }
+  );
 
 /**
  * Searches an order of one user's operations in which each does what was reported and which respects time: one that
@@ -33,11 +35,13 @@ export function orderOf(
     visitsMax,
   );
   const placed = steps.map(({ operation }) => operation);
-  if (verdict.kind !== 'impossible') return { kind: verdict.kind };
+  const { kind, visits } = verdict;
+  if (kind !== 'impossible') return { kind, visits };
   const stuck = states.stateOf(verdict.stuck);
   const ordered = new Set(verdict.order);
   return {
-    kind: 'impossible',
+    kind,
+    visits,
     why: [
       'no order explains this; the longest that begins well:',
       ...verdict.order.flatMap((index) => placed[index] ?? []).map((operation) => `  ${formatAccount(operation)}`),

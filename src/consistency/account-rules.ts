@@ -1,6 +1,6 @@
 import { type AccountOperation, formatAccount } from './account-history.ts';
 import { isOpen, orderOf } from './account-order.ts';
-import { SHORTENING_VISITS_MAX, shortestPart } from './minimal.ts';
+import { shortestPart } from './minimal.ts';
 
 /**
  * - `denied`: it was reported as without effect, but what it wrote is stored.
@@ -36,8 +36,7 @@ export function judgeAccount(operations: readonly AccountOperation[]): AccountJu
 
 function shortest(operations: readonly AccountOperation[]): readonly AccountOperation[] {
   return shortestPart(operations, {
-    isImpossible: (part, opening) =>
-      orderOf(part, { leavesOpen: true, opening, visitsMax: SHORTENING_VISITS_MAX }).kind === 'impossible',
+    search: (part, opening, visitsMax) => orderOf(part, { leavesOpen: true, opening, visitsMax }),
     writes: ({ outcome }) => ['created', 'updated', 'deleted', 'unknown'].includes(outcome),
     inDoubt: (operation) => ({ ...operation, outcome: 'unknown' }),
     isDoubtful: ({ outcome }) => outcome === 'unknown',

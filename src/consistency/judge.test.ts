@@ -102,3 +102,64 @@ test('a look that fits, and that began late, does not rule out what had to come 
     final 30..31 read: absent`);
   expect(judge(history)).toEqual({ anomalies: [], undetermined: false });
 });
+
+describe('a copy that comes after its operation ended, on bytes that another program put back,', () => {
+  const LATER = Array.from(
+    { length: 70 },
+    (_, index) => `b ${20 + 2 * index}..${21 + 2 * index} read: read, saw v1 n=0`,
+  );
+  test.each([
+    {
+      name: 'explains a commit that is there again',
+      lines: ['b 3..8 append v2: committed, saw v1 n=0', 'c 9..10 foreign-restore: committed, saw v1 n=0'],
+      seen: ['v1', 'v1 v2'],
+      isSound: true,
+    },
+    {
+      name: 'explains a refused append that is there',
+      lines: ['b 3..8 append v2: unavailable, saw v1 n=0', 'c 9..10 foreign-restore: committed, saw v1 n=0'],
+      seen: ['v1', 'v1 v2'],
+      isSound: true,
+    },
+    {
+      name: 'explains what another late copy was built on',
+      lines: [
+        'b 3..4 append v2: committed, saw v1 n=0',
+        'd 5..8 append v3: committed, saw v1 v2 n=0',
+        'c 9..10 foreign-restore: committed, saw v1 n=0',
+      ],
+      seen: ['v1', 'v1 v2', 'v1 v2 v3'],
+      isSound: true,
+    },
+    {
+      name: 'explains a restore that comes again',
+      lines: [
+        'b 3..4 append v2: committed, saw v1 n=0',
+        'c 5..6 foreign-restore: committed, saw v1 n=0',
+        'd 7..8 foreign-restore: committed, saw v1 v2 n=0',
+      ],
+      seen: ['v1 v2', 'v1'],
+      isSound: true,
+    },
+    {
+      name: 'does not explain what comes back where nobody put anything back',
+      lines: ['b 3..8 append v2: committed, saw v1 n=0', 'c 9..10 restore: committed, saw v1 n=0'],
+      seen: ['v1', 'v1 v2'],
+      isSound: false,
+    },
+    {
+      name: 'does not come after so many more operations',
+      lines: ['b 3..8 append v2: committed, saw v1 n=0', 'c 9..10 foreign-restore: committed, saw v1 n=0', ...LATER],
+      seen: ['v1', 'v1 v2'],
+      isSound: false,
+    },
+  ])('$name', ({ lines, seen, isSound }) => {
+    const looks = seen.map(
+      (values, index) => `final ${300 + 2 * index}..${301 + 2 * index} read: read, saw ${values} n=0`,
+    );
+    const { anomalies, undetermined } = judge(
+      parseHistory(['a 1..2 create v1: committed', ...lines, ...looks].join('\n')),
+    );
+    expect({ isSound: anomalies.length === 0, undetermined }).toEqual({ isSound, undetermined: false });
+  });
+});

@@ -1,13 +1,21 @@
 import type { History, Operation } from './history.ts';
 import { orderOf } from './order.ts';
+import type { Verdict } from './search.ts';
 
 // What is left out only makes more possible, so a small search that is given up keeps more than it must, and no less.
-export const SHORTENING_VISITS_MAX = 20_000;
+const VISITS_MAX = 20_000;
+
+// Of all searches together: some ten seconds.
+const ALL_VISITS_MAX = 200_000;
 
 /** What is to be shortened: operations on databases, or on accounts. */
 export interface Shortening<T> {
-  /** True if no order of these explains them; with `anything`, whatever was stored before. */
-  readonly isImpossible: (operations: readonly T[], opening?: 'anything') => boolean;
+  /** Searches an order that explains these; with `anything`, whatever was stored before. */
+  readonly search: (
+    operations: readonly T[],
+    opening: 'anything' | undefined,
+    visitsMax: number,
+  ) => Pick<Verdict, 'kind' | 'visits'>;
   /** True if it had an effect, or may have had one. */
   readonly writes: (operation: T) => boolean;
   /** The same, of which it is not known whether it took place. */
@@ -26,8 +34,7 @@ interface Span {
 /** Returns the smallest part found of the history of a database for which no order exists, in the order of time. */
 export function shortest({ machines, operations }: History): readonly Operation[] {
   return shortestPart(operations, {
-    isImpossible: (part, opening) =>
-      orderOf({ machines, operations: part }, opening, SHORTENING_VISITS_MAX).kind === 'impossible',
+    search: (part, opening, visitsMax) => orderOf({ machines, operations: part }, opening, visitsMax),
     writes: ({ outcome }) => ['committed', 'deleted', 'unknown', 'crashed'].includes(outcome),
     inDoubt: (operation) => ({ ...operation, outcome: 'unknown' }),
     isDoubtful: ({ outcome }) => outcome === 'unknown' || outcome === 'crashed',
@@ -42,7 +49,15 @@ export function shortest({ machines, operations }: History): readonly Operation[
  * to have happened. So what is left contradicts itself, whatever else was reported.
  */
 export function shortestPart<T extends Span>(all: readonly T[], judged: Shortening<T>): readonly T[] {
-  const { isImpossible, writes, inDoubt, isDoubtful } = judged;
+  const { writes, inDoubt, isDoubtful } = judged;
+  let visitsLeft = ALL_VISITS_MAX;
+  const isImpossible = (part: readonly T[], opening?: 'anything'): boolean => {
+    if (visitsLeft <= 0) return false;
+    const { kind, visits } = judged.search(part, opening, Math.min(visitsLeft, VISITS_MAX));
+    // To put a search together costs as well.
+    visitsLeft -= visits + part.length;
+    return kind === 'impossible';
+  };
   const ends = all.map(({ end }) => end).sort((a, b) => a - b);
   const until = first(ends, (end) => isImpossible(upTo(all, end, judged)));
   let left = upTo(all, until ?? Number.POSITIVE_INFINITY, judged);
@@ -62,17 +77,14 @@ export function shortestPart<T extends Span>(all: readonly T[], judged: Shorteni
       if (isImpossible(doubted, opening)) left = doubted;
     }
   }
-  return pruned(left, opening, judged).sort((a, b) => a.start - b.start);
+  const needed = withoutUseless(left, judged);
+  return [...(isImpossible(needed, opening) ? needed : left)].sort((a, b) => a.start - b.start);
 }
 
 /** Leaves out what is in doubt and explains nothing of what is left. */
-function pruned<T extends Span>(left: readonly T[], opening: 'anything' | undefined, judged: Shortening<T>): T[] {
-  const shown = new Set(left.flatMap((operation) => judged.shows(operation)));
-  const needed = left.filter((operation) => {
-    const value = judged.value(operation);
-    return !judged.isDoubtful(operation) || (value !== undefined && shown.has(value));
-  });
-  return judged.isImpossible(needed, opening) ? needed : [...left];
+function withoutUseless<T extends Span>(left: readonly T[], { shows, value, isDoubtful }: Shortening<T>): T[] {
+  const shown = new Set(left.flatMap(shows));
+  return left.filter((operation) => !isDoubtful(operation) || shown.has(value(operation) ?? ''));
 }
 
 /** Returns what was known at a moment: what had not ended then may have happened. */

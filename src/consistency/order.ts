@@ -1,6 +1,7 @@
-import { isBeyondProof, mayRecur } from './bounds.ts';
+import { Bounds } from './bounds.ts';
 import type { History, Operation, State } from './history.ts';
-import { ABSENT, ANYTHING, presence, type StateId, States, type Step, searchOrder, type Verdict } from './search.ts';
+import { ABSENT, ANYTHING, presence, type StateId, type Step, searchOrder, type Verdict } from './search.ts';
+import { StateIds } from './state-ids.ts';
 
 const EMPTY: State = { values: [], count: 0 };
 
@@ -11,9 +12,11 @@ interface Placed {
 }
 
 /** A verdict about the operations of a history; `order` and `left` are those that it needs to place. */
-export type OrderVerdict =
-  | { readonly kind: 'ordered' | 'undetermined' }
-  | { readonly kind: 'impossible'; readonly order: readonly Operation[]; readonly left: readonly Operation[] };
+export type OrderVerdict = Pick<Verdict, 'visits'> &
+  (
+    | { readonly kind: 'ordered' | 'undetermined' }
+    | { readonly kind: 'impossible'; readonly order: readonly Operation[]; readonly left: readonly Operation[] }
+  );
 
 /**
  * Searches an order of the operations on one database that explains all reports: an append follows exactly the state that
@@ -24,10 +27,12 @@ export type OrderVerdict =
 export function orderOf(history: History, opening?: 'anything', visitsMax?: number): OrderVerdict {
   const placed = stepsOf(history);
   const verdict = searchFrom(placed, opening, visitsMax);
-  if (verdict.kind !== 'impossible') return { kind: verdict.kind };
+  const { kind, visits } = verdict;
+  if (kind !== 'impossible') return { kind, visits };
   const done = new Set(verdict.order);
   return {
-    kind: 'impossible',
+    kind,
+    visits,
     order: verdict.order.flatMap((index) => placed.steps[index]?.operation ?? []),
     left: placed.steps.flatMap(({ operation, step }, index) => (done.has(index) || step.optional ? [] : [operation])),
   };
@@ -43,39 +48,91 @@ function searchFrom(
   const absent = searchOrder(all, ABSENT, visitsMax);
   if (absent.kind !== 'impossible') return absent;
   const other = searchOrder(all, empty, visitsMax);
-  return other.kind === 'impossible' && other.order.length < absent.order.length ? absent : other;
+  const visits = absent.visits + other.visits;
+  const isNearer = other.kind === 'impossible' && other.order.length < absent.order.length;
+  return { ...(isNearer ? absent : other), visits };
 }
 
 function stepsOf({ machines, operations }: History): { readonly steps: readonly Placed[]; readonly empty: StateId } {
-  const states = new States();
-  const idOf = ({ values, count }: State): StateId => states.idOf(`${values.join(' ')} n=${count}`);
+  const ids = new StateIds();
+  const idOf = (state: State): StateId => ids.idOf(state);
   const staleness = new Map(machines.map(({ name, stalenessMs }) => [name, stalenessMs]));
   const seen = seenIn(operations);
-  const erasing = operations.filter(({ kind }) => kind === 'delete' || kind === 'foreign-restore');
-  const steps = operations.flatMap((operation): Placed[] => {
-    const older = ['read', 'unchanged', 'threw'].includes(operation.outcome)
+  const bounds = new Bounds(operations);
+  const steps: Placed[] = [];
+  for (const operation of operations) {
+    const stalenessMs = ['read', 'unchanged', 'threw'].includes(operation.outcome)
       ? (staleness.get(operation.machine) ?? 0)
       : 0;
-    const parts = { operation, idOf, seen, stalenessMs: older };
+    const parts = { operation, idOf, seen, stalenessMs };
     const step = stepOf(parts);
-    if (step !== undefined) {
-      const again =
-        step.observes || !mayRecur(operation, erasing)
-          ? undefined
-          : stepOf({ ...parts, operation: undated(operation) });
-      return [
-        // It saw what it deleted.
-        ...(operation.outcome === 'deleted' ? [{ operation, step: presence(operation) }] : []),
-        { operation, step },
-        ...(again === undefined ? [] : [{ operation, step: until(operation.end, again) }]),
-      ];
+    // It saw what it deleted.
+    if (operation.outcome === 'deleted') steps.push({ operation, step: presence(operation) });
+    const place = step === undefined ? undefined : steps.push({ operation, step }) - 1;
+    if (step?.observes === true) continue;
+    const isRefused = ['conflict', 'unavailable', 'absent'].includes(operation.outcome);
+    if (step === undefined && !isRefused) continue;
+    if (step === undefined ? bounds.isBeyondProof(operation) : bounds.mayRecur(operation)) {
+      const again = stepOf({ ...parts, operation: undated(operation) });
+      if (again !== undefined) steps.push({ operation, step: until(operation.end, again) });
     }
-    if (!['conflict', 'unavailable', 'absent'].includes(operation.outcome)) return [];
-    if (!isBeyondProof(operation, erasing)) return [];
-    const ghost = stepOf({ ...parts, operation: undated(operation) });
-    return ghost === undefined ? [] : [{ operation, step: until(operation.end, ghost) }];
-  });
+    const late = lateStepOf(parts, bounds, place);
+    if (late !== undefined) steps.push({ operation, step: late });
+  }
   return { steps, empty: idOf(EMPTY) };
+}
+
+/**
+ * Returns the step of a copy that comes after its operation ended, on bytes that another program has put back, or on what
+ * another late copy made of them. `place`: that of the step which had the effect first.
+ */
+function lateStepOf(parts: Parts, bounds: Bounds, place: number | undefined): Step | undefined {
+  const restored = bounds.restoresMetBy(parts.operation).flatMap(({ saw }) => saw ?? []);
+  const after = restored.length === 0 ? undefined : lateAfterOf(parts, restored);
+  if (after === undefined) return undefined;
+  return {
+    start: parts.operation.end,
+    end: bounds.latestOf(parts.operation),
+    optional: true,
+    observes: false,
+    after,
+    ...(place === undefined ? {} : { follows: place }),
+  };
+}
+
+function lateAfterOf({ operation, idOf, seen }: Parts, restored: readonly State[]): Step['after'] | undefined {
+  const { kind, value, saw } = operation;
+  switch (kind) {
+    case 'create':
+      return undefined;
+    case 'increment': {
+      const from = [...restored, ...(saw === undefined ? [] : [saw])];
+      return moves(
+        from.map((state) => [state, { ...state, count: state.count + 1 }]),
+        idOf,
+        false,
+      );
+    }
+    case 'delete':
+    case 'restore':
+    case 'foreign-restore': {
+      if (kind !== 'delete' && saw === undefined) return undefined;
+      const to = kind === 'delete' || saw === undefined ? ABSENT : idOf(saw);
+      const from = new Set(restored.map(idOf));
+      return (state) => (state !== to && (state === ANYTHING || from.has(state)) ? [to] : []);
+    }
+    default: {
+      // What nobody saw changes nothing for anybody: the next bytes that are put back replace it.
+      const shown = value === undefined ? [] : (seen.states.get(value) ?? []).flatMap(withLowerCounts);
+      if (value === undefined || shown.length === 0) return undefined;
+      const from = shown.map((state) => before(state, value));
+      return moves(
+        from.map((state) => [state, { ...state, values: [...state.values, value] }]),
+        idOf,
+        false,
+      );
+    }
+  }
 }
 
 /** Returns the operation as one that may have landed: with which attempt, and so on what state, is not known. */
@@ -102,9 +159,9 @@ function stepOf(parts: Parts): Step | undefined {
     case 'read':
     case 'unchanged':
     case 'threw':
-      return saw === undefined ? undefined : look(parts, (state) => state === idOf(saw), idOf(saw));
+      return saw === undefined ? undefined : look(parts, idOf(saw));
     case 'absent':
-      return look(parts, (state) => state === ABSENT, ABSENT);
+      return look(parts, ABSENT);
     case 'committed':
     case 'deleted':
     case 'unknown':
@@ -115,17 +172,13 @@ function stepOf(parts: Parts): Step | undefined {
   }
 }
 
-function look(
-  { operation: { start, end }, stalenessMs }: Parts,
-  fits: (state: StateId) => boolean,
-  found: StateId,
-): Step {
+function look({ operation: { start, end }, stalenessMs }: Parts, found: StateId): Step {
   return {
     start: start - stalenessMs,
     end,
     optional: false,
     observes: true,
-    after: (state) => (state === ANYTHING ? [found] : fits(state) ? [state] : []),
+    after: (state) => (state === ANYTHING || state === found ? [found] : []),
   };
 }
 
@@ -217,18 +270,20 @@ const SHOWS: readonly string[] = ['committed', 'read', 'unchanged', 'threw'];
 
 function seenIn(operations: readonly Operation[]): Seen {
   const states = new Map<string, State[]>();
+  const known = new Set<string>();
   const firstEnd = new Map<string, number>();
   for (const { kind, outcome, saw, end } of operations) {
     if (saw === undefined) continue;
     const shows = SHOWS.includes(outcome) && !['restore', 'foreign-restore'].includes(kind);
-    for (const value of saw.values) {
-      const known = states.get(value) ?? [];
+    for (const [place, value] of saw.values.entries()) {
       // One state for each place of the value: they differ only in what came before it.
-      const isKnown = known.some(
-        (state) => state.count === saw.count && state.values.indexOf(value) === saw.values.indexOf(value),
-      );
-      if (!isKnown) known.push(saw);
-      states.set(value, known);
+      const key = `${value} ${place} ${saw.count}`;
+      if (!known.has(key)) {
+        known.add(key);
+        const others = states.get(value);
+        if (others === undefined) states.set(value, [saw]);
+        else others.push(saw);
+      }
       if (shows) firstEnd.set(value, Math.min(firstEnd.get(value) ?? Number.POSITIVE_INFINITY, end));
     }
   }

@@ -1,5 +1,7 @@
-import { isBeyondProof, mayRecur, overlap } from './bounds.ts';
-import { formatOperation, type History, mayHaveHappened, OBSERVER, type Operation, type State } from './history.ts';
+import { overlap } from './bounds.ts';
+import { type Facts, factsOf, isRestore, type View } from './facts.ts';
+import { formatOperation, type History, mayHaveHappened, type Operation, type State } from './history.ts';
+import { beginsWith } from './prefixes.ts';
 
 /**
  * - `lost`: a committed value is missing in the final state. `lost-increment`: the counter shows it.
@@ -39,27 +41,6 @@ export interface Anomaly {
   readonly witnesses: readonly Operation[];
 }
 
-interface View extends Operation {
-  readonly saw: State;
-  /** Its values, to look one up. */
-  readonly shown: ReadonlySet<string>;
-  readonly sharesCache: boolean;
-  /** It must show what was acknowledged before this moment; undefined if it promises nothing. */
-  readonly asOf: number | undefined;
-}
-
-/** The rules' inputs, computed once. */
-interface Facts {
-  readonly operations: readonly Operation[];
-  readonly views: readonly View[];
-  readonly final: View | undefined;
-  readonly byValue: ReadonlyMap<string, Operation>;
-  /** Deletes that may have had an effect. */
-  readonly deletes: readonly Operation[];
-  /** Deletes, and restores that may have had an effect: earlier values may be gone afterwards. */
-  readonly resets: readonly Operation[];
-}
-
 /** Returns the contradictions in a history, given that every reported outcome is true. Empty for a sound one. */
 export function check(history: History): Anomaly[] {
   const facts = factsOf(history);
@@ -85,51 +66,13 @@ export function formatAnomalies(anomalies: readonly Anomaly[]): string {
     .join('\n');
 }
 
-const NOTHING: State = { values: [], count: 0 };
-
-function factsOf({ machines, operations }: History): Facts {
-  const described = new Map(machines.map((machine) => [machine.name, machine]));
-  const views = operations.flatMap((operation): View[] => {
-    const saw = operation.outcome === 'absent' ? NOTHING : operation.saw;
-    // A restore does not look at what is stored.
-    if (saw === undefined || isRestore(operation)) return [];
-    const { cache, stalenessMs = 0 } = described.get(operation.machine) ?? {};
-    const sharesCache = machines.filter((machine) => machine.cache === cache).length > 1;
-    return [{ ...operation, saw, shown: new Set(saw.values), sharesCache, asOf: promiseOf(operation, stalenessMs) }];
-  });
-  const resetting = operations.filter((operation) => operation.kind === 'delete' || isRestore(operation));
-  return {
-    operations,
-    views,
-    final: views.find(({ machine }) => machine === OBSERVER),
-    byValue: new Map(operations.flatMap((operation) => (operation.value ? [[operation.value, operation]] : []))),
-    deletes: operations.filter(({ kind, outcome }) => kind === 'delete' && mayHaveHappened(outcome)),
-    resets: resetting.filter((operation) => mayHaveHappened(operation.outcome) || isBeyondProof(operation, resetting)),
-  };
-}
-
-function promiseOf({ start, outcome }: Operation, stalenessMs: number): number | undefined {
-  switch (outcome) {
-    // The store compared, or was asked.
-    case 'committed':
-    case 'absent':
-      return start;
-    case 'read':
-    case 'unchanged':
-    case 'threw':
-      return start - stalenessMs;
-    default:
-      return undefined;
-  }
-}
-
 function failures({ operations }: Facts): Anomaly[] {
   return operations
     .filter(({ outcome }) => outcome === 'failed')
     .map((operation) => ({ name: 'failed', sentence: 'no operation may end like this', witnesses: [operation] }));
 }
 
-function unexplainedValues({ views, final, byValue, resets }: Facts): Anomaly[] {
+function unexplainedValues({ views, final, byValue, bounds }: Facts): Anomaly[] {
   return views.flatMap((view) =>
     [...new Set(view.saw.values)].flatMap((value): Anomaly[] => {
       const origin = byValue.get(value);
@@ -138,7 +81,7 @@ function unexplainedValues({ views, final, byValue, resets }: Facts): Anomaly[] 
         return [{ name: 'phantom', sentence: `${value} was seen, and nobody had attempted it`, witnesses }];
       }
       if (mayHaveHappened(origin.outcome)) return [];
-      if (isBeyondProof(origin, resets)) return [];
+      if (bounds.isBeyondProof(origin)) return [];
       const witnesses = [origin, view];
       if (final?.shown.has(value)) {
         if (view !== final) return [];
@@ -149,12 +92,12 @@ function unexplainedValues({ views, final, byValue, resets }: Facts): Anomaly[] 
   );
 }
 
-function doubledValues({ views, byValue, resets }: Facts): Anomaly[] {
+function doubledValues({ views, byValue, bounds }: Facts): Anomaly[] {
   return views.flatMap((view) => {
     if (view.shown.size === view.saw.values.length) return [];
     const twice = view.saw.values.find((value, index) => view.saw.values.indexOf(value) !== index);
     const origin = byValue.get(twice ?? '');
-    if (origin !== undefined && mayRecur(origin, resets)) return [];
+    if (origin !== undefined && bounds.mayRecur(origin)) return [];
     return twice === undefined ? [] : [{ name: 'doubled', sentence: `${twice} is there twice`, witnesses: [view] }];
   });
 }
@@ -190,21 +133,21 @@ function mustKnow(view: View, earlier: Operation): boolean {
   return !view.sharesCache || ['committed', 'deleted', 'read'].includes(earlier.outcome);
 }
 
-function vanishedStates({ views, resets }: Facts): Anomaly[] {
+function vanishedStates({ views, firstReset }: Facts): Anomaly[] {
   return views.flatMap((earlier) =>
     views.flatMap((later): Anomaly[] => {
-      if (!mustKnow(later, earlier) || isPrefix(earlier.saw, later.saw)) return [];
-      if (resets.some(({ start }) => start < later.end)) return [];
+      if (firstReset < later.end || !mustKnow(later, earlier) || isPrefix(earlier, later)) return [];
       return [{ name: 'vanished', sentence: 'what had been seen was not there any more', witnesses: [earlier, later] }];
     }),
   );
 }
 
 /** States are totally ordered: of any two, one is the other with more appended and a counter that is not lower. */
-function forkedStates({ views, byValue, resets }: Facts): Anomaly[] {
+function forkedStates({ views, byValue, resets, firstRestore }: Facts): Anomaly[] {
   return views.flatMap((one, index) =>
     views.slice(index + 1).flatMap((other): Anomaly[] => {
-      if (isPrefix(one.saw, other.saw) || isPrefix(other.saw, one.saw)) return [];
+      if (isPrefix(one, other) || isPrefix(other, one)) return [];
+      if (firstRestore < Math.max(one.end, other.end)) return [];
       if (resets.length > 0) {
         // A database made anew begins with its maker's value. If its maker was still retrying when it was deleted, it
         // may have been made twice.
@@ -212,20 +155,21 @@ function forkedStates({ views, byValue, resets }: Facts): Anomaly[] {
         const maker = byValue.get(born);
         if (born !== otherBorn || maker === undefined) return [];
         if (resets.some((deleted) => overlap(deleted, maker))) return [];
-        const last = Math.max(one.end, other.end);
-        if (resets.some((reset) => isRestore(reset) && reset.start < last)) return [];
       }
       return [{ name: 'forked', sentence: 'neither of two states came after the other', witnesses: [one, other] }];
     }),
   );
 }
 
-/** Every state but a restored one comes once, so the store must refuse all writes over it but one. */
+/**
+ * Every state comes once, so the store must refuse all writes over it but one; unless it was restored, or is what late
+ * copies may have made of restored bytes.
+ */
 function overwrittenCommits({ operations, resets }: Facts): Anomaly[] {
   const bySeen = new Map<string, Operation>();
   const restores = resets.filter(isRestore);
   const mayComeAgain = ({ values }: State): boolean =>
-    restores.some(({ saw }) => saw === undefined || saw.values.join(' ') === values.join(' '));
+    restores.some(({ saw }) => saw === undefined || saw.values.every((value, index) => value === values[index]));
   return operations.flatMap((operation): Anomaly[] => {
     const { saw, outcome, value } = operation;
     if (outcome !== 'committed' || value === undefined || saw === undefined || saw.values.length === 0) return [];
@@ -238,14 +182,8 @@ function overwrittenCommits({ operations, resets }: Facts): Anomaly[] {
   });
 }
 
-function isRestore({ kind }: Operation): boolean {
-  return kind === 'restore' || kind === 'foreign-restore';
-}
-
-function isPrefix(a: State, b: State): boolean {
-  const last = a.values.length - 1;
-  if (a.count > b.count || a.values[last] !== (last < 0 ? undefined : b.values[last])) return false;
-  return a.values.every((value, index) => value === b.values[index]);
+function isPrefix(a: View, b: View): boolean {
+  return a.saw.count <= b.saw.count && beginsWith(b.place, a.place);
 }
 
 function miscounts({ operations, views, resets }: Facts): Anomaly[] {

@@ -1,4 +1,4 @@
-/** A state of what is judged, as a small number; `States` gives them out. */
+/** A state of what is judged, as a small number. */
 export type StateId = number;
 
 /** Nothing is stored. */
@@ -6,19 +6,6 @@ export const ABSENT: StateId = 0;
 
 /** It is not known what was stored before the history began: everything fits, once. */
 export const ANYTHING: StateId = -1;
-
-/** Gives each state a number, so that the search compares numbers. */
-export class States {
-  readonly #ids = new Map<string, StateId>();
-
-  idOf(key: string): StateId {
-    const known = this.#ids.get(key);
-    if (known !== undefined) return known;
-    const id = this.#ids.size + 1;
-    this.#ids.set(key, id);
-    return id;
-  }
-}
 
 /** One operation, as the search sees it. */
 export interface Step {
@@ -29,6 +16,8 @@ export interface Step {
   readonly optional: boolean;
   /** It changes nothing, so it is ordered as soon as it fits: that takes nothing from the others. */
   readonly observes: boolean;
+  /** The index of the step that must have been before. */
+  readonly follows?: number;
   /** Returns the states that it may leave behind; none if it cannot be next. */
   readonly after: (state: StateId) => readonly StateId[];
 }
@@ -38,12 +27,14 @@ export function presence({ start, end }: Pick<Step, 'start' | 'end'>): Step {
   return { start, end, optional: false, observes: true, after: (state) => (state === ABSENT ? [] : [state]) };
 }
 
-export type Verdict =
+/** `visits`: how many positions were looked at. */
+export type Verdict = { readonly visits: number } & (
   | { readonly kind: 'ordered' }
   /** `order`: the indices of the longest beginning that fits, and `stuck` the state that it ends in. */
   | { readonly kind: 'impossible'; readonly order: readonly number[]; readonly stuck: StateId }
   /** The search was given up at its bound. */
-  | { readonly kind: 'undetermined' };
+  | { readonly kind: 'undetermined' }
+);
 
 /** How many positions are looked at before the search gives up. A sound history needs about one for each operation. */
 export const VISITS_MAX = 200_000;
@@ -97,8 +88,8 @@ class Search {
     let longest: { readonly order: readonly number[]; readonly stuck: StateId } = { order: [], stuck: initial };
     while (this.#requiredLeft > 0) {
       const frame = frames.at(-1);
-      if (frame === undefined) return { kind: 'impossible', ...longest };
-      if (this.#visits > this.#visitsMax) return { kind: 'undetermined' };
+      if (frame === undefined) return { kind: 'impossible', ...longest, visits: this.#visits };
+      if (this.#visits > this.#visitsMax) return { kind: 'undetermined', visits: this.#visits };
       const choice = frame.choices[frame.next++];
       if (choice !== undefined) {
         this.#do(choice.step);
@@ -111,7 +102,7 @@ class Search {
       frames.pop();
       if (frame.chosen !== undefined) this.#undo(frame.chosen);
     }
-    return { kind: 'ordered' };
+    return { kind: 'ordered', visits: this.#visits };
   }
 
   #enter(state: StateId, chosen: number | undefined, before: number): Frame {
@@ -123,7 +114,7 @@ class Search {
 
   #choices(state: StateId, latestStart: number): Choice[] {
     const required: (Choice & { readonly end: number })[] = [];
-    const optional: Choice[] = [];
+    const optional: (Choice & { readonly start: number })[] = [];
     let firstEnd = Number.POSITIVE_INFINITY;
     const open: number[] = [];
     for (const index of this.#byStart) {
@@ -135,18 +126,19 @@ class Search {
       if (end >= latestStart) open.push(index);
     }
     for (const step of open) {
-      const { start, end, observes, optional: mayMiss, after } = this.#at(step);
-      if (start > firstEnd) continue;
+      const { start, end, observes, optional: mayMiss, follows, after } = this.#at(step);
+      if (start > firstEnd || (follows !== undefined && !this.#done[follows])) continue;
       const next = after(state);
       const [only] = next;
       // A look that fits changes nothing, so it comes first, unless it began after the end of what may still come.
       if (observes && only === state && open.every((other) => this.#at(other).end >= start)) return [{ step, state }];
       for (const each of next) {
-        if (mayMiss) optional.push({ step, state: each });
+        if (mayMiss) optional.push({ step, state: each, start });
         else required.push({ step, state: each, end });
       }
     }
-    return [...required.sort((a, b) => a.end - b.end), ...optional];
+    // Of what may have happened, the latest did so most likely.
+    return [...required.sort((a, b) => a.end - b.end), ...optional.sort((a, b) => b.start - a.start)];
   }
 
   #isKnown(state: StateId): boolean {

@@ -98,7 +98,7 @@ const EVENTS = 90;
 /**
  * Returns a history of clients on one database, as it can be on a store that keeps every promise; with `defect`, one in
  * which it breaks that promise once. Each operation takes effect at a moment between its call and its return, or, in
- * doubt, later.
+ * doubt, later. Copies of requests come late, and have an effect where another program has put back what they compare with.
  */
 export function seededHistory(seed: number, defect?: DefectName): History {
   const random = seededRandom(seed * 2 + 1);
@@ -106,7 +106,12 @@ export function seededHistory(seed: number, defect?: DefectName): History {
   let [now, values] = [0, 0];
   let state: readonly string[] | undefined;
   const flights: Flight[] = [];
-  const backup: string[][] = [];
+  /** Versions: the same list is the same version, another list of the same values is not. */
+  const backup: (readonly string[])[] = [];
+  /** A version that is no longer stored: what is built on it is refused. */
+  let refusing: readonly string[] | undefined;
+  /** Copies of requests that are still under way. */
+  const late: { readonly over: readonly string[]; readonly makes: readonly string[] }[] = [];
 
   const value = (): string => `v${++values}`;
   const seen = (): State => ({ values: state ?? [], count: 0 });
@@ -137,6 +142,16 @@ export function seededHistory(seed: number, defect?: DefectName): History {
     flights.push({ client, kind, value: named, start: ++now, fate, result: undefined });
   };
 
+  const sometimesLate = (over: readonly string[], makes: readonly string[]): void => {
+    if (random.fraction() < 0.3) late.push({ over, makes });
+  };
+
+  const landLate = (): void => {
+    const place = late.findIndex(({ over }) => over === state);
+    const [copy] = place < 0 ? [] : late.splice(place, 1);
+    if (copy !== undefined) state = copy.makes;
+  };
+
   const takeEffect = (flight: Flight): void => {
     now++;
     const saw = state === undefined ? undefined : seen();
@@ -145,6 +160,8 @@ export function seededHistory(seed: number, defect?: DefectName): History {
     if (flight.fate === 'is refused' && flight.kind === 'create') flight.result = { outcome: 'unavailable' };
     // A program that does not look behind a refusal believes it, also when a copy of its request was accepted.
     const believes = flight.fate === 'is refused' && flight.kind === 'foreign-restore' && random.fraction() < 0.5;
+    if (flight.fate === 'is refused' && flight.kind === 'append' && refusing !== undefined && refusing !== state)
+      sometimesLate(refusing, [...refusing, flight.value ?? '']);
     if (flight.fate === 'is refused' && !believes) return;
     const inDoubt = flight.fate !== 'takes effect';
     const happens = flight.fate !== 'is in doubt and never happens';
@@ -166,7 +183,9 @@ export function seededHistory(seed: number, defect?: DefectName): History {
       const values = backup[Math.floor(random.fraction() * backup.length)];
       if (values === undefined || state === undefined) flight.result = { outcome: 'unavailable' };
       else {
-        if (happens) state = values;
+        const version = flight.kind === 'restore' ? [...values] : values;
+        if (flight.kind === 'foreign-restore') sometimesLate(state, version);
+        if (happens) state = version;
         if (believes) flight.result = { outcome: 'unavailable', saw: { values, count: 0 } };
         else ends('committed', { values, count: 0 });
       }
@@ -175,10 +194,15 @@ export function seededHistory(seed: number, defect?: DefectName): History {
       if (happens) state = undefined;
       ends('deleted');
     } else if (flight.kind === 'append') {
-      if (happens) state = [...state, flight.value ?? ''];
+      const appended = [...state, flight.value ?? ''];
+      sometimesLate(state, appended);
+      if (happens) {
+        refusing = state;
+        state = appended;
+      }
       ends('committed', saw);
     } else {
-      if (random.fraction() < 0.3) backup.push([...state]);
+      if (random.fraction() < 0.3) backup.push(state);
       ends('read', saw);
     }
   };
@@ -193,6 +217,7 @@ export function seededHistory(seed: number, defect?: DefectName): History {
 
   const live = (events: number): void => {
     for (let event = 0; event < events; event++) {
+      if (random.fraction() < 0.3) landLate();
       const flight = flights[Math.floor(random.fraction() * (flights.length + 2))];
       if (flight === undefined) begin();
       else if (flight.result === undefined) takeEffect(flight);
