@@ -194,7 +194,8 @@ function change(parts: Parts): Step | undefined {
   const after = afterOf(parts);
   if (after === undefined) return undefined;
   const latest = isCertain ? end : (shownAt ?? Number.POSITIVE_INFINITY);
-  return { start, end: latest, optional: latest === Number.POSITIVE_INFINITY, observes: false, after };
+  const anywhere = ['delete', 'restore', 'foreign-restore'].includes(kind);
+  return { start, end: latest, optional: latest === Number.POSITIVE_INFINITY, observes: false, anywhere, after };
 }
 
 function afterOf({ operation, idOf, seen }: Parts): Step['after'] | undefined {

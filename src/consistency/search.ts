@@ -16,6 +16,8 @@ export interface Step {
   readonly optional: boolean;
   /** It changes nothing, so it is ordered as soon as it fits: that takes nothing from the others. */
   readonly observes: boolean;
+  /** It fits whatever is stored, so it can wait for what does not. */
+  readonly anywhere?: boolean | undefined;
   /** The index of the step that must have been before. */
   readonly follows?: number;
   /** Returns the states that it may leave behind; none if it cannot be next. */
@@ -113,8 +115,9 @@ class Search {
   }
 
   #choices(state: StateId, latestStart: number): Choice[] {
-    const required: (Choice & { readonly end: number })[] = [];
-    const optional: (Choice & { readonly start: number })[] = [];
+    const required: (Choice & Pick<Step, 'end' | 'anywhere'>)[] = [];
+    const looks: Choice[] = [];
+    const optional: (Choice & Pick<Step, 'start' | 'anywhere'>)[] = [];
     let firstEnd = Number.POSITIVE_INFINITY;
     const open: number[] = [];
     for (const index of this.#byStart) {
@@ -126,19 +129,22 @@ class Search {
       if (end >= latestStart) open.push(index);
     }
     for (const step of open) {
-      const { start, end, observes, optional: mayMiss, follows, after } = this.#at(step);
+      const { start, end, observes, optional: mayMiss, follows, anywhere, after } = this.#at(step);
       if (start > firstEnd || (follows !== undefined && !this.#done[follows])) continue;
       const next = after(state);
       const [only] = next;
       // A look that fits changes nothing, so it comes first, unless it began after the end of what may still come.
       if (observes && only === state && open.every((other) => this.#at(other).end >= start)) return [{ step, state }];
       for (const each of next) {
-        if (mayMiss) optional.push({ step, state: each, start });
-        else required.push({ step, state: each, end });
+        if (mayMiss) optional.push({ step, state: each, start, anywhere });
+        else if (observes) looks.push({ step, state: each });
+        else required.push({ step, state: each, end, anywhere });
       }
     }
-    // Of what may have happened, the latest did so most likely.
-    return [...required.sort((a, b) => a.end - b.end), ...optional.sort((a, b) => b.start - a.start)];
+    // First what fits nowhere else; of what may have happened, the latest did so most likely.
+    required.sort((a, b) => Number(a.anywhere ?? false) - Number(b.anywhere ?? false) || a.end - b.end);
+    optional.sort((a, b) => Number(a.anywhere ?? false) - Number(b.anywhere ?? false) || b.start - a.start);
+    return [...looks, ...required, ...optional];
   }
 
   #isKnown(state: StateId): boolean {
