@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { ageOf, type CacheEntry } from '../cache/entry.ts';
+import { ageOf, type CacheEntry, refreshed } from '../cache/entry.ts';
 import type { WorkDirectory } from '../cache/work-directory.ts';
 import { cacheFailure, isDiskFull } from '../core/cache-directory.ts';
 import { type Moment, momentOf } from '../core/clock.ts';
@@ -39,7 +39,8 @@ export class DatabaseLoader {
       try {
         return await use(local, fresh);
       } catch (error) {
-        if (local.entry === undefined || existsSync(local.path)) throw error;
+        // That a file is there says nothing: another process may have put the same version back since.
+        if (local.entry === undefined || refreshed(local.entry) !== undefined) throw error;
       }
     } else this.#environment.cache.invalidate(username);
     return use((await this.fetch(username, undefined, 'private')) ?? noDatabase(username), false);

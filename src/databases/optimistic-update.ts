@@ -1,5 +1,4 @@
-import { existsSync } from 'node:fs';
-import { ageOf, type CacheEntry } from '../cache/entry.ts';
+import { ageOf, type CacheEntry, refreshed } from '../cache/entry.ts';
 import { isDiskFull } from '../core/cache-directory.ts';
 import { momentOf } from '../core/clock.ts';
 import { JavumboError, messageOf } from '../core/failure.ts';
@@ -49,7 +48,7 @@ export class OptimisticUpdates {
         return await this.#begin(username, cached, options, placing);
       } catch (error) {
         // Another process removed the entry before it was copied: a miss. So is an entry with damaged bytes.
-        if (existsSync(cached.path)) {
+        if (cached.entry !== undefined && refreshed(cached.entry) !== undefined) {
           if (!(error instanceof JavumboError && error.kind === 'corrupt')) throw error;
           this.#environment.cache.invalidate(username);
         }

@@ -1,5 +1,5 @@
-import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { chmodSync, cpSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { JavumboError } from '../core/failure.ts';
@@ -377,4 +377,36 @@ test('a commit stands when the cache directory is gone by the time it is acknowl
   const machine = bench.machine({ store });
   expect(await machine.databases.create('alice', createTable)).toMatchObject({ outcome: 'committed' });
   expect(await values(bench.machine().databases)).toEqual([]);
+});
+
+test('a cached version that another process puts back while it is opened is read all the same', async () => {
+  const stalenessMaxMs = Number.MAX_SAFE_INTEGER;
+  let opening: ((path: string) => void) | undefined;
+  const sqlite: SqliteEngine = {
+    ...betterSqlite,
+    open: (path, ...mode) => {
+      const disturb = opening;
+      opening = undefined;
+      disturb?.(path);
+      return betterSqlite.open(path, ...mode);
+    },
+  };
+  const { databases } = bench.machine({ sqlite, stalenessMaxMs });
+  await databases.create('alice', createTable);
+  await databases.update('alice', insert(1));
+  let failures = 0;
+  opening = (path) => {
+    const [entry, away] = [dirname(path), join(bench.directory, 'away')];
+    renameSync(entry, away);
+    try {
+      betterSqlite.open(path, 'read-only');
+    } catch (error) {
+      failures++;
+      throw error;
+    } finally {
+      cpSync(away, entry, { recursive: true });
+    }
+  };
+  expect(await values(databases)).toEqual([1]);
+  expect(failures).toBe(1);
 });
