@@ -103,6 +103,17 @@ test('a look that fits, and that began late, does not rule out what had to come 
   expect(judge(history)).toEqual({ anomalies: [], undetermined: false });
 });
 
+test('an edit in doubt may have landed in an earlier run than its last, if that was overwritten by bytes put back', () => {
+  const history = parseHistory(`
+    a 1..2 create v1: committed
+    c 4..5 append v3: committed, saw v1 n=0
+    c 6..7 read: read, saw v1 v3 v2 n=0
+    c 8..9 foreign-restore: committed, saw v1 n=0
+    b 3..20 append v2: unknown, saw v1 n=0
+    final 30..31 read: read, saw v1 n=0`);
+  expect(judge(history)).toEqual({ anomalies: [], undetermined: false });
+});
+
 describe('a copy that comes after its operation ended, on bytes that another program put back,', () => {
   const LATER = Array.from(
     { length: 70 },

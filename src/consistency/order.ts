@@ -65,14 +65,17 @@ function stepsOf({ machines, operations }: History): { readonly steps: readonly 
       ? (staleness.get(operation.machine) ?? 0)
       : 0;
     const parts = { operation, idOf, seen, stalenessMs };
-    const step = stepOf(parts);
+    const recurs = bounds.mayRecur(operation);
+    // Not only its last run may have landed: what an earlier one left may have been overwritten.
+    const isVague = recurs && ['unknown', 'crashed'].includes(operation.outcome);
+    const step = stepOf(isVague ? { ...parts, operation: undated(operation) } : parts);
     // It saw what it deleted.
     if (operation.outcome === 'deleted') steps.push({ operation, step: presence(operation) });
     const place = step === undefined ? undefined : steps.push({ operation, step }) - 1;
     if (step?.observes === true) continue;
     const isRefused = ['conflict', 'unavailable', 'absent'].includes(operation.outcome);
     if (step === undefined && !isRefused) continue;
-    if (step === undefined ? bounds.isBeyondProof(operation) : bounds.mayRecur(operation)) {
+    if (step === undefined ? bounds.isBeyondProof(operation) : recurs) {
       const again = stepOf({ ...parts, operation: undated(operation) });
       if (again !== undefined) steps.push({ operation, step: until(operation.end, again) });
     }
