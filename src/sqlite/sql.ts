@@ -1,8 +1,8 @@
 import { codeOf, JavumboError } from '../core/failure.ts';
 import type { SqliteDatabase, SqliteStatement, SqlValue } from './engine.ts';
 import { asSqlFailure } from './failure.ts';
-import { withSuggestion } from './schema.ts';
 import { refuseJournalMode, refuseOtherValues, refuseUnsafe, type Statement, splitStatements } from './statements.ts';
+import { withSuggestion } from './suggestion.ts';
 
 /** Integers beyond 2^53 and infinities are strings. */
 export type JsonValue = string | number | null | { readonly base64: string };
