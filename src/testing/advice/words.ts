@@ -57,6 +57,7 @@ const ROWS: readonly (readonly [situation: string, run: string, hint: string | R
     'config save x --bucket b',
   ],
   ['a context that is not there', 'config show --context x', 'javumbo config list', 'config list'],
+  ['a context that is always there', 'config remove local', 'javumbo config list', 'config list'],
   [
     'a context and the local deployment',
     'config show --context x --deployment local',
