@@ -67,7 +67,7 @@ function meantKeyword(message: string, database: SqlDatabase, sql: string): stri
     };
     const near = KEYWORDS.filter((keyword) => nearest(word, [keyword], farthest(word)) !== undefined);
     const meant = nearest(word, near.filter(parses), farthest(word));
-    if (meant !== undefined) return meant;
+    if (meant !== undefined) return word === stop ? meant : `${meant} instead of ${word}`;
   }
   return undefined;
 }
