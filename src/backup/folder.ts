@@ -41,7 +41,9 @@ export class BackupFolder {
   static existing(path: string): BackupFolder {
     const folder = new BackupFolder(path);
     if (!isDirectory(folder.#runs) || !isDirectory(folder.#databases)) {
-      throw new JavumboError('usage', `${path} holds no backup`, { try: 'javumbo backup create <dir>' });
+      throw new JavumboError('usage', `${path} holds no backup`, {
+        try: 'the folder that javumbo backup create wrote',
+      });
     }
     return folder;
   }

@@ -20,7 +20,8 @@ export async function objectsUnder(
   const found: ObjectVersion[] = [];
   for (const prefix of prefixes) {
     const onPage = (count: number): void => onProgress(`listing ${prefix}: ${found.length + count} so far`);
-    found.push(...(await listAll(objects, prefix, versions, onPage)));
+    // Not as arguments of one call, which may have some 120,000.
+    for (const object of await listAll(objects, prefix, versions, onPage)) found.push(object);
   }
   return found;
 }

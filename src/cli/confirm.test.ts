@@ -43,6 +43,14 @@ test('who was interrupted before is not asked', async () => {
   await expect(confirm(context, ASKED)).rejects.toMatchObject({ kind: 'interrupted' });
 });
 
+test('nobody is asked at an input that has ended', async () => {
+  const { context, stdin, shown } = terminal(new AbortController().signal);
+  stdin.end();
+  for await (const _ of stdin);
+  await expect(confirm(context, ASKED)).rejects.toMatchObject({ kind: 'usage', try: expect.stringContaining('--yes') });
+  expect(shown()).toBe('');
+});
+
 test.each([
   { typed: 'bucket\n', kind: undefined },
   { typed: 'yes\n', kind: 'usage' },

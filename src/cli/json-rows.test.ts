@@ -6,6 +6,14 @@ async function* inBatches(batches: readonly (readonly unknown[][])[]): AsyncGene
   yield* batches;
 }
 
+test('the values are in the order of their columns', async () => {
+  let text = '';
+  for await (const part of rowsAsJson(['b', '2', '1'], inBatches([[[1, 2, 3]]]))) text += part;
+  expect(text).toBe(
+    '{\n  "columns": [\n    "b",\n    "2",\n    "1"\n  ],\n  "rows": [\n    {\n      "b": 1,\n      "2": 2,\n      "1": 3\n    }\n  ]\n}\n',
+  );
+});
+
 test.each([
   { name: 'no rows', batches: [[]] },
   { name: 'no batches', batches: [] },

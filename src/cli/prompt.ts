@@ -29,7 +29,8 @@ export async function confirm(
   { what, word, yes, look = LOOK, spared = 'nothing was deleted' }: Confirmation,
 ): Promise<void> {
   if (yes) return;
-  if (stdin?.isTTY !== true) {
+  // A script that was typed at a terminal has ended it: nothing would ever come, and the program would end without a word.
+  if (stdin?.isTTY !== true || !stdin.readable) {
     throw new JavumboError('usage', `${what}: that needs a confirmation, and there is no terminal to ask`, {
       try: `${look}, and then --yes`,
     });

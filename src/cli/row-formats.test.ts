@@ -53,6 +53,12 @@ describe('in a pipe', () => {
     expect(await written(format, HEAD, [AWKWARD.slice(0, 2), AWKWARD.slice(2)])).toBe(text);
   });
 
+  test('an object of jsonl has its members in the order of the columns', async () => {
+    expect(await written('jsonl', ['b', '2', '1', '__proto__'], [[[1, 2, 3, undefined]]])).toBe(
+      '{"b":1,"2":2,"1":3,"__proto__":null}\n',
+    );
+  });
+
   test('tab-separated lines are the default', async () => {
     expect(await written(undefined, HEAD, [AWKWARD])).toBe(await written('tsv', HEAD, [AWKWARD]));
   });

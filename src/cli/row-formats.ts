@@ -37,7 +37,7 @@ export async function rowWriter(
     case 'tsv':
       return (rows) => tabSeparated({ rows });
     case 'jsonl':
-      return (rows) => rows.map((row) => `${jsonText(rowObject(head, row))}\n`).join('');
+      return jsonLines(head);
     case 'csv':
       return titled(head, (rows) => csv(rows, isTerminal));
     case 'markdown':
@@ -45,8 +45,11 @@ export async function rowWriter(
   }
 }
 
-function rowObject(head: readonly string[], row: readonly unknown[]): Record<string, unknown> {
-  return Object.fromEntries(head.map((column, index) => [column, row[index] ?? null]));
+/** Writes an object a line, with its members in the order of the columns, which an object would not keep for `1` and `2`. */
+function jsonLines(head: readonly string[]): (rows: Rows) => string {
+  const names = head.map((column, index) => `${index === 0 ? '' : ','}${jsonText(column)}:`);
+  return (rows) =>
+    rows.map((row) => `{${names.map((name, column) => name + jsonText(row[column] ?? null)).join('')}}\n`).join('');
 }
 
 function noCommands(text: string): string {

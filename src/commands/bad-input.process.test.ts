@@ -247,7 +247,7 @@ describe('SQL that makes no sense', () => {
     {
       name: 'a query that does not parse',
       argv: ['query', 'alice', 'SELEC 1'],
-      error: /^error: near "SELEC": syntax error$/,
+      error: /^error: near "SELEC": syntax error; did you mean SELECT\?$/,
     },
     {
       name: 'a query with a line break',
@@ -268,7 +268,7 @@ describe('SQL that makes no sense', () => {
     {
       name: 'a script that does not parse',
       argv: ['exec', 'alice', 'SELECT 1; SELEC 2'],
-      error: /^error: line 1: near "SELEC": syntax error$/,
+      error: /^error: line 1: near "SELEC": syntax error; did you mean SELECT\?$/,
     },
   ])('$name', async ({ argv, error }) => {
     const env = freshMachine();

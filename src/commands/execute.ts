@@ -37,6 +37,8 @@ export interface Invocation {
   requireMeantDeployment(): void;
   /** Writes a line to stderr, unless --quiet. */
   note(line: string): void;
+  /** Writes a line to stderr, also with --quiet: somebody's work is at stake. */
+  warn(line: string): void;
 }
 
 export interface DeploymentOptions {
@@ -110,6 +112,7 @@ export function executeIn(given: Context, finished: (code: ExitCode) => void): E
         context,
         flags,
         note,
+        warn,
         run: () => {
           const id = newRunId(context.random);
           testRun ??= {

@@ -153,6 +153,7 @@ const NOUNS: readonly {
       list: async () => (await import('./config/list.ts')).registerConfigList,
       use: async () => (await import('./config/use.ts')).registerConfigUse,
       save: async () => (await import('./config/save.ts')).registerConfigSave,
+      remove: async () => (await import('./config/remove.ts')).registerConfigRemove,
     },
   },
   {

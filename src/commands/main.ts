@@ -3,6 +3,7 @@ import { EXIT_CODE, type ExitCode } from '../cli/exit-code.ts';
 import { printFailure } from '../cli/print.ts';
 import type { Context } from '../core/context.ts';
 import { JavumboError } from '../core/failure.ts';
+import { nearest } from '../core/nearest.ts';
 import { packageInformation } from '../core/package-information.ts';
 import { refuseLossyText } from '../core/text-input.ts';
 import { type Execute, executeIn } from './execute.ts';
@@ -162,8 +163,9 @@ function asUsage(error: CommanderError, program: Command, argv: readonly string[
   const [first = '', ...more] = readable(message).split('\n');
   // Of several that are alike none is offered.
   const suggestion = /Did you mean (?!one of )(.*)\?/.exec(more.join(' '))?.[1];
+  const command = namedCommand(program, argv);
   return new JavumboError('usage', first.replace(/\.$/, ''), {
-    try: suggested(error, suggestion, namedCommand(program, argv)),
+    try: suggested(error, isMeant(first, suggestion, command) ? suggestion : undefined, command),
     cause: error,
   });
 }
@@ -181,6 +183,16 @@ function readable(message: string): string {
 function suggested({ code }: CommanderError, suggestion: string | undefined, command: string): string {
   if (suggestion === undefined) return `${command} --help`;
   return code === 'commander.unknownCommand' ? `${command} ${suggestion}` : suggestion;
+}
+
+/**
+ * Commander offers `--profile` for `--role` and `remove` for `rename`. And no one who has named a command asks for the
+ * version.
+ */
+function isMeant(message: string, suggestion = '', command: string): boolean {
+  const [wrong, meant] = [/'-*(.*)'$/.exec(message)?.[1] ?? '', suggestion.replace(/^-+/, '')];
+  if (meant === 'version' && command !== 'javumbo') return false;
+  return nearest(wrong, [meant], Math.max(1, Math.floor(wrong.length * 0.4))) !== undefined;
 }
 
 /** Returns the longest command that the words name, such as `javumbo db query`. */

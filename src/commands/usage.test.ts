@@ -6,6 +6,12 @@ test.each([
   { argv: ['help', 'nope'], error: "unknown command 'nope'", hint: 'javumbo --help' },
   { argv: ['verify', 'day6'], error: "unknown command 'day6'", hint: 'javumbo verify --help' },
   { argv: ['verify', 'dai1'], error: "unknown command 'dai1'", hint: 'javumbo verify day1' },
+  { argv: ['config', 'rename'], error: "unknown command 'rename'", hint: 'javumbo config --help' },
+  { argv: ['complete'], error: "unknown command 'complete'", hint: 'javumbo completion' },
+  { argv: ['--versio'], error: "unknown option '--versio'", hint: '--version' },
+  { argv: ['clean', 'all', '--versions'], error: "unknown option '--versions'", hint: 'javumbo clean all --help' },
+  { argv: ['user', 'update', 'a', '--role'], error: "unknown option '--role'", hint: 'javumbo user update --help' },
+  { argv: ['db', 'list', '--prefx', 'a'], error: "unknown option '--prefx'", hint: '--prefix' },
   { argv: ['db', 'lst'], error: "unknown command 'lst'", hint: 'javumbo db list' },
   {
     argv: ['function', 'invoke', 'nope'],

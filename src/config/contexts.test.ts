@@ -234,6 +234,53 @@ describe('of the settings', () => {
   });
 });
 
+describe('a context that there is not', () => {
+  beforeEach(() => save('production', '--bucket', 'b'));
+
+  test.each<{ argv: string[] }>([
+    { argv: ['config', 'use', 'prodution'] },
+    { argv: ['config', 'remove', 'prodution'] },
+    { argv: ['config', 'show', '--context', 'prodution'] },
+    { argv: ['db', 'list', '--context', 'prodution'] },
+  ])('is told as a usage error by $argv', async ({ argv }) => {
+    const { code, stdout, stderr } = await run(argv);
+    expect({ code, stdout, stderr }).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: 'error: there is no context "prodution"; did you mean production?\ntry:   javumbo config list\n',
+    });
+  });
+});
+
+describe('config remove', () => {
+  const contexts = async (): Promise<Json> => (await run(['config', 'list', '--json'])).json();
+  const one = { bucket: 'b1', region: 'us-east-1' };
+  const two = { bucket: 'b2', region: 'us-east-1' };
+
+  beforeEach(async () => {
+    await save('one', '--bucket', 'b1');
+    await save('two', '--bucket', 'b2');
+    await run(['config', 'use', 'one']);
+  });
+
+  test('forgets a context, prints what it was, and leaves the one in use', async () => {
+    const removed = (await run(['config', 'remove', 'two', '--json'])).json();
+    expect(removed).toEqual({ name: 'two', file: contextsFile(env), settings: two });
+    expect(await contexts()).toEqual({ current: 'one', contexts: { one } });
+  });
+
+  test.each<{ name: string; says: string }>([
+    { name: 'one', says: 'context "one" is in use' },
+    { name: 'local', says: '"local" is the local deployment, which is always there' },
+    { name: 'constructor', says: 'there is no context "constructor"' },
+    { name: '', says: 'there is no context ""' },
+  ])('refuses "$name" and removes nothing', async ({ name, says }) => {
+    const { code, stderr } = await run(['config', 'remove', name]);
+    expect({ code, said: stderr.split('\n')[0] }).toEqual({ code: 2, said: `error: ${says}` });
+    expect(await contexts()).toEqual({ current: 'one', contexts: { one, two } });
+  });
+});
+
 describe('a file', () => {
   test.each<{ name: string; text: string; says: RegExp }>([
     {

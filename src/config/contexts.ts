@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import type { Context } from '../core/context.ts';
 import { codeOf, JavumboError, messageOf } from '../core/failure.ts';
 import { homeOf } from '../core/home.ts';
+import { nearest } from '../core/nearest.ts';
 import { makePrivateDirectory } from '../core/private-files.ts';
 import { replaceFile } from '../core/replace-file.ts';
 import type { Config, GlobalFlags, ProfileSettings } from './config.ts';
@@ -101,6 +102,23 @@ export async function writeContexts(
   return file;
 }
 
+/**
+ * Returns the context of that name. Throws `usage` if there is none, and not `not-found`, which is about what a deployment
+ * holds: no script may take a wrong context for a user without a database.
+ */
+export function contextNamed(name: string, { current, contexts }: Contexts): DeploymentContext {
+  const context = Object.hasOwn(contexts, name) ? contexts[name] : undefined;
+  if (context !== undefined) return context;
+  const none = `there is no context ${JSON.stringify(name)}`;
+  if (name === current) {
+    throw new JavumboError('usage', `${none}, which is the one in use`, { try: `javumbo config use ${LOCAL_CONTEXT}` });
+  }
+  const meant = nearest(name, Object.keys(contexts));
+  throw new JavumboError('usage', meant === undefined ? none : `${none}; did you mean ${meant}?`, {
+    try: 'javumbo config list',
+  });
+}
+
 /** Throws `usage` for a name that no context may have. */
 export function parseContextName(name: string): string {
   if (NAME.test(name) && name !== LOCAL_CONTEXT) return name;
@@ -175,12 +193,7 @@ export function withContext(flags: GlobalFlags, env: NodeJS.ProcessEnv): Context
   const { current, contexts } = readContexts(env);
   const name = asked ?? current;
   if (name === undefined) return none;
-  const context = Object.hasOwn(contexts, name) ? contexts[name] : undefined;
-  if (context === undefined) {
-    throw new JavumboError('usage', `there is no context ${JSON.stringify(name)}`, {
-      try: asked === undefined ? `javumbo config use ${LOCAL_CONTEXT}` : 'javumbo config list',
-    });
-  }
+  const context = contextNamed(name, { current: asked === undefined ? current : undefined, contexts });
   refuseOtherBucket(flags, env, name, context);
   const filled = filledWith(context, env);
   return {

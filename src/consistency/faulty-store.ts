@@ -151,8 +151,8 @@ export class FaultyDatabaseStore implements DatabaseStore {
     return this.#send('head', () => this.#inner.trace(username), neverHeard);
   }
 
-  list(from?: string): Promise<ListPage> {
-    return this.#send('list', () => this.#inner.list(from), neverHeard);
+  list(from?: string, prefix?: string): Promise<ListPage> {
+    return this.#send('list', () => this.#inner.list(from, prefix), neverHeard);
   }
 
   delete(username: string, options?: DeleteOptions): Promise<DeleteOutcome> {

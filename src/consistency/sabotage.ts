@@ -75,8 +75,8 @@ export class WithPut implements DatabaseStore {
     return this.#inner.delete(username, options);
   }
 
-  list(from?: string): Promise<ListPage> {
-    return this.#inner.list(from);
+  list(from?: string, prefix?: string): Promise<ListPage> {
+    return this.#inner.list(from, prefix);
   }
 }
 

@@ -1,6 +1,10 @@
 import { expect, test } from 'vitest';
 import { nearest } from './nearest.ts';
 
+test('no more letters are wrong than may be', () => {
+  expect([1, 2].map((limit) => nearest('nots', ['noted'], limit))).toEqual([undefined, 'noted']);
+});
+
 test.each<[word: string, names: string[], meant: string | undefined]>([
   ['fld', ['id', 'flds', 'sfld'], 'flds'],
   ['FLDS', ['flds', 'sfld'], 'flds'],

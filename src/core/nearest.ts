@@ -1,6 +1,12 @@
-/** Returns the one of `names` that a word was probably meant to be, or undefined where none is near, or several are. */
-export function nearest(word: string, names: readonly string[]): string | undefined {
-  const limit = word.length < 3 ? 1 : Math.min(3, Math.floor(word.length / 3) + 1);
+/**
+ * Returns the one of `names` that a word was probably meant to be, or undefined where none is near, or several are.
+ * `limit`: how many letters may be wrong.
+ */
+export function nearest(
+  word: string,
+  names: readonly string[],
+  limit = word.length < 3 ? 1 : Math.min(3, Math.floor(word.length / 3) + 1),
+): string | undefined {
   const ranked = names
     .map((name) => ({ name, distance: distanceOf(word.toLowerCase(), name.toLowerCase()) + unlike(word, name) }))
     .filter(({ distance }) => distance <= limit)

@@ -224,9 +224,10 @@ export function isTombstone(found: LocalVersion | Tombstone | undefined): found 
   return found !== undefined && 'closing' in found;
 }
 
-export function noDatabase(username: string): never {
+/** Who reads or deletes has perhaps another name in mind; who changes one can begin it. */
+export function noDatabase(username: string, forWhat: 'reading' | 'changing' = 'reading'): never {
   throw new JavumboError('not-found', `user "${username}" has no database`, {
-    try: `javumbo db create ${username}`,
+    try: forWhat === 'changing' ? `javumbo db create ${username}` : 'javumbo db list',
     username,
   });
 }

@@ -55,7 +55,9 @@ export class OptimisticUpdates {
       }
     }
     const found = await this.#loader.load(username, undefined, 'private');
-    if ((found === undefined || isTombstone(found)) && options.create === undefined) return noDatabase(username);
+    if ((found === undefined || isTombstone(found)) && options.create === undefined) {
+      return noDatabase(username, 'changing');
+    }
     return this.#begin(username, found, options, placing);
   }
 
@@ -270,7 +272,7 @@ export class OptimisticUpdates {
     if (base === undefined || entry === undefined || this.#loader.isFresh(entry)) return undefined;
     const cached = this.#loader.lookup(username);
     const known = cached?.stored.version === base.version ? cached : undefined;
-    const current = (await this.#loader.fetch(username, known, 'private')) ?? noDatabase(username);
+    const current = (await this.#loader.fetch(username, known, 'private')) ?? noDatabase(username, 'changing');
     if (current.stored.version !== base.version) return current;
     current.work?.release();
     return undefined;

@@ -315,10 +315,15 @@ test('a new database without any content is refused: nobody could read it', asyn
   expect(await bench.memory.head('alice')).toBeUndefined();
 });
 
-test('a user without a database is not-found, and says how to make one', async () => {
+test('a user without a database is not-found, and says how to make one to who would change it', async () => {
   const { databases } = bench.machine();
-  for (const work of [values(databases), databases.update('alice', insert(1), NO_RETRIES), databases.delete('alice')]) {
-    expect(await failureOf(work)).toMatchObject({ kind: 'not-found', try: 'javumbo db create alice' });
+  for (const [work, hint] of [
+    [values(databases), 'javumbo db list'],
+    [databases.delete('alice'), 'javumbo db list'],
+    [databases.update('alice', insert(1), NO_RETRIES), 'javumbo db create alice'],
+    [databases.openForWriting('alice'), 'javumbo db create alice'],
+  ] as const) {
+    expect(await failureOf(work)).toMatchObject({ kind: 'not-found', try: hint });
   }
 });
 

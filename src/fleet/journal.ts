@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import * as z from 'zod';
-import { JavumboError } from '../core/failure.ts';
+import { codeOf, JavumboError } from '../core/failure.ts';
 import { isUsername } from '../core/username.ts';
 import { wholeLines } from '../core/whole-lines.ts';
 
@@ -114,8 +114,10 @@ function jsonOf(text: string): unknown {
 }
 
 function noJournal(path: string, cause?: unknown): JavumboError {
+  const isAbsent = codeOf(cause) === 'ENOENT';
   const reason = cause instanceof Error ? `: ${cause.message}` : '';
-  return new JavumboError('usage', `${path} is no journal of this version of javumbo${reason}`, {
+  const what = isAbsent ? `there is no journal ${path}` : `${path} is no journal of this version of javumbo${reason}`;
+  return new JavumboError('usage', what, {
     try: 'the file that fleet exec has named',
     cause,
   });

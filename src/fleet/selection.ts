@@ -45,7 +45,7 @@ export async function* selectedUsernames(
     for (const username of namedUsernames(database)) if (isSelected(username, selection)) yield username;
     return;
   }
-  for await (const { databases } of listPages(store)) {
+  for await (const { databases } of listPages(store, selection.prefix)) {
     for (const { username } of databases) if (isSelected(username, selection)) yield username;
   }
 }
@@ -53,7 +53,7 @@ export async function* selectedUsernames(
 /** Counts the selected users that the store lists; `--where` may leave fewer. */
 export async function countSelected(store: DatabaseStore, selection: Selection): Promise<number> {
   let count = 0;
-  for await (const { databases } of listPages(store)) {
+  for await (const { databases } of listPages(store, selection.prefix)) {
     count += databases.filter(({ username }) => isSelected(username, selection)).length;
   }
   return count;

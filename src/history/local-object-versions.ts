@@ -14,7 +14,7 @@ export class DatabaseObjectVersions implements ObjectVersions {
   }
 
   async *list(prefix: string): AsyncGenerator<readonly ObjectVersion[]> {
-    for await (const { databases } of listPages(this.#store)) {
+    for await (const { databases } of listPages(this.#store, usernameStart(prefix))) {
       const found = databases
         .map(({ username, version, sizeBytes, lastModified }): ObjectVersion => {
           const key = keyOf(username);

@@ -67,7 +67,8 @@ export async function listAll(
         },
       );
     }
-    all.push(...page);
+    // Not as arguments of one call: a page of the local deployment may hold more than those may be.
+    for (const object of page) all.push(object);
     onPage(all.length);
   }
   return all;

@@ -1,4 +1,3 @@
-import { nearest } from '../core/nearest.ts';
 import type { SqlDatabase } from './engine.ts';
 
 /** A table, index, view or trigger, as the schema has it. */
@@ -39,18 +38,4 @@ export function namesOf(database: SqlDatabase): SchemaNames {
       named.map((table) => [table, (columnsOf.all(table) as { name: string }[]).map(({ name }) => name)]),
     ),
   };
-}
-
-/** Adds to an error of SQLite over a name that is not there the one that was probably meant. */
-export function withSuggestion(error: unknown, database: SqlDatabase, sql: string): unknown {
-  if (!(error instanceof Error)) return error;
-  const [, kind, wrong] = /no (?:such )?(table|column)(?: named|:) "?([\w.]+)"?/.exec(error.message) ?? [];
-  if (wrong === undefined) return error;
-  const { tables, columns } = namesOf(database);
-  // Of the tables in the statement: others have names that are as near.
-  const used = [...columns].filter(([table]) => sql.toLowerCase().includes(table.toLowerCase()));
-  const names = kind === 'table' ? tables : [...new Set(used.flatMap(([, its]) => its))];
-  const meant = nearest(wrong.split('.').at(-1) ?? wrong, names);
-  if (meant !== undefined) error.message += `; did you mean ${meant}?`;
-  return error;
 }

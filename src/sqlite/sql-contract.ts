@@ -41,7 +41,36 @@ export function describeSql(engine: SqliteEngine, { textEndsAtNul = false }: Eng
     ['SELECT 1 FROM othr', 'no such table: othr; did you mean other?'],
     ['SELECT 1 FROM elsewhere', 'no such table: elsewhere'],
     ['INSERT INTO other (amout) VALUES (1)', 'table other has no column named amout; did you mean amounts?'],
-  ])('a name that is not there: %s', (sql, message) => {
+    ['SELECT lenght(b) FROM t', 'no such function: lenght; did you mean length?'],
+    ['SELECT Cout(*) FROM t', 'no such function: Cout; did you mean count?'],
+    ['SELECT len(b) FROM t', 'no such function: len; did you mean length?'],
+    ['SELECT group_con(b) FROM t', 'no such function: group_con; did you mean group_concat?'],
+    ['SELECT left(b, 1) FROM t', 'no such function: left'],
+    ['SELECT now()', 'no such function: now'],
+    ['SELECT translate(b) FROM t', 'no such function: translate'],
+    ['SELECT l(b) FROM t', 'no such function: l'],
+    ['SELCT a FROM t', 'near "SELCT": syntax error; did you mean SELECT?'],
+    ['selct a form t', 'near "selct": syntax error; did you mean SELECT?'],
+    ['SELECT a FORM t', 'near "t": syntax error; did you mean FROM instead of FORM?'],
+    ["SELECT 'FORM t' AS a FORM t", 'near "FORM": syntax error; did you mean FROM?'],
+    ['SELECT a FROM t WHER a = 1', 'near "a": syntax error; did you mean WHERE instead of WHER?'],
+    ["SELECT a FROM t WHER 'a' = b", 'near "\'a\'": syntax error; did you mean WHERE instead of WHER?'],
+    ['SELECT a FROM t ORDR BY a', 'near "BY": syntax error; did you mean ORDER instead of ORDR?'],
+    ['SELECT a FROM t LIMT 1', 'near "1": syntax error; did you mean LIMIT instead of LIMT?'],
+    ["INSRT INTO t VALUES (4, 'x')", 'near "INSRT": syntax error; did you mean INSERT?'],
+    ["INSERT INTO t VALEUS (4, 'x')", 'near "VALEUS": syntax error; did you mean VALUES?'],
+    ['UPDATE t ST b = 1', 'near "ST": syntax error'],
+    ['UPDATE t SETT b = 1', 'near "SETT": syntax error; did you mean SET?'],
+    ['DELETE FRM t', 'near "FRM": syntax error; did you mean FROM?'],
+    ['CREATE TABEL x (y)', 'near "TABEL": syntax error; did you mean TABLE?'],
+    // Another keyword would not help.
+    ['SELECT a FROM order', 'near "order": syntax error'],
+    ['SELECT a b c FROM t', 'near "c": syntax error'],
+    ['SELECT a, FROM t', 'near "FROM": syntax error'],
+    ['SHOW tables', 'near "SHOW": syntax error'],
+    ['DESCRIBE t', 'near "DESCRIBE": syntax error'],
+    ['EXPALIN PRAGMA user_version = 5', 'near "EXPALIN": syntax error'],
+  ])('a name or a word that SQLite does not know: %s', (sql, message) => {
     database.exec('CREATE TABLE other (amounts)');
     expect(() => runScript(database, sql, [])).toThrow(expect.objectContaining({ kind: 'usage', message }));
   });
@@ -189,7 +218,11 @@ export function describeSql(engine: SqliteEngine, { textEndsAtNul = false }: Eng
     });
 
     test.each<{ name: string; sql: string; values?: string[]; message: RegExp }>([
-      { name: 'SQL that does not parse', sql: 'SELEC 1', message: /^near "SELEC": syntax error$/ },
+      {
+        name: 'SQL that does not parse',
+        sql: 'SELEC 1',
+        message: /^near "SELEC": syntax error; did you mean SELECT\?$/,
+      },
       { name: 'an absent table', sql: 'SELECT * FROM nope', message: /^no such table: nope$/ },
       { name: 'too few values', sql: 'SELECT ?', message: /^too few parameter values/ },
       { name: 'too many values', sql: 'SELECT 1', values: ['1'], message: /^too many parameter values/ },

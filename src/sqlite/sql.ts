@@ -1,8 +1,8 @@
 import { codeOf, JavumboError } from '../core/failure.ts';
-import type { SqliteDatabase, SqliteStatement, SqlValue } from './engine.ts';
+import type { SqliteDatabase, SqliteEngine, SqliteStatement, SqlValue } from './engine.ts';
 import { asSqlFailure } from './failure.ts';
-import { withSuggestion } from './schema.ts';
 import { refuseJournalMode, refuseOtherValues, refuseUnsafe, type Statement, splitStatements } from './statements.ts';
+import { withSuggestion } from './suggestion.ts';
 
 /** Integers beyond 2^53 and infinities are strings. */
 export type JsonValue = string | number | null | { readonly base64: string };
@@ -175,10 +175,28 @@ export function runScript(database: SqliteDatabase, script: string, values: read
   return changes;
 }
 
+/** Throws `usage` for a statement that parses in no database, whatever its tables are. Runs none. */
+export function refuseUnparsable(engine: SqliteEngine, statements: readonly Statement[]): void {
+  const database = engine.open(':memory:', 'read-write');
+  try {
+    for (const { sql, line } of statements) {
+      try {
+        prepare(database, sql);
+      } catch (error) {
+        if (!/: syntax error|incomplete input|unrecognized token/.test((error as Error).message)) continue;
+        throw asSqlFailure(error, statements.length > 1 ? `line ${line}: ` : '');
+      }
+    }
+  } finally {
+    database.close();
+  }
+}
+
 /** Returns the statements of a script. Throws `usage` if it is empty, or for one that must not run. */
 export function statementsOf(script: string): Statement[] {
   const statements = splitStatements(script);
-  if (statements.length === 0) throw new JavumboError('usage', 'the SQL is empty', { try: 'javumbo db exec --help' });
+  if (statements.length === 0)
+    throw new JavumboError('usage', 'the SQL is empty', { try: 'a statement, such as DELETE FROM graves' });
   refuseUnsafe(statements);
   refuseJournalMode(statements);
   return statements;

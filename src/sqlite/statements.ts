@@ -26,7 +26,7 @@ const isDigit = (code: number): boolean => code >= 0x30 && code <= 0x39;
 const isOfWord = (code: number): boolean => isLetter(code) || isDigit(code) || code === 0x24;
 
 /** Yields the tokens, without comments. What is not closed runs to the end, where SQLite reports it. */
-function* tokensOf(sql: Text): Generator<Token> {
+export function* tokensOf(sql: Text): Generator<Token> {
   const { length } = sql;
   const endOf = (needle: string, from: number): number => {
     const found = sql.indexOf(needle, from);

@@ -7,7 +7,7 @@ export function aroundStore(inner: DatabaseStore, around: Around): DatabaseStore
     get: (...asked) => around.read(() => inner.get(...asked)),
     head: (username) => around.read(() => inner.head(username)),
     trace: (...asked) => around.read(() => inner.trace(...asked)),
-    list: (from) => around.read(() => inner.list(from)),
+    list: (...asked) => around.read(() => inner.list(...asked)),
     put: (username, ...asked) => around.write(username, () => inner.put(username, ...asked)),
     delete: (username, ...asked) => around.write(username, () => inner.delete(username, ...asked)),
   };

@@ -57,8 +57,8 @@ export class CountingDatabaseStore implements DatabaseStore {
     return this.#inner.delete(username, options);
   }
 
-  list(from?: string): Promise<ListPage> {
+  list(from?: string, prefix?: string): Promise<ListPage> {
     this.meter.countStore({ list: 1 });
-    return this.#inner.list(from);
+    return this.#inner.list(from, prefix);
   }
 }

@@ -42,8 +42,11 @@ export interface DatabaseStore {
    */
   delete(username: string, options?: DeleteOptions): Promise<DeleteOutcome>;
 
-  /** Returns a page of databases in the byte order of their keys, without tombstones: the first, or a page's `next`. */
-  list(from?: string): Promise<ListPage>;
+  /**
+   * Returns a page of databases in the byte order of their keys, without tombstones: the first, or a page's `next`. With
+   * `prefix`, only of users whose names begin so; the same for all pages of a list.
+   */
+  list(from?: string, prefix?: string): Promise<ListPage>;
 }
 
 /** A store's opaque token for one state of a database, in printable ASCII without quotes or spaces. */
@@ -166,12 +169,12 @@ export function databaseIn(seen: Trace): StoredDatabase | undefined {
   return stored;
 }
 
-/** Yields all pages of a store's list, one request each. */
-export async function* listPages(store: DatabaseStore): AsyncGenerator<ListPage> {
+/** Yields all pages of a store's list, one request each: of all users, or of those whose names begin so. */
+export async function* listPages(store: DatabaseStore, prefix = ''): AsyncGenerator<ListPage> {
   const before = new Set<string>();
   let next: string | undefined;
   do {
-    const page = await store.list(next);
+    const page = await store.list(next, prefix);
     yield page;
     next = page.next;
     // A server that repeats itself would be asked for ever, and one that breaks off would hide databases.

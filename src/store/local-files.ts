@@ -19,10 +19,10 @@ export interface UsernameRange {
 }
 
 // By the index on usernames: a list of one user's history must not read everybody's.
-const WITHIN = 'username BETWEEN ? AND ?';
+export const WITHIN = 'username BETWEEN ? AND ?';
 
 // Usernames are ASCII.
-const beginningWith = (start: string): UsernameRange => ({ first: start, last: `${start}\u007f` });
+export const beginningWith = (start: string): UsernameRange => ({ first: start, last: `${start}\u007f` });
 
 const USERS_AT_ONCE = 500;
 

@@ -68,14 +68,13 @@ export function thinPoints(
   username: string,
   { now, bytesMax }: { readonly now: number; readonly bytesMax: number },
 ): ForgottenFile[] {
-  const gone: HistoryRow[] = [];
-  if (isTestUser(username)) gone.push(...pointsOf(index, username).slice(TEST_POINTS_MAX));
+  const gone = isTestUser(username) ? pointsOf(index, username).slice(TEST_POINTS_MAX) : [];
   if (thinningIsDue(index, now)) {
     const oldest = index
       .prepare(`SELECT DISTINCT username FROM (SELECT username FROM history ORDER BY id LIMIT ${OLDEST_ROWS})`)
       .all() as { username: string }[];
     for (const each of new Set([username, ...oldest.map((row) => row.username)])) {
-      gone.push(...outdatedPoints(pointsOf(index, each), now));
+      for (const point of outdatedPoints(pointsOf(index, each), now)) gone.push(point);
     }
     return [...forget(index, gone), ...forget(index, tooMuch(index, bytesMax, now))];
   }

@@ -20,7 +20,7 @@ import {
   type StoredDatabase,
   type Trace,
 } from './database-store.ts';
-import { LocalFiles } from './local-files.ts';
+import { beginningWith, LocalFiles, WITHIN } from './local-files.ts';
 import { forgetHalf, HISTORY_BYTES_MAX, pointIn, recordPoint, thinPoints } from './local-history.ts';
 import { LocalIndex } from './local-index.ts';
 import { described, traceOf } from './local-rows.ts';
@@ -188,14 +188,15 @@ export class LocalDatabaseStore implements DatabaseStore {
     }
   }
 
-  async list(from = ''): Promise<ListPage> {
+  async list(from = '', prefix = ''): Promise<ListPage> {
+    const { first, last } = beginningWith(prefix);
     const rows = this.#index.ask((index) =>
       index
         .prepare(
           `SELECT username, username || '.anki2' AS key, version, size_bytes AS sizeBytes, last_modified AS lastModified
-           FROM databases WHERE key > ? ORDER BY key LIMIT ?`,
+           FROM databases WHERE key > ? AND ${WITHIN} ORDER BY key LIMIT ?`,
         )
-        .all(from, PAGE_LENGTH),
+        .all(from, first, last, PAGE_LENGTH),
     ) as (ListedDatabase & { key: string })[];
     const databases = rows.map(({ key, ...listed }) => listed);
     return { databases, foreignKeys: 0, next: rows.length < PAGE_LENGTH ? undefined : rows.at(-1)?.key };

@@ -92,9 +92,11 @@ export class MemoryDatabaseStore implements DatabaseStore {
     return { kind: 'deleted' };
   }
 
-  async list(): Promise<ListPage> {
+  async list(_from?: string, prefix = ''): Promise<ListPage> {
     const databases = [...this.#entries]
-      .flatMap(([username, entry]) => (entry.kind === 'tombstone' ? [] : [[username, entry] as const]))
+      .flatMap(([username, entry]) =>
+        entry.kind === 'database' && username.startsWith(prefix) ? [[username, entry] as const] : [],
+      )
       .sort(([a], [b]) => byKey(a, b))
       .map(([username, { version, sizeBytes, lastModified }]) => ({ username, version, sizeBytes, lastModified }));
     return { databases, foreignKeys: 0, next: undefined };

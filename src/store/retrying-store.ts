@@ -47,8 +47,8 @@ export class RetryingDatabaseStore implements DatabaseStore {
     return this.#retries.repeated(() => this.#inner.trace(username, past));
   }
 
-  list(from?: string): Promise<ListPage> {
-    return this.#retries.repeated(() => this.#inner.list(from));
+  list(from?: string, prefix?: string): Promise<ListPage> {
+    return this.#retries.repeated(() => this.#inner.list(from, prefix));
   }
 
   /** Without `ifVersion` it is simply resent: test data cannot be lost. */

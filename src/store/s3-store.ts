@@ -17,7 +17,7 @@ import { JavumboError } from '../core/failure.ts';
 import { type Content, sizeOf } from '../core/file.ts';
 import { systemRandom } from '../core/random.ts';
 import type { Unknown } from '../core/settled-write.ts';
-import { keyOf, USER_DATABASES_PREFIX, usernameOf } from '../core/username.ts';
+import { isUsername, keyOf, USER_DATABASES_PREFIX, usernameOf } from '../core/username.ts';
 import {
   type DatabaseStore,
   type DeleteOptions,
@@ -236,12 +236,14 @@ export class S3DatabaseStore implements DatabaseStore {
     return second;
   }
 
-  async list(from?: string): Promise<ListPage> {
+  async list(from?: string, prefix = ''): Promise<ListPage> {
+    // What cannot begin a username is not sent either: not every engine takes every character.
+    const asked = `${USER_DATABASES_PREFIX}${isUsername(prefix) ? prefix : ''}`;
     try {
       const page = await this.#client.send(
         new ListObjectsV2Command({
           Bucket: this.#bucket,
-          Prefix: USER_DATABASES_PREFIX,
+          Prefix: asked,
           ...(from === undefined ? {} : { ContinuationToken: from }),
         }),
       );
@@ -256,7 +258,8 @@ export class S3DatabaseStore implements DatabaseStore {
       const objects = (page.Contents ?? []).map((object) => ({ object, username: usernameOf(object.Key ?? '') }));
       const named = objects.filter(({ username }) => username !== undefined);
       const databases = named.flatMap(({ object, username }) =>
-        username === undefined || object.Size === TOMBSTONE_BYTES
+        // A key's suffix can continue the prefix too: `al.anki2` is the database of `al`.
+        username?.startsWith(prefix) !== true || object.Size === TOMBSTONE_BYTES
           ? []
           : {
               username,

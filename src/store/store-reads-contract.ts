@@ -93,6 +93,26 @@ export async function listsByTheBytesOfTheKeys(contract: Contract): Promise<void
   expect(await contract.listed()).toEqual(inOrder);
 }
 
+export async function listsThoseWhoseNamesBeginSo(contract: Contract): Promise<void> {
+  for (const username of ['B', 'al', 'al-b', 'al.anki2', 'al.b', 'alice', 'am', 'b'])
+    await contract.create(username, '');
+  for (const [prefix, expected] of [
+    ['al', ['al-b', 'al', 'al.anki2', 'al.b', 'alice']],
+    // The key of `al` begins so too.
+    ['al.a', ['al.anki2']],
+    ['al.anki2', ['al.anki2']],
+    ['AL', []],
+    ['', ['B', 'al-b', 'al', 'al.anki2', 'al.b', 'alice', 'am', 'b']],
+    // No username begins so.
+    ['%', []],
+    ['_', []],
+    ['ä\u0001', []],
+    ['a/', []],
+  ] as const) {
+    expect({ prefix, listed: await contract.listed(contract.other, prefix) }).toEqual({ prefix, listed: expected });
+  }
+}
+
 export async function listsNothingWhenNothingIsStored(contract: Contract): Promise<void> {
   expect(await contract.store.list()).toEqual({ databases: [], foreignKeys: 0, next: undefined });
 }
@@ -112,4 +132,5 @@ export async function listsMoreDatabasesThanOnePageHolds(contract: Contract): Pr
   await contract.fill([...usernames].reverse());
   expect(await contract.listed()).toEqual(usernames);
   expect(await contract.listed(contract.other)).toEqual(usernames);
+  expect(await contract.listed(contract.store, 'user-1')).toEqual(usernames.slice(1000, 2000));
 }

@@ -104,9 +104,10 @@ export class Contract {
     }
   }
 
-  async listed(store = this.store): Promise<string[]> {
+  async listed(store = this.store, prefix = ''): Promise<string[]> {
     const usernames: string[] = [];
-    for await (const page of listPages(store)) usernames.push(...page.databases.map(({ username }) => username));
+    for await (const page of listPages(store, prefix))
+      usernames.push(...page.databases.map(({ username }) => username));
     return usernames;
   }
 

@@ -1,5 +1,5 @@
 import type { TellRequest } from '../core/requests.ts';
-import { keyOf } from '../core/username.ts';
+import { keyOf, USER_DATABASES_PREFIX } from '../core/username.ts';
 import type { DatabaseStore } from './database-store.ts';
 
 const kindOf = ({ kind }: { readonly kind: string }): string => kind;
@@ -18,11 +18,11 @@ export function tellingStore(inner: DatabaseStore, tell: TellRequest): DatabaseS
     trace: (username, ...more) => tell('HEAD', keyOf(username), () => inner.trace(username, ...more), kindOf),
     put: (username, ...more) => tell('PUT', keyOf(username), () => inner.put(username, ...more), kindOf),
     delete: (username, ...more) => tell('DELETE', keyOf(username), () => inner.delete(username, ...more), kindOf),
-    list: (from) =>
+    list: (from, prefix = '') =>
       tell(
         'LIST',
-        'user_dbs/',
-        () => inner.list(from),
+        `${USER_DATABASES_PREFIX}${prefix}`,
+        () => inner.list(from, prefix),
         ({ databases }) => `${databases.length} databases`,
       ),
   };

@@ -53,8 +53,8 @@ export async function cleanAll(
   for (const { name, clean } of parts) {
     try {
       const result = await clean();
-      plan.push(...result.plan);
-      failed.push(...(result.failed ?? []));
+      for (const planned of result.plan) plan.push(planned);
+      for (const failure of result.failed ?? []) failed.push(failure);
     } catch (error) {
       if (!(error instanceof JavumboError) || error.kind === 'interrupted') throw error;
       failed.push({ name, reason: error.message });

@@ -1,8 +1,7 @@
 import type { Command } from 'commander';
 import type { View } from '../../cli/print.ts';
-import { LOCAL_CONTEXT, readContexts, writeContexts } from '../../config/contexts.ts';
+import { contextNamed, LOCAL_CONTEXT, readContexts, writeContexts } from '../../config/contexts.ts';
 import type { Context } from '../../core/context.ts';
-import { JavumboError } from '../../core/failure.ts';
 import type { Execute } from '../execute.ts';
 
 export function registerConfigUse(parent: Command, execute: Execute): void {
@@ -17,9 +16,7 @@ export function registerConfigUse(parent: Command, execute: Execute): void {
 
 async function configUse(context: Context, name: string): Promise<{ current: string | null }> {
   const { contexts } = readContexts(context.env);
-  if (name !== LOCAL_CONTEXT && !Object.hasOwn(contexts, name)) {
-    throw new JavumboError('not-found', `there is no context ${JSON.stringify(name)}`, { try: 'javumbo config list' });
-  }
+  if (name !== LOCAL_CONTEXT) contextNamed(name, { contexts });
   const current = name === LOCAL_CONTEXT ? undefined : name;
   await writeContexts(context, { current, contexts });
   return { current: current ?? null };

@@ -9,7 +9,7 @@ export async function allPoints(deployment: Deployment, username: string): Promi
   for await (const point of pointsOf(await deployment.objects(), username)) points.push(point);
   if (points.length > 0) return points;
   throw new JavumboError('not-found', `user "${username}" has no database, and no history of one`, {
-    try: `javumbo db create ${username}`,
+    try: 'javumbo db list',
     username,
   });
 }

@@ -125,7 +125,8 @@ async function audit(
   const lost: LostRow[] = [];
   for (const one of overwriteCases(versions)) {
     try {
-      lost.push(...(await lostRows(one, ({ id }) => databases.openPoint(username, id, { anySchema: true }))));
+      const rows = await lostRows(one, ({ id }) => databases.openPoint(username, id, { anySchema: true }));
+      for (const row of rows) lost.push(row);
     } catch (error) {
       if (!(error instanceof JavumboError) || error.kind !== 'corrupt') throw error;
       invocation.note(`warning: what version ${one.over.id} of "${username}" lost cannot be told: ${error.message}`);

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { BUCKET, COMMAND_DEPLOYMENTS, type CommandDeployment, openOnS3 } from '../../testing/command-deployments.ts';
 import { expectFailure } from '../../testing/expect-failure.ts';
 import { type Json, runCommand } from '../../testing/run-command.ts';
@@ -278,6 +278,38 @@ describe('only on S3', () => {
     } finally {
       await deployment.close();
     }
+  });
+});
+
+describe('a list in a bucket of 2,600 databases', () => {
+  let deployment: CommandDeployment;
+
+  beforeAll(async () => {
+    deployment = await openOnS3();
+    const others = Array.from({ length: 1300 }, (_, number) => String(number).padStart(4, '0'));
+    for (const name of others.flatMap((number) => [`a-${number}`, `z-${number}`, 'al', 'ali']))
+      deployment.server?.putObject(BUCKET, `user_dbs/${name}.anki2`, '');
+  });
+
+  afterAll(() => deployment.close());
+
+  test.each<{ argv: string[]; requests: number; listed: number; next?: string }>([
+    { argv: ['--prefix', 'al'], requests: 1, listed: 2 },
+    { argv: ['--prefix', 'al', '--sort', 'size', '--limit', '1'], requests: 1, listed: 1, next: 'al' },
+    { argv: ['--prefix', 'al', '--limit', '1'], requests: 1, listed: 1, next: 'al' },
+    { argv: ['--prefix', 'al', '--after', 'al'], requests: 1, listed: 1 },
+    { argv: ['--prefix', 'z-'], requests: 2, listed: 1300 },
+    { argv: ['--prefix', 'z-', '--after', 'z-0998'], requests: 2, listed: 301 },
+    { argv: ['--prefix', 'z-', '--limit', '999'], requests: 1, listed: 999, next: 'z-0998' },
+    { argv: ['--prefix', 'z-', '--limit', '1000'], requests: 2, listed: 1000, next: 'z-0999' },
+    { argv: ['--limit', '10'], requests: 1, listed: 10, next: 'a-0009' },
+    { argv: ['--sort', 'size', '--limit', '10'], requests: 3, listed: 10, next: 'a-0009' },
+    { argv: [], requests: 3, listed: 2602 },
+  ])('$argv costs $requests LIST', async ({ argv, requests, listed, next = null }) => {
+    const before = deployment.server?.counts.operations.ListObjectsV2 ?? 0;
+    const found = await deployment.json<Json>('db', 'list', ...argv);
+    const sent = (deployment.server?.counts.operations.ListObjectsV2 ?? 0) - before;
+    expect({ sent, listed: found.databases.length, next: found.next }).toEqual({ sent: requests, listed, next });
   });
 });
 

@@ -118,7 +118,11 @@ describe.each(COMMAND_DEPLOYMENTS)('db exec on $name', ({ name, open }) => {
       argv: ['DELETE FROM notes;\nDELETE FROM absent'],
       message: /^line 2: no such table: absent$/,
     },
-    { name: 'does not parse', argv: ['DELET FROM notes'], message: /^near "DELET": syntax error$/ },
+    {
+      name: 'does not parse',
+      argv: ['DELET FROM notes'],
+      message: /^near "DELET": syntax error; did you mean DELETE\?$/,
+    },
     { name: 'has too few values', argv: ['DELETE FROM notes WHERE id = ?'], message: /^too few parameter values/ },
     {
       name: 'has values for several statements',

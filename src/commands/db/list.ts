@@ -5,7 +5,7 @@ import type { View } from '../../cli/print.ts';
 import { withProgress } from '../../cli/progress.ts';
 import { JavumboError } from '../../core/failure.ts';
 import { isoTime } from '../../core/format.ts';
-import { keyOf } from '../../core/username.ts';
+import { keyOf, USER_DATABASES_PREFIX } from '../../core/username.ts';
 import { type ListedDatabase, listPages } from '../../store/database-store.ts';
 import type { Execute, Invocation } from '../execute.ts';
 
@@ -53,28 +53,35 @@ async function dbList(invocation: Invocation, { prefix = '', sort, limit, after 
   const { store } = await invocation.deployment();
   const found: ListedDatabase[] = [];
   let foreignKeys = 0;
+  // Pages come in the order of names, so their end need not be asked for, nor their beginning kept.
+  const inOrder = sort === 'name';
+  const isBefore = (database: ListedDatabase): boolean =>
+    inOrder && after !== undefined && byName(database, { username: after }) <= 0;
+  const enough = (): boolean => inOrder && limit !== undefined && found.length > limit;
   await withProgress(invocation, async (progress) => {
     progress.show('listing databases');
-    for await (const page of listPages(store)) {
-      found.push(...page.databases.filter(({ username }) => username.startsWith(prefix)));
+    for await (const page of listPages(store, prefix)) {
+      for (const database of page.databases) if (!isBefore(database)) found.push(database);
       foreignKeys += page.foreignKeys;
+      if (enough()) break;
       progress.show(`listing databases: ${found.length} so far`);
     }
   });
-  if (foreignKeys > 0) invocation.note(`note: ${foreignKeys} keys under user_dbs/ are not user databases`);
+  if (foreignKeys > 0 && !enough()) {
+    invocation.note(`note: ${foreignKeys} keys under ${USER_DATABASES_PREFIX}${prefix} are not user databases`);
+  }
   found.sort(ORDERS[sort]);
-  const rest = found.slice(after === undefined ? 0 : placeAfter(found, after, sort));
+  const rest = after === undefined || inOrder ? found : found.slice(placeAfter(found, after));
   const databases = rest.slice(0, limit);
   const next = databases.length < rest.length ? (databases.at(-1)?.username ?? null) : null;
   if (next !== null) invocation.note(`note: there are more: --after ${next}`);
   return { databases, next };
 }
 
-function placeAfter(found: readonly ListedDatabase[], after: string, sort: ListOptions['sort']): number {
+function placeAfter(found: readonly ListedDatabase[], after: string): number {
   const place = found.findIndex(({ username }) => username === after);
   if (place !== -1) return place + 1;
-  // The user of the last page may be gone by now; among names the place is known all the same.
-  if (sort === 'name') return found.filter((each) => byName(each, { username: after }) < 0).length;
+  // The user of the last page may be gone by now. Only among names is the place known all the same.
   throw new JavumboError('not-found', `user "${after}" is not in the list any more, so its place is not known`, {
     try: 'without --after',
   });

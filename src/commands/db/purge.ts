@@ -57,10 +57,10 @@ async function dbPurge(invocation: Invocation, username: string, yes: boolean): 
       kind !== 'object' && (known.has(versionId) || kind === 'delete-marker' || etag === undefined),
   );
   // The newest marker goes last: without it the version below it would be current again.
-  const failures: DeleteFailure[] = [];
+  let failures: DeleteFailure[] = [];
   for (const isLast of [false, true]) {
     const due = past.filter(({ isLatest = false }) => isLatest === isLast);
-    if (!isLast || failures.length === 0) failures.push(...(await deleteWhatCan(objects, due)));
+    if (!isLast || failures.length === 0) failures = [...failures, ...(await deleteWhatCan(objects, due))];
   }
   const kept = new Set<ObjectVersion>(failures.map(({ object }) => object));
   const gone = past.filter((object) => !kept.has(object) && object.kind === 'old-version');

@@ -26,12 +26,16 @@ export interface Shell {
   readonly invocation: Invocation;
   readonly session: ShellSession;
   readonly options: ShellOptions;
+  /** Drops what was typed or pasted before a question: it is no answer to it. Undefined where nobody is asked. */
+  readonly dropPasted?: () => Promise<void>;
 }
 
 type Done = 'quit' | undefined;
 
 interface DotCommand {
   readonly name: string;
+  /** Another name for it. */
+  readonly alias?: string;
   /** What follows the name, for help; in brackets if it may be left out. */
   readonly argument?: string;
   readonly help: string;
@@ -85,24 +89,28 @@ const COMMANDS: readonly DotCommand[] = [
         undefined,
         {
           table: () => ({
-            rows: COMMANDS.map(({ name, argument = '', help }) => [`${name} ${argument}`.trim(), help]),
+            rows: COMMANDS.map(({ name, alias, argument, help }) => [
+              `${name}${alias === undefined ? '' : `, ${alias}`}${argument === undefined ? '' : ` ${argument}`}`,
+              help,
+            ]),
           }),
         },
         invocation.flags,
         invocation.context,
       ).then(() => undefined),
   },
-  { name: '.quit', help: 'leave, as Ctrl-D does', run: () => 'quit' },
+  { name: '.quit', alias: '.exit', help: 'leave, as Ctrl-D does', run: () => 'quit' },
 ];
+
+const NAMES = COMMANDS.flatMap(({ name, alias }) => (alias === undefined ? [name] : [name, alias]));
 
 /** Does what was entered. Throws `JavumboError` for what fails, and the session goes on as it was before. */
 export async function take(shell: Shell, input: Input): Promise<Done> {
   if (input.kind === 'sql') return runSql(shell, input.sql);
-  const names = COMMANDS.map(({ name }) => name);
-  const command = COMMANDS.find(({ name }) => name === input.name || (name === '.quit' && input.name === '.exit'));
+  const command = COMMANDS.find(({ name, alias }) => name === input.name || alias === input.name);
   if (command === undefined) {
     throw new JavumboError('usage', `there is no command ${input.name}`, {
-      try: nearest(input.name, names) ?? '.help',
+      try: nearest(input.name, NAMES) ?? '.help',
     });
   }
   const { argument } = command;
@@ -134,11 +142,12 @@ async function runSql({ invocation, session, options }: Shell, sql: string): Pro
   return undefined;
 }
 
-async function commit({ invocation, session, options }: Shell): Promise<Done> {
+async function commit({ invocation, session, options, dropPasted }: Shell): Promise<Done> {
   const { yes = false, force = false } = options;
   const send = (agreed: readonly string[]) => session.commit({ agreed, all: yes, force });
   const { outcome, version } = await send([]).catch(async (error: unknown) => {
     if (!(error instanceof LossError)) throw error;
+    await dropPasted?.();
     await confirmLoss(invocation, await invocation.deployment(), {
       username: session.username,
       what: `In database "${session.username}" ${error.losses.join(', ')}`,
@@ -210,14 +219,7 @@ const KEYWORDS =
 export function completed(session: ShellSession, line: string): [candidates: string[], replaced: string] {
   const beginning = (words: readonly string[], word: string): string[] =>
     words.filter((each) => each.toLowerCase().startsWith(word.toLowerCase()));
-  if (/^\.\S*$/.test(line))
-    return [
-      beginning(
-        COMMANDS.map(({ name }) => name),
-        line,
-      ),
-      line,
-    ];
+  if (/^\.\S*$/.test(line)) return [beginning(NAMES, line), line];
   const word = /[\w]*$/.exec(line)?.[0] ?? '';
   const { tables, columns } = namesOf(session.database);
   if (/^\.schema\s/.test(line)) return [beginning(tables, word), word];

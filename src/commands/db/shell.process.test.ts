@@ -98,10 +98,25 @@ test('Ctrl-C drops the statement that is being typed, and Ctrl-D leaves changes 
   shell.type('DELETE FROM graves; INSERT INTO graves VALUES (1, 1, 1);\r');
   await shell.until('alice*> ');
   shell.type(CTRL_D);
-  await shell.until('alice*> ');
+  expect(await shell.until('alice*> ')).toContain('2 statements not committed: .commit stores the changes');
   shell.type(CTRL_D);
   expect(await shell.ended).toBe(0);
   expect(await graves()).toBe('0');
+});
+
+test('what was pasted behind a commit that asks is no answer', async () => {
+  const shell = open();
+  await shell.until('alice> ');
+  // More than one read brings.
+  shell.type(`DELETE FROM col;\r.commit\r${'alice\r'.repeat(3000)}`);
+  expect(await shell.until('Type alice to go on: ')).toContain('what was entered behind it is dropped');
+  shell.type('no\r');
+  expect(await shell.until('alice*> ')).toContain('not confirmed');
+  shell.type('.commit\r');
+  await shell.until('Type alice to go on: ');
+  shell.type('alice\r');
+  await shell.until('alice> ');
+  expect((await runCommand(['db', 'query', 'alice', 'SELECT count(*) FROM col'], { env })).stdout).toBe('0\n');
 });
 
 test('Ctrl-C ends a statement that runs, and the program with it, and nothing is stored', async () => {

@@ -89,6 +89,16 @@ test.each<{
     graves: '',
   },
   {
+    name: 'and the lines behind a commit that would ask are no answer',
+    script: 'DELETE FROM col;\n.commit\nalice\n;\nSELECT count(*) FROM col;\n.discard\nSELECT count(*) FROM col;',
+    argv: ['--keep-going'],
+    code: 2,
+    stdout: '0\n1\n',
+    error: 'In database "alice" table col is emptied',
+    graves: '',
+  },
+  { name: '.exit is another name of .quit', script: 'SELECT 1;\n.exit\nSELECT 2;', code: 0, stdout: '1\n', graves: '' },
+  {
     name: 'a command that is none',
     script: '.comit',
     code: 2,
@@ -126,6 +136,7 @@ test('tables, the schema and the state of the session are shown', async () => {
   expect(stdout).toContain('CREATE TABLE graves (');
   expect(stdout).toMatch(/^version\t[0-9a-f]{64}\nnewest\tthe same\nlast modified\t.*\nuncommitted\t1 statement$/m);
   expect(stdout).toContain('.save <file>\t');
+  expect(stdout).toContain('.quit, .exit\t');
   expect(stdout).toMatch(/^\.commit\t.*temporary tables and settings by PRAGMA end$/m);
 });
 

@@ -82,13 +82,16 @@ async function converse(shell: Shell, reader: InputReader): Promise<ExitCode> {
   const { completed, take } = await import('./shell-commands.ts');
   const past = join(invocation.config.home.value, HISTORY_FILE);
   const lines = readLinesFrom(context, { history: historyIn(past), complete: (line) => completed(session, line) });
+  const dropPasted = async (): Promise<void> => {
+    if (await lines.dropPasted()) invocation.warn('what was entered behind it is dropped');
+  };
   invocation.note(`version ${session.version}; .help lists the commands, and changes wait for .commit`);
   let isWarned = false;
   const mayLeave = (): boolean => {
     if (!session.hasChanges || isWarned) return true;
     isWarned = true;
     const count = formatCount(session.statements.length, 'statement');
-    invocation.note(`${count} not committed: .commit stores the changes, and leaving again drops them`);
+    invocation.warn(`${count} not committed: .commit stores the changes, and leaving again drops them`);
     return false;
   };
   for (;;) {
@@ -107,13 +110,13 @@ async function converse(shell: Shell, reader: InputReader): Promise<ExitCode> {
     for (const input of reader.push(entered.line)) {
       if (input.kind === 'sql') isWarned = false;
       try {
-        if ((await take(shell, input)) === 'quit' && mayLeave()) return EXIT_CODE.ok;
+        if ((await take({ ...shell, dropPasted }, input)) === 'quit' && mayLeave()) return EXIT_CODE.ok;
       } catch (error) {
         if (context.signal?.aborted) throw error;
         printFailure(error, flags, context);
         // What was entered with it may build on it.
         reader.clear();
-        if (await lines.dropPasted()) invocation.note('what was entered behind it is dropped');
+        await dropPasted();
         break;
       }
     }

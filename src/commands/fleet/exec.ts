@@ -29,10 +29,11 @@ export function registerFleetExec(parent: Command, execute: Execute): void {
 
 async function fleetExec(invocation: Invocation, options: ExecOptions): Promise<MigrationReport> {
   refuseTogether(options);
-  const { runScript, statementsOf } = await import('../../sqlite/sql.ts');
+  const { refuseUnparsable, runScript, statementsOf } = await import('../../sqlite/sql.ts');
+  const { sqliteEngine } = await import('../../sqlite/choose-engine.ts');
   const sql = await readTextFile(options.file, 'another --file, of SQL in UTF-8');
   // Before anybody is looked at.
-  statementsOf(sql);
+  refuseUnparsable(await sqliteEngine(invocation.config.sqliteEngine.value), statementsOf(sql));
   return migrate(invocation, options, {
     kind: 'fleet exec',
     sourceSha256: createHash('sha256').update(sql).digest('hex'),

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { keyOf } from '../../core/username.ts';
 import { newCollectionFile } from '../../testing/backup-rig.ts';
 import { damaged, withDatabase } from '../../testing/bad-files.ts';
-import { BUCKET, type CommandDeployment, openLocal, openOnAws } from '../../testing/command-deployments.ts';
+import { BUCKET, type CommandDeployment, openLocal, openOnAws, openOnS3 } from '../../testing/command-deployments.ts';
 import { type CommandResult, type Json, temporaryDirectory } from '../../testing/run-command.ts';
 import { keepVersions } from '../../testing/versioned-bucket.ts';
 
@@ -248,12 +248,28 @@ describe('fleet exec', () => {
     { name: '--no-undo beside --resume', argv: ['--resume', 'j', '--no-undo'], error: /takes no --no-undo/ },
     { name: '--keep and --no-undo', argv: ['--keep', 'k', '--no-undo'], error: /does without/ },
     { name: 'a journal of a dry run', argv: ['--dry-run', '--journal', 'j'], error: /keeps no journal/ },
+    {
+      name: 'a query that does not parse',
+      argv: ['--where', 'SELEC 1'],
+      error: /^error: --where: near "SELEC": syntax/m,
+    },
+    { name: 'half a query', argv: ['--where', 'SELECT count(*'], error: /^error: --where: incomplete input$/m },
+    {
+      name: 'a query that writes',
+      argv: ['--where', 'DELETE FROM notes'],
+      error: /--where only reads, and DELETE does not/,
+    },
+    {
+      name: 'a query of a dry run',
+      argv: ['--where', 'SELEC 1', '--dry-run'],
+      error: /^error: --where: near "SELEC"/m,
+    },
     { name: 'two queries', argv: ['--where', 'SELECT 1; SELECT 2'], error: /--where takes one query/ },
     { name: 'a file of no usernames', argv: ['--users', 'script.sql'], error: /is not a username/ },
     { name: 'a file that is not there', argv: ['--users', 'nothing'], error: /--users .*ENOENT/ },
     { name: 'both kinds of JSON', argv: ['--json', '--jsonl'], error: /different things/ },
     { name: 'a journal that is none', argv: ['--resume', 'script.sql'], error: /is no journal/ },
-    { name: 'a journal that is not there', argv: ['--resume', 'nothing'], error: /is no journal/ },
+    { name: 'a journal that is not there', argv: ['--resume', 'nothing'], error: /there is no journal/ },
     { name: 'a journal where nothing can be', argv: ['--journal', 'script.sql/j'], error: /cannot be written/ },
   ];
   test.each(REFUSED)('refuses $name, before anybody is changed', async ({ argv, error }) => {
@@ -265,6 +281,34 @@ describe('fleet exec', () => {
     expect([2, 5]).toContain(code);
     expect(stderr).toMatch(error);
     expect((await deployment.run(['db', 'query', 'alice', 'SELECT usn FROM col'])).stdout).not.toBe('9\n');
+  });
+
+  test.each<{ name: string; argv: () => string[]; error: string }>([
+    {
+      name: 'a script',
+      argv: () => ['exec', '--file', script('UPDATE col SET usn = 9;\nUPDTE col SET usn = 8')],
+      error: 'line 2: near "UPDTE": syntax error; did you mean UPDATE?',
+    },
+    { name: 'check', argv: () => ['check', '--where', 'SELEC 1'], error: '--where: near "SELEC"' },
+    { name: 'stats', argv: () => ['stats', '--where', 'SELEC 1'], error: '--where: near "SELEC"' },
+  ])('what parses nowhere is told once, and no user is asked for: $name', async ({ argv, error }) => {
+    deployment = await openOnS3();
+    await create('alice');
+    await create('bob');
+    const before = deployment.server?.log.length;
+    const { code, stdout, stderr } = await deployment.run(['fleet', ...argv()]);
+    expect({ code, stdout, requests: deployment.server?.log.length }).toEqual({
+      code: 2,
+      stdout: '',
+      requests: before,
+    });
+    expect(stderr.split('\n')[0]).toContain(`error: ${error}`);
+  });
+
+  test('names no way back from nothing', async () => {
+    deployment = openLocal();
+    await create('alice');
+    expect((await exec('--file', script('SELECT 1'))).stderr).toBe('1 unchanged\n');
   });
 });
 

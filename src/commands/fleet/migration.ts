@@ -179,7 +179,8 @@ export function migrationView(options: MigrationFlags): ReturnType<typeof fleetV
       if (stopped) lines.unshift('error: the canaries are not sound; all others were left');
       const again = stopped || ['unknown', 'unavailable', 'conflict'].some((outcome) => outcome in counts);
       if (again && journal !== undefined) lines.push(`go on:   the same command with --resume ${journal}`);
-      if (undo !== 'none') lines.push(`undo:    javumbo fleet undo ${journal}`);
+      const isAnyStored = doneBefore > 0 || ['committed', 'unknown'].some((outcome) => outcome in counts);
+      if (undo !== 'none' && isAnyStored) lines.push(`undo:    javumbo fleet undo ${journal}`);
       return lines.join('\n');
     },
     exitCode: (report) => {

@@ -33,22 +33,36 @@ export function fleetOptions(command: Command): Command {
 
 /** Returns which users are selected, and the names if they are given. Throws `usage` for what selects nobody. */
 export async function selectionOf(
-  { context }: Invocation,
+  { context, config }: Invocation,
   { prefix, users, where }: SelectionFlags,
 ): Promise<{ readonly selection: Omit<Selection, 'named'>; readonly users: AsyncIterable<string> | undefined }> {
   if (where !== undefined) {
-    const { splitStatements } = await import('../../sqlite/statements.ts');
-    if (splitStatements(where).length !== 1) {
-      throw new JavumboError('usage', '--where takes one query', {
-        try: "--where 'SELECT count(*) > 0 FROM notes'",
-      });
+    const [{ splitStatements }, { refuseUnparsable }, { sqliteEngine }] = await Promise.all([
+      import('../../sqlite/statements.ts'),
+      import('../../sqlite/sql.ts'),
+      import('../../sqlite/choose-engine.ts'),
+    ]);
+    const refuse = (what: string, cause?: unknown): JavumboError =>
+      new JavumboError('usage', what, { try: "--where 'SELECT count(*) > 0 FROM notes'", cause });
+    const [query, ...more] = splitStatements(where);
+    if (query === undefined || more.length > 0) throw refuse('--where takes one query');
+    try {
+      refuseUnparsable(await sqliteEngine(config.sqliteEngine.value), [query]);
+    } catch (error) {
+      throw error instanceof JavumboError && error.kind === 'usage'
+        ? refuse(`--where: ${error.message}`, error)
+        : error;
     }
+    if (WRITES.includes(query.verb)) throw refuse(`--where only reads, and ${query.verb} does not`);
   }
   return {
     selection: { ...(prefix === undefined ? {} : { prefix }), ...(where === undefined ? {} : { where }) },
     users: users === undefined ? undefined : namesIn(users, context.stdin),
   };
 }
+
+// What SQLite says of others only where the tables are.
+const WRITES = ['INSERT', 'REPLACE', 'UPDATE', 'DELETE', 'CREATE', 'DROP', 'ALTER'];
 
 // Far more than a username has.
 const LINE_LENGTH_MAX = 10_000;

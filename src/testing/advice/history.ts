@@ -11,8 +11,8 @@ export const HISTORY_ADVICE: readonly Advice[] = [
   {
     situation: 'a history of a user who never had a database',
     run: 'db history alice',
-    try: 'javumbo db create alice',
-    helps: [CREATE, 'db history alice'],
+    try: 'javumbo db list',
+    helps: ['db list'],
   },
   {
     situation: 'a history that begins nowhere',
@@ -81,7 +81,7 @@ export const HISTORY_ADVICE: readonly Advice[] = [
     situation: 'a backup folder that is none',
     given: [CREATE],
     run: 'backup verify {dir}/backup',
-    try: 'javumbo backup create <dir>',
+    try: 'the folder that javumbo backup create wrote',
     helps: [BACKUP, 'backup verify {dir}/backup'],
   },
   {

@@ -15,9 +15,15 @@ const PASSWORD = 'correct horse';
 export const LOCAL_ADVICE: readonly Advice[] = [
   {
     situation: 'nobody has that database',
-    run: 'db info alice',
+    run: 'db copy alice bob',
+    try: 'javumbo db list',
+    helps: ['db list'],
+  },
+  {
+    situation: 'nobody has a database that is to be changed',
+    run: 'db add-note alice --field a --field b',
     try: 'javumbo db create alice',
-    helps: [CREATE, 'db info alice'],
+    helps: [CREATE, 'db add-note alice --field a --field b'],
   },
   {
     situation: 'somebody has that database already',

@@ -272,6 +272,13 @@ export const MACHINE_ADVICE: readonly Advice[] = [
     helps: ['config use local', 'db list'],
   },
   {
+    situation: 'a context in use',
+    given: ['config save x --bucket b', 'config use x'],
+    run: 'config remove x',
+    try: 'javumbo config use local, or another one, and then the same command',
+    helps: ['config use local', 'config remove x'],
+  },
+  {
     situation: 'a context and another bucket',
     given: ['config save x --bucket b'],
     env: { S3_BUCKET: 'c' },

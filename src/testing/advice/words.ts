@@ -57,6 +57,7 @@ const ROWS: readonly (readonly [situation: string, run: string, hint: string | R
     'config save x --bucket b',
   ],
   ['a context that is not there', 'config show --context x', 'javumbo config list', 'config list'],
+  ['a context that is always there', 'config remove local', 'javumbo config list', 'config list'],
   [
     'a context and the local deployment',
     'config show --context x --deployment local',
@@ -65,7 +66,7 @@ const ROWS: readonly (readonly [situation: string, run: string, hint: string | R
   ],
   ['a query that writes', `db query alice 'DELETE FROM notes'`, 'javumbo db exec', `db exec alice 'DELETE FROM notes'`],
   ['no SQL', 'db exec alice', 'javumbo db exec --help', 'db exec --help'],
-  ['empty SQL', `db exec alice ' '`, 'javumbo db exec --help', 'db exec --help'],
+  ['empty SQL', `db exec alice ' '`, 'a statement, such as DELETE FROM graves', `db exec alice 'DELETE FROM graves'`],
   ['SQL twice', `db exec alice 'SELECT 1' --file x.sql`, 'one of the two', `db exec alice 'DELETE FROM graves'`],
   [
     'a file of SQL that is not there',
