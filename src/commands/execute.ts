@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { EXIT_CODE, type ExitCode } from '../cli/exit-code.ts';
 import type { OutputFlags } from '../cli/paint.ts';
 import { printResult, type View } from '../cli/print.ts';
+import { message } from '../cli/prose.ts';
 import { refuseLocalWithPartsOfAws } from '../config/bucket.ts';
 import { asksProfile, type Config, type GlobalFlags } from '../config/config.ts';
 import { withContext } from '../config/contexts.ts';
@@ -70,7 +71,7 @@ export function executeIn(given: Context, finished: (code: ExitCode) => void): E
     const closing: { close(): void }[] = [];
     let testRun: TestRun | undefined;
     const warn = (line: string): void => {
-      context.stderr.write(`${noCommand(visible(line))}\n`);
+      context.stderr.write(`${message(noCommand(visible(line)), context.stderr)}\n`);
     };
     const note = (line: string): void => {
       if (!flags.quiet) warn(line);

@@ -22,7 +22,7 @@ export function registerDbPush(parent: Command, execute: Execute): void {
     .option('-y, --yes', 'do not ask before --force replaces one')
     .addHelpText(
       'after',
-      '\nExample:\n  $ javumbo db push alice alice.anki2 --if-version 5d41402abc4b2a76b9719d911017c592',
+      '\nExample:\n  $ javumbo db push alice a.anki2 --if-version 5d41402abc4b2a76b9719d911017c592',
     );
   command.action((username: string, file: string, options: PushOptions) =>
     execute(command, (invocation) => dbPush(invocation, parseUsername(username), file, options), writeView),
