@@ -3,7 +3,7 @@ import type { BackedUpUser } from '../../backup/create.ts';
 import { EXIT_CODE, type ExitCode } from '../../cli/exit-code.ts';
 import { type Paint, PLAIN } from '../../cli/paint.ts';
 import type { View } from '../../cli/print.ts';
-import { withProgress } from '../../cli/progress.ts';
+import { rateText, withProgress } from '../../cli/progress.ts';
 import { formatBytes, formatCount } from '../../core/format.ts';
 import type { Execute, Invocation } from '../execute.ts';
 import { accountsOf } from './deployment-accounts.ts';
@@ -15,7 +15,6 @@ import {
   OutcomeCollector,
   type Outcomes,
   parallelOption,
-  rateText,
 } from './outcomes.ts';
 
 interface CreateOptions {

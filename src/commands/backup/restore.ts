@@ -4,7 +4,7 @@ import type { RestorePlan } from '../../backup/restore-plan.ts';
 import { repeated } from '../../cli/arguments.ts';
 import { type Paint, PLAIN } from '../../cli/paint.ts';
 import type { View } from '../../cli/print.ts';
-import { withProgress } from '../../cli/progress.ts';
+import { rateText, withProgress } from '../../cli/progress.ts';
 import { formatBytes, formatCount } from '../../core/format.ts';
 import { parseUsername } from '../../core/username.ts';
 import type { Execute, Invocation } from '../execute.ts';
@@ -17,7 +17,6 @@ import {
   OutcomeCollector,
   type Outcomes,
   parallelOption,
-  rateText,
 } from './outcomes.ts';
 
 interface Options {
