@@ -40,7 +40,7 @@ export function reportOptions(command: Command): Command {
 export function benchOptions(command: Command): Command {
   return reportOptions(command).option(
     '--threshold <comparison>',
-    "fail unless it holds, such as 'totalMs.p95<400' (repeatable)",
+    "fail unless it holds, such as 'totalMs.p50<400' (repeatable)",
     repeated(parseThreshold),
   );
 }
