@@ -46,6 +46,11 @@ describe('a line on a terminal of 40 columns', () => {
       lines: ['try:   javumbo db push alice alice.anki2 --force'],
     },
     {
+      name: 'goes on below the comma behind a command',
+      line: 'try:   javumbo bench concurrent --retries 0, which prints how each ends',
+      lines: ['try:   javumbo bench concurrent --retries 0,', '       which prints how each ends'],
+    },
+    {
       name: 'keeps a time and a size in one piece',
       line: 'it is what it was at 2026-11-27 07:12:20 UTC, and now has 24.6 kB',
       lines: ['it is what it was at', '  2026-11-27 07:12:20 UTC, and now has', '  24.6 kB'],

@@ -6,7 +6,8 @@ import { displayWidth } from './display-width.ts';
 const COLOURS = /\u001b\[\d+(?:;\d+)*m/g;
 // What goes on in the next line stands behind these.
 const LABEL = /^\s*(?:(?:error|failed|note|skip|try|warning):\s+|[✓✗!-]\s)/;
-const COMMAND = /^\s*[a-z ]+:\s+javumbo /;
+// A command, as far as the comma behind which prose goes on.
+const COMMAND = /^\s*[a-z ]+:\s+javumbo [^,;]*[,;]?/;
 // A run of blanks aligns columns; a date and its time, and a number and its unit, belong together.
 const GAP = /(?<=\S)(?<!\d{4}-\d\d-\d\d) (?!(?:UTC|ms|s|min|h|d|B|kB|MB|GB|%)(?!\w))(?=\S)/;
 const ISO_TIME = /\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g;
@@ -35,10 +36,14 @@ export function fitted(text: string, columns: number): string {
 
 function broken(line: string, columns: number): string[] {
   const bare = line.replace(COLOURS, '');
-  if (displayWidth(bare) <= columns || COMMAND.test(bare)) return [line];
+  if (displayWidth(bare) <= columns) return [line];
   const label = LABEL.exec(bare)?.[0] ?? '';
   const indent = ' '.repeat(displayWidth(label) || displayWidth(/^\s*/.exec(bare)?.[0] ?? '') + 2);
-  const [first = '', ...words] = line.split(GAP);
+  const command = COMMAND.exec(line)?.[0] ?? '';
+  const rest = line.slice(command.length);
+  const [first = '', ...words] = [command, ...(command === '' ? rest : rest.trimStart()).split(GAP)].filter(
+    (piece) => piece !== '',
+  );
   const lines = [first];
   for (const word of words) {
     const last = lines.at(-1) ?? '';
