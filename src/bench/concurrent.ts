@@ -226,14 +226,14 @@ export function judgeConcurrent({ workers, noteIds }: ConcurrentResult, notesBef
   };
 }
 
-/** Warns of a race with too few losers to say much about conflicts. `remedy`: what to try. */
+/** Warns of a race with too few losers to say much about conflicts. Where a change is lost, they met. `remedy`: what to try. */
 export function concurrentDoubts(
-  { conflicts }: ConcurrentVerdict,
+  { conflicts, lost }: Pick<ConcurrentVerdict, 'conflicts' | 'lost'>,
   workers: number,
   retries: number,
   remedy: string,
 ): string[] {
-  if (retries > 0 || conflicts >= workers - 1) return [];
+  if (retries > 0 || lost.length > 0 || conflicts >= workers - 1) return [];
   return [`only ${conflicts} of ${workers - 1} possible conflicts: the workers hardly met; try ${remedy}`];
 }
 

@@ -1,6 +1,7 @@
 import { figureText } from '../core/format.ts';
 import type { Report } from '../report/document.ts';
-import { judgeThreshold, type Threshold } from '../report/threshold.ts';
+import { samplesFor } from '../report/percentiles.ts';
+import { judgeThreshold, percentileOf, type Threshold } from '../report/threshold.ts';
 import { BUSY_MAX_PERCENT, type MeasuredLoad } from './load.ts';
 
 export type LoadStep = NonNullable<Report['steps']>[number];
@@ -9,8 +10,8 @@ export type LoadStep = NonNullable<Report['steps']>[number];
 export function stepOf(measured: MeasuredLoad, objective: Threshold): LoadStep {
   const { ratePerSecond, derived, failures } = measured;
   const { completedPerSecond = 0, clientBusyPercent = 0 } = derived;
-  const { passed, actual } = judgeThreshold(objective, measured);
-  const missed = `${objective.figure} is ${actual === undefined ? 'not measured' : figureText(actual)}`;
+  const { passed, actual, reason: unjudged } = judgeThreshold(objective, measured);
+  const missed = unjudged ?? `${objective.figure} is ${actual === undefined ? 'not measured' : figureText(actual)}`;
   const client = clientsFault(measured, objective);
   const reason = client ?? failures[0] ?? (passed ? undefined : missed);
   return {
@@ -25,8 +26,8 @@ export function stepOf(measured: MeasuredLoad, objective: Threshold): LoadStep {
 
 /** Returns how many samples an objective's percentile needs: of fewer, it would be the maximum. */
 function samplesNeeded({ figure }: Threshold): number {
-  const percentile = /\.p(\d+)$/.exec(figure)?.[1];
-  return percentile === undefined ? 1 : Math.ceil(100 / (100 - Number(percentile)));
+  const percentile = percentileOf(figure);
+  return percentile === undefined ? 1 : samplesFor(percentile);
 }
 
 /**

@@ -67,7 +67,7 @@ export function versionCell(version: string): Cell {
 
 /** A time that is kept as text: a terminal shows it like any other, and a pipe gets it as it is stored. */
 export function storedTimeCell(text: string | undefined): Cell {
-  const time = /^\d{4}-\d\d-\d\dT.*(Z|[+-]\d\d:\d\d)$/.test(text ?? '') ? Date.parse(text ?? '') : Number.NaN;
+  const time = /^\d{4}-\d\d-\d\dT.*(Z|[+-]\d\d:?\d\d)$/.test(text ?? '') ? Date.parse(text ?? '') : Number.NaN;
   return text === undefined || Number.isNaN(time) ? text : { people: `${formatTime(time)} UTC`, machines: text };
 }
 

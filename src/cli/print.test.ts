@@ -286,7 +286,7 @@ describe('help', async () => {
     const [, example = ''] = stdout.split('\nExample:\n');
     expect(example).toMatch(new RegExp(`^ {2}\\$ javumbo ${path}\\b`));
     expect(stdout).toMatch(new RegExp(`^Usage: javumbo ${path}\\b`));
-    expect(stdout.split('\n').filter((line) => columnsOf(line) > 100)).toEqual([]);
+    expect(stdout.split('\n').filter((line) => columnsOf(line) > 80)).toEqual([]);
     expect(readdirSync(machine.HOME)).toEqual([]);
   });
 

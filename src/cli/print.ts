@@ -5,6 +5,7 @@ import { runBlockingIn } from '../core/run-blocking.ts';
 import type { Cell } from './cells.ts';
 import type { ExitCode } from './exit-code.ts';
 import { type OutputFlags, type Paint, PLAIN, paintFor } from './paint.ts';
+import { fitted, message } from './prose.ts';
 import type { Screen } from './row-formats.ts';
 import { tabSeparated } from './tab-separated.ts';
 import type { Table } from './table.ts';
@@ -26,6 +27,8 @@ export interface View<T> {
   readonly endsWithReader?: true;
   /** Text on a terminal and in a pipe; beside a table only on a terminal, below it. */
   readonly text?: (result: T, paint: Paint) => string;
+  /** The text is somebody else's, such as SQL, or for a program: a terminal gets its lines as they are. */
+  readonly verbatim?: true;
   /** What went wrong, a line each, for stderr: in a pipe, `text` beside a table is not shown. */
   readonly failures?: (result: T) => readonly string[];
   /** Lets a signal end the process during layout: the result may be of any size, and only shows what is stored. */
@@ -63,9 +66,12 @@ export async function printResult<T>(result: T, view: View<T>, flags: OutputFlag
   }
   if (view.text !== undefined && (terminal || (table === undefined && view.lines === undefined))) {
     const text = view.text(result, terminal ? await paintFor(flags, context) : PLAIN);
-    if (text !== '') stdout.write(`${outgoing(text)}\n`);
+    const fit = terminal && view.verbatim !== true;
+    if (text !== '') stdout.write(`${fit ? fitted(outgoing(text), stdout.columns || 80) : outgoing(text)}\n`);
   }
-  if (!terminal) for (const line of view.failures?.(result) ?? []) context.stderr.write(`${outgoing(line)}\n`);
+  if (!terminal)
+    for (const line of view.failures?.(result) ?? [])
+      context.stderr.write(`${message(outgoing(line), context.stderr)}\n`);
 }
 
 async function* texts(batches: AsyncIterable<Table['rows']>): AsyncGenerator<string> {
@@ -147,17 +153,19 @@ export function printFailure(
   const failure = thrown instanceof JavumboError ? thrown : undefined;
   const kind = failure?.kind ?? 'internal';
   const hint = failure?.try ?? DEFAULT_HINT[kind];
-  const message = visible(messageOf(thrown));
+  const told = visible(messageOf(thrown));
   if (flags.verbose && thrown instanceof Error) {
     for (let error: unknown = thrown; error instanceof Error; error = error.cause)
       stderr.write(`${outgoing(error.stack ?? error.message)}\n`);
   }
   if (flags.json) {
     const { username, expectedVersion, actualVersion } = failure ?? {};
-    stderr.write(`${jsonText({ error: { kind, message, try: hint, username, expectedVersion, actualVersion } })}\n`);
+    stderr.write(
+      `${jsonText({ error: { kind, message: told, try: hint, username, expectedVersion, actualVersion } })}\n`,
+    );
   } else {
-    stderr.write(`error: ${message}\n`);
-    stderr.write(`try:   ${visible(hint)}\n`);
+    stderr.write(`${message(`error: ${told}`, stderr)}\n`);
+    stderr.write(`${message(`try:   ${visible(hint)}`, stderr)}\n`);
   }
   return kind;
 }

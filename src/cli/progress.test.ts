@@ -41,6 +41,41 @@ test('as JSON it is a line a second at most, on a terminal or not', async () => 
   expect(text()).toBe('{"progress":{"text":"at 0","elapsedMs":0}}\n{"progress":{"text":"at 1200","elapsedMs":1200}}\n');
 });
 
+test('bytes on their way are shown with the total and, after a second of them, their rate', async () => {
+  const { stderr, text } = terminal();
+  let now = 0;
+  let done = 0;
+  const progress = progressOn({ stderr, clock: { ...systemClock, monotonic: () => now } }, false);
+  now = 1_500;
+  progress.show('fetching', { totalBytes: 4_000_000, doneBytes: () => done });
+  [now, done] = [3_500, 3_000_000];
+  // The timer draws.
+  while (!text().includes('3.0 MB')) await sleep(20);
+  progress.done();
+  expect(text().split('\r\u001b[2K')).toEqual([
+    '',
+    'fetching: 0 B of 4.0 MB (1 s)',
+    'fetching: 3.0 MB of 4.0 MB, 1.5 MB/s (3 s)',
+    '',
+  ]);
+});
+
+test('bytes as JSON are numbers, and what was moved is said at the end, however short it took', () => {
+  const { stderr, text } = terminal(80, false);
+  let now = 0;
+  let done = 0;
+  const progress = progressOn({ stderr, clock: { ...systemClock, monotonic: () => now } }, false, true);
+  progress.show('fetching', { totalBytes: 4_000, doneBytes: () => done });
+  [now, done] = [500, 4_000];
+  progress.done();
+  progress.done();
+  const lines = text().trimEnd().split('\n');
+  expect(lines.map((line) => JSON.parse(line).progress)).toEqual([
+    { text: 'fetching', elapsedMs: 0, doneBytes: 0, totalBytes: 4_000 },
+    { text: 'fetching', elapsedMs: 500, doneBytes: 4_000, totalBytes: 4_000, bytesPerSecond: 8_000 },
+  ]);
+});
+
 test.each([
   { name: 'without a terminal', isTTY: false, quiet: false },
   { name: 'with --quiet', isTTY: true, quiet: true },

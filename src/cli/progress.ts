@@ -1,11 +1,15 @@
 import type { Context, Output } from '../core/context.ts';
-import { jsonText, visible } from '../core/format.ts';
+import { formatBytes, jsonText, visible } from '../core/format.ts';
+import type { Transfer } from '../core/requests.ts';
 import type { OutputFlags } from './paint.ts';
 
 /** Shows on stderr what is going on. */
 export interface Progress {
-  /** Says where the work is. Appears on a terminal once the work has taken longer than a second. */
-  show(text: string): void;
+  /**
+   * Says where the work is, and how many of its bytes are done. Appears on a terminal once the work has taken longer than
+   * a second.
+   */
+  show(text: string, bytes?: Transfer): void;
   /** Removes the line. */
   done(): void;
 }
@@ -25,18 +29,19 @@ export function progressOn(
   if (json && !quiet) return progressInJson({ stderr, clock });
   if (quiet || stderr.isTTY !== true) return { show: () => {}, done: () => {} };
   const startedAt = clock.monotonic();
-  let current = '';
+  let current = (): string => '';
   let shown = false;
   let timer: NodeJS.Timeout | undefined;
   const draw = (): void => {
     const elapsedMs = clock.monotonic() - startedAt;
     if (elapsedMs < QUIET_MS) return;
     shown = true;
-    redraw(stderr, `${current} (${Math.floor(elapsedMs / 1000)} s)`);
+    redraw(stderr, `${current()} (${Math.floor(elapsedMs / 1000)} s)`);
   };
   return {
-    show: (text) => {
-      current = text;
+    show: (text, bytes) => {
+      const shownAt = clock.monotonic();
+      current = () => (bytes === undefined ? text : `${text}: ${bytesText(bytes, clock.monotonic() - shownAt)}`);
       draw();
       // A long step has no news, yet its seconds count on.
       timer ??= setInterval(draw, QUIET_MS).unref();
@@ -50,18 +55,55 @@ export function progressOn(
   };
 }
 
+/** `3.2 MB of 53.2 MB, 1.6 MB/s`. */
+function bytesText({ doneBytes, totalBytes }: Transfer, milliseconds: number): string {
+  const done = doneBytes();
+  return `${formatBytes(done)} of ${formatBytes(totalBytes)}${rateText(done, milliseconds)}`;
+}
+
+/** `, 4.1 MB/s`; nothing before there is a second to divide by. */
+export function rateText(bytes: number, milliseconds: number): string {
+  return milliseconds < QUIET_MS ? '' : `, ${formatBytes((bytes / milliseconds) * 1000)}/s`;
+}
+
 function progressInJson({ stderr, clock }: Pick<Context, 'stderr' | 'clock'>): Progress {
   const startedAt = clock.monotonic();
   let saidAt = Number.NEGATIVE_INFINITY;
-  return {
-    show: (text) => {
-      const now = clock.monotonic();
-      if (now - saidAt < QUIET_MS) return;
-      saidAt = now;
-      stderr.write(`${jsonText({ progress: { text, elapsedMs: Math.round(now - startedAt) } })}\n`);
-    },
-    done: () => {},
+  let timer: NodeJS.Timeout | undefined;
+  let moving: { readonly text: string; readonly bytes: Transfer; readonly since: number } | undefined;
+  const say = (text: string): void => {
+    saidAt = clock.monotonic();
+    const elapsedMs = Math.round(saidAt - startedAt);
+    stderr.write(`${jsonText({ progress: { text, elapsedMs, ...(moving && bytesFields(moving, saidAt)) } })}\n`);
   };
+  const stop = (): void => {
+    clearInterval(timer);
+    timer = undefined;
+    // All that was moved, however short it took.
+    if (moving !== undefined) say(moving.text);
+    moving = undefined;
+  };
+  return {
+    show: (text, bytes) => {
+      stop();
+      const now = clock.monotonic();
+      if (bytes !== undefined) {
+        moving = { text, bytes, since: now };
+        timer = setInterval(() => say(text), QUIET_MS).unref();
+      }
+      if (now - saidAt >= QUIET_MS) say(text);
+    },
+    done: stop,
+  };
+}
+
+function bytesFields(
+  { bytes: { doneBytes, totalBytes }, since }: { readonly bytes: Transfer; readonly since: number },
+  now: number,
+): Readonly<Record<string, number>> {
+  const [done, milliseconds] = [doneBytes(), now - since];
+  const rate = milliseconds > 0 ? { bytesPerSecond: Math.round((done / milliseconds) * 1000) } : {};
+  return { doneBytes: done, totalBytes, ...rate };
 }
 
 /** Runs work that shows its progress, and removes the line when it ends. */

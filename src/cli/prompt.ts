@@ -4,6 +4,7 @@ import { JavumboError } from '../core/failure.ts';
 import { visible } from '../core/format.ts';
 import { interruptibleRead } from '../core/interruptible.ts';
 import { decodeText, refuseLossyText } from '../core/text-input.ts';
+import { message } from './prose.ts';
 
 export interface Confirmation {
   /** What will happen, as a sentence without its full stop. */
@@ -36,7 +37,7 @@ export async function confirm(
     });
   }
   const { createInterface } = await import('node:readline');
-  stderr.write(`${visible(what)}.\nType ${visible(word)} to go on: `);
+  stderr.write(`${message(visible(`${what}.`), stderr)}\nType ${visible(word)} to go on: `);
   // Without `terminal` the terminal itself edits the line, and Ctrl-C stays a signal.
   const lines = createInterface({ input: stdin, terminal: false, ...(signal === undefined ? {} : { signal }) });
   try {

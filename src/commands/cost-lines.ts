@@ -7,11 +7,10 @@ export function costLines(report: Report): string[] {
   const { cost } = report;
   if (cost === undefined) return [];
   const { region, date } = cost.prices;
-  return [...requestLines(report), `this run cost ${runCostText(report)} US dollars (${region}, prices of ${date})`];
+  return [requestsText(report), `this run cost ${runCostText(report)} US dollars (${region}, prices of ${date})`];
 }
 
-/** Two lines where one would be too long, also indented. */
-function requestLines({ requests }: Report): string[] {
+function requestsText({ requests }: Report): string {
   const { bytesDown, bytesUp, dynamo, lambda } = requests;
   const counts = [
     `${requests.get} GET`,
@@ -24,7 +23,5 @@ function requestLines({ requests }: Report): string[] {
       : [`${dynamo.read} reads and ${dynamo.write} writes of tables`]),
     ...(lambda === undefined ? [] : [`${lambda.invocations} calls of the function`]),
   ];
-  const [asked, moved] = [`${counts.join(', ')};`, `${formatBytes(bytesDown)} down, ${formatBytes(bytesUp)} up`];
-  const line = `${asked} ${moved}`;
-  return line.length <= 78 ? [line] : [asked, `  ${moved}`];
+  return `${counts.join(', ')}; ${formatBytes(bytesDown)} down, ${formatBytes(bytesUp)} up`;
 }

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { EXIT_CODE, type ExitCode } from '../cli/exit-code.ts';
 import type { OutputFlags } from '../cli/paint.ts';
 import { printResult, type View } from '../cli/print.ts';
+import { message } from '../cli/prose.ts';
 import { refuseLocalWithPartsOfAws } from '../config/bucket.ts';
 import { asksProfile, type Config, type GlobalFlags } from '../config/config.ts';
 import { withContext } from '../config/contexts.ts';
@@ -13,7 +14,7 @@ import type { Context } from '../core/context.ts';
 import { JavumboError, messageOf } from '../core/failure.ts';
 import { formatMs, noCommand, visible } from '../core/format.ts';
 import { interruptionOf, stoppable } from '../core/interruptible.ts';
-import type { EndedRequest } from '../core/requests.ts';
+import type { EndedRequest, Transfer } from '../core/requests.ts';
 import type { Retry } from '../core/retry.ts';
 import { leftWarning, newRunId, type TestRun } from '../core/test-data.ts';
 import { keyOf } from '../core/username.ts';
@@ -46,6 +47,8 @@ export interface DeploymentOptions {
   readonly rttDefaultMs?: number;
   /** Allows writes to a store that was found unsafe, regardless of the configuration. */
   readonly allowUnsafeStore?: boolean;
+  /** Called when the bytes of a database begin to move. */
+  readonly onTransfer?: (transfer: Transfer) => void;
 }
 
 export type Run<T> = (invocation: Invocation) => Promise<T>;
@@ -72,7 +75,7 @@ export function executeIn(given: Context, finished: (code: ExitCode) => void): E
     const closing: { close(): void }[] = [];
     let testRun: TestRun | undefined;
     const warn = (line: string): void => {
-      context.stderr.write(`${noCommand(visible(line))}\n`);
+      context.stderr.write(`${message(noCommand(visible(line)), context.stderr)}\n`);
     };
     const note = (line: string): void => {
       if (!flags.quiet) warn(line);
@@ -126,7 +129,7 @@ export function executeIn(given: Context, finished: (code: ExitCode) => void): E
         },
         requireMeantDeployment,
         deploymentKind: meantDeployment(command.optsWithGlobals<GlobalFlags>(), context.env),
-        deployment: async ({ rttDefaultMs, allowUnsafeStore = false } = {}) => {
+        deployment: async ({ rttDefaultMs, allowUnsafeStore = false, onTransfer } = {}) => {
           if (opened[0] !== undefined) return opened[0];
           requireMeantDeployment();
           const config = configured();
@@ -136,7 +139,10 @@ export function executeIn(given: Context, finished: (code: ExitCode) => void): E
             : simulated;
           const { openDeployment } = await import('../deployment/open.ts');
           if (simulated !== config) note(`note: simulating a round trip of ${rttDefaultMs} ms (--rtt 0 for none)`);
-          const deployment = await openDeployment(meant, context);
+          const deployment = await openDeployment(
+            meant,
+            onTransfer === undefined ? context : hooked(context, { onTransfer }),
+          );
           opened.push(deployment);
           closing.push(deployment);
           return deployment;
@@ -162,10 +168,7 @@ export function executeIn(given: Context, finished: (code: ExitCode) => void): E
   };
 }
 
-/**
- * Returns a copy of the context that reports each request and each retry on stderr. Copies descriptors: reading `stdin`
- * would open it.
- */
+/** Returns a copy of the context that reports each request and each retry on stderr. */
 function tellingRequests(context: Context): Context {
   const onRetry = ({ attempt, attemptsMax, waitMs, cause }: Retry): void => {
     const why = cause === undefined ? '' : `: ${messageOf(cause)}`;
@@ -179,10 +182,12 @@ function tellingRequests(context: Context): Context {
     const start = context.stderr.isTTY === true ? '\r\u001b[2K' : '';
     context.stderr.write(`${start}${visible(line)}\n`);
   };
-  return Object.defineProperties(
-    { onRetry, onRequest },
-    Object.getOwnPropertyDescriptors(context),
-  ) as unknown as Context;
+  return hooked(context, { onRetry, onRequest });
+}
+
+/** Returns a copy with hooks that the context does not have. Copies descriptors: reading `stdin` would open it. */
+function hooked(context: Context, hooks: Partial<Context>): Context {
+  return Object.defineProperties({ ...hooks }, Object.getOwnPropertyDescriptors(context)) as unknown as Context;
 }
 
 /** Returns the deployment that is meant if the choice itself is invalid: a bad or missing bucket name still means AWS. */

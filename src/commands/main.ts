@@ -91,7 +91,7 @@ Example:
   $ javumbo db add-note alice --field 'der Hund' --field 'the dog'
   $ javumbo db query alice 'SELECT id, flds FROM notes'
 
-Exit codes: 0 ok, 1 internal, 2 usage, 3 not found, 4 conflict or exists already,
+Exit codes: 0 ok, 1 internal, 2 usage, 3 not found, 4 conflict or exists,
 5 unavailable, 6 outcome unknown, 7 a check failed, 8 corrupt, 130 interrupted`;
 
 /** Runs one command line, without the program's name, and returns its exit code. Never throws or exits. */

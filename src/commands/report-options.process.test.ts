@@ -426,7 +426,7 @@ describe('thresholds on a command', () => {
     const { code, stderr } = await runCommand([...LATENCY, '--threshold', 'totalMs.p95'], { env });
     expect(code).toBe(2);
     expect(stderr).toMatch(
-      /^error: --threshold "totalMs\.p95" is no comparison.*\ntry: {3}--threshold 'totalMs\.p95<400'/,
+      /^error: --threshold "totalMs\.p95" is no comparison.*\ntry: {3}--threshold 'totalMs\.p50<400'/,
     );
   });
 });

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { repeated, reportTarget } from '../cli/arguments.ts';
+import { message } from '../cli/prose.ts';
 import { JavumboError } from '../core/failure.ts';
 import { visible } from '../core/format.ts';
 import type { Deployment } from '../deployment/deployment.ts';
@@ -39,7 +40,7 @@ export function reportOptions(command: Command): Command {
 export function benchOptions(command: Command): Command {
   return reportOptions(command).option(
     '--threshold <comparison>',
-    "fail unless it holds, such as 'totalMs.p95<400' (repeatable)",
+    "fail unless it holds, such as 'totalMs.p50<400' (repeatable)",
     repeated(parseThreshold),
   );
 }
@@ -69,7 +70,8 @@ export async function withReport<R extends { readonly report: Report }>(
   const { context, flags } = invocation;
   const table = await loadPrices(prices);
   const files = await openReportFiles(targets, context, flags);
-  const warn = (text: string): void => void context.stderr.write(`warning: ${visible(text)}\n`);
+  const tell = (line: string): void => void context.stderr.write(`${message(visible(line), context.stderr)}\n`);
+  const warn = (text: string): void => tell(`warning: ${text}`);
   const inActions = github && Boolean(context.env.GITHUB_ACTIONS);
   const summary = inActions ? await openStepSummary(targets, context, warn) : undefined;
   const written = async (report: Report): Promise<string[]> => {
@@ -94,7 +96,7 @@ export async function withReport<R extends { readonly report: Report }>(
       result = await work(started, deployment);
     } catch (error) {
       const report = started.fail(error);
-      for (const trouble of await written(report)) context.stderr.write(`error: ${visible(trouble)}\n`);
+      for (const trouble of await written(report)) tell(`error: ${trouble}`);
       const measured = unfinished(report, error);
       if (measured !== undefined) return measured;
       throw error;

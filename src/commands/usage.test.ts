@@ -1,6 +1,8 @@
 /** Command lines that nothing can be made of, and what is said about them. */
 import { expect, test } from 'vitest';
+import { processContext } from '../core/context.ts';
 import { runCommand } from '../testing/run-command.ts';
+import { buildProgram } from './main.ts';
 
 test.each([
   { argv: ['help', 'nope'], error: "unknown command 'nope'", hint: 'javumbo --help' },
@@ -22,4 +24,18 @@ test.each([
 ])('$argv', async ({ argv, error, hint }) => {
   const { code, stdout, stderr } = await runCommand(argv);
   expect({ code, stdout, stderr }).toEqual({ code: 2, stdout: '', stderr: `error: ${error}\ntry:   ${hint}\n` });
+});
+
+test.each([
+  { long: '--yes', short: '-y' },
+  { long: '--dry-run', short: '-n' },
+  { long: '--out', short: '-o' },
+])('$long is $short wherever it is', async ({ long, short }) => {
+  const program = await buildProgram(processContext(), async () => {});
+  const options = program.commands
+    .flatMap((noun) => [noun, ...noun.commands])
+    .flatMap((command) => command.options.map((option) => ({ command: command.name(), option })))
+    .filter(({ option }) => option.long === long);
+  expect(options.length).toBeGreaterThan(2);
+  expect(options.filter(({ option }) => option.short !== short).map(({ command }) => command)).toEqual([]);
 });

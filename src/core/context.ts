@@ -4,7 +4,7 @@ import type { Clock } from './clock.ts';
 import { systemClock } from './clock.ts';
 import { homeOf } from './home.ts';
 import { type Random, systemRandom } from './random.ts';
-import type { EndedRequest } from './requests.ts';
+import type { EndedRequest, Transfer } from './requests.ts';
 import type { Retry } from './retry.ts';
 import type { RunBlocking } from './run-blocking.ts';
 
@@ -34,6 +34,8 @@ export interface Context {
   readonly onRetry?: ((retry: Retry) => void) | undefined;
   /** Called after each attempt at a request. */
   readonly onRequest?: ((ended: EndedRequest) => void) | undefined;
+  /** Called when a store begins to move the bytes of a database, each attempt anew. */
+  readonly onTransfer?: ((transfer: Transfer) => void) | undefined;
   readonly cleanUps: CleanUps;
   /** Returns the bytes of the command line, which Node decodes with loss; undefined where the system does not tell. */
   readonly commandLine?: (() => Buffer | undefined) | undefined;

@@ -28,6 +28,11 @@ export function sizeOf(content: Content): number {
   return typeof content === 'string' ? statSync(content).size : content.length;
 }
 
+/** Returns the size in bytes of a file that is being written, or is to be. */
+export function sizeSoFar(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+}
+
 /** Returns the bytes, which the caller may change. */
 export async function bytesOf(content: Content): Promise<Buffer> {
   return typeof content === 'string' ? readFile(content) : Buffer.from(content);

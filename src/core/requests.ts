@@ -14,6 +14,13 @@ export interface EndedRequest {
   readonly status: string;
 }
 
+/** The bytes of one request on their way, for a person who waits for them. */
+export interface Transfer {
+  readonly totalBytes: number;
+  /** How many the system has taken or given so far. */
+  doneBytes(): number;
+}
+
 /** Makes a request, and tells how it ended. */
 export type TellRequest = <T>(
   operation: string,

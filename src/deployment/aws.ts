@@ -33,7 +33,7 @@ export function awsBackend(sqlite: LoadSqlite): OpenBackend {
 /** Opens the bucket that the configuration names, as a store and as clean-up sees it. */
 export async function openBucket(
   config: Config,
-  { clock, random }: Pick<Context, 'clock' | 'random'>,
+  { clock, random, onTransfer }: Pick<Context, 'clock' | 'random' | 'onTransfer'>,
   meter: UsageMeter,
 ): Promise<Omit<Backend, 'tables' | 'sqlite'>> {
   const bucket = config.bucket.value;
@@ -74,6 +74,7 @@ export async function openBucket(
     endpoint,
     onExtraRequest: meter.countExtra,
     deletion: { kind: deletionKind, random },
+    onTransfer,
   });
   return {
     store,

@@ -10,13 +10,21 @@ import type { OpenBackend, Tables } from './deployment.ts';
 
 /** Opens the local deployment: files and SQLite tables in one directory, which is made if missing. */
 export const openLocalBackend: OpenBackend = async (config, context, meter) => {
-  const { clock, random, signal, atStep } = context;
+  const { clock, random, signal, atStep, onTransfer } = context;
   const [{ LocalDatabaseStore }, sqlite] = await Promise.all([
     import('../store/local-store.ts'),
     sqliteEngine(config.sqliteEngine.value),
   ]);
   const historyBytesMax = config.historyMax.value;
-  const store = new LocalDatabaseStore(config.home.value, { clock, random, sqlite, signal, atStep, historyBytesMax });
+  const store = new LocalDatabaseStore(config.home.value, {
+    clock,
+    random,
+    sqlite,
+    signal,
+    atStep,
+    historyBytesMax,
+    onTransfer,
+  });
   const tables = localTables(config, clock, meter);
   return {
     store,

@@ -30,10 +30,10 @@ export function markdownOf(report: Report): string {
     ),
     ...table(
       ['threshold', 'result', 'actual'],
-      thresholds.map(({ expression, passed, actual }) => [
+      thresholds.map(({ expression, passed, actual, reason }) => [
         expression,
         passed ? 'passed' : 'missed',
-        actual === undefined ? 'not measured' : number(actual),
+        actual === undefined ? (reason ?? 'not measured') : number(actual),
       ]),
     ),
     ...table(

@@ -10,6 +10,8 @@ import { PLAIN_REPORT } from '../testing/hand-made-report.ts';
 import { reportFindings } from '../testing/report-schema.ts';
 import { costOf, runCostText } from './cost.ts';
 import type { Check, Report } from './document.ts';
+import { annotationsOf } from './github.ts';
+import { htmlOf } from './html/report-page.ts';
 import { junitOf } from './junit.ts';
 import { markdownOf } from './markdown.ts';
 import { AWS_PRICES, loadPrices } from './prices.ts';
@@ -59,6 +61,32 @@ describe('a threshold', () => {
     const judged = judgeThreshold(parseThreshold(expression), measured);
     expect(judged).toEqual({ expression, passed, ...(actual === undefined ? {} : { actual }) });
     expect(missedReason(judged)).toContain(actual === undefined ? 'not measured' : `it is ${actual}`);
+  });
+
+  test.each([
+    { figure: 'p50', count: 1, takes: 2 },
+    { figure: 'p95', count: 19, takes: 20 },
+    { figure: 'p99', count: 99, takes: 100 },
+  ])('on $figure of $count samples is missed, however small they are: it takes $takes', ({ figure, count, takes }) => {
+    const threshold = parseThreshold(`totalMs.${figure}<1000`);
+    const metricsOf = (samples: number) => ({ totalMs: metricOf(Array(samples).fill(1)) });
+    const reason = `${count} sample${count === 1 ? '' : 's'} cannot bear ${figure}, which takes ${takes}`;
+    const judged = judgeThreshold(threshold, { ...PLAIN_REPORT, metrics: metricsOf(count) });
+    expect(judged).toEqual({ expression: threshold.expression, passed: false, reason });
+    expect(missedReason(judged)).toBe(`threshold totalMs.${figure}<1000: ${reason}`);
+    expect(judgeThreshold(threshold, { ...PLAIN_REPORT, metrics: metricsOf(takes) }).passed).toBe(true);
+  });
+
+  test('that could not be judged says so in every form of the report', () => {
+    const [reason, expression] = ['3 samples cannot bear p99, which takes 100', 'totalMs.p99<9'];
+    const failureReasons = [`threshold ${expression}: ${reason}`];
+    const thresholds = [{ expression, passed: false, reason }];
+    const report = { ...PLAIN_REPORT, thresholds, passed: false, failureReasons };
+    expect(reportFindings(JSON.parse(JSON.stringify(report)))).toEqual([]);
+    expect(markdownOf(report)).toContain(`| totalMs.p99&lt;9 | missed | ${reason} |`);
+    expect(junitOf(report)).toContain(`<failure message="threshold totalMs.p99&lt;9: ${reason}"`);
+    expect(annotationsOf(report).join('\n')).toContain(reason);
+    expect(htmlOf(report).split(reason)).toHaveLength(3);
   });
 
   test.each([

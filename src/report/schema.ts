@@ -148,8 +148,8 @@ export const reportSchema = z.object({
   derived: z.record(figure, z.number()).describe('figures computed from the run; one that is no number is absent'),
   grades: z.record(figure, text).describe("week 1's marks beyond passing, which nothing fails for"),
   thresholds: z
-    .array(z.object({ expression: text, passed: z.boolean(), actual: z.number().optional() }))
-    .describe('each --threshold; actual is absent where the figure was not measured'),
+    .array(z.object({ expression: text, passed: z.boolean(), actual: z.number().optional(), reason: text.optional() }))
+    .describe('each --threshold; actual is absent where the figure was not measured, or for a reason'),
   hits: z.array(z.boolean()).optional().describe('of each request, told before it, whether the cache would serve it'),
   workers: z.array(worker).optional().describe('how each edit of each worker ended, where there were workers'),
   history: history.optional().describe('of verify consistency: what its clients did, and what contradicts the promise'),

@@ -1,5 +1,7 @@
 import { JavumboError } from '../core/failure.ts';
+import { formatCount } from '../core/format.ts';
 import type { Metric, Report } from './document.ts';
+import { bears, samplesFor } from './percentiles.ts';
 
 const OPERATORS = {
   '<': (actual: number, limit: number) => actual < limit,
@@ -28,7 +30,7 @@ export function parseThreshold(expression: string, option = '--threshold'): Thre
   const [, figure, operator, limit] = match ?? [];
   if (figure === undefined || operator === undefined || !Number.isFinite(Number(limit))) {
     throw new JavumboError('usage', `${option} ${JSON.stringify(expression)} is no comparison with a number`, {
-      try: `${option} 'totalMs.p95<400', with <, <=, >, >= or ==`,
+      try: `${option} 'totalMs.p50<400', with <, <=, >, >= or ==`,
     });
   }
   return { expression, figure, operator: operator as Threshold['operator'], limit: Number(limit) };
@@ -61,12 +63,28 @@ export function refuseUnknownFigures(
 
 type Measured = Pick<Report, 'metrics' | 'derived' | 'requests' | 'costUsdPerMillion'>;
 
-/** Judges a threshold. A figure that was not measured misses it. */
+/** Judges a threshold. A figure that was not measured misses it, as does a percentile that the samples cannot bear. */
 export function judgeThreshold(threshold: Threshold, measured: Measured): Report['thresholds'][number] {
   const { expression, figure, operator, limit } = threshold;
   const actual = measuredValue(figure, measured);
   if (actual === undefined) return { expression, passed: false };
+  const reason = unborne(figure, measured);
+  if (reason !== undefined) return { expression, passed: false, reason };
   return { expression, passed: OPERATORS[operator](actual, limit), actual };
+}
+
+/** Returns which percentile of an objective or a threshold is meant, if one is: 99 of `totalMs.p99`. */
+export function percentileOf(figure: string): number | undefined {
+  const percentile = /\.p(\d+)$/.exec(figure)?.[1];
+  return percentile === undefined ? undefined : Number(percentile);
+}
+
+/** Says why a percentile cannot be judged: the tables show a dash for it. */
+function unborne(figure: string, { metrics }: Measured): string | undefined {
+  const p = percentileOf(figure);
+  const { count = 0 } = metrics[figure.slice(0, figure.indexOf('.'))] ?? {};
+  if (p === undefined || bears(count, p)) return undefined;
+  return `${formatCount(count, 'sample')} cannot bear p${p}, which takes ${samplesFor(p)}`;
 }
 
 function measuredValue(
@@ -82,6 +100,7 @@ function measuredValue(
 }
 
 /** Returns the text for `failureReasons`. */
-export function missedReason({ expression, actual }: Report['thresholds'][number]): string {
-  return `threshold ${expression}: ${actual === undefined ? 'not measured' : `it is ${Number(actual.toPrecision(6))}`}`;
+export function missedReason({ expression, actual, reason }: Report['thresholds'][number]): string {
+  const is = actual === undefined ? 'not measured' : `it is ${Number(actual.toPrecision(6))}`;
+  return `threshold ${expression}: ${reason ?? is}`;
 }

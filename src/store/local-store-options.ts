@@ -1,5 +1,6 @@
 import type { Clock } from '../core/clock.ts';
 import type { Random } from '../core/random.ts';
+import type { Transfer } from '../core/requests.ts';
 import type { SqliteEngine } from '../sqlite/engine.ts';
 
 /** A file of the local deployment that no database refers to. */
@@ -17,6 +18,8 @@ export interface LocalDatabaseStoreOptions {
   readonly sqlite: SqliteEngine;
   /** The most bytes that earlier versions may take in all. Default 1 GB. */
   readonly historyBytesMax?: number | undefined;
+  /** Called when the bytes of a database begin to move. */
+  readonly onTransfer?: ((transfer: Transfer) => void) | undefined;
   /** Ends the wait of a write for another process's lock: nothing has been written then. */
   readonly signal?: AbortSignal | undefined;
   /** Called before each step of a put, so that a test can end the process there. */

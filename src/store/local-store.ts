@@ -3,7 +3,7 @@ import { copyFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { cacheFailure, isDiskFull } from '../core/cache-directory.ts';
 import { asError, codeOf, JavumboError } from '../core/failure.ts';
-import { type Content, copyDurably, sha256Of, sizeOf, syncToDisk } from '../core/file.ts';
+import { type Content, copyDurably, sha256Of, sizeOf, sizeSoFar, syncToDisk } from '../core/file.ts';
 import { asLocalFailure, type IndexRow } from '../sqlite/index-file.ts';
 import {
   type DatabaseStore,
@@ -40,12 +40,14 @@ import { encodeWrites } from './write-ids.ts';
 export class LocalDatabaseStore implements DatabaseStore {
   readonly #index: LocalIndex;
   readonly #historyBytesMax: number;
+  readonly #onTransfer: NonNullable<LocalDatabaseStoreOptions['onTransfer']>;
   readonly files: LocalFiles;
 
   /** The first request creates the directory and its index. */
   constructor(root: string, options: LocalDatabaseStoreOptions) {
     this.#index = new LocalIndex(root, options);
     this.#historyBytesMax = options.historyBytesMax ?? HISTORY_BYTES_MAX;
+    this.#onTransfer = options.onTransfer ?? (() => {});
     this.files = new LocalFiles(this.#index);
   }
 
@@ -56,7 +58,11 @@ export class LocalDatabaseStore implements DatabaseStore {
       if (row === undefined) return { kind: 'absent' };
       if (row.version === ifVersionNot) return { kind: 'not-modified', lastModified: row.last_modified };
       try {
+        // The file may be moved as soon as it is copied.
+        let copied: number | undefined;
+        this.#onTransfer({ totalBytes: row.size_bytes, doneBytes: () => copied ?? sizeSoFar(destination) });
         await copyFile(join(this.#index.folder(username), row.file), destination, constants.COPYFILE_FICLONE);
+        copied = row.size_bytes;
         return { kind: 'found', ...described(row) };
       } catch (error) {
         if (isDiskFull(error)) throw cacheFailure(dirname(destination), error);
@@ -105,6 +111,7 @@ export class LocalDatabaseStore implements DatabaseStore {
         const folder = this.#index.makeFolder(username);
         this.files.tidy(index, username);
         const file = `${random.hex(16)}.anki2`;
+        this.#onTransfer({ totalBytes: sizeBytes, doneBytes: () => sizeSoFar(join(folder, file)) });
         copyDurably(source, join(folder, file), () => atStep('file-copied'));
         syncToDisk(folder);
         atStep('file-synced');

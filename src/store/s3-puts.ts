@@ -5,20 +5,23 @@ import { keyOf } from '../core/username.ts';
 import type { PutOutcome } from './database-store.ts';
 import { putOutcomeOf, s3Subject } from './s3-errors.ts';
 import { unquoted } from './s3-headers.ts';
+import type { S3DatabaseStoreOptions } from './s3-store-options.ts';
 
 /** Sends PUTs of user databases into one bucket, one request each, and says how each ended. */
 export class S3Puts {
   readonly #client: S3Client;
   readonly #bucket: string;
   readonly #endpoint: string | undefined;
+  readonly #onTransfer: S3DatabaseStoreOptions['onTransfer'];
 
   constructor(
     client: S3Client,
-    { bucket, endpoint }: { readonly bucket: string; readonly endpoint: string | undefined },
+    { bucket, endpoint, onTransfer }: Pick<S3DatabaseStoreOptions, 'bucket' | 'endpoint' | 'onTransfer'>,
   ) {
     this.#client = client;
     this.#bucket = bucket;
     this.#endpoint = endpoint;
+    this.#onTransfer = onTransfer;
   }
 
   /** Sends a database, a file as a stream. Throws `unavailable` if it was certainly not accepted. */
@@ -37,6 +40,7 @@ export class S3Puts {
     // With a known end the stream finishes at its last byte. Without it the reply can come first, and a request that
     // never ended takes its connection with it.
     const body = readStreamOf(source, size);
+    this.#onTransfer?.({ totalBytes: size, doneBytes: () => body.bytesRead });
     // The SDK pipes the body without an error listener; an unhandled error would end the process.
     const request = new AbortController();
     let unreadable: Error | undefined;

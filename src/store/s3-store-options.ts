@@ -1,4 +1,5 @@
 import type { Random } from '../core/random.ts';
+import type { Transfer } from '../core/requests.ts';
 import type { ExtraRequest } from '../core/usage.ts';
 import type { DeletionKind } from './tombstone.ts';
 
@@ -8,6 +9,8 @@ export interface S3DatabaseStoreOptions {
   readonly endpoint?: string | undefined;
   /** Called for each request beyond the one that was called, with the bytes it sends, whatever its outcome. */
   readonly onExtraRequest?: ((request: ExtraRequest, bytesUp: number) => void) | undefined;
+  /** Called when the bytes of a database begin to move. */
+  readonly onTransfer?: ((transfer: Transfer) => void) | undefined;
   /** How the engine deletes, asked at each conditional delete, and the source of tombstones. Absent: it compares. */
   readonly deletion?: { readonly kind: () => Promise<DeletionKind>; readonly random: Random } | undefined;
 }

@@ -66,14 +66,16 @@ export class S3DatabaseStore implements DatabaseStore {
   readonly #endpoint: string | undefined;
   readonly #onExtraRequest: NonNullable<S3DatabaseStoreOptions['onExtraRequest']>;
   readonly #deletion: S3DatabaseStoreOptions['deletion'];
+  readonly #onTransfer: S3DatabaseStoreOptions['onTransfer'];
   #ifMatch: IfMatchForm;
 
   constructor(client: SdkS3Client, options: S3DatabaseStoreOptions) {
-    const { bucket, endpoint, onExtraRequest = () => {}, deletion } = options;
+    const { bucket, endpoint, onExtraRequest = () => {}, deletion, onTransfer } = options;
     this.#onExtraRequest = onExtraRequest;
     this.#deletion = deletion;
+    this.#onTransfer = onTransfer;
     this.#client = client as S3Client;
-    this.#puts = new S3Puts(this.#client, { bucket, endpoint });
+    this.#puts = new S3Puts(this.#client, { bucket, endpoint, onTransfer });
     this.#bucket = bucket;
     this.#endpoint = endpoint;
     // AWS requires the quotes, Ceph RGW compares without them, others take either. On a custom endpoint the first
@@ -104,6 +106,7 @@ export class S3DatabaseStore implements DatabaseStore {
       file.once('error', (error) => {
         unwritable = error;
       });
+      this.#onTransfer?.({ totalBytes: stored.sizeBytes, doneBytes: () => file.bytesWritten });
       try {
         await pipeline(reply.Body as Readable, file);
       } catch (error) {

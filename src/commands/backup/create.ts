@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
 import type { BackedUpUser } from '../../backup/create.ts';
 import { EXIT_CODE, type ExitCode } from '../../cli/exit-code.ts';
+import { type Paint, PLAIN } from '../../cli/paint.ts';
 import type { View } from '../../cli/print.ts';
-import { withProgress } from '../../cli/progress.ts';
+import { rateText, withProgress } from '../../cli/progress.ts';
 import { formatBytes, formatCount } from '../../core/format.ts';
 import type { Execute, Invocation } from '../execute.ts';
 import { accountsOf } from './deployment-accounts.ts';
@@ -14,7 +15,6 @@ import {
   OutcomeCollector,
   type Outcomes,
   parallelOption,
-  rateText,
 } from './outcomes.ts';
 
 interface CreateOptions {
@@ -105,8 +105,8 @@ export async function backupCreate(
 
 const createView: View<BackupReport> = {
   ...OUTCOME_ROWS,
-  text: (report, paint) => (createExitCode(report) === 0 ? paint.good : paint.bad)(summaryOf(report)),
-  failures: (report) => [summaryOf(report)],
+  text: (report, paint) => (createExitCode(report) === 0 ? paint.good : paint.bad)(summaryOf(report, paint)),
+  failures: (report) => [summaryOf(report, PLAIN)],
   exitCode: createExitCode,
 };
 
@@ -120,14 +120,14 @@ function createExitCode(report: BackupReport): ExitCode {
   return code === EXIT_CODE.ok && mostAreGone(report.run) ? EXIT_CODE.violation : code;
 }
 
-function summaryOf({ run, counts, fetchedBytes }: BackupReport): string {
+function summaryOf({ run, counts, fetchedBytes }: BackupReport, { times }: Paint): string {
   const { databases, accounts, bytes, complete, startedAt } = run;
   const held = `${formatCount(databases, 'database')} (${formatBytes(bytes)}) and ${formatCount(accounts, 'account')}`;
   const lines = [
     complete
       ? `backed up ${held}`
       : 'error: the run is not complete\ntry:   the same command, which goes on where this one stopped',
-    `${countsText(counts)}; fetched ${formatBytes(fetchedBytes)}; run ${startedAt}`,
+    `${countsText(counts)}; fetched ${formatBytes(fetchedBytes)}; run ${times(startedAt)}`,
     ...(mostAreGone(run)
       ? [
           `error: most databases are gone: the run before had ${run.databasesBefore}`,

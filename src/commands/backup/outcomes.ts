@@ -2,7 +2,6 @@ import { Option } from 'commander';
 import { parsePositive } from '../../cli/arguments.ts';
 import { EXIT_CODE, type ExitCode } from '../../cli/exit-code.ts';
 import type { View } from '../../cli/print.ts';
-import { formatBytes } from '../../core/format.ts';
 
 /** How one user ended, in any of the commands. */
 export interface UserResult {
@@ -99,11 +98,6 @@ export function exitCodeOf({ counts, users }: Outcomes): ExitCode {
 export function countsText(counts: Readonly<Record<string, number>>): string {
   const parts = Object.entries(counts).map(([outcome, count]) => `${count.toLocaleString('en-US')} ${outcome}`);
   return parts.length === 0 ? 'no users' : parts.join(', ');
-}
-
-/** `4.1 MB/s`; nothing before there is a second to divide by. */
-export function rateText(bytes: number, milliseconds: number): string {
-  return milliseconds < 1000 ? '' : `, ${formatBytes((bytes / milliseconds) * 1000)}/s`;
 }
 
 export function parallelOption(): Option {

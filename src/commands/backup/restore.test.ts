@@ -61,8 +61,8 @@ describe('a database that differs from the backup', () => {
     expect(await rig.contents()).not.toEqual(before);
     const asked = await rig.run([...restore, '--replace'], { tty: true, typed: 'local\n' });
     expect(asked.code).toBe(0);
-    expect(asked.stderr).toMatch(
-      /^This replaces 1 database in the local deployment \(user-0000\) by what they were at /m,
+    expect(asked.stderr.replace(/\n {2}/g, ' ')).toMatch(
+      /^This replaces 1 database in the local deployment \(user-0000\) by what they were at [\d-]{10} [\d:]{8} UTC\.$/m,
     );
     expect(withoutColours(asked.stdout)).toContain(`${USERS} of ${USERS} databases equal`);
     expect(await rig.contents()).toEqual(before);

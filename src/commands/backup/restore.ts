@@ -2,8 +2,9 @@ import type { Command } from 'commander';
 import type { RestoredUser, RestoreOptions } from '../../backup/restore.ts';
 import type { RestorePlan } from '../../backup/restore-plan.ts';
 import { repeated } from '../../cli/arguments.ts';
+import { type Paint, PLAIN } from '../../cli/paint.ts';
 import type { View } from '../../cli/print.ts';
-import { withProgress } from '../../cli/progress.ts';
+import { rateText, withProgress } from '../../cli/progress.ts';
 import { formatBytes, formatCount } from '../../core/format.ts';
 import { parseUsername } from '../../core/username.ts';
 import type { Execute, Invocation } from '../execute.ts';
@@ -16,7 +17,6 @@ import {
   OutcomeCollector,
   type Outcomes,
   parallelOption,
-  rateText,
 } from './outcomes.ts';
 
 interface Options {
@@ -145,21 +145,22 @@ function namesOf({ examples, different, accountsDifferent }: RestoreReport['plan
 
 const restoreView: View<RestoreReport> = {
   ...OUTCOME_ROWS,
-  text: (report, paint) => (exitCodeOf(report) === 0 ? paint.good : paint.bad)(summaryOf(report)),
-  failures: (report) => [summaryOf(report)],
+  text: (report, paint) => (exitCodeOf(report) === 0 ? paint.good : paint.bad)(summaryOf(report, paint)),
+  failures: (report) => [summaryOf(report, PLAIN)],
   exitCode: exitCodeOf,
 };
 
-function summaryOf({ counts, plan, equal, run, dryRun }: RestoreReport): string {
+function summaryOf({ counts, plan, equal, run, dryRun }: RestoreReport, { times }: Paint): string {
   const { created, unchanged, different, accountsCreated, accountsUnchanged, accountsDifferent, examples } = plan;
   const looked = [
     `databases: ${created} to create, ${unchanged} equal, ${different} different`,
     `accounts: ${accountsCreated} to create, ${accountsUnchanged} equal, ${accountsDifferent} different`,
     ...(examples.length > 0 ? [`different, and left without --replace: ${namesOf(plan)}`] : []),
   ];
-  if (dryRun) return [`the backup of ${run.startedAt}, before anything is stored:`, ...looked].join('\n');
+  const of = run.startedAt === undefined ? 'unknown time' : times(run.startedAt);
+  if (dryRun) return [`the backup of ${of}, before anything is stored:`, ...looked].join('\n');
   return [
-    `restored the backup of ${run.startedAt}: ${countsText(counts)}`,
+    `restored the backup of ${of}: ${countsText(counts)}`,
     `compared with the backup: ${equal} of ${formatCount(created + unchanged + different, 'database')} equal`,
   ].join('\n');
 }

@@ -2,19 +2,11 @@ import type { Command } from 'commander';
 import type { VerifiedFolder, VerifiedUser } from '../../backup/verify.ts';
 import { EXIT_CODE } from '../../cli/exit-code.ts';
 import type { View } from '../../cli/print.ts';
-import { withProgress } from '../../cli/progress.ts';
+import { rateText, withProgress } from '../../cli/progress.ts';
 import { formatBytes, formatCount } from '../../core/format.ts';
 import type { Execute, Invocation } from '../execute.ts';
 import { ownDirectories } from './directories.ts';
-import {
-  countsText,
-  drained,
-  exitCodeOf,
-  OUTCOME_ROWS,
-  OutcomeCollector,
-  type Outcomes,
-  rateText,
-} from './outcomes.ts';
+import { countsText, drained, exitCodeOf, OUTCOME_ROWS, OutcomeCollector, type Outcomes } from './outcomes.ts';
 
 export interface VerifyReport extends Outcomes, VerifiedFolder {
   readonly users: readonly VerifiedUser[];

@@ -210,3 +210,15 @@ test('reports of another machine are compared with a warning', async () => {
   expect(code).toBe(0);
   expect(stdout).toMatch(/^warning: cpuModel is .* and another in the second: run both in one place$/m);
 });
+
+test.each([
+  { where: 'on a terminal as people read them', tty: true, time: /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC$/ },
+  { where: 'in a pipe in ISO 8601', tty: false, time: /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/ },
+])('the times of the runs are shown $where, also of one that drifted', async ({ tty, time }) => {
+  withSamples('drifted', 'measured', (metric) => samplesOf(1, 1)(metric).map((sample, index) => sample + index * 10));
+  const { stdout } = await runCommand(['bench', 'compare', fileOf('before'), fileOf('drifted'), '--no-color'], { tty });
+  const times = stdout.match(/\d{4}-\d\d-\d\d(T\S+?Z| \S+ UTC)/g) ?? [];
+  expect(stdout).toContain('drifted during the run');
+  expect(times.length).toBeGreaterThanOrEqual(3);
+  for (const each of times) expect(each).toMatch(time);
+});

@@ -137,7 +137,7 @@ export const compareView: View<Comparison> = {
     return [
       ...[before, after].map(
         ({ file, startedAt, commit }, index) =>
-          `${index === 0 ? 'before' : 'after '}  ${file}, ${startedAt}${commit === undefined ? '' : `, commit ${commit.slice(0, 12)}`}`,
+          `${index === 0 ? 'before' : 'after '}  ${file}, ${paint.times(startedAt)}${commit === undefined ? '' : `, commit ${commit.slice(0, 12)}`}`,
       ),
       '',
       paint.strong(`${line(['median', 'before', 'after', 'change', '95 % interval'])}  verdict`),
@@ -154,7 +154,7 @@ export const compareView: View<Comparison> = {
       }),
       paint.faint(samplesText(metrics)),
       paint.faint(`bench ${name}: a verdict takes a rank test, the interval and 5 %`),
-      ...warnings.map((warning) => paint.warn(`warning: ${warning}`)),
+      ...warnings.map((warning) => paint.warn(`warning: ${paint.times(warning)}`)),
       ...failureReasons.map((reason) => paint.bad(`failed: ${reason}`)),
     ].join('\n');
   },

@@ -73,11 +73,20 @@ test.each([
   expect(code).toBe(0);
   expect(stdout).toMatch(plot);
   expect(stdout).toMatch(/^run +commit +totalMs$/m);
-  expect(stdout).toMatch(/^2026-10-13 00:00:00 {2}cccccc12 +[67]\d\.\d ms$/m);
-  expect(stdout).toMatch(/^ {2}slower by (39|40|41) % from 2026-10-13 00:00:00 on: [45]\d\.\d ms → [67]\d\.\d ms$/m);
+  expect(stdout).toMatch(/^2026-10-13 00:00:00 UTC {3}cccccc12 +[67]\d\.\d ms$/m);
+  expect(stdout).toMatch(
+    /^ {2}slower by (39|40|41) % from 2026-10-13 00:00:00 UTC on: [45]\d\.\d ms → [67]\d\.\d ms$/m,
+  );
   for (const line of stdout.split('\n').filter((each) => !each.includes(directory))) {
     expect([...line].length).toBeLessThanOrEqual(80);
   }
+});
+
+test('a pipe gets the same in ISO times, without the plot', async () => {
+  const { stdout } = await runCommand(['bench', 'history', folderOf([...level(12, 50), ...level(12, 70)])]);
+  expect(stdout).toMatch(/^2026-10-13T00:00:00\.000Z {2}cccccc12 +[67]\d\.\d ms$/m);
+  expect(stdout).toMatch(/ from 2026-10-13T00:00:00\.000Z on: /);
+  expect(stdout).not.toMatch(/[▁▂▇█]|\d UTC/);
 });
 
 test('of seven runs it says that they are too few, and of eight that nothing changed', async () => {

@@ -5,7 +5,7 @@ import { parseTexts } from '../../cli/arguments.ts';
 import type { Paint } from '../../cli/paint.ts';
 import type { View } from '../../cli/print.ts';
 import { JavumboError, messageOf } from '../../core/failure.ts';
-import { formatCount, formatMs, formatTime } from '../../core/format.ts';
+import { formatCount, formatMs } from '../../core/format.ts';
 import { seededRandom } from '../../core/random.ts';
 import { runBlockingIn } from '../../core/run-blocking.ts';
 import type { Report } from '../../report/document.ts';
@@ -141,15 +141,17 @@ const historyView: View<History> = {
     ].join('\n'),
 };
 
-// A date, a commit and so many medians fit 80 columns.
+// A time, a commit and so many medians fit 80 columns.
 const COLUMNS_MAX = 4;
+// Of a time in ISO 8601, which is the longer form.
+const TIME_WIDTH = 24;
 
 function benchmarkLines({ name, parameters, runs, metrics }: BenchmarkHistory, paint: Paint): string[] {
   const shown = Object.entries(metrics).slice(0, COLUMNS_MAX);
   const hidden = Object.keys(metrics).length - shown.length;
   const told = Object.entries(parameters).map(([parameter, value]) => `${parameter} ${value}`);
   const row = (time: string, commit: string, cells: readonly string[]): string =>
-    `${time.padEnd(19)}  ${commit.padEnd(8)}${cells.map((cell) => cell.padStart(12)).join('')}`.trimEnd();
+    `${time.padEnd(TIME_WIDTH)}  ${commit.padEnd(8)}${cells.map((cell) => cell.padStart(11)).join('')}`.trimEnd();
   return [
     paint.strong(`bench ${name}, ${formatCount(runs.length, 'run')}`),
     paint.faint(told.join(', ')),
@@ -158,12 +160,12 @@ function benchmarkLines({ name, parameters, runs, metrics }: BenchmarkHistory, p
       row(
         'run',
         'commit',
-        shown.map(([metric]) => metric.slice(0, 11)),
+        shown.map(([metric]) => metric.slice(0, 10)),
       ),
     ),
     ...runs.map(({ startedAt, commit = '' }, index) =>
       row(
-        formatTime(Date.parse(startedAt)),
+        paint.times(startedAt),
         commit.slice(0, 8),
         shown.map(([, { p50 }]) => medianText(p50[index])),
       ),
@@ -190,7 +192,7 @@ function seriesLines(metric: string, { p50, changes }: Series, paint: Paint): st
       const percent = Math.abs((ratio - 1) * 100).toFixed(0);
       const verdict = ratio > 1 ? paint.bad(`slower by ${percent} %`) : paint.good(`faster by ${percent} %`);
       const from = run.commit === undefined ? run.file : `${run.commit.slice(0, 8)} (${run.file})`;
-      return `  ${verdict} from ${formatTime(Date.parse(run.startedAt))} on: ${formatMs(before)} → ${formatMs(after)}\n    ${from}`;
+      return `  ${verdict} from ${paint.times(run.startedAt)} on: ${formatMs(before)} → ${formatMs(after)}\n    ${from}`;
     }),
   ];
 }

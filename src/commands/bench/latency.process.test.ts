@@ -95,6 +95,13 @@ describe.each(COMMAND_DEPLOYMENTS)('on $name', ({ name, open }) => {
       expect(stdout).toMatch(line);
     }
   });
+
+  test('a threshold where the table shows a dash fails, and says how many samples it takes', async () => {
+    const argv = ['bench', 'latency', '--requests', '3', '--notes', '1'];
+    const { code, stdout } = await deployment.run([...argv, '--threshold', 'totalMs.p95<1e9']);
+    expect(code).toBe(7);
+    expect(stdout).toMatch(/^failed: threshold totalMs\.p95<1e9: 3 samples cannot bear p95, which takes 20$/m);
+  });
 });
 
 test('bench latency on a store that garbles what it stores ends with it and cleans up', async () => {

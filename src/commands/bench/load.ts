@@ -11,7 +11,7 @@ import { seededRandom } from '../../core/random.ts';
 import type { Report } from '../../report/document.ts';
 import { bears } from '../../report/percentiles.ts';
 import type { ReportParts } from '../../report/start.ts';
-import { parseThreshold, refuseUnknownFigures, type Threshold } from '../../report/threshold.ts';
+import { parseThreshold, percentileOf, refuseUnknownFigures, type Threshold } from '../../report/threshold.ts';
 import type { Execute, Invocation } from '../execute.ts';
 import { benchOptions, type ReportFlags } from '../report-options.ts';
 import { type BenchResult, DEFAULT_RTT_MS, metricLines, notesOption, reportView, runScenario } from './scenario.ts';
@@ -149,13 +149,12 @@ function refuseUnfitObjective(objective: Threshold | undefined, { rate, duration
       try: "--objective 'totalMs.p99<500'",
     });
   }
-  const [, statistic = ''] = objective.figure.split('.');
   const samples = Math.floor(((rate * duration) / 1000) * shareOf(objective, mix));
-  const percentile = /^p(\d+)$/.exec(statistic)?.[1];
-  if (percentile === undefined || bears(samples, Number(percentile))) return;
+  const percentile = percentileOf(objective.figure);
+  if (percentile === undefined || bears(samples, percentile)) return;
   throw new JavumboError(
     'usage',
-    `--objective ${objective.expression}: ${samples} samples at ${rate}/s cannot bear ${statistic}`,
+    `--objective ${objective.expression}: ${samples} samples at ${rate}/s cannot bear p${percentile}`,
     { try: 'a longer --duration, a higher --rate, or another percentile: p95 takes 20 samples, p99 takes 100' },
   );
 }

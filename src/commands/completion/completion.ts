@@ -31,4 +31,5 @@ export function registerCompletion(parent: Command, execute: Execute): void {
 
 const completionView: View<Completion> = {
   text: ({ script }) => script.trimEnd(),
+  verbatim: true,
 };

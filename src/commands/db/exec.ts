@@ -24,10 +24,7 @@ export function registerDbExec(parent: Command, execute: Execute): void {
     .option('-y, --yes', "do not ask before a table of Anki's is dropped or emptied")
     .option('--force', 'also leave what is no Anki collection any more')
     .option('--retries <n>', 'how often to run again after a conflict', parseCount, OPERATOR_RETRIES)
-    .addHelpText(
-      'after',
-      "\nExample:\n  $ javumbo db exec alice 'UPDATE notes SET tags = ? WHERE id = ?' ' animals ' 1700000000000",
-    );
+    .addHelpText('after', "\nExample:\n  $ javumbo db exec alice 'UPDATE notes SET tags = ?' ' animals '");
   leaseOptions(command).action((username: string, sql: string | undefined, values: string[], options: ExecOptions) =>
     execute(
       command,

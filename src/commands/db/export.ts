@@ -37,7 +37,7 @@ export function registerDbExport(parent: Command, execute: Execute): void {
   const command = parent
     .command('export <username>')
     .description("write decks as a package (.apkg), or the collection (.colpkg), for Anki's import")
-    .requiredOption('--out <file>', 'the file to write or replace; its ending says which of the two')
+    .requiredOption('-o, --out <file>', 'the file to write or replace; its ending says which of the two')
     .option('--deck <name>', 'only this deck and those below it')
     .option('--with-scheduling', 'also when cards are due, review history and deck options')
     .option('--media <directory>', 'take the media that notes refer to from there')

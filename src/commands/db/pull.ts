@@ -6,6 +6,7 @@ import { noteUnfinished, partialFile } from '../../cache/work-directory.ts';
 import { type View, writeParts } from '../../cli/print.ts';
 import { progressOn } from '../../cli/progress.ts';
 import { JavumboError, messageOf } from '../../core/failure.ts';
+import { sizeSoFar } from '../../core/file.ts';
 import { formatBytes } from '../../core/format.ts';
 import { pathBehindLinks } from '../../core/replace-file.ts';
 import { parseUsername } from '../../core/username.ts';
@@ -50,10 +51,8 @@ export async function dbPull(
       username,
     });
   }
-  const deployment = await invocation.deployment();
-  const databases = operatorDatabases(deployment, invocation);
-  const point = at === undefined ? undefined : await (await import('./at.ts')).pointId(deployment, username, at);
-  const { context, flags } = invocation;
+  const { deployment, databases, point, progress } = await opened(invocation, username, at);
+  const { context } = invocation;
   const { signal } = context;
   const partial = partialFile(resolve(file), context.random);
   // After a kill, the next command that makes one, or a clean-up, removes both.
@@ -61,19 +60,21 @@ export async function dbPull(
   noteUnfinished(work, partial);
   // Synchronous: a second Ctrl-C does not wait for the copy to end.
   const removePartial = (): void => rmSync(partial, { force: true });
-  const progress = progressOn(context, flags.quiet, flags.progressJson);
-  progress.show(`fetching database "${username}"`);
   const pulled = databases.withFile(
     username,
     async (path, { version, sizeBytes }, damage) => {
-      if (damage !== undefined) invocation.note(`warning: ${damage.message}`);
-      progress.show(`writing ${formatBytes(sizeBytes)} to ${file}`);
+      if (damage !== undefined) {
+        progress.done();
+        invocation.note(`warning: ${damage.message}`);
+      }
+      progress.show('writing the file', { totalBytes: sizeBytes, doneBytes: () => sizeSoFar(partial) });
       signal?.addEventListener('abort', removePartial);
       try {
         await copyFile(path, partial, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
         signal?.throwIfAborted();
         context.atStep?.('partial-written');
         await chmod(partial, 0o600);
+        progress.done();
         await rename(partial, file);
         return { username, version, sizeBytes, file };
       } catch (error) {
@@ -98,6 +99,18 @@ export async function dbPull(
   });
 }
 
+/** Opens the deployment and finds the point in time that is meant, and shows how the bytes come. */
+async function opened(invocation: Invocation, username: string, at: string | undefined) {
+  const { context, flags } = invocation;
+  const progress = progressOn(context, flags.quiet, flags.progressJson);
+  const fetching = `fetching database "${username}"`;
+  const deployment = await invocation.deployment({ onTransfer: (bytes) => progress.show(fetching, bytes) });
+  const databases = operatorDatabases(deployment, invocation);
+  const point = at === undefined ? undefined : await (await import('./at.ts')).pointId(deployment, username, at);
+  progress.show(fetching);
+  return { deployment, databases, point, progress };
+}
+
 /** Writes the database to standard output and, since that is taken, its version to standard error. */
 async function pullToStdout(invocation: Invocation, username: string, at: string | undefined): Promise<PulledDatabase> {
   const { context, flags, note } = invocation;
@@ -108,20 +121,24 @@ async function pullToStdout(invocation: Invocation, username: string, at: string
       username,
     });
   }
-  const deployment = await invocation.deployment();
-  const databases = operatorDatabases(deployment, invocation);
-  const point = at === undefined ? undefined : await (await import('./at.ts')).pointId(deployment, username, at);
+  const { databases, point, progress } = await opened(invocation, username, at);
   const write = async (
     path: string,
     { version, sizeBytes }: StoredDatabase,
     damage: JavumboError | undefined,
   ): Promise<PulledDatabase> => {
-    if (damage !== undefined) note(`warning: ${damage.message}`);
-    await writeParts(createReadStream(path) as AsyncIterable<Buffer>, context, true);
+    if (damage !== undefined) {
+      progress.done();
+      note(`warning: ${damage.message}`);
+    }
+    const bytes = createReadStream(path);
+    progress.show('writing to standard output', { totalBytes: sizeBytes, doneBytes: () => bytes.bytesRead });
+    await writeParts(bytes as AsyncIterable<Buffer>, context, true);
+    progress.done();
     note(`note: ${formatBytes(sizeBytes)} of version ${version}`);
     return { username, version, sizeBytes, file: '-' };
   };
-  return databases.withFile(username, write, { point });
+  return databases.withFile(username, write, { point }).finally(() => progress.done());
 }
 
 /** Follows links to the file of --out. Throws `usage` for anything but an ordinary file, such as a device or a pipe. */

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { allRows, writeAnkiFile } from '../../testing/anki-file.ts';
 import { COMMAND_DEPLOYMENTS, type CommandDeployment } from '../../testing/command-deployments.ts';
-import { type Json, temporaryDirectory } from '../../testing/run-command.ts';
+import { type Json, runCommand, temporaryDirectory } from '../../testing/run-command.ts';
 
 const NONE = { get: 0, put: 0, head: 0, delete: 0, list: 0 };
 
@@ -22,6 +22,28 @@ describe.each(COMMAND_DEPLOYMENTS)('db push and db pull on $name', ({ open }) =>
   afterEach(() => deployment.close());
 
   const pulled = (): string => join(directory, 'pulled.anki2');
+
+  test('--progress json tells the bytes of each step, all of them at its end', async () => {
+    const moved = async (...argv: string[]): Promise<Record<string, unknown[]>> => {
+      const { flags, env } = deployment;
+      const { code, stderr } = await runCommand([...argv, ...flags, '--progress', 'json'], { env });
+      expect(code).toBe(0);
+      const lines = stderr.split('\n').filter((line) => line.startsWith('{"progress"'));
+      const steps = lines.map((line) => JSON.parse(line).progress);
+      for (const { elapsedMs } of steps) expect(elapsedMs).toBeGreaterThanOrEqual(0);
+      // The last of a step wins.
+      return Object.fromEntries(steps.map(({ text, doneBytes, totalBytes }) => [text, [doneBytes, totalBytes]]));
+    };
+    const pushed = await moved('db', 'push', 'alice', file);
+    const sizeBytes = (await deployment.json<Json>('db', 'info', 'alice')).sizeBytes;
+    const all = [sizeBytes, sizeBytes];
+    expect(pushed).toEqual({ 'storing database "alice"': all });
+    await deployment.json('cache', 'clear');
+    const fetched = { 'fetching database "alice"': all };
+    expect(await moved('db', 'pull', 'alice', '--out', pulled())).toEqual({ ...fetched, 'writing the file': all });
+    await deployment.json('cache', 'clear');
+    expect(await moved('db', 'pull', 'alice', '--out', '-')).toEqual({ ...fetched, 'writing to standard output': all });
+  });
 
   test('a collection of 133 notes and 140 reviews keeps every row on its way there and back', async () => {
     writeAnkiFile(join(directory, 'big.anki2'), { notes: 133, reviews: 140 });

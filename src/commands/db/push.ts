@@ -1,5 +1,7 @@
 import type { Command } from 'commander';
+import { withProgress } from '../../cli/progress.ts';
 import { JavumboError } from '../../core/failure.ts';
+import type { Transfer } from '../../core/requests.ts';
 import { refuseTestUser } from '../../core/test-data.ts';
 import { parseUsername } from '../../core/username.ts';
 import type { ReplaceOver } from '../../databases/user-databases.ts';
@@ -22,7 +24,7 @@ export function registerDbPush(parent: Command, execute: Execute): void {
     .option('-y, --yes', 'do not ask before --force replaces one')
     .addHelpText(
       'after',
-      '\nExample:\n  $ javumbo db push alice alice.anki2 --if-version 5d41402abc4b2a76b9719d911017c592',
+      '\nExample:\n  $ javumbo db push alice a.anki2 --if-version 5d41402abc4b2a76b9719d911017c592',
     );
   command.action((username: string, file: string, options: PushOptions) =>
     execute(command, (invocation) => dbPush(invocation, parseUsername(username), file, options), writeView),
@@ -46,7 +48,14 @@ export async function dbPush(
   const ask = async (): Promise<void> => {
     if (over.kind === 'anything') await askToReplace(invocation, username, file, options.yes ?? false);
   };
-  return reportWrite(invocation, username, (databases) => storeFile(invocation, databases, username, file, over, ask));
+  return withProgress(invocation, async (progress) => {
+    // Shown once the bytes move: until then a question may be on the terminal.
+    const storing = (bytes: Transfer): void => progress.show(`storing database "${username}"`, bytes);
+    await invocation.deployment({ onTransfer: storing });
+    return reportWrite(invocation, username, (databases) =>
+      storeFile(invocation, databases, username, file, over, ask),
+    );
+  });
 }
 
 /** Asks before whatever is stored for a user is replaced by `what`. */

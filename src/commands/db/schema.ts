@@ -51,4 +51,5 @@ async function dbSchema(
 
 const schemaView: View<SchemaReport> = {
   text: ({ objects }) => objects.map(({ sql }) => `${visibleLines(sql)};`).join('\n'),
+  verbatim: true,
 };

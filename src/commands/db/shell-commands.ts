@@ -206,7 +206,7 @@ function schemaText(database: ShellSession['database'], name: string): string {
 }
 
 async function show({ flags, context }: Shell['invocation'], text: string): Promise<Done> {
-  await printResult(text, { text: (shown) => shown }, flags, context);
+  await printResult(text, { text: (shown) => shown, verbatim: true }, flags, context);
   return undefined;
 }
 

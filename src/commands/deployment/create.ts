@@ -9,7 +9,7 @@ export function registerDeploymentCreate(parent: Command, execute: Execute): voi
     .option('-n, --dry-run', 'show what would be created, and create nothing')
     .addHelpText(
       'after',
-      '\nExample:\n  $ javumbo deployment create --bucket my-bucket --endpoint-url http://127.0.0.1:7480',
+      '\nExample:\n  $ javumbo deployment create --bucket my-bucket --endpoint-url http://ceph:7480',
     );
   command.action(({ dryRun = false }: { dryRun?: boolean }) =>
     execute(command, (invocation) => provisionDeployment(invocation, dryRun ? 'plan' : 'create'), provisionView),

@@ -213,6 +213,29 @@ describe('fleet exec', () => {
     expect(await usn()).toBe('2\n');
   });
 
+  test.each([
+    { name: 'a terminal', tty: true, stream: 'stdout' },
+    { name: 'a pipe, whose standard output names users,', tty: false, stream: 'stderr' },
+  ] as const)('a dry run says on $name how many users would change', async ({ tty, stream }) => {
+    deployment = openLocal();
+    await create('alice', 'bob', 'carol');
+    const argv = ['fleet', 'exec', '-n', '--file', script('UPDATE col SET usn = usn + 1'), '--no-color'];
+    const told = async (more: string[]): Promise<string> => (await deployment.run([...argv, ...more], { tty }))[stream];
+    const nothing = 'dry run: nothing was stored\n';
+    expect(await told([])).toBe(`3 of 3 users would change\n${nothing}`);
+    const where = ['--where', 'SELECT count(*) > 0 FROM col WHERE crt < 0'];
+    expect(await told(where)).toBe(`0 of 3 users would change; 3 skipped\n${nothing}`);
+  });
+
+  test('asks nothing with -y before a table of Anki’s is emptied', async () => {
+    deployment = openLocal();
+    await create('alice');
+    const argv = ['--file', script('DELETE FROM col WHERE 0; DELETE FROM notes')];
+    await deployment.run(['db', 'add-note', 'alice', '--field', 'a', '--field', 'b']);
+    expect((await exec(...argv)).code).toBe(2);
+    expect((await exec(...argv, '--again', '-y')).code).toBe(0);
+  });
+
   test('does again what was undone', async () => {
     deployment = openLocal();
     await create('alice');

@@ -47,7 +47,7 @@ export interface MigrationReport extends FleetReport {
 /** Adds those options. */
 export function migrationOptions(command: Command): Command {
   selectionOptions(command)
-    .option('--dry-run', 'do it on copies, and say what would change')
+    .option('-n, --dry-run', 'do it on copies, and say what would change')
     .option('--canary <n>', 'change so many, check these, and ask before the rest', parsePositive)
     .option('--journal <file>', 'where to record each write (default: a new file in JAVUMBO_HOME)')
     .option('--resume <journal>', 'go on with a run that stopped')
@@ -55,7 +55,7 @@ export function migrationOptions(command: Command): Command {
     .option('--keep <dir>', 'keep each database as it was, where the store keeps no versions')
     .option('--no-undo', 'do without a way back')
     .option('--retries <n>', 'how often to try again after a conflict', parseCount, OPERATOR_RETRIES)
-    .option('--yes', "do not ask after the canaries, nor before a table of Anki's is dropped or emptied");
+    .option('-y, --yes', "do not ask after the canaries, nor before a table of Anki's is dropped or emptied");
   return fleetOptions(command);
 }
 
@@ -169,13 +169,24 @@ function withResume(error: unknown, goOn: string): unknown {
   return new JavumboError(error.kind, error.message, { try: `${goOn}${also}`, cause: error });
 }
 
+/** Says what a dry run has found: how many would change first. */
+function triedLines(counts: FleetReport['counts']): string[] {
+  const { 'would-commit': changed = 0, ...others } = counts;
+  const all = Object.values(counts).reduce((sum, count) => sum + count, 0);
+  const rest = Object.keys(others).length === 0 ? '' : `; ${countsText(others)}`;
+  return [
+    `${changed.toLocaleString('en-US')} of ${formatCount(all, 'user')} would change${rest}`,
+    'dry run: nothing was stored',
+  ];
+}
+
 export function migrationView(options: MigrationFlags): ReturnType<typeof fleetView<MigrationReport>> {
   const { dryRun = false, resume } = options;
   return fleetView<MigrationReport>(options, {
     rest: ({ journal, returned }) => ({ journal, dryRun, ...returned }),
     summary: ({ counts, journal, returned: { stopped, doneBefore, undo } }) => {
       const before = resume === undefined ? '' : `; ${doneBefore.toLocaleString('en-US')} were done before`;
-      const lines = [`${countsText(counts)}${before}`];
+      const lines = dryRun ? triedLines(counts) : [`${countsText(counts)}${before}`];
       if (stopped) lines.unshift('error: the canaries are not sound; all others were left');
       const again = stopped || ['unknown', 'unavailable', 'conflict'].some((outcome) => outcome in counts);
       if (again && journal !== undefined) lines.push(`go on:   the same command with --resume ${journal}`);

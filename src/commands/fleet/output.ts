@@ -122,7 +122,7 @@ export function fleetView<T extends FleetReport>(
   },
 ): View<T> {
   const document = (report: T): Record<string, unknown> => ({ counts: report.counts, ...rest(report) });
-  if (jsonl) return { text: (report) => jsonText(document(report)), exitCode };
+  if (jsonl) return { text: (report) => jsonText(document(report)), verbatim: true, exitCode };
   return {
     ...OUTCOME_ROWS,
     jsonParts: async function* (report) {

@@ -83,8 +83,8 @@ function statsView(options: StatsOptions): View<StatsReport> {
     const last = active.last === undefined ? null : isoTime(active.last);
     return { ...stats, active: { ...active, last }, cost };
   };
-  const { jsonParts, text } = fleetView<StatsReport>(options, { rest, summary: () => '' });
-  if (jsonParts === undefined) return { ...(text === undefined ? {} : { text }), exitCode: fleetExitCode };
+  const { jsonParts, ...ofLines } = fleetView<StatsReport>(options, { rest, summary: () => '' });
+  if (jsonParts === undefined) return ofLines;
   return {
     jsonParts,
     fields: ({ returned, cost }) => {

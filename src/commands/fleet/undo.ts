@@ -14,7 +14,7 @@ export function registerFleetUndo(parent: Command, execute: Execute): void {
   const command = parent
     .command('undo <journal>')
     .description('make databases what they were before a fleet exec or import, where nobody changed them since')
-    .option('--yes', 'do not ask')
+    .option('-y, --yes', 'do not ask')
     .addHelpText('after', '\nExample:\n  $ javumbo fleet undo journal.jsonl');
   fleetOptions(command).action((journal: string, options: UndoOptions) =>
     execute(

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { storedTimeCell } from '../../cli/cells.ts';
 import type { View } from '../../cli/print.ts';
 import type { FunctionDescription } from '../../function/remote-function.ts';
 import type { Execute } from '../execute.ts';
@@ -26,7 +27,7 @@ export const describeView: View<FunctionDescription> = {
     'last update': description.lastUpdateStatus,
     'code SHA-256': description.codeSha256,
     'code size': description.codeSizeBytes === undefined ? undefined : { bytes: description.codeSizeBytes },
-    'last modified': description.lastModified,
+    'last modified': storedTimeCell(description.lastModified),
     environment: description.environment.join(', ') || undefined,
   }),
 };

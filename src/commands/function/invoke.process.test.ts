@@ -145,7 +145,7 @@ describe.each(ACCOUNT_DEPLOYMENTS)('on $name', ({ open }) => {
 test('the lines about a call are painted one by one', async () => {
   // As chalk does with all that it is given.
   const joined = (...texts: unknown[]): string => `<${texts.join(' ')}>`;
-  const paint = { good: joined, bad: joined, warn: joined, strong: joined, faint: joined };
+  const paint = { good: joined, bad: joined, warn: joined, strong: joined, faint: joined, times: joined };
   const answer = {
     service: 'javumbo',
     version: '1.2.3',

@@ -13,4 +13,4 @@ export function registerReportSchema(parent: Command, execute: Execute): void {
 }
 
 /** Always JSON: a schema has no other form. */
-export const schemaView: View<object> = { text: (schema) => JSON.stringify(schema, null, 2) };
+export const schemaView: View<object> = { text: (schema) => JSON.stringify(schema, null, 2), verbatim: true };

@@ -27,10 +27,7 @@ export function registerUserCreate(parent: Command, execute: Execute): void {
     .requiredOption('--name <text>', 'the display name')
     .option('--password-stdin', 'read the password from standard input instead of a hidden prompt')
     .option('--with-database', "also create the user's database, an empty collection")
-    .addHelpText(
-      'after',
-      "\nExample:\n  $ javumbo user create alice --name 'Alice Smith' --password-stdin < password.txt",
-    );
+    .addHelpText('after', '\nExample:\n  $ javumbo user create alice --name Alice --password-stdin < password.txt');
   command.action((username: string, options: CreateOptions) =>
     execute(command, (invocation) => userCreate(invocation, parseUsername(username), options), createdView),
   );

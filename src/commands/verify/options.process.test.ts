@@ -209,7 +209,8 @@ describe('the live checklist', () => {
     const [shown = '', said, ...more] = stderr.split('\u001b[3A\u001b[J');
     expect({ code, more, shown: shown.match(/[✓✗] Test .*\n/g)?.length }).toEqual({ code: 0, more: [], shown: 3 });
     expect(shown).not.toContain('kept');
-    expect(said).toMatch(
+    // Each is one column too wide for one line.
+    expect(said?.replace(/\n {6}/g, ' ')).toMatch(
       /^(note: kept user_dbs\/javumbo-test-[0-9a-f]{12}-2-[123]\.anki2; javumbo clean s3 removes it\n){3}$/,
     );
   });

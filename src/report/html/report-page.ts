@@ -96,22 +96,22 @@ function verdictOf(report: Report): Verdict {
         .map((check) => html`<span class="failed">${titleOf(check)}</span>: ${failureTexts(check).join('; ')}`),
       ...judged
         .filter((each) => !each.passed)
-        .map(({ expression, actual }) => html`<span class="failed">${expression}</span>: ${actualText(actual)}`),
+        .map((each) => html`<span class="failed">${each.expression}</span>: ${actualText(each)}`),
     ],
   };
 }
 
-const actualText = (actual: number | undefined): string =>
-  actual === undefined ? 'not measured' : `it is ${number(actual)}`;
+const actualText = ({ actual, reason = 'not measured' }: Report['thresholds'][number]): string =>
+  actual === undefined ? reason : `it is ${number(actual)}`;
 
 function thresholds({ thresholds: judged }: Report): Content {
   return table(
     'thresholds',
     [{ name: 'threshold' }, { name: 'result' }, { name: 'actual', isNumber: true }],
-    judged.map(({ expression, passed, actual }) => [
+    judged.map(({ expression, passed, actual, reason }) => [
       html`<code>${expression}</code>`,
       status(passed ? 'passed' : 'failed', passed ? 'met' : 'missed'),
-      actual === undefined ? 'not measured' : number(actual),
+      actual === undefined ? (reason ?? 'not measured') : number(actual),
     ]),
   );
 }

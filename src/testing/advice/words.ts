@@ -262,7 +262,7 @@ const ROWS: readonly (readonly [situation: string, run: string, hint: string | R
   [
     'a threshold that is none',
     'bench latency --threshold x',
-    "--threshold 'totalMs.p95<400', with <, <=, >, >= or ==",
+    "--threshold 'totalMs.p50<400', with <, <=, >, >= or ==",
     'bench latency --help',
   ],
   [
@@ -286,7 +286,7 @@ const ROWS: readonly (readonly [situation: string, run: string, hint: string | R
   [
     'an objective that is none',
     'bench load --objective x',
-    "--objective 'totalMs.p95<400', with <, <=, >, >= or ==",
+    "--objective 'totalMs.p50<400', with <, <=, >, >= or ==",
     'bench load --help',
   ],
   [
