@@ -21,7 +21,7 @@ export function markdownOf(report: Report): string {
       checks.map((check) => [
         `${check.id} ${check.name}`,
         check.status,
-        formatDuration(check.durationMs),
+        check.durationMs === 0 ? '' : formatDuration(check.durationMs),
         [
           ...(check.status === 'failed' ? failureTexts(check) : [check.reason ?? '']),
           ...(check.try === undefined ? [] : [`try: ${check.try}`]),

@@ -50,8 +50,10 @@ function checkLines(check: Check, report: Report, verbose: boolean, paint: Paint
   const mark = { passed: paint.good('passed'), failed: paint.bad('failed'), skipped: paint.warn('skipped') }[status];
   const title = /^\d/.test(id) ? `Test ${id}: ${name}` : name;
   const figures = figuresOf(id, report);
+  // What only judges takes no time of its own.
+  const time = durationMs === 0 ? '' : `  ${paint.faint(formatDuration(durationMs))}`;
   return [
-    `${mark}  ${paint.strong(title)}  ${paint.faint(formatDuration(durationMs))}`,
+    `${mark}  ${paint.strong(title)}${time}`,
     ...(figures === undefined ? [] : [`  ${figures}`]),
     ...(verbose ? assertions.filter(({ passed }) => passed) : []).map(({ name }) => `  ${paint.good('✓')} ${name}`),
     ...(status === 'failed' ? failureTexts(check) : []).map((text) => `  ${paint.bad('✗')} ${visible(text)}`),
