@@ -7,9 +7,6 @@ import type { BodyDigest, DatabaseStore } from '../store/database-store.ts';
 import type { ReadyEnvironment } from './session.ts';
 import type { WorkingCopy } from './working-copy.ts';
 
-// Below, two threads are no faster than one. (benchmarks/results/one-row-write-before-and-after.md)
-export const BESIDE_BYTES_MIN = 8 * 1024 * 1024;
-
 /** What a commit sends; of an unchanged copy nothing. */
 export interface ClosedCopy extends Digests {
   readonly writeId: string;
@@ -51,25 +48,21 @@ export async function closed(
     readHeader(content);
     // Once per commit, never per attempt: a retry sends the same bytes.
     makeUnique(content, random);
-    const beside = isLarge(content) ? thread?.digestOf(content, nameBeside(store)) : undefined;
+    const isFile = typeof content === 'string';
+    const beside =
+      isFile && thread?.helpsWith(sizeOf(content)) ? thread.digestOf(content, nameBeside(store)) : undefined;
     // The check may fail before it is awaited.
     beside?.catch(() => {});
     atStep?.('closed');
-    if (typeof content === 'string') checkFile(sqlite, content);
+    if (isFile) checkFile(sqlite, content);
     return { content, beside };
   });
   if (ended === undefined) return UNCHANGED;
   const { content, beside } = ended;
-  // Of what is small, the store takes its own.
+  // Else the store takes its own.
   const digests =
-    beside === undefined || typeof content !== 'string'
-      ? { digest: await contentDigestOf(content) }
-      : await digestsWith(beside, content, store);
+    beside === undefined ? { digest: await contentDigestOf(content) } : await digestsWith(beside, content, store);
   return { writeId: random.hex(16), content, sizeBytes: sizeOf(content), ...digests };
-}
-
-function isLarge(content: Content): content is string {
-  return typeof content === 'string' && sizeOf(content) >= BESIDE_BYTES_MIN;
 }
 
 /** Checks the very bytes that will be sent, and does not change them. */
@@ -90,9 +83,10 @@ function nameBeside({ bodyDigest }: DatabaseStore): DigestName {
 }
 
 /** Takes here what is not taken beside. */
-async function digestsWith(beside: Promise<string>, path: string, store: DatabaseStore): Promise<Digests> {
+async function digestsWith(beside: Promise<string>, content: Content, store: DatabaseStore): Promise<Digests> {
   const { bodyDigest: algorithm } = store;
-  const of = (name: DigestName): Promise<string> => (name === nameBeside(store) ? beside : namedDigestOf(path, name));
+  const of = (name: DigestName): Promise<string> =>
+    name === nameBeside(store) ? beside : namedDigestOf(content, name);
   if (algorithm === undefined) return { digest: await of('content') };
   const [digest, hex] = await Promise.all([of('content'), of(algorithm)]);
   return { digest, body: { algorithm, hex } };

@@ -9,10 +9,10 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { seededRandom } from '../core/random.ts';
+import { STARTING_BYTES_MIN } from '../store/digest-thread.ts';
 import { runScript, SCRIPTS } from '../testing/child-process.ts';
 import { runCommand } from '../testing/run-command.ts';
 import { type S3Server, startS3Server } from '../testing/s3-server/server.ts';
-import { BESIDE_BYTES_MIN } from './closed-copy.ts';
 
 let directory: string;
 let server: S3Server | undefined;
@@ -135,7 +135,7 @@ describe('db exec of a large database, killed', () => {
     async ({ step, after }) => {
       server = await startS3Server({ buckets: ['b'] });
       await createCounter();
-      await javumbo('db', 'exec', 'alice', `CREATE TABLE large AS SELECT zeroblob(${2 * BESIDE_BYTES_MIN}) AS x`);
+      await javumbo('db', 'exec', 'alice', `CREATE TABLE large AS SELECT zeroblob(${STARTING_BYTES_MIN}) AS x`);
       const crashed = await runScript(SCRIPTS.crashAt, [step, ...COUNT_UP], environment());
       expect(crashed.signal).toBe('SIGKILL');
 

@@ -36,10 +36,11 @@ import { MemoryDatabaseStore } from '../store/memory-store.ts';
 import { S3DatabaseStore } from '../store/s3-store.ts';
 import { temporaryDirectory } from '../testing/run-command.ts';
 import { type S3Server, startS3Server } from '../testing/s3-server/server.ts';
-import { BESIDE_BYTES_MIN } from './closed-copy.ts';
 import { UserDatabases } from './user-databases.ts';
 
-const ROWS = Math.ceil(BESIDE_BYTES_MIN / 1000);
+// One that a thread helps with as soon as it runs.
+const LARGE_BYTES = 9_000_000;
+const ROWS = Math.ceil(LARGE_BYTES / 1000);
 const clock = systemClock;
 const random = systemRandom;
 
@@ -67,7 +68,7 @@ afterEach(async () => {
   for (const end of ended.splice(0).reverse()) await end();
 });
 
-function machine(inner: DatabaseStore, { root = temporaryDirectory(), digests = new DigestThread() } = {}): Machine {
+function machine(inner: DatabaseStore, { root = temporaryDirectory(), digests = threadOf(undefined) } = {}): Machine {
   const store = new CountingDatabaseStore(inner);
   const cache = new DatabaseCache({ root, deployment: 'test', clock, random });
   const sqlite = async () => betterSqlite;
@@ -120,11 +121,13 @@ const PROGRAMS = {
     "require('node:worker_threads').parentPort.on('message', () => { throw new Error('too much') })",
 };
 
+/** One that runs, unless it cannot. */
 function threadOf(program: string | undefined): DigestThread {
-  if (program === undefined || program.startsWith('/')) return new DigestThread(program);
-  const path = join(temporaryDirectory(), 'program.cjs');
-  writeFileSync(path, program);
-  return new DigestThread(path);
+  const path = program?.startsWith('/') === false ? join(temporaryDirectory(), 'program.cjs') : program;
+  if (path !== undefined && path !== program) writeFileSync(path, program ?? '');
+  const thread = new DigestThread(path);
+  thread.start();
+  return thread;
 }
 
 describe.each(STORES)('a store that needs $needs', ({ open }) => {
@@ -132,11 +135,11 @@ describe.each(STORES)('a store that needs $needs', ({ open }) => {
     const server = await startS3Server({ buckets: [BUCKET] });
     ended.push(() => server.close());
     const inner = open(server);
-    const { databases, store } = machine(inner, { digests: threadOf(program) });
     const started: unknown[] = [];
     const noted = (worker: unknown): void => void started.push(worker);
     process.on('worker', noted);
     ended.push(() => void process.off('worker', noted));
+    const { databases, store } = machine(inner, { digests: threadOf(program) });
     await databases.create('alice', fill);
     // Later the thread is there already, or known not to be.
     for (const row of [8, 7]) {
@@ -211,7 +214,7 @@ function mounted(name: string, make: (path: string) => readonly (readonly string
   }
 }
 
-const SMALL_DISK_BYTES = 3 * BESIDE_BYTES_MIN;
+const SMALL_DISK_BYTES = 3 * LARGE_BYTES;
 
 const smallDisk = mounted('small', (path) => [
   ['mount', '-t', 'tmpfs', '-o', `size=${SMALL_DISK_BYTES}`, 'tmpfs', path],
@@ -281,7 +284,7 @@ test('a disk that is full in the middle of the copy is told as such, and the cop
   await machine(inner).databases.create('alice', fill);
   await databases.read('alice', () => {});
   const filling = join(smallDisk, 'filling');
-  writeFileSync(filling, Buffer.alloc(SMALL_DISK_BYTES - 1.5 * BESIDE_BYTES_MIN));
+  writeFileSync(filling, Buffer.alloc(SMALL_DISK_BYTES - 1.5 * LARGE_BYTES));
   const failure = await databases.update('alice', change, { retries: 0 }).catch((error) => error);
   expect(failure).toMatchObject({ kind: 'unavailable', message: expect.stringMatching(/no space is left/) });
   expect(failure.message).toContain(cache.directory);

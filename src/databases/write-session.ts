@@ -8,7 +8,7 @@ import { isDamaged } from '../store/content-digest.ts';
 import type { PutCondition, StoredDatabase, Tombstone } from '../store/database-store.ts';
 import { writable } from '../store/tombstone.ts';
 import { writesOver } from '../store/write-ids.ts';
-import { BESIDE_BYTES_MIN, type ClosedCopy, closed, UNCHANGED } from './closed-copy.ts';
+import { type ClosedCopy, closed, UNCHANGED } from './closed-copy.ts';
 import { NextEntry } from './next-entry.ts';
 import { refusesItsOwnVersion } from './outcome-failures.ts';
 import {
@@ -98,9 +98,7 @@ export class WriteSession {
         const place = work ?? cache.workDirectory();
         work = place;
         const path = workingCopyIn(place);
-        // It will have started when the copy is to be closed.
-        if (start.kind !== 'new' && sizeOf(start.kind === 'version' ? start.local.path : path) >= BESIDE_BYTES_MIN)
-          ready.digests?.start();
+        if (start.kind !== 'new') ready.digests?.expect(sizeOf(start.kind === 'version' ? start.local.path : path));
         if (start.kind === 'version') await copyTo(path, start.local);
         const isCopy = start.kind === 'version';
         open = () => fileCopy(sqlite, place, isCopy);

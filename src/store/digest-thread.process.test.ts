@@ -47,6 +47,30 @@ describe('a digest thread', () => {
     expect(await startedDuring(all)).toBe(1);
   });
 
+  const MB = 1_000_000;
+  test.each([
+    { sizes: [5 * MB, 5 * MB, 5 * MB], threads: 0, helps: false },
+    { sizes: [10 * MB], threads: 0, helps: false },
+    { sizes: [10 * MB, 10 * MB, 10 * MB], threads: 1, helps: true },
+    { sizes: [40 * MB], threads: 1, helps: true },
+  ])('for files of $sizes bytes is started $threads times', async ({ sizes, threads, helps }) => {
+    const expecting = async (): Promise<void> => {
+      for (const size of sizes) thread.expect(size);
+      await new Promise(setImmediate);
+    };
+    const thread = new DigestThread();
+    expect(await startedDuring(expecting)).toBe(threads);
+    expect(thread.helpsWith(sizes[0] ?? 0)).toBe(helps);
+    thread.close();
+  });
+
+  test('that cannot be started leaves all to the caller', async () => {
+    const path = file();
+    const none = new DigestThread(join(temporaryDirectory(), 'no-program.cjs'));
+    expect(await startedDuring(async () => none.expect(1000 * MB))).toBe(0);
+    expect(await none.digestOf(path, 'md5')).toBe(await namedDigestOf(path, 'md5'));
+  });
+
   test('rejects for a file that cannot be read, with the code that the system gave, and goes on', async () => {
     const missing = join(temporaryDirectory(), 'missing');
     await expect(thread.digestOf(missing, 'md5')).rejects.toMatchObject({ code: 'ENOENT' });
@@ -76,7 +100,7 @@ const programOf = (atClosed: string): string => `
     store, cache, clock, random, atStep, sqlite: sqliteEngine, caching: true, stalenessMaxMs: 0,
   });
   databases.create('alice', (database) => database.exec(
-    'CREATE TABLE t (x); WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 30000) INSERT INTO t SELECT randomblob(1000) FROM n'
+    'CREATE TABLE t (x); WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 40000) INSERT INTO t SELECT randomblob(1000) FROM n'
   )).then(() => databases.update('alice', (database) => database.exec('UPDATE t SET x = 1 WHERE rowid = 5')))
     .then(({ outcome }) => console.log(outcome), (error) => console.log(error.kind));
 `;

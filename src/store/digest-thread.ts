@@ -20,6 +20,12 @@ type Settle = (answer: DigestAnswer | undefined) => void;
 // Bundled on its own (packaging/package-bundle.ts). A program that holds the library in a bundle of its own has none.
 const PROGRAM = fileURLToPath(new URL('../../dist/bundle/digest-worker.cjs', import.meta.url));
 
+// Of a smaller file, two threads take the digests no sooner than one.
+const RUNNING_BYTES_MIN = 8 * 1024 * 1024;
+
+/** As large as a file must be to wait for a thread that has yet to start: 15 ms, and 80 on a busy machine. */
+export const STARTING_BYTES_MIN = 32 * 1024 * 1024;
+
 /**
  * A thread that reads files and takes their digests while the caller's does something else. It is started once and kept,
  * and keeps no process alive but while it works. Where there is no thread, or it ends early, the caller's thread does the
@@ -31,6 +37,7 @@ export class DigestThread {
   #worker: Worker | undefined;
   #taskCount = 0;
   #isUsable: boolean;
+  #hasExpected = false;
 
   /** `program`: another one, for tests. */
   constructor(program = PROGRAM) {
@@ -38,7 +45,22 @@ export class DigestThread {
     this.#isUsable = existsSync(program);
   }
 
-  /** Starts it, unless it runs. Starting takes some 15 ms, which the caller need not wait for. */
+  /**
+   * Starts it early, if a file of that size will want it: one that is worth the wait, or a second one, since a process that
+   * has stored two stores more.
+   */
+  expect(sizeBytes: number): void {
+    if (sizeBytes < RUNNING_BYTES_MIN) return;
+    if (this.#hasExpected || sizeBytes >= STARTING_BYTES_MIN) this.start();
+    this.#hasExpected = true;
+  }
+
+  /** True if it helps with a file of that size. */
+  helpsWith(sizeBytes: number): boolean {
+    return sizeBytes >= (this.#worker === undefined ? STARTING_BYTES_MIN : RUNNING_BYTES_MIN);
+  }
+
+  /** Starts it, unless it runs. */
   start(): void {
     if (this.#worker !== undefined || !this.#isUsable) return;
     let worker: Worker;
