@@ -17,8 +17,13 @@ export type DigestAnswer =
 /** Ends a task with its answer, or with none if the thread is gone. */
 type Settle = (answer: DigestAnswer | undefined) => void;
 
-// Bundled on its own (packaging/package-bundle.ts). A program that holds the library in a bundle of its own has none.
-const PROGRAM = fileURLToPath(new URL('../../dist/bundle/digest-worker.cjs', import.meta.url));
+// As the package has it (packaging/package-bundle.ts), or compiled beside this file, as for the benchmarks. A program that holds
+// the library in a bundle of its own has neither.
+const PROGRAMS = ['../../dist/bundle/digest-worker.cjs', './digest-worker.js'];
+
+function program(): string | undefined {
+  return PROGRAMS.map((path) => fileURLToPath(new URL(path, import.meta.url))).find((path) => existsSync(path));
+}
 
 // Of a smaller file, two threads take the digests no sooner than one.
 const RUNNING_BYTES_MIN = 8 * 1024 * 1024;
@@ -32,17 +37,16 @@ export const STARTING_BYTES_MIN = 32 * 1024 * 1024;
  * work: the digests are the same.
  */
 export class DigestThread {
-  readonly #program: string;
+  readonly #program: string | undefined;
   readonly #tasks = new Map<number, Settle>();
   #worker: Worker | undefined;
   #taskCount = 0;
-  #isUsable: boolean;
+  #isUsable = true;
   #hasExpected = false;
 
-  /** `program`: another one, for tests. */
-  constructor(program = PROGRAM) {
-    this.#program = program;
-    this.#isUsable = existsSync(program);
+  /** `path`: of another program, for tests. */
+  constructor(path = program()) {
+    this.#program = path;
   }
 
   /**
@@ -55,14 +59,15 @@ export class DigestThread {
     this.#hasExpected = true;
   }
 
-  /** True if it helps with a file of that size. */
+  /** True if it helps with a file of that size. It is started for one that is worth the wait. */
   helpsWith(sizeBytes: number): boolean {
-    return sizeBytes >= (this.#worker === undefined ? STARTING_BYTES_MIN : RUNNING_BYTES_MIN);
+    if (sizeBytes >= STARTING_BYTES_MIN) this.start();
+    return sizeBytes >= RUNNING_BYTES_MIN && this.#worker !== undefined;
   }
 
   /** Starts it, unless it runs. */
   start(): void {
-    if (this.#worker !== undefined || !this.#isUsable) return;
+    if (this.#worker !== undefined || this.#program === undefined || !this.#isUsable) return;
     let worker: Worker;
     try {
       // Loaded here, since it takes 2 ms and most commands need no thread.
