@@ -13,7 +13,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { open, readFile } from 'node:fs/promises';
+import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 
 // Each of Node's default 64 KiB chunks costs a round through the thread pool, which takes longer than their CRC32.
@@ -22,6 +22,8 @@ const CHUNK_BYTES = 1024 * 1024;
 
 /** A file, by its path, or bytes in memory. */
 export type Content = string | Buffer;
+
+export type DigestAlgorithm = 'sha256' | 'md5' | 'crc32';
 
 /** Returns the size in bytes. */
 export function sizeOf(content: Content): number {
@@ -72,13 +74,38 @@ async function* readInTurn(path: string): AsyncGenerator<Buffer> {
   }
 }
 
+/**
+ * Copies a file, and yields its chunks meanwhile: what is yielded is what is written. Each is valid until the next one is
+ * asked for. The copy is complete when the last one was.
+ */
+export async function* copiedChunks(source: string, destination: string): AsyncGenerator<Buffer> {
+  const copy = await open(destination, 'w', 0o600);
+  try {
+    for await (const chunk of readInTurn(source)) {
+      const writing = writeWhole(copy, chunk);
+      try {
+        yield chunk;
+      } finally {
+        await writing;
+      }
+    }
+  } finally {
+    await copy.close();
+  }
+}
+
+/** Writes all bytes; the system may take a part at a time, as when the disk is nearly full. */
+async function writeWhole(file: FileHandle, bytes: Buffer): Promise<void> {
+  for (let from = 0; from < bytes.length; ) from += (await file.write(bytes, from)).bytesWritten;
+}
+
 /** Returns the SHA-256 in hexadecimal. */
 export async function sha256Of(content: Content): Promise<string> {
   return (await digestOf(content, 'sha256')).toString('hex');
 }
 
 /** Returns a digest, using one chunk of memory for a file. `crc32` is big-endian, as in `x-amz-checksum-crc32`. */
-export async function digestOf(content: Content, algorithm: 'sha256' | 'md5' | 'crc32'): Promise<Buffer> {
+export async function digestOf(content: Content, algorithm: DigestAlgorithm): Promise<Buffer> {
   if (algorithm === 'crc32') {
     let sum = 0;
     for await (const chunk of chunksOf(content)) sum = crc32(chunk, sum);

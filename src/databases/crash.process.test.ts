@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { seededRandom } from '../core/random.ts';
+import { STARTING_BYTES_MIN } from '../store/digest-thread.ts';
 import { runScript, SCRIPTS } from '../testing/child-process.ts';
 import { runCommand } from '../testing/run-command.ts';
 import { type S3Server, startS3Server } from '../testing/s3-server/server.ts';
@@ -77,6 +78,7 @@ function workDirectories(): string[] {
 const LOCAL_STEPS = [
   { step: 'copied', after: 0 },
   { step: 'edited', after: 0 },
+  { step: 'closed', after: 0 },
   { step: 'checked', after: 0 },
   { step: 'locked', after: 0 },
   { step: 'file-copied', after: 0 },
@@ -121,8 +123,29 @@ describe('db exec on the local deployment, killed', () => {
 
 // The store is another process here, so a crash cannot happen at its steps.
 const S3_STEPS = LOCAL_STEPS.filter(({ step }) =>
-  ['copied', 'edited', 'checked', 'stored', 'entry-written', 'entry-renamed', 'cached'].includes(step),
+  ['copied', 'edited', 'closed', 'checked', 'stored', 'entry-written', 'entry-renamed', 'cached'].includes(step),
 );
+
+// Only these differ for a large database, whose digests a thread takes.
+const LARGE_STEPS = LOCAL_STEPS.filter(({ step }) => ['copied', 'closed', 'checked', 'stored'].includes(step));
+
+describe('db exec of a large database, killed', () => {
+  test.each(LARGE_STEPS)(
+    'at "$step": $after of 1 change is there, and the next command works',
+    async ({ step, after }) => {
+      server = await startS3Server({ buckets: ['b'] });
+      await createCounter();
+      await javumbo('db', 'exec', 'alice', `CREATE TABLE large AS SELECT zeroblob(${STARTING_BYTES_MIN}) AS x`);
+      const crashed = await runScript(SCRIPTS.crashAt, [step, ...COUNT_UP], environment());
+      expect(crashed.signal).toBe('SIGKILL');
+
+      expect(await counted()).toBe(after);
+      await javumbo(...COUNT_UP);
+      expect(await counted()).toBe(after + 1);
+      expect(workDirectories()).toEqual([]);
+    },
+  );
+});
 
 describe('db exec on an S3 endpoint, killed', () => {
   test.each(S3_STEPS)(

@@ -9,6 +9,7 @@ import { type RunBlocking, runBlockingIn } from '../core/run-blocking.ts';
 import { type LoadSqlite, openReadOnly, type SqliteDatabase, type SqliteEngine } from '../sqlite/engine.ts';
 import { asCorruption, asDatabaseFailure } from '../sqlite/failure.ts';
 import type { DatabaseStore, StoredDatabase, Tombstone, Trace, Version } from '../store/database-store.ts';
+import type { DigestThread } from '../store/digest-thread.ts';
 import type { ReadHandles } from './read-handles.ts';
 
 /** What sessions share. */
@@ -20,6 +21,8 @@ export interface SessionEnvironment {
   readonly caching: boolean;
   readonly clock: Clock;
   readonly random: Random;
+  /** Takes digests of large databases beside their check; undefined: one after the other. */
+  readonly digests?: DigestThread | undefined;
   /** Throws for a sound database that must not be opened (a schema that is too new). */
   readonly inspect?: ((database: SqliteDatabase, username: string) => void) | undefined;
   /** Runs an operator's SQL, or queries over an operator's file; undefined: ours, which is short. */
@@ -45,7 +48,7 @@ export interface MeantWrite {
   readonly base: StoredDatabase | undefined;
 }
 
-type CommitStep = 'copied' | 'edited' | 'checked' | 'stored' | 'cached';
+type CommitStep = 'copied' | 'edited' | 'closed' | 'checked' | 'stored' | 'cached';
 
 /**
  * How a commit ended. Every outcome is true and final:

@@ -10,6 +10,7 @@ import {
   type StoredDatabase,
   type Version,
 } from '../store/database-store.ts';
+import { DigestThread } from '../store/digest-thread.ts';
 import { writable } from '../store/tombstone.ts';
 import { committedIn, type Settlement, seenIn, settle, writesOver } from '../store/write-ids.ts';
 import { DatabaseLoader, type DatabaseLoaderOptions, noDatabase } from './database-loader.ts';
@@ -30,6 +31,8 @@ export interface UserDatabasesOptions extends DatabaseLoaderOptions {
   readonly groupCommit?: boolean | undefined;
   /** Those of all that work on the same cache. Default: its own. */
   readonly readHandles?: ReadHandles | undefined;
+  /** Default: its own. */
+  readonly digests?: DigestThread | undefined;
 }
 
 export type { OpenOptions, UpdateOptions, UpdateResult };
@@ -47,14 +50,17 @@ export class UserDatabases {
   readonly #environment: UserDatabasesOptions;
   readonly #loader: DatabaseLoader;
   readonly #handles: ReadHandles;
+  readonly #digests: DigestThread;
   readonly #updates: OptimisticUpdates;
   readonly #update: OptimisticUpdates['update'];
 
   constructor(options: UserDatabasesOptions) {
-    this.#environment = options;
-    this.#loader = new DatabaseLoader(options);
+    this.#digests = options.digests ?? new DigestThread();
+    const environment = { ...options, digests: this.#digests };
+    this.#environment = environment;
+    this.#loader = new DatabaseLoader(environment);
     this.#handles = options.readHandles ?? new ReadHandles();
-    const updates = new OptimisticUpdates(options, this.#loader);
+    const updates = new OptimisticUpdates(environment, this.#loader);
     const queue = new UpdateQueue(updates);
     this.#updates = updates;
     this.#update = (username, edit, options_) =>
@@ -103,9 +109,10 @@ export class UserDatabases {
     return ReadSession.open(username, local, environment, false);
   }
 
-  /** Closes the files that are kept open between reads. The databases can be used again. */
+  /** Closes what is kept between calls: open files, and a thread. The databases can be used again. */
   closeFiles(): void {
     this.#handles.close();
+    this.#digests.close();
   }
 
   /** True if a read now would be served from the cache without asking the store. */

@@ -1,14 +1,14 @@
 import { join } from 'node:path';
 import type { CacheEntry } from '../cache/entry.ts';
 import { momentOf } from '../core/clock.ts';
-import { type Content, sizeOf } from '../core/file.ts';
+import { sizeOf } from '../core/file.ts';
 import { runBlockingIn } from '../core/run-blocking.ts';
-import { canOpenInMemory, quickCheck, type SqliteDatabase, settleJournal } from '../sqlite/engine.ts';
-import { readHeader } from '../sqlite/header.ts';
-import { contentDigestOf, isDamaged, makeUnique } from '../store/content-digest.ts';
+import { canOpenInMemory, type SqliteDatabase, settleJournal } from '../sqlite/engine.ts';
+import { isDamaged } from '../store/content-digest.ts';
 import type { PutCondition, StoredDatabase, Tombstone } from '../store/database-store.ts';
 import { writable } from '../store/tombstone.ts';
 import { writesOver } from '../store/write-ids.ts';
+import { type ClosedCopy, closed, UNCHANGED } from './closed-copy.ts';
 import { NextEntry } from './next-entry.ts';
 import { refusesItsOwnVersion } from './outcome-failures.ts';
 import {
@@ -33,14 +33,6 @@ import {
   workingCopyIn,
 } from './working-copy.ts';
 
-/** That of an unchanged copy is empty. */
-interface ClosedCopy {
-  readonly writeId: string;
-  readonly digest: string;
-  readonly content: Content;
-  readonly sizeBytes: number;
-}
-
 /**
  * Work on a private copy of one version, or on a new database, committed once or discarded. The copy is invisible to
  * others; after a crash the next process removes it.
@@ -55,7 +47,7 @@ export class WriteSession {
   readonly #copy: WorkingCopy;
   readonly #looked: boolean;
   #tombstone: Tombstone | undefined;
-  /** The final content, once the copy is closed. */
+  /** What is sent, once the copy is closed. */
   #closed: ClosedCopy | undefined;
   /** Set once the copy is closed, because then its counter has lost its meaning. */
   #changed: boolean | undefined;
@@ -105,7 +97,9 @@ export class WriteSession {
       } else {
         const place = work ?? cache.workDirectory();
         work = place;
-        if (start.kind === 'version') await copyTo(workingCopyIn(place), start.local);
+        const path = workingCopyIn(place);
+        if (start.kind !== 'new') ready.digests?.expect(sizeOf(start.kind === 'version' ? start.local.path : path));
+        if (start.kind === 'version') await copyTo(path, start.local);
         const isCopy = start.kind === 'version';
         open = () => fileCopy(sqlite, place, isCopy);
       }
@@ -162,11 +156,12 @@ export class WriteSession {
 
   async #send(): Promise<SendOutcome> {
     const { store, clock, atStep, beforePut } = this.#environment;
-    this.#closed ??= await this.#close();
-    const { writeId, digest, content, sizeBytes } = this.#closed;
+    this.#closed ??= await closed(this.#copy, () => this.hasChanged(), this.#environment);
+    this.#changed = this.#closed !== UNCHANGED;
+    const { writeId, digest, body, content, sizeBytes } = this.#closed;
     const base = this.base;
     // A copy's counter shows whether it changed; a file put in its place must be compared by content.
-    if (base !== undefined && (!this.hasChanged() || (await this.#isStoredAlready(base, digest)))) {
+    if (base !== undefined && (!this.#changed || (await this.#isStoredAlready(base, digest)))) {
       return { kind: 'unchanged', version: base.version };
     }
     atStep?.('checked');
@@ -176,7 +171,7 @@ export class WriteSession {
       over === undefined ? { kind: 'absent' } : { kind: 'version', version: over.version };
     await beforePut?.({ username: this.username, writeId, base });
     const startedAt = momentOf(clock);
-    const sending = store.put(this.username, content, { condition, writes, digest });
+    const sending = store.put(this.username, content, { condition, writes, digest, body });
     const outcome = await this.#entry.preparedDuring(sending, content);
     switch (outcome.kind) {
       case 'committed': {
@@ -254,30 +249,5 @@ export class WriteSession {
     this.#open = false;
     this.#entry.discard();
     this.#copy.release();
-  }
-
-  /** Finishes SQLite's work. Returns the content if it changed, for a changed copy only. */
-  #settle(): Content | undefined {
-    if (this.database.inTransaction) this.database.exec('COMMIT');
-    this.#environment.atStep?.('edited');
-    settleJournal(this.database);
-    const changed = this.hasChanged();
-    if (changed) quickCheck(this.database);
-    const content = this.#copy.close();
-    if (!changed) return undefined;
-    // An empty file passes every check of SQLite, but no one else takes it for a database.
-    readHeader(content);
-    return content;
-  }
-
-  /** Ends the edit: the content then is complete, sound, and unlike any other ever stored. */
-  async #close(): Promise<ClosedCopy> {
-    const { random } = this.#environment;
-    const content = await runBlockingIn(this.#environment)(() => this.#settle());
-    this.#changed = content !== undefined;
-    if (content === undefined) return { writeId: '', digest: '', content: '', sizeBytes: 0 };
-    // Once per commit, never per attempt: a retry sends the same bytes.
-    makeUnique(content, random);
-    return { writeId: random.hex(16), digest: await contentDigestOf(content), content, sizeBytes: sizeOf(content) };
   }
 }

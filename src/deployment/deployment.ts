@@ -24,6 +24,7 @@ import type { LoadSqlite } from '../sqlite/engine.ts';
 import { aroundStore } from '../store/around-store.ts';
 import { CountingDatabaseStore } from '../store/counting-store.ts';
 import type { DatabaseStore, DeleteOutcome } from '../store/database-store.ts';
+import { DigestThread } from '../store/digest-thread.ts';
 import { RetryingDatabaseStore } from '../store/retrying-store.ts';
 import { tellingStore } from '../store/telling-store.ts';
 import { stoppableUserTable, type UserTable } from '../users/user-table.ts';
@@ -168,6 +169,7 @@ export async function assembleDeployment(
       new DatabaseCache({ root, deployment: backend.identity, clock, random, atStep });
     const cache = openCache(config.cacheDir.value);
     const readHandles = new ReadHandles();
+    const digests = new DigestThread();
     let sqliteName: SqliteEngineName | undefined;
     const sqlite: LoadSqlite = async () => {
       const engine = await backend.sqlite();
@@ -186,6 +188,7 @@ export async function assembleDeployment(
         caching,
         groupCommit,
         readHandles: over === cache ? readHandles : undefined,
+        digests,
         // A writer that waits for another one stops waiting at a signal.
         clock: interruption === undefined ? clock : interruptibleClock(interruption),
         random,
@@ -227,6 +230,7 @@ export async function assembleDeployment(
       accounts: backend.tables.users,
       close: () => {
         readHandles.close();
+        digests.close();
         cache.close();
         backend.close();
       },

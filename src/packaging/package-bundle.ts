@@ -13,6 +13,7 @@ const ENTRIES = {
   'concurrent-worker': 'dist/bench/concurrent-worker.js',
   'consistency-client': 'dist/consistency/client-process.js',
   'local-container': 'dist/lambda/local-container.js',
+  'digest-worker': 'dist/store/digest-worker.js',
 };
 
 /** What a program imports. */

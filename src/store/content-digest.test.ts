@@ -1,7 +1,8 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import {
   closeSync,
   copyFileSync,
+  existsSync,
   openSync,
   readFileSync,
   statSync,
@@ -12,6 +13,7 @@ import {
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { copiedChunks } from '../core/file.ts';
 import { seededRandom } from '../core/random.ts';
 import { UserDatabases } from '../databases/user-databases.ts';
 import { betterSqlite } from '../sqlite/better-sqlite.ts';
@@ -81,6 +83,14 @@ function copyOf(path: string): string {
   return copy;
 }
 
+test.runIf(existsSync('/dev/full'))('a copy that the disk has no room for fails', async () => {
+  const { path } = await stored();
+  const copied = async (): Promise<void> => {
+    for await (const _ of copiedChunks(path, '/dev/full'));
+  };
+  await expect(copied()).rejects.toMatchObject({ code: 'ENOSPC' });
+});
+
 describe('the content digest', () => {
   test('changes with every single byte but the ten that say nothing about the content', async () => {
     const { path, bytes } = await stored();
@@ -133,6 +143,19 @@ describe('the content digest', () => {
       for (const position of IGNORED) if (position < size) bytes.writeUInt8(0, position);
       expect(await contentDigestOf(path)).toBe(createHash('sha256').update(bytes).digest('hex'));
       expect(readFileSync(path).length).toBe(size);
+    });
+  }
+
+  for (const size of [0, 1, MIB, MIB + 1, 2 * MIB, 3 * MIB + 12_345]) {
+    test(`of ${size} bytes is found while they are copied, and the copy has just these bytes`, async () => {
+      const [path, copy] = [newPath(), newPath()];
+      const bytes = randomBytes(size);
+      writeFileSync(path, bytes);
+      const hash = createHash('sha256');
+      for await (const chunk of copiedChunks(path, copy)) hash.update(chunk);
+      expect(hash.digest('hex')).toBe(createHash('sha256').update(bytes).digest('hex'));
+      expect(readFileSync(copy).equals(bytes)).toBe(true);
+      expect(statSync(copy).mode & 0o777).toBe(0o600);
     });
   }
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
 import { JavumboError } from '../core/failure.ts';
-import { type Content, chunksOf } from '../core/file.ts';
+import { type Content, chunksOf, type DigestAlgorithm, digestOf } from '../core/file.ts';
 import type { Random } from '../core/random.ts';
 import type { StoredDatabase } from './database-store.ts';
 
@@ -25,13 +25,24 @@ const HEADER_BYTES = 100;
 
 /** Returns the content digest in hexadecimal, using one chunk of memory for a file. */
 export async function contentDigestOf(content: Content): Promise<string> {
-  return (await scan(content)).digest;
+  return (await scan(chunksOf(content))).digest;
+}
+
+export type DigestName = 'content' | DigestAlgorithm;
+
+/** Returns the content digest, or one of the bytes as they are, in hexadecimal. */
+export async function namedDigestOf(content: Content, name: DigestName): Promise<string> {
+  return name === 'content' ? contentDigestOf(content) : (await digestOf(content, name)).toString('hex');
 }
 
 /** True if a database is not what its writer stored; false also if that is unknown (another program wrote it). */
 export async function isDamaged(content: Content, { digest }: Pick<StoredDatabase, 'digest'>): Promise<boolean> {
-  if (digest === undefined) return false;
-  const found = await scan(content);
+  return digest !== undefined && areDamaged(chunksOf(content), digest);
+}
+
+/** The same for the chunks of a database whose digest is known. Reads all of them. */
+export async function areDamaged(chunks: Chunks, digest: string): Promise<boolean> {
+  const found = await scan(chunks);
   return found.digest !== digest || !isOurs(found.header);
 }
 
@@ -43,10 +54,12 @@ function isOurs(header: Buffer): boolean {
   return header.readUInt32BE(CHANGE_COUNTER) === header.readUInt32BE(VERSION_VALID_FOR);
 }
 
-async function scan(content: Content): Promise<{ readonly digest: string; readonly header: Buffer }> {
+type Chunks = ReturnType<typeof chunksOf>;
+
+async function scan(chunks: Chunks): Promise<{ readonly digest: string; readonly header: Buffer }> {
   const hash = createHash('sha256');
   let header: Buffer | undefined;
-  for await (const chunk of chunksOf(content)) {
+  for await (const chunk of chunks) {
     if (header !== undefined) {
       hash.update(chunk);
       continue;

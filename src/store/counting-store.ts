@@ -29,6 +29,10 @@ export class CountingDatabaseStore implements DatabaseStore {
     return this.meter.usage().store;
   }
 
+  get bodyDigest(): DatabaseStore['bodyDigest'] {
+    return this.#inner.bodyDigest;
+  }
+
   async get(username: string, destination: string, options?: GetOptions): Promise<GetResult> {
     this.meter.countStore({ get: 1 });
     const result = await this.#inner.get(username, destination, options);

@@ -1,5 +1,5 @@
 import { JavumboError } from '../core/failure.ts';
-import type { Content } from '../core/file.ts';
+import type { Content, DigestAlgorithm } from '../core/file.ts';
 
 /**
  * The port to the store of user databases. One call is one request (S3's sends a second one while it learns an engine's
@@ -19,6 +19,9 @@ import type { Content } from '../core/file.ts';
  * whether the same request can succeed later), `corrupt` if the store's own records are broken.
  */
 export interface DatabaseStore {
+  /** Which digest of the bytes `put` needs; undefined if none, or if nobody can save it the work. */
+  readonly bodyDigest?: DigestAlgorithm | undefined;
+
   /**
    * Copies a user's database into the file `destination`, which is created or overwritten. If the store still holds the
    * version `ifVersionNot`, answers `not-modified` and leaves the file alone.
@@ -107,6 +110,14 @@ export interface PutOptions {
   readonly writes: readonly string[];
   /** As in StoredDatabase. */
   readonly digest?: string | undefined;
+  /** The digest of exactly these bytes that `bodyDigest` asks for. By default, or if it is another one, `put` computes it. */
+  readonly body?: BodyDigest | undefined;
+}
+
+export interface BodyDigest {
+  readonly algorithm: DigestAlgorithm;
+  /** In hexadecimal. */
+  readonly hex: string;
 }
 
 /**

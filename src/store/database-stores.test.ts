@@ -2,6 +2,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { systemClock } from '../core/clock.ts';
+import { requestTeller } from '../core/requests.ts';
 import { delaying } from '../core/round-trip.ts';
 import { put, retrying } from '../testing/stores.ts';
 import { aroundStore } from './around-store.ts';
@@ -10,6 +11,7 @@ import type { DatabaseStore } from './database-store.ts';
 import { MemoryDatabaseStore } from './memory-store.ts';
 import { describeDatabaseStore } from './store-contract.ts';
 import type { StoreUnderTest } from './store-under-contract.ts';
+import { tellingStore } from './telling-store.ts';
 
 describeDatabaseStore('memory', () => overMemory((store) => store), { longLists: true });
 
@@ -35,6 +37,24 @@ describeDatabaseStore(
     ),
   { needsWriteIds: true },
 );
+
+describe('a wrapper says which digest the store below needs', () => {
+  const memory = Object.assign(new MemoryDatabaseStore(systemClock), { bodyDigest: 'md5' as const });
+  test.each<{ name: string; wrapped: DatabaseStore }>([
+    { name: 'retrying', wrapped: retrying(memory) },
+    { name: 'counting', wrapped: new CountingDatabaseStore(memory) },
+    { name: 'delaying', wrapped: aroundStore(memory, delaying({ roundTripMs: 0, clock: systemClock })) },
+    {
+      name: 'telling',
+      wrapped: tellingStore(
+        memory,
+        requestTeller(systemClock, () => {}),
+      ),
+    },
+  ])('$name', ({ wrapped }) => {
+    expect(wrapped.bodyDigest).toBe('md5');
+  });
+});
 
 describe('the delayed store', () => {
   const absent = { kind: 'absent' } as const;

@@ -41,6 +41,7 @@ export class LocalDatabaseStore implements DatabaseStore {
   readonly #index: LocalIndex;
   readonly #historyBytesMax: number;
   readonly #onTransfer: NonNullable<LocalDatabaseStoreOptions['onTransfer']>;
+  readonly bodyDigest = 'sha256';
   readonly files: LocalFiles;
 
   /** The first request creates the directory and its index. */
@@ -95,10 +96,10 @@ export class LocalDatabaseStore implements DatabaseStore {
     return traceOf(point === undefined ? this.#index.row(username) : this.#past(username, point));
   }
 
-  async put(username: string, source: Content, { condition, writes, digest }: PutOptions): Promise<PutOutcome> {
+  async put(username: string, source: Content, { condition, writes, digest, body }: PutOptions): Promise<PutOutcome> {
     const { atStep, clock, random, signal } = this.#index;
     try {
-      const version = await sha256Of(source);
+      const version = body?.algorithm === 'sha256' ? body.hex : await sha256Of(source);
       const sizeBytes = sizeOf(source);
       await this.#makeRoom(sizeBytes);
       return await this.#index.locked(signal, (index): PutOutcome => {

@@ -35,6 +35,10 @@ export class RetryingDatabaseStore implements DatabaseStore {
     this.#clock = options.clock;
   }
 
+  get bodyDigest(): DatabaseStore['bodyDigest'] {
+    return this.#inner.bodyDigest;
+  }
+
   get(username: string, destination: string, options?: GetOptions): Promise<GetResult> {
     return this.#retries.repeated(() => this.#inner.get(username, destination, options));
   }

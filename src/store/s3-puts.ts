@@ -1,8 +1,8 @@
 import { PutObjectCommand, type PutObjectCommandInput, type S3Client } from '@aws-sdk/client-s3';
 import { JavumboError } from '../core/failure.ts';
-import { type Content, digestOf, readStreamOf, sizeOf } from '../core/file.ts';
+import { type Content, type DigestAlgorithm, digestOf, readStreamOf, sizeOf } from '../core/file.ts';
 import { keyOf } from '../core/username.ts';
-import type { PutOutcome } from './database-store.ts';
+import type { BodyDigest, PutOutcome } from './database-store.ts';
 import { putOutcomeOf, s3Subject } from './s3-errors.ts';
 import { unquoted } from './s3-headers.ts';
 import type { S3DatabaseStoreOptions } from './s3-store-options.ts';
@@ -13,6 +13,8 @@ export class S3Puts {
   readonly #bucket: string;
   readonly #endpoint: string | undefined;
   readonly #onTransfer: S3DatabaseStoreOptions['onTransfer'];
+  /** AWS gets the CRC32 that it recommends, other engines the Content-MD5 that all of them know. */
+  readonly bodyDigest: DigestAlgorithm;
 
   constructor(
     client: S3Client,
@@ -22,6 +24,7 @@ export class S3Puts {
     this.#bucket = bucket;
     this.#endpoint = endpoint;
     this.#onTransfer = onTransfer;
+    this.bodyDigest = endpoint === undefined ? 'crc32' : 'md5';
   }
 
   /** Sends a database, a file as a stream. Throws `unavailable` if it was certainly not accepted. */
@@ -30,26 +33,27 @@ export class S3Puts {
     source: Content,
     metadata: Record<string, string>,
     condition: Pick<PutObjectCommandInput, 'IfMatch' | 'IfNoneMatch'>,
+    body?: BodyDigest,
   ): Promise<PutOutcome> {
     const size = sizeOf(source);
-    const checksum = await this.#checksumOf(source);
+    const checksum = await this.#checksumOf(source, body);
     if (typeof source !== 'string') {
       const input = { Body: source, ContentLength: size, ...checksum, Metadata: metadata, ...condition };
       return this.#send(username, input, new AbortController());
     }
     // With a known end the stream finishes at its last byte. Without it the reply can come first, and a request that
     // never ended takes its connection with it.
-    const body = readStreamOf(source, size);
-    this.#onTransfer?.({ totalBytes: size, doneBytes: () => body.bytesRead });
+    const stream = readStreamOf(source, size);
+    this.#onTransfer?.({ totalBytes: size, doneBytes: () => stream.bytesRead });
     // The SDK pipes the body without an error listener; an unhandled error would end the process.
     const request = new AbortController();
     let unreadable: Error | undefined;
-    body.once('error', (error) => {
+    stream.once('error', (error) => {
       unreadable = error;
       request.abort();
     });
     try {
-      const input = { Body: body, ContentLength: size, ...checksum };
+      const input = { Body: stream, ContentLength: size, ...checksum };
       return await this.#send(username, { ...input, Metadata: metadata, ...condition }, request);
     } catch (error) {
       if (unreadable === undefined) throw error;
@@ -59,7 +63,7 @@ export class S3Puts {
         cause: unreadable,
       });
     } finally {
-      body.destroy();
+      stream.destroy();
     }
   }
 
@@ -91,12 +95,16 @@ export class S3Puts {
   }
 
   /**
-   * Computes a checksum for a header: by default the SDK sends a stream in chunks with a trailing checksum, which Ceph
-   * RGW refuses. AWS gets the CRC32 that it recommends, other engines the Content-MD5 that all of them know.
+   * Returns a checksum for a header: by default the SDK sends a stream in chunks with a trailing checksum, which Ceph
+   * RGW refuses.
    */
-  async #checksumOf(source: Content): Promise<Pick<PutObjectCommandInput, 'ContentMD5' | 'ChecksumCRC32'>> {
-    return this.#endpoint === undefined
-      ? { ChecksumCRC32: (await digestOf(source, 'crc32')).toString('base64') }
-      : { ContentMD5: (await digestOf(source, 'md5')).toString('base64') };
+  async #checksumOf(
+    source: Content,
+    known: BodyDigest | undefined,
+  ): Promise<Pick<PutObjectCommandInput, 'ContentMD5' | 'ChecksumCRC32'>> {
+    const digest =
+      known?.algorithm === this.bodyDigest ? Buffer.from(known.hex, 'hex') : await digestOf(source, this.bodyDigest);
+    const base64 = digest.toString('base64');
+    return this.bodyDigest === 'crc32' ? { ChecksumCRC32: base64 } : { ContentMD5: base64 };
   }
 }

@@ -1,5 +1,6 @@
 import { S3Client } from '@aws-sdk/client-s3';
 import { describe, expect, test } from 'vitest';
+import { digestOf } from '../core/file.ts';
 import { keyOf } from '../core/username.ts';
 import { CEPH_16, type S3Server, type S3ServerOptions, startS3Server } from '../testing/s3-server/server.ts';
 import { create, put, retrying } from '../testing/stores.ts';
@@ -46,6 +47,22 @@ for (const name of ['s3, as AWS', 's3 at Ceph 16'] as const) {
 }
 
 describe('the S3 store', () => {
+  for (const name of ['s3, as AWS', 's3 at Ceph 16'] as const) {
+    test(`lets the engine refuse bytes that do not fit the digest it was given: ${name}`, async () => {
+      const subject = await overS3(ENGINES[name] as Engine, (store) => store);
+      try {
+        const { store, server } = subject;
+        const algorithm = store.bodyDigest ?? 'sha256';
+        const hex = (await digestOf(Buffer.from('other bytes'), algorithm)).toString('hex');
+        const options = { condition: { kind: 'absent' }, writes: ['one'], body: { algorithm, hex } } as const;
+        await expect(store.put('alice', Buffer.from('bytes'), options)).rejects.toMatchObject({ kind: 'unavailable' });
+        expect(server.object(BUCKET, keyOf('alice'))).toBeUndefined();
+      } finally {
+        await subject.cleanup();
+      }
+    });
+  }
+
   for (const [name, engine] of Object.entries(ENGINES)) {
     test(`a handle that never wrote deletes the version that it names: ${name}`, async () => {
       const subject = await overS3(engine, (store) => store);

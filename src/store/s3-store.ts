@@ -14,7 +14,7 @@ import { statusOf } from '../aws/errors.ts';
 import { namedErrorOfHead } from '../aws/refusals.ts';
 import { cacheFailure } from '../core/cache-directory.ts';
 import { JavumboError } from '../core/failure.ts';
-import { type Content, sizeOf } from '../core/file.ts';
+import { type Content, type DigestAlgorithm, sizeOf } from '../core/file.ts';
 import { systemRandom } from '../core/random.ts';
 import type { Unknown } from '../core/settled-write.ts';
 import { isUsername, keyOf, USER_DATABASES_PREFIX, usernameOf } from '../core/username.ts';
@@ -81,6 +81,10 @@ export class S3DatabaseStore implements DatabaseStore {
     // AWS requires the quotes, Ceph RGW compares without them, others take either. On a custom endpoint the first
     // success decides.
     this.#ifMatch = endpoint === undefined ? { form: 'quoted', settled: true } : { form: 'unquoted', settled: false };
+  }
+
+  get bodyDigest(): DigestAlgorithm {
+    return this.#puts.bodyDigest;
   }
 
   async get(username: string, destination: string, { ifVersionNot, point }: GetOptions = {}): Promise<GetResult> {
@@ -150,13 +154,13 @@ export class S3DatabaseStore implements DatabaseStore {
     ((await this.#client.send(get)).Body as Readable).destroy();
   }
 
-  async put(username: string, source: Content, { condition, writes, digest }: PutOptions): Promise<PutOutcome> {
+  async put(username: string, source: Content, { condition, writes, digest, body }: PutOptions): Promise<PutOutcome> {
     const metadata = { [WRITES_KEY]: encodeWrites(writes), ...(digest === undefined ? {} : { [DIGEST_KEY]: digest }) };
-    if (condition.kind === 'absent') return this.#puts.content(username, source, metadata, { IfNoneMatch: '*' });
+    if (condition.kind === 'absent') return this.#puts.content(username, source, metadata, { IfNoneMatch: '*' }, body);
     return this.#compared(
       username,
       condition.version,
-      (ifMatch) => this.#puts.content(username, source, metadata, { IfMatch: ifMatch }),
+      (ifMatch) => this.#puts.content(username, source, metadata, { IfMatch: ifMatch }, body),
       async () => this.#onExtraRequest('put', sizeOf(source)),
     );
   }

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { digestOf } from '../core/file.ts';
 import { sentenceOf } from '../testing/sentence.ts';
-import type { DatabaseStore, PutOutcome, Version } from './database-store.ts';
+import type { DatabaseStore, PutCondition, PutOutcome, Version } from './database-store.ts';
 import {
   deliversBytesAndWhatIsKnownOfThem,
   deliversWhatIsNewerThanTheNamedVersion,
@@ -72,6 +73,7 @@ const PROPERTIES = [
   deletesWhatIsNotThereWithoutComplaint,
   createsAgainAfterADelete,
   givesDifferentBytesDifferentVersions,
+  usesADigestOnlyIfItIsTheOneThatItNeeds,
   takesTheSameBytesTwice,
   commitsOneOfTwentyParallelCreates,
   commitsOneOfTwentyParallelPutsOnOneBase,
@@ -200,6 +202,24 @@ async function givesDifferentBytesDifferentVersions(contract: Contract): Promise
   }
   versions.add(await contract.create('bob', 'content of bob'));
   expect(versions.size).toBe(11);
+}
+
+async function usesADigestOnlyIfItIsTheOneThatItNeeds(contract: Contract): Promise<void> {
+  const { store } = contract;
+  let condition: PutCondition = { kind: 'absent' };
+  for (const algorithm of ['md5', 'crc32', 'sha256'] as const) {
+    const content = `as for ${algorithm}`;
+    const bytes = Buffer.from(content);
+    const hex = store.bodyDigest === algorithm ? (await digestOf(bytes, algorithm)).toString('hex') : 'none';
+    const put = await store.put('alice', bytes, {
+      condition,
+      writes: [contract.newWriteId()],
+      body: { algorithm, hex },
+    });
+    const version = committed(put);
+    await contract.holds('alice', { version, content });
+    condition = { kind: 'version', version };
+  }
 }
 
 async function takesTheSameBytesTwice(contract: Contract): Promise<void> {

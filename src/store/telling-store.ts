@@ -7,6 +7,7 @@ const kindOf = ({ kind }: { readonly kind: string }): string => kind;
 /** Tells of each request to a store. */
 export function tellingStore(inner: DatabaseStore, tell: TellRequest): DatabaseStore {
   return {
+    bodyDigest: inner.bodyDigest,
     get: (username, ...more) => tell('GET', keyOf(username), () => inner.get(username, ...more), kindOf),
     head: (username) =>
       tell(
