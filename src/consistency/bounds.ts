@@ -1,8 +1,11 @@
-import { mayHaveHappened, type Operation } from './history.ts';
+import { mayHaveHappened, type Operation, type State } from './history.ts';
 
 // A copy of a request comes before so many more operations on that database have ended: the faults of a run hold it back for
 // four requests of its client or 60 ms, those of the simulation for sixteen requests.
-const LATENESS_MAX = 64;
+const LATENESS_MAX = 32;
+
+// So many copies come late one after the other: each needs a fault of its own, so more explain anything.
+const LATE_COPIES_MAX = 2;
 
 /**
  * What S3 cannot rule out, according to docs/consistency.md: that a copy of a request meets its condition again, because
@@ -75,6 +78,21 @@ export class Bounds {
 function mayHaveLanded({ kind, outcome }: Operation): boolean {
   const isForeign = kind === 'foreign' || kind === 'foreign-restore';
   return mayHaveHappened(outcome) || (isForeign && ['conflict', 'unavailable'].includes(outcome));
+}
+
+/** True if a state is bytes that were put back, or what late copies may have made of them. */
+export function isMadeLate({ values, count }: State, restored: State): boolean {
+  return isNear(values, restored.values, LATE_COPIES_MAX) && count >= restored.count;
+}
+
+/** The same, where one more copy may come late. */
+export function takesLateCopy({ values }: State, restored: State): boolean {
+  return isNear(values, restored.values, LATE_COPIES_MAX - 1);
+}
+
+function isNear(values: readonly string[], restored: readonly string[], by: number): boolean {
+  const more = values.length - restored.length;
+  return more >= 0 && more <= by && restored.every((value, index) => value === values[index]);
 }
 
 /** True if two operations were under way at the same time. What is in doubt may take effect later, too. */

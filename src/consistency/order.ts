@@ -1,4 +1,4 @@
-import { Bounds } from './bounds.ts';
+import { Bounds, takesLateCopy } from './bounds.ts';
 import type { History, Operation, State } from './history.ts';
 import { ABSENT, ANYTHING, presence, type StateId, type Step, searchOrder, type Verdict } from './search.ts';
 import { StateIds } from './state-ids.ts';
@@ -128,7 +128,9 @@ function lateAfterOf({ operation, idOf, seen }: Parts, restored: readonly State[
       // What nobody saw changes nothing for anybody: the next bytes that are put back replace it.
       const shown = value === undefined ? [] : (seen.states.get(value) ?? []).flatMap(withLowerCounts);
       if (value === undefined || shown.length === 0) return undefined;
-      const from = shown.map((state) => before(state, value));
+      const from = shown
+        .map((state) => before(state, value))
+        .filter((state) => restored.some((old) => takesLateCopy(state, old)));
       return moves(
         from.map((state) => [state, { ...state, values: [...state.values, value] }]),
         idOf,

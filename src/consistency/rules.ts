@@ -1,4 +1,4 @@
-import { overlap } from './bounds.ts';
+import { isMadeLate, overlap } from './bounds.ts';
 import { type Facts, factsOf, isRestore, type View } from './facts.ts';
 import { formatOperation, type History, mayHaveHappened, type Operation, type State } from './history.ts';
 import { beginsWith } from './prefixes.ts';
@@ -168,8 +168,8 @@ function forkedStates({ views, byValue, resets, firstRestore }: Facts): Anomaly[
 function overwrittenCommits({ operations, resets }: Facts): Anomaly[] {
   const bySeen = new Map<string, Operation>();
   const restores = resets.filter(isRestore);
-  const mayComeAgain = ({ values }: State): boolean =>
-    restores.some(({ saw }) => saw === undefined || saw.values.every((value, index) => value === values[index]));
+  const mayComeAgain = (state: State): boolean =>
+    restores.some(({ saw }) => saw === undefined || isMadeLate(state, saw));
   return operations.flatMap((operation): Anomaly[] => {
     const { saw, outcome, value } = operation;
     if (outcome !== 'committed' || value === undefined || saw === undefined || saw.values.length === 0) return [];

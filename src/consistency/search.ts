@@ -70,7 +70,8 @@ class Search {
   /** The indices of the steps, by their start. */
   readonly #byStart: readonly number[];
   readonly #done: boolean[];
-  readonly #seen = new Set<string>();
+  /** For each position, the optional steps that had been taken on the ways to it. */
+  readonly #seen = new Map<string, Set<number>[]>();
   readonly #visitsMax: number;
   #requiredLeft: number;
   #visits = 0;
@@ -86,7 +87,7 @@ class Search {
   }
 
   from(initial: StateId): Verdict {
-    const frames: Frame[] = [this.#enter(initial, undefined, Number.NEGATIVE_INFINITY)];
+    const frames: Frame[] = [this.#enter(initial, undefined, Number.NEGATIVE_INFINITY, undefined)];
     let longest: { readonly order: readonly number[]; readonly stuck: StateId } = { order: [], stuck: initial };
     while (this.#requiredLeft > 0) {
       const frame = frames.at(-1);
@@ -95,7 +96,7 @@ class Search {
       const choice = frame.choices[frame.next++];
       if (choice !== undefined) {
         this.#do(choice.step);
-        frames.push(this.#enter(choice.state, choice.step, frame.latestStart));
+        frames.push(this.#enter(choice.state, choice.step, frame.latestStart, frame.state));
         continue;
       }
       if (frames.length - 1 > longest.order.length) {
@@ -107,14 +108,17 @@ class Search {
     return { kind: 'ordered', visits: this.#visits };
   }
 
-  #enter(state: StateId, chosen: number | undefined, before: number): Frame {
+  #enter(state: StateId, chosen: number | undefined, latestBefore: number, stateBefore: StateId | undefined): Frame {
     this.#visits++;
-    const latestStart = chosen === undefined ? before : Math.max(before, this.#at(chosen).start);
-    const choices = this.#isKnown(state) ? [] : this.#choices(state, latestStart);
+    const step = chosen === undefined ? undefined : this.#at(chosen);
+    const latestStart = Math.max(latestBefore, step?.start ?? latestBefore);
+    const without = step?.optional === true ? stateBefore : undefined;
+    const choices = this.#isKnown(state) ? [] : this.#choices(state, latestStart, without);
     return { chosen, state, latestStart, choices, next: 0 };
   }
 
-  #choices(state: StateId, latestStart: number): Choice[] {
+  /** `without`: the state before the last step, if that may never have happened. */
+  #choices(state: StateId, latestStart: number, without: StateId | undefined): Choice[] {
     const required: (Choice & Pick<Step, 'end' | 'anywhere'>)[] = [];
     const looks: Choice[] = [];
     const optional: (Choice & Pick<Step, 'start' | 'anywhere'>)[] = [];
@@ -136,6 +140,8 @@ class Search {
       // A look that fits changes nothing, so it comes first, unless it began after the end of what may still come.
       if (observes && only === state && open.every((other) => this.#at(other).end >= start)) return [{ step, state }];
       for (const each of next) {
+        // It would be the same without the step before, which may never have happened.
+        if (anywhere === true && without !== undefined && after(without).includes(each)) continue;
         if (mayMiss) optional.push({ step, state: each, start, anywhere });
         else if (observes) looks.push({ step, state: each });
         else required.push({ step, state: each, end, anywhere });
@@ -147,15 +153,24 @@ class Search {
     return [...looks, ...required, ...optional];
   }
 
+  /** True if the search was here before with no more of what may never have happened: that led nowhere, so this will not. */
   #isKnown(state: StateId): boolean {
     while (this.#isPassed(this.#byStart[this.#firstOpen])) this.#firstOpen++;
     const taken: number[] = [];
+    const spent: number[] = [];
     this.#byStart.forEach((index, place) => {
-      if (this.#done[index] && (place >= this.#firstOpen || this.#at(index).optional)) taken.push(index);
+      if (!this.#done[index]) return;
+      if (this.#at(index).optional) spent.push(index);
+      else if (place >= this.#firstOpen) taken.push(index);
     });
     const key = `${state} ${this.#firstOpen} ${taken.join(' ')}`;
-    if (this.#seen.has(key)) return true;
-    this.#seen.add(key);
+    const before = this.#seen.get(key);
+    if (before === undefined) this.#seen.set(key, [new Set(spent)]);
+    else {
+      const now = new Set(spent);
+      if (before.some((other) => other.size <= now.size && [...other].every((index) => now.has(index)))) return true;
+      before.push(now);
+    }
     return false;
   }
 
