@@ -51,7 +51,7 @@ export async function chosenRun(folder: BackupFolder, at: string | undefined): P
   const names = folder.runNames().reverse();
   if (at !== undefined) {
     // The name of its manifest, or a time as the list shows it.
-    const wanted = at.endsWith('.jsonl') ? at : at.replace(/[:.]/g, '-').replace(' ', 'T');
+    const wanted = at.endsWith('.jsonl') ? at : at.replace(/ UTC$/, '').replace(/[:.]/g, '-').replace(' ', 'T');
     const found = names.filter((name) => name.startsWith(wanted));
     const [name] = found;
     if (name === undefined || found.length > 1) {

@@ -47,7 +47,7 @@ test('bytes on their way are shown with the total and, after a second of them, t
   let done = 0;
   const progress = progressOn({ stderr, clock: { ...systemClock, monotonic: () => now } }, false);
   now = 1_500;
-  progress.show('fetching', { totalBytes: 4_000_000, doneBytes: () => done });
+  progress.show('fetching', { direction: 'down', totalBytes: 4_000_000, doneBytes: () => done });
   [now, done] = [3_500, 3_000_000];
   // The timer draws.
   while (!text().includes('3.0 MB')) await sleep(20);
@@ -65,7 +65,7 @@ test('bytes as JSON are numbers, and what was moved is said at the end, however 
   let now = 0;
   let done = 0;
   const progress = progressOn({ stderr, clock: { ...systemClock, monotonic: () => now } }, false, true);
-  progress.show('fetching', { totalBytes: 4_000, doneBytes: () => done });
+  progress.show('fetching', { direction: 'down', totalBytes: 4_000, doneBytes: () => done });
   [now, done] = [500, 4_000];
   progress.done();
   progress.done();

@@ -51,6 +51,21 @@ describe('a line on a terminal of 40 columns', () => {
       lines: ['try:   javumbo bench concurrent --retries 0,', '       which prints how each ends'],
     },
     {
+      name: 'keeps a comma in quotes, which belongs to the command',
+      line: "try:   javumbo db query alice 'SELECT type, name, sql FROM sqlite_master'",
+      lines: ["try:   javumbo db query alice 'SELECT type, name, sql FROM sqlite_master'"],
+    },
+    {
+      name: 'that is a command in colours stays whole',
+      line: '\u001b[1mundo:\u001b[22m    javumbo fleet undo /home/alice/.local/share/run.jsonl',
+      lines: ['\u001b[1mundo:\u001b[22m    javumbo fleet undo /home/alice/.local/share/run.jsonl'],
+    },
+    {
+      name: 'gives a CI no command where it is broken',
+      line: 'error: this text of a user is as long as ::error::owned',
+      lines: ['error: this text of a user is as long as', '       \\u003a:error::owned'],
+    },
+    {
       name: 'keeps a time and a size in one piece',
       line: 'it is what it was at 2026-11-27 07:12:20 UTC, and now has 24.6 kB',
       lines: ['it is what it was at', '  2026-11-27 07:12:20 UTC, and now has', '  24.6 kB'],
@@ -70,6 +85,16 @@ test.each([
   { name: 'a pipe gets ISO 8601', tty: false, told: `the run of ${STARTED}` },
 ])('of a message, $name', ({ tty, told }) => {
   expect(message(`the run of ${STARTED}`, { write: () => {}, isTTY: tty })).toBe(told);
+});
+
+test.each([
+  { name: 'a command to be tried', line: `try:   javumbo db restore alice --at ${STARTED}` },
+  { name: 'a path', line: `error: there is no file ./${STARTED}` },
+  { name: 'a folder', line: `error: there is no folder /srv/${STARTED}/alice.anki2` },
+  { name: 'a name', line: `error: there is no context "${STARTED}"` },
+  { name: 'a longer name', line: `error: there is no file run-${STARTED}.jsonl` },
+])('$name keeps its time in ISO 8601 on a terminal', ({ line }) => {
+  expect(message(line, { write: () => {}, isTTY: true, columns: 200 })).toBe(line);
 });
 
 // Each of them says more than fits in 80 columns.

@@ -16,6 +16,7 @@ export interface EndedRequest {
 
 /** The bytes of one request on their way, for a person who waits for them. */
 export interface Transfer {
+  readonly direction: 'up' | 'down';
   readonly totalBytes: number;
   /** How many the system has taken or given so far. */
   doneBytes(): number;

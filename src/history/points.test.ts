@@ -16,6 +16,7 @@ describe('--at', () => {
     { text: '2026-11-26', is: { kind: 'moment', at: Date.UTC(2026, 10, 26) } },
     { text: '2026-11-26T10:30', is: { kind: 'moment', at: Date.UTC(2026, 10, 26, 10, 30) } },
     { text: '2026-11-26 10:30:05', is: { kind: 'moment', at: Date.UTC(2026, 10, 26, 10, 30, 5) } },
+    { text: '2026-11-26 10:30:05 UTC', is: { kind: 'moment', at: Date.UTC(2026, 10, 26, 10, 30, 5) } },
     { text: '2026-11-26T10:30:05.250Z', is: { kind: 'moment', at: Date.UTC(2026, 10, 26, 10, 30, 5, 250) } },
     { text: '2026-11-26T10:30+02:00', is: { kind: 'moment', at: Date.UTC(2026, 10, 26, 8, 30) } },
     { text: '17', is: { kind: 'id', id: '17' } },

@@ -61,13 +61,14 @@ function isDeletion({ kind, sizeBytes }: ObjectVersion): boolean {
 /** What `--at` names: a moment, or a point by its id. */
 export type At = { readonly kind: 'moment'; readonly at: number } | { readonly kind: 'id'; readonly id: string };
 
-/** Parses ISO 8601 (UTC without a zone), an age such as `2h` or `3d`, or an id. `now`: milliseconds since 1970. */
+/** Parses ISO 8601 (UTC without a zone, and as a terminal shows it, with ` UTC` at the end), an age such as `2h` or `3d`, or an id. `now`: milliseconds since 1970. */
 export function parseAt(text: string, now: number): At {
   // A number alone is the id of a commit of the local deployment.
   const age = isNumber(text) ? undefined : milliseconds(text);
   if (age !== undefined) return { kind: 'moment', at: now - age };
   if (/^\d{4}-\d\d-\d\d([T ]|$)/.test(text)) {
-    const zoned = /(Z|[+-]\d\d:?\d\d)$/.test(text.slice(10)) || text.length === 10 ? text : `${text}Z`;
+    const time = text.replace(/ UTC$/, 'Z');
+    const zoned = /(Z|[+-]\d\d:?\d\d)$/.test(time.slice(10)) || time.length === 10 ? time : `${time}Z`;
     const at = Date.parse(zoned.replace(' ', 'T'));
     // Node takes the 30th of February for the 2nd of March.
     const isOnCalendar = new Date(`${text.slice(0, 10)}T00:00Z`).toJSON()?.startsWith(text.slice(0, 10)) === true;

@@ -49,6 +49,8 @@ export function describeSql(engine: SqliteEngine, { textEndsAtNul = false }: Eng
     ['SELECT now()', 'no such function: now'],
     ['SELECT translate(b) FROM t', 'no such function: translate'],
     ['SELECT l(b) FROM t', 'no such function: l'],
+    ['SELECT sub(b, 1) FROM t', 'no such function: sub'],
+    ['SELECT abc(1)', 'no such function: abc'],
     ['SELCT a FROM t', 'near "SELCT": syntax error; did you mean SELECT?'],
     ['selct a form t', 'near "selct": syntax error; did you mean SELECT?'],
     ['SELECT a FORM t', 'near "t": syntax error; did you mean FROM instead of FORM?'],

@@ -37,7 +37,9 @@ function meantFunction(message: string, database: SqlDatabase): string | undefin
   ).map(({ name }) => name);
   // `len` is rather `length` than `ln`.
   const [begun, ...others] = functions.filter((name) => name.startsWith(wrong.toLowerCase()));
-  return begun !== undefined && others.length === 0 ? begun : nearest(wrong, functions, farthest(wrong));
+  if (begun !== undefined && others.length === 0) return begun;
+  // One wrong letter of three is another word.
+  return wrong.length === SHORTEST ? undefined : nearest(wrong, functions, farthest(wrong));
 }
 
 /**

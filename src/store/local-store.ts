@@ -61,7 +61,11 @@ export class LocalDatabaseStore implements DatabaseStore {
       try {
         // The file may be moved as soon as it is copied.
         let copied: number | undefined;
-        this.#onTransfer({ totalBytes: row.size_bytes, doneBytes: () => copied ?? sizeSoFar(destination) });
+        this.#onTransfer({
+          direction: 'down',
+          totalBytes: row.size_bytes,
+          doneBytes: () => copied ?? sizeSoFar(destination),
+        });
         await copyFile(join(this.#index.folder(username), row.file), destination, constants.COPYFILE_FICLONE);
         copied = row.size_bytes;
         return { kind: 'found', ...described(row) };
@@ -112,7 +116,7 @@ export class LocalDatabaseStore implements DatabaseStore {
         const folder = this.#index.makeFolder(username);
         this.files.tidy(index, username);
         const file = `${random.hex(16)}.anki2`;
-        this.#onTransfer({ totalBytes: sizeBytes, doneBytes: () => sizeSoFar(join(folder, file)) });
+        this.#onTransfer({ direction: 'up', totalBytes: sizeBytes, doneBytes: () => sizeSoFar(join(folder, file)) });
         copyDurably(source, join(folder, file), () => atStep('file-copied'));
         syncToDisk(folder);
         atStep('file-synced');

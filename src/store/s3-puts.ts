@@ -44,7 +44,7 @@ export class S3Puts {
     // With a known end the stream finishes at its last byte. Without it the reply can come first, and a request that
     // never ended takes its connection with it.
     const stream = readStreamOf(source, size);
-    this.#onTransfer?.({ totalBytes: size, doneBytes: () => stream.bytesRead });
+    this.#onTransfer?.({ direction: 'up', totalBytes: size, doneBytes: () => stream.bytesRead });
     // The SDK pipes the body without an error listener; an unhandled error would end the process.
     const request = new AbortController();
     let unreadable: Error | undefined;

@@ -110,7 +110,7 @@ export class S3DatabaseStore implements DatabaseStore {
       file.once('error', (error) => {
         unwritable = error;
       });
-      this.#onTransfer?.({ totalBytes: stored.sizeBytes, doneBytes: () => file.bytesWritten });
+      this.#onTransfer?.({ direction: 'down', totalBytes: stored.sizeBytes, doneBytes: () => file.bytesWritten });
       try {
         await pipeline(reply.Body as Readable, file);
       } catch (error) {

@@ -67,8 +67,9 @@ async function dbList(invocation: Invocation, { prefix = '', sort, limit, after 
       progress.show(`listing databases: ${found.length} so far`);
     }
   });
-  if (foreignKeys > 0 && !enough()) {
-    invocation.note(`note: ${foreignKeys} keys under ${USER_DATABASES_PREFIX}${prefix} are not user databases`);
+  // Of a part of the list it would be a part of the truth.
+  if (foreignKeys > 0 && prefix === '' && !enough()) {
+    invocation.note(`note: ${foreignKeys} keys under ${USER_DATABASES_PREFIX} are not user databases`);
   }
   found.sort(ORDERS[sort]);
   const rest = after === undefined || inOrder ? found : found.slice(placeAfter(found, after));

@@ -67,7 +67,11 @@ export async function dbPull(
         progress.done();
         invocation.note(`warning: ${damage.message}`);
       }
-      progress.show('writing the file', { totalBytes: sizeBytes, doneBytes: () => sizeSoFar(partial) });
+      progress.show('writing the file', {
+        direction: 'down',
+        totalBytes: sizeBytes,
+        doneBytes: () => sizeSoFar(partial),
+      });
       signal?.addEventListener('abort', removePartial);
       try {
         await copyFile(path, partial, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
@@ -132,7 +136,11 @@ async function pullToStdout(invocation: Invocation, username: string, at: string
       note(`warning: ${damage.message}`);
     }
     const bytes = createReadStream(path);
-    progress.show('writing to standard output', { totalBytes: sizeBytes, doneBytes: () => bytes.bytesRead });
+    progress.show('writing to standard output', {
+      direction: 'down',
+      totalBytes: sizeBytes,
+      doneBytes: () => bytes.bytesRead,
+    });
     await writeParts(bytes as AsyncIterable<Buffer>, context, true);
     progress.done();
     note(`note: ${formatBytes(sizeBytes)} of version ${version}`);

@@ -50,8 +50,12 @@ export async function dbPush(
   };
   return withProgress(invocation, async (progress) => {
     // Shown once the bytes move: until then a question may be on the terminal.
-    const storing = (bytes: Transfer): void => progress.show(`storing database "${username}"`, bytes);
-    await invocation.deployment({ onTransfer: storing });
+    const moving = (bytes: Transfer): void => {
+      // What is stored may be what the file holds, which is fetched to tell.
+      const what = bytes.direction === 'up' ? 'storing' : 'fetching, to compare,';
+      progress.show(`${what} database "${username}"`, bytes);
+    };
+    await invocation.deployment({ onTransfer: moving });
     return reportWrite(invocation, username, (databases) =>
       storeFile(invocation, databases, username, file, over, ask),
     );
