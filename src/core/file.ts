@@ -5,12 +5,14 @@ import {
   constants,
   copyFileSync,
   createReadStream,
+  createWriteStream,
   fsyncSync,
   openSync,
   type ReadStream,
   readFileSync,
   rmSync,
   statSync,
+  type WriteStream,
   writeFileSync,
 } from 'node:fs';
 import { type FileHandle, open, readFile } from 'node:fs/promises';
@@ -45,6 +47,14 @@ export function readStreamOf(path: string, sizeBytes: number): ReadStream {
   // `end` is inclusive, so an empty file has none.
   const end = sizeBytes === 0 ? {} : { end: sizeBytes - 1 };
   return createReadStream(path, { highWaterMark: CHUNK_BYTES, ...end });
+}
+
+/**
+ * Opens a file of its owner for a stream of chunks of any size, which it writes as large ones: a file of small pieces takes
+ * longer to write, to read and to remove. (benchmarks/results/one-row-write-before-and-after.md)
+ */
+export function writeStreamTo(path: string): WriteStream {
+  return createWriteStream(path, { mode: 0o600, highWaterMark: CHUNK_BYTES });
 }
 
 /** Returns the bytes in chunks, each of which is valid until the next one is asked for. */
@@ -104,18 +114,37 @@ export async function sha256Of(content: Content): Promise<string> {
   return (await digestOf(content, 'sha256')).toString('hex');
 }
 
-/** Returns a digest, using one chunk of memory for a file. `crc32` is big-endian, as in `x-amz-checksum-crc32`. */
-export async function digestOf(content: Content, algorithm: DigestAlgorithm): Promise<Buffer> {
-  if (algorithm === 'crc32') {
-    let sum = 0;
-    for await (const chunk of chunksOf(content)) sum = crc32(chunk, sum);
-    const digest = Buffer.alloc(4);
-    digest.writeUInt32BE(sum);
-    return digest;
+/** A digest of bytes that come in chunks. */
+export interface RunningDigest {
+  update(chunk: Buffer): void;
+  /** Called once, after the last chunk. */
+  digest(): Buffer;
+}
+
+/** Begins a digest. `crc32` is big-endian, as in `x-amz-checksum-crc32`. */
+export function runningDigest(algorithm: DigestAlgorithm): RunningDigest {
+  if (algorithm !== 'crc32') {
+    const hash = createHash(algorithm);
+    return { update: (chunk) => void hash.update(chunk), digest: () => hash.digest() };
   }
-  const hash = createHash(algorithm);
-  for await (const chunk of chunksOf(content)) hash.update(chunk);
-  return hash.digest();
+  let sum = 0;
+  return {
+    update: (chunk) => {
+      sum = crc32(chunk, sum);
+    },
+    digest: () => {
+      const digest = Buffer.alloc(4);
+      digest.writeUInt32BE(sum);
+      return digest;
+    },
+  };
+}
+
+/** Returns a digest, using one chunk of memory for a file. */
+export async function digestOf(content: Content, algorithm: DigestAlgorithm): Promise<Buffer> {
+  const running = runningDigest(algorithm);
+  for await (const chunk of chunksOf(content)) running.update(chunk);
+  return running.digest();
 }
 
 /** Syncs a file's bytes, or a directory's names, so that they survive a power cut. */

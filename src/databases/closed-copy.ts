@@ -2,7 +2,7 @@ import { type Content, sizeOf } from '../core/file.ts';
 import { runBlockingIn } from '../core/run-blocking.ts';
 import { openWorkingCopy, quickCheck, type SqliteEngine, settleJournal } from '../sqlite/engine.ts';
 import { readHeader } from '../sqlite/header.ts';
-import { contentDigestOf, type DigestName, makeUnique, namedDigestOf } from '../store/content-digest.ts';
+import { contentDigestOf, type DigestName, digestsOf, makeUnique, type NamedDigests } from '../store/content-digest.ts';
 import type { BodyDigest, DatabaseStore } from '../store/database-store.ts';
 import type { ReadyEnvironment } from './session.ts';
 import type { WorkingCopy } from './working-copy.ts';
@@ -50,7 +50,7 @@ export async function closed(
     makeUnique(content, random);
     const isFile = typeof content === 'string';
     const beside =
-      isFile && thread?.helpsWith(sizeOf(content)) ? thread.digestOf(content, nameBeside(store)) : undefined;
+      isFile && thread?.helpsWith(sizeOf(content)) ? thread.digestsOf(content, namesBeside(store)) : undefined;
     // The check may fail before it is awaited.
     beside?.catch(() => {});
     atStep?.('closed');
@@ -77,17 +77,24 @@ function checkFile(sqlite: SqliteEngine, path: string): void {
   }
 }
 
-/** Which digest is taken beside the check: MD5 takes longer than all the rest; else that of the content is the longest. */
-function nameBeside({ bodyDigest }: DatabaseStore): DigestName {
-  return bodyDigest === 'md5' ? 'md5' : 'content';
+/**
+ * Which digests are taken beside the check. MD5 takes longer than all the rest, and CRC32 less than reading the bytes once
+ * more does.
+ */
+function namesBeside({ bodyDigest }: DatabaseStore): readonly DigestName[] {
+  if (bodyDigest === 'md5') return ['md5'];
+  return bodyDigest === 'crc32' ? ['content', 'crc32'] : ['content'];
 }
 
 /** Takes here what is not taken beside. */
-async function digestsWith(beside: Promise<string>, content: Content, store: DatabaseStore): Promise<Digests> {
+async function digestsWith(beside: Promise<NamedDigests>, content: Content, store: DatabaseStore): Promise<Digests> {
   const { bodyDigest: algorithm } = store;
-  const of = (name: DigestName): Promise<string> =>
-    name === nameBeside(store) ? beside : namedDigestOf(content, name);
-  if (algorithm === undefined) return { digest: await of('content') };
-  const [digest, hex] = await Promise.all([of('content'), of(algorithm)]);
-  return { digest, body: { algorithm, hex } };
+  const needed: readonly DigestName[] = algorithm === undefined ? ['content'] : ['content', algorithm];
+  const here = needed.filter((name) => !namesBeside(store).includes(name));
+  const digests = Object.assign({}, ...(await Promise.all([beside, digestsOf(content, here)]))) as Record<
+    DigestName,
+    string
+  >;
+  const body = algorithm === undefined ? {} : { body: { algorithm, hex: digests[algorithm] } };
+  return { digest: digests.content, ...body };
 }

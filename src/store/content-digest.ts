@@ -1,7 +1,6 @@
-import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
 import { JavumboError } from '../core/failure.ts';
-import { type Content, chunksOf, type DigestAlgorithm, digestOf } from '../core/file.ts';
+import { type Content, chunksOf, type DigestAlgorithm, type RunningDigest, runningDigest } from '../core/file.ts';
 import type { Random } from '../core/random.ts';
 import type { StoredDatabase } from './database-store.ts';
 
@@ -28,11 +27,17 @@ export async function contentDigestOf(content: Content): Promise<string> {
   return (await scan(chunksOf(content))).digest;
 }
 
+/** The content digest, or one of the bytes as they are. */
 export type DigestName = 'content' | DigestAlgorithm;
 
-/** Returns the content digest, or one of the bytes as they are, in hexadecimal. */
-export async function namedDigestOf(content: Content, name: DigestName): Promise<string> {
-  return name === 'content' ? contentDigestOf(content) : (await digestOf(content, name)).toString('hex');
+/** Digests in hexadecimal. */
+export type NamedDigests = Readonly<Partial<Record<DigestName, string>>>;
+
+/** Returns several digests of the same bytes, which are read once. */
+export async function digestsOf(content: Content, names: readonly DigestName[]): Promise<NamedDigests> {
+  const running = names.map((name) => ({ name, of: name === 'content' ? new ContentDigest() : runningDigest(name) }));
+  if (running.length > 0) for await (const chunk of chunksOf(content)) for (const { of } of running) of.update(chunk);
+  return Object.fromEntries(running.map(({ name, of }) => [name, of.digest().toString('hex')]));
 }
 
 /** True if a database is not what its writer stored; false also if that is unknown (another program wrote it). */
@@ -57,19 +62,36 @@ function isOurs(header: Buffer): boolean {
 type Chunks = ReturnType<typeof chunksOf>;
 
 async function scan(chunks: Chunks): Promise<{ readonly digest: string; readonly header: Buffer }> {
-  const hash = createHash('sha256');
-  let header: Buffer | undefined;
-  for await (const chunk of chunks) {
-    if (header !== undefined) {
-      hash.update(chunk);
-      continue;
-    }
-    header = Buffer.from(chunk.subarray(0, HEADER_BYTES));
-    const zeroed = Buffer.from(header);
-    for (const [from, to] of IGNORED) zeroed.fill(0, from, Math.min(to, zeroed.length));
-    hash.update(zeroed).update(chunk.subarray(HEADER_BYTES));
+  const running = new ContentDigest();
+  for await (const chunk of chunks) running.update(chunk);
+  return { digest: running.digest().toString('hex'), header: running.header };
+}
+
+class ContentDigest implements RunningDigest {
+  readonly #rest = runningDigest('sha256');
+  #header: Buffer | undefined;
+
+  /** The first bytes, as they came. */
+  get header(): Buffer {
+    return this.#header ?? Buffer.alloc(0);
   }
-  return { digest: hash.digest('hex'), header: header ?? Buffer.alloc(0) };
+
+  /** The first chunk holds the whole header, if the file does. */
+  update(chunk: Buffer): void {
+    if (this.#header !== undefined) {
+      this.#rest.update(chunk);
+      return;
+    }
+    this.#header = Buffer.from(chunk.subarray(0, HEADER_BYTES));
+    const zeroed = Buffer.from(this.#header);
+    for (const [from, to] of IGNORED) zeroed.fill(0, from, Math.min(to, zeroed.length));
+    this.#rest.update(zeroed);
+    this.#rest.update(chunk.subarray(HEADER_BYTES));
+  }
+
+  digest(): Buffer {
+    return this.#rest.digest();
+  }
 }
 
 /** Returns the failure for bytes that differ from what was stored. `asCorruption` adds the user. */

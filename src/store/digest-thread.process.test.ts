@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, test } from 'vitest';
 import { startScript } from '../testing/child-process.ts';
 import { temporaryDirectory } from '../testing/run-command.ts';
-import { namedDigestOf } from './content-digest.ts';
+import { digestsOf } from './content-digest.ts';
 import { DigestThread } from './digest-thread.ts';
 
 const NAMES = ['content', 'md5', 'crc32', 'sha256'] as const;
@@ -34,12 +34,14 @@ async function startedDuring(work: () => Promise<unknown>): Promise<number> {
 describe('a digest thread', () => {
   test.each([0, 99, 5_000_000])('answers for %d bytes what the caller would compute', async (size) => {
     const path = file(size);
-    for (const name of NAMES) expect(await thread.digestOf(path, name)).toBe(await namedDigestOf(path, name));
+    const expected = await digestsOf(path, NAMES);
+    expect(await thread.digestsOf(path, NAMES)).toEqual(expected);
+    for (const name of NAMES) expect(await thread.digestsOf(path, [name])).toEqual({ [name]: expected[name] });
   });
 
   test('is started once, and again after it was closed', async () => {
     const path = file();
-    const all = (): Promise<unknown> => Promise.all(NAMES.map((name) => thread.digestOf(path, name)));
+    const all = (): Promise<unknown> => Promise.all(NAMES.map((name) => thread.digestsOf(path, [name])));
     expect(await startedDuring(all)).toBe(1);
     expect(await startedDuring(all)).toBe(0);
     thread.close();
@@ -67,20 +69,20 @@ describe('a digest thread', () => {
   test('that cannot be started leaves all to the caller', async () => {
     const path = file();
     const none = new DigestThread(join(temporaryDirectory(), 'no-program.cjs'));
-    expect(await none.digestOf(path, 'md5')).toBe(await namedDigestOf(path, 'md5'));
+    expect(await none.digestsOf(path, ['md5'])).toEqual(await digestsOf(path, ['md5']));
   });
 
   test('rejects for a file that cannot be read, with the code that the system gave, and goes on', async () => {
     const missing = join(temporaryDirectory(), 'missing');
-    await expect(thread.digestOf(missing, 'md5')).rejects.toMatchObject({ code: 'ENOENT' });
-    expect(await startedDuring(() => thread.digestOf(file(1), 'md5'))).toBe(0);
+    await expect(thread.digestsOf(missing, ['md5'])).rejects.toMatchObject({ code: 'ENOENT' });
+    expect(await startedDuring(() => thread.digestsOf(file(1), ['md5']))).toBe(0);
   });
 
   test('that is closed while it works leaves the rest to the caller', async () => {
     const path = file();
-    const asked = NAMES.map((name) => thread.digestOf(path, name));
+    const asked = NAMES.map((name) => thread.digestsOf(path, [name]));
     thread.close();
-    expect(await Promise.all(asked)).toEqual(await Promise.all(NAMES.map((name) => namedDigestOf(path, name))));
+    expect(await Promise.all(asked)).toEqual(await Promise.all(NAMES.map((name) => digestsOf(path, [name]))));
   });
 });
 

@@ -2,16 +2,16 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import type { Worker } from 'node:worker_threads';
-import { type DigestName, namedDigestOf } from './content-digest.ts';
+import { type DigestName, digestsOf, type NamedDigests } from './content-digest.ts';
 
 export interface DigestTask {
   readonly id: number;
   readonly path: string;
-  readonly name: DigestName;
+  readonly names: readonly DigestName[];
 }
 
 export type DigestAnswer =
-  | { readonly id: number; readonly hex: string }
+  | { readonly id: number; readonly digests: NamedDigests }
   | { readonly id: number; readonly error: { readonly message: string; readonly code?: string } };
 
 /** Ends a task with its answer, or with none if the thread is gone. */
@@ -90,11 +90,11 @@ export class DigestThread {
     this.#worker = worker;
   }
 
-  /** Returns a digest of a file, in hexadecimal. The file must not change until then. Rejects if it cannot be read. */
-  async digestOf(path: string, name: DigestName): Promise<string> {
-    const answer = await this.#ask(path, name);
-    if (answer === undefined) return namedDigestOf(path, name);
-    if ('hex' in answer) return answer.hex;
+  /** Returns digests of a file, which is read once. It must not change until then. Rejects if it cannot be read. */
+  async digestsOf(path: string, names: readonly DigestName[]): Promise<NamedDigests> {
+    const answer = await this.#ask(path, names);
+    if (answer === undefined) return digestsOf(path, names);
+    if ('digests' in answer) return answer.digests;
     const { message, ...more } = answer.error;
     throw Object.assign(new Error(message), more);
   }
@@ -106,14 +106,14 @@ export class DigestThread {
     void worker?.terminate();
   }
 
-  async #ask(path: string, name: DigestName): Promise<DigestAnswer | undefined> {
+  async #ask(path: string, names: readonly DigestName[]): Promise<DigestAnswer | undefined> {
     this.start();
     const worker = this.#worker;
     if (worker === undefined) return undefined;
     const id = this.#taskCount++;
     const answer = new Promise<DigestAnswer | undefined>((resolve) => this.#tasks.set(id, resolve));
     worker.ref();
-    worker.postMessage({ id, path, name } satisfies DigestTask);
+    worker.postMessage({ id, path, names } satisfies DigestTask);
     try {
       return await answer;
     } finally {

@@ -1,4 +1,3 @@
-import { createWriteStream } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -14,7 +13,7 @@ import { statusOf } from '../aws/errors.ts';
 import { namedErrorOfHead } from '../aws/refusals.ts';
 import { cacheFailure } from '../core/cache-directory.ts';
 import { JavumboError } from '../core/failure.ts';
-import { type Content, type DigestAlgorithm, sizeOf } from '../core/file.ts';
+import { type Content, type DigestAlgorithm, sizeOf, writeStreamTo } from '../core/file.ts';
 import { systemRandom } from '../core/random.ts';
 import type { Unknown } from '../core/settled-write.ts';
 import { isUsername, keyOf, USER_DATABASES_PREFIX, usernameOf } from '../core/username.ts';
@@ -75,7 +74,7 @@ export class S3DatabaseStore implements DatabaseStore {
     this.#deletion = deletion;
     this.#onTransfer = onTransfer;
     this.#client = client as S3Client;
-    this.#puts = new S3Puts(this.#client, { bucket, endpoint, onTransfer });
+    this.#puts = new S3Puts(this.#client, options);
     this.#bucket = bucket;
     this.#endpoint = endpoint;
     // AWS requires the quotes, Ceph RGW compares without them, others take either. On a custom endpoint the first
@@ -105,7 +104,7 @@ export class S3DatabaseStore implements DatabaseStore {
         return { kind: 'absent', tombstone };
       }
       const { kind: _, ...stored } = described;
-      const file = createWriteStream(destination, { mode: 0o600 });
+      const file = writeStreamTo(destination);
       let unwritable: Error | undefined;
       file.once('error', (error) => {
         unwritable = error;

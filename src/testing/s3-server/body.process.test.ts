@@ -49,6 +49,11 @@ describe('streams and checksums', () => {
     { name: 'two chunks', body: '1;chunk-signature=x\r\no\r\n2\r\nne\r\n0\r\n\r\n', status: 200 },
     { name: 'too few bytes', body: '2\r\non\r\n0\r\n\r\n', status: 400 },
     { name: 'too many bytes', body: '4\r\nones\r\n0\r\n\r\n', status: 400 },
+    {
+      name: 'a checksum that was not announced',
+      body: '3\r\none\r\n0\r\nx-amz-checksum-sha1:AAAAAA==\r\n\r\n',
+      status: 400,
+    },
     { name: 'a broken frame', body: 'three\r\none\r\n0\r\n\r\n', status: 400 },
   ])('an aws-chunked body with $name is answered with $status', async ({ body, status }) => {
     const { server } = await start();

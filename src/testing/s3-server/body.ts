@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
-import { crc32 } from 'node:zlib';
+import { type RunningDigest, runningDigest } from '../../core/file.ts';
 import { type S3Error, s3Error } from './error.ts';
 import { header } from './request.ts';
 
@@ -18,14 +18,11 @@ export interface ReceivedBody {
 
 const CHECKSUM_PREFIX = 'x-amz-checksum-';
 
-const CHECKSUM_ALGORITHMS: Readonly<Record<string, (bytes: Buffer) => Buffer>> = {
-  crc32: (bytes) => {
-    const sum = Buffer.alloc(4);
-    sum.writeUInt32BE(crc32(bytes));
-    return sum;
-  },
-  sha1: (bytes) => createHash('sha1').update(bytes).digest(),
-  sha256: (bytes) => createHash('sha256').update(bytes).digest(),
+// CRC-32C and CRC-64/NVME are stored and returned unverified: Node has neither, and the SDK defaults to CRC-32.
+const CHECKSUM_ALGORITHMS: Readonly<Record<string, () => RunningDigest>> = {
+  crc32: () => runningDigest('crc32'),
+  sha1: () => createHash('sha1'),
+  sha256: () => createHash('sha256'),
 };
 
 /** Returns the refusal, before the body is read, of checksums that the imitated engine does not support. */
@@ -48,18 +45,21 @@ export async function readBody(source: AsyncIterable<Buffer>, headers: IncomingH
   // One allocation of the declared size: joining chunks would hold a large body twice.
   const bytes = Buffer.allocUnsafeSlow(length);
   const md5 = createHash('md5');
+  // Taken while the body arrives, as a store does that need not hold it whole.
+  const sums = announcedSums(headers);
   let received = 0;
   for await (const chunk of framed ? decodeAwsChunked(source, trailers) : source) {
     if (received + chunk.length > length) throw incomplete();
     chunk.copy(bytes, received);
     md5.update(chunk);
+    for (const sum of sums.values()) sum.update(chunk);
     received += chunk.length;
   }
   if (received < length) throw incomplete();
   const digest = md5.digest();
   const checksums = checksumHeaders({ ...headers, ...trailers });
   verifyContentMd5(header(headers, 'content-md5'), digest);
-  verifyChecksums(checksums, bytes);
+  verifyChecksums(checksums, sums);
   return { bytes, md5: digest.toString('hex'), checksums };
 }
 
@@ -88,12 +88,25 @@ function verifyContentMd5(sent: string | undefined, digest: Buffer): void {
   }
 }
 
-function verifyChecksums(checksums: Readonly<Record<string, string>>, bytes: Buffer): void {
+/** Begins the checksums that the headers give, or name as trailers. */
+function announcedSums(headers: IncomingHttpHeaders): ReadonlyMap<string, RunningDigest> {
+  const trailers = (header(headers, 'x-amz-trailer') ?? '').toLowerCase().split(',');
+  const names = [...Object.keys(headers), ...trailers.map((name) => name.trim())];
+  return new Map(
+    Object.entries(CHECKSUM_ALGORITHMS).flatMap(([algorithm, begin]) => {
+      const name = `${CHECKSUM_PREFIX}${algorithm}`;
+      return names.includes(name) ? [[name, begin()]] : [];
+    }),
+  );
+}
+
+function verifyChecksums(checksums: Readonly<Record<string, string>>, sums: ReadonlyMap<string, RunningDigest>): void {
   for (const [name, sent] of Object.entries(checksums)) {
-    // CRC-32C and CRC-64/NVME are stored and returned unverified: Node has neither, and the SDK defaults to CRC-32.
     const algorithm = name.slice(CHECKSUM_PREFIX.length);
-    const sum = CHECKSUM_ALGORITHMS[algorithm]?.(bytes).toString('base64');
-    if (sum !== undefined && sum !== sent) {
+    if (CHECKSUM_ALGORITHMS[algorithm] === undefined) continue;
+    const sum = sums.get(name);
+    if (sum === undefined) throw s3Error('MalformedTrailerError', `The trailer ${name} was not announced.`);
+    if (sum.digest().toString('base64') !== sent) {
       throw s3Error('BadDigest', `The ${algorithm.toUpperCase()} you specified did not match the calculated checksum.`);
     }
   }

@@ -12,6 +12,7 @@ const STATUS_OF_CODE = {
   InvalidBucketName: 400,
   InvalidDigest: 400,
   KeyTooLongError: 400,
+  MalformedTrailerError: 400,
   MalformedXML: 400,
   MetadataTooLarge: 400,
   MethodNotAllowed: 405,
