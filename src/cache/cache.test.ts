@@ -3,6 +3,7 @@ import {
   existsSync,
   mkdirSync,
   readdirSync,
+  readlinkSync,
   renameSync,
   statSync,
   truncateSync,
@@ -306,5 +307,46 @@ describe('the cache directory', () => {
     const { clock, random } = bench;
     const [one, two] = ['one', 'two'].map((deployment) => new DatabaseCache({ root, deployment, clock, random }));
     expect(one?.directory).not.toBe(two?.directory);
+  });
+});
+
+describe.runIf(existsSync('/proc/self/fd'))('the space of a large former version', () => {
+  /** How many files without a name this process still holds. */
+  const heldFiles = (): number =>
+    readdirSync('/proc/self/fd').filter((name) => {
+      try {
+        return readlinkSync(join('/proc/self/fd', name)).includes(`${bench.directory}/`);
+      } catch {
+        return false;
+      }
+    }).length;
+
+  function inserted(cache: DatabaseCache, version: string): CacheEntry | undefined {
+    const work = cache.workDirectory();
+    const path = join(work.path, 'fetched.anki2');
+    writeFileSync(path, '');
+    truncateSync(path, 9_000_000);
+    const stored = { version, writes: [version], lastModified: 0, sizeBytes: 9_000_000 };
+    const entry = cache.insert(path, 'alice', stored, momentOf(bench.clock));
+    work.release();
+    bench.clock.advance(1_000);
+    return entry;
+  }
+
+  test('is free where a file is about to be written', async () => {
+    const { cache } = bench.machine();
+    const first = inserted(cache, 'a');
+    const second = inserted(cache, 'b');
+    expect([first, second].map((entry) => existsSync(entry?.path ?? ''))).toEqual([false, true]);
+    await cache.spaceFreed();
+    expect(heldFiles()).toBe(0);
+  });
+
+  test('is free at once where a user is forgotten', () => {
+    const { cache } = bench.machine();
+    const entry = inserted(cache, 'a');
+    cache.invalidate('alice');
+    expect(existsSync(entry?.path ?? '')).toBe(false);
+    expect(heldFiles()).toBe(0);
   });
 });

@@ -84,7 +84,7 @@ export class DatabaseCache {
       limits: options.limits ?? DEFAULT_CACHE_LIMITS,
       marks: this.#marks,
       scan: () => this.#places.scan(),
-      remove: (path) => this.#works.takeAway(path),
+      remove: (path) => this.#works.takeAway(path, 'later'),
     });
   }
 
@@ -217,6 +217,11 @@ export class DatabaseCache {
   /** Creates a private directory for working copies, on the same file system as the entries. */
   workDirectory(): WorkDirectory {
     return this.#works.make();
+  }
+
+  /** Resolves once the space of former entries is free. Who waits for it before a copy needs no room for one more. */
+  spaceFreed(): Promise<void> {
+    return this.#works.freed();
   }
 
   /** Removes what this process keeps beside the entries. The cache can be used again. */

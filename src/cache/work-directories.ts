@@ -1,10 +1,24 @@
-import { existsSync, mkdirSync, readdirSync, renameSync, rmdirSync, rmSync, unlinkSync } from 'node:fs';
+import {
+  close,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  unlinkSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { cacheFailure, isDiskFull } from '../core/cache-directory.ts';
 import type { Clock } from '../core/clock.ts';
 import { codeOf, JavumboError } from '../core/failure.ts';
 import type { Random } from '../core/random.ts';
 import { makeWorkDirectory, orphanedWorkDirectories, removeOrphan, type WorkDirectory } from './work-directory.ts';
+
+// To free the blocks of 200 MB takes up to 180 ms. (benchmarks/results/one-row-write-before-and-after.md)
+const SLOW_BYTES_MIN = 8 * 1024 * 1024;
 
 /** The work directories of a cache: for working copies, and as a staging place for removals. */
 export class WorkDirectories {
@@ -16,6 +30,7 @@ export class WorkDirectories {
   #staging: WorkDirectory | undefined;
   /** An empty directory in it: what held an entry that was taken away can hold the next one. */
   #spare: string | undefined;
+  #freeing: Promise<unknown> | undefined;
 
   constructor(cache: string, { clock, random }: { readonly clock: Clock; readonly random: Random }) {
     this.#parent = join(cache, 'work');
@@ -65,9 +80,9 @@ export class WorkDirectories {
 
   /**
    * Removes a directory by renaming it first: removing it in place could race with another process that renames an
-   * entry into it.
+   * entry into it. `later`: the space of its large files is free once `freed` resolves.
    */
-  takeAway(path: string): void {
+  takeAway(path: string, space: 'now' | 'later' = 'now'): void {
     if (!existsSync(path)) return;
     const staging = this.#stagingIfThereIsRoom();
     // A full disk has no room for another directory, and removing this one makes some.
@@ -84,15 +99,39 @@ export class WorkDirectories {
       if (existsSync(path)) rmSync(path, { recursive: true, force: true });
       return;
     }
-    this.giveBack(removed);
+    this.#empty(removed, space === 'now' ? unlinkSync : this.#unlink);
   }
 
   /** Takes back a directory in the staging place, with what is in it. */
   giveBack(path: string): void {
-    if (!emptied(path)) rmSync(path, { recursive: true, force: true });
+    this.#empty(path, unlinkSync);
+  }
+
+  /** Resolves once the space of all that was taken away is free. */
+  async freed(): Promise<void> {
+    await this.#freeing;
+  }
+
+  #empty(path: string, unlink: (file: string) => void): void {
+    if (!emptied(path, unlink)) rmSync(path, { recursive: true, force: true });
     else if (this.#spare === undefined) this.#spare = path;
     else rmdirSync(path);
   }
+
+  /** Removes a name. The blocks of a large file are freed by another thread, which closes it last. */
+  readonly #unlink = (file: string): void => {
+    if (statSync(file).size < SLOW_BYTES_MIN) {
+      unlinkSync(file);
+      return;
+    }
+    const descriptor = openSync(file, 'r');
+    try {
+      unlinkSync(file);
+    } finally {
+      const closed = new Promise<void>((resolve) => close(descriptor, () => resolve()));
+      this.#freeing = Promise.all([this.#freeing, closed]);
+    }
+  };
 
   sweep(): void {
     this.#swept = true;
@@ -110,9 +149,9 @@ export class WorkDirectories {
 }
 
 /** Removes the files in a directory of a former entry. Returns false if it holds anything else. */
-function emptied(path: string): boolean {
+function emptied(path: string, unlink: (file: string) => void): boolean {
   try {
-    for (const name of readdirSync(path)) unlinkSync(join(path, name));
+    for (const name of readdirSync(path)) unlink(join(path, name));
     return true;
   } catch {
     return false;

@@ -93,7 +93,8 @@ export class DatabaseLoader {
     path: string,
     asked: GetOptions,
   ): Promise<{ readonly result: GetResult; readonly damage?: JavumboError | undefined }> {
-    const { store } = this.#environment;
+    const { store, cache } = this.#environment;
+    await cache.spaceFreed();
     const first = await store.get(username, path, asked);
     if (first.kind !== 'found' || !(await isDamaged(path, first))) return { result: first };
     const bytes = await sha256Of(path);

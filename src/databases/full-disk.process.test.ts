@@ -106,6 +106,37 @@ test.runIf('path' in disk)('a history that fills the disk of the local deploymen
   }
 });
 
+test.runIf('path' in disk)(
+  'a disk with room for a large version and the next one has room for all that follow',
+  async () => {
+    const path = join(temporaryDirectory(), 'narrow');
+    mkdirSync(path);
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=23M', 'tmpfs', path], { stdio: 'pipe' });
+    try {
+      const store = new MemoryDatabaseStore(systemClock);
+      const sources = { clock: systemClock, random: systemRandom };
+      const cache = new DatabaseCache({ root: path, deployment: 'test', ...sources });
+      const sqlite = async () => betterSqlite;
+      const databases = new UserDatabases({ store, cache, sqlite, caching: true, stalenessMaxMs: 1e9, ...sources });
+      const fillTable = 'CREATE TABLE t (x); INSERT INTO t VALUES (zeroblob(9000000))';
+      await databases.create('alice', (database) => database.exec(fillTable));
+      for (let n = 0; n < 5; n++) {
+        const { outcome, version } = await databases.update('alice', (database) =>
+          database.exec(`PRAGMA user_version = ${n + 1}`),
+        );
+        expect({ outcome, isCached: cache.lookup('alice')?.version === version }).toEqual({
+          outcome: 'committed',
+          isCached: true,
+        });
+      }
+      databases.closeFiles();
+      cache.close();
+    } finally {
+      execFileSync('umount', ['--lazy', path]);
+    }
+  },
+);
+
 describe.each(COMMAND_DEPLOYMENTS)('a full disk under the cache, on $name', ({ name: place, open }) => {
   const freeKib = FREE_KIB_BY_PLACE[place] ?? FREE_KIB;
   let deployment: CommandDeployment;

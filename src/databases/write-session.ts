@@ -97,6 +97,7 @@ export class WriteSession {
       } else {
         const place = work ?? cache.workDirectory();
         work = place;
+        await cache.spaceFreed();
         const path = workingCopyIn(place);
         if (start.kind !== 'new') ready.digests?.expect(sizeOf(start.kind === 'version' ? start.local.path : path));
         if (start.kind === 'version') await copyTo(path, start.local);

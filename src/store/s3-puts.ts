@@ -13,18 +13,17 @@ export class S3Puts {
   readonly #bucket: string;
   readonly #endpoint: string | undefined;
   readonly #onTransfer: S3DatabaseStoreOptions['onTransfer'];
-  /** AWS gets the CRC32 that it recommends, other engines the Content-MD5 that all of them know. */
   readonly bodyDigest: DigestAlgorithm;
 
   constructor(
     client: S3Client,
-    { bucket, endpoint, onTransfer }: Pick<S3DatabaseStoreOptions, 'bucket' | 'endpoint' | 'onTransfer'>,
+    { bucket, endpoint, bodyDigest, onTransfer }: Omit<S3DatabaseStoreOptions, 'onExtraRequest' | 'deletion'>,
   ) {
     this.#client = client;
     this.#bucket = bucket;
     this.#endpoint = endpoint;
     this.#onTransfer = onTransfer;
-    this.bodyDigest = endpoint === undefined ? 'crc32' : 'md5';
+    this.bodyDigest = bodyDigest ?? (endpoint === undefined ? 'crc32' : 'md5');
   }
 
   /** Sends a database, a file as a stream. Throws `unavailable` if it was certainly not accepted. */

@@ -7,6 +7,8 @@ export interface S3DatabaseStoreOptions {
   readonly bucket: string;
   /** Set for any engine but AWS. Decides on checksums and the form of `If-Match`. */
   readonly endpoint?: string | undefined;
+  /** What a PUT gives the engine to compare with the body. Default: CRC32 for AWS, else the MD5 that all engines know. */
+  readonly bodyDigest?: 'crc32' | 'md5' | undefined;
   /** Called for each request beyond the one that was called, with the bytes it sends, whatever its outcome. */
   readonly onExtraRequest?: ((request: ExtraRequest, bytesUp: number) => void) | undefined;
   /** Called when the bytes of a database begin to move. */
