@@ -7,12 +7,13 @@ import { DatabaseCache } from '../src/cache/cache.ts';
 import { DEFAULT_CACHE_LIMITS } from '../src/cache/evictions.ts';
 import { type Config, resolveConfig } from '../src/config/config.ts';
 import { systemClock } from '../src/core/clock.ts';
-import { processContext } from '../src/core/context.ts';
 import { systemRandom } from '../src/core/random.ts';
 import { UserDatabases } from '../src/databases/user-databases.ts';
-import { openDeployment } from '../src/deployment/open.ts';
 import { betterSqlite } from '../src/sqlite/better-sqlite.ts';
 import type { SqliteDatabase } from '../src/sqlite/engine.ts';
+import { RetryingDatabaseStore } from '../src/store/retrying-store.ts';
+import { S3DatabaseStore } from '../src/store/s3-store.ts';
+import type { S3DatabaseStoreOptions } from '../src/store/s3-store-options.ts';
 import { WeekOneConflict, WeekOneDatabases } from './baseline/week-one-databases.ts';
 import { BUCKET } from './wire/bucket.ts';
 import type { Credentials } from './wire/remote-server.ts';
@@ -43,6 +44,9 @@ export interface Design {
   close(): void;
 }
 
+/** What ours gives the server to compare with a body; undefined: as an engine that is not known. */
+export type BodyDigest = S3DatabaseStoreOptions['bodyDigest'];
+
 export const DESIGN_NAMES = ['javumbo', 'week-one'] as const;
 export type DesignName = (typeof DESIGN_NAMES)[number];
 
@@ -53,10 +57,10 @@ const BACKOFF_MS = 20;
 const BACKOFF_MAX_MS = 1_000;
 
 /** Opens a design on the server at an endpoint. `directory`: for its machines. The caller closes it. */
-export function openDesign(name: DesignName, endpoint: string, directory: string): Promise<Design> {
+export function openDesign(name: DesignName, endpoint: string, directory: string, bodyDigest: BodyDigest): Design {
   const config = configOf(endpoint, directory);
   const machineDirectory = (): string => mkdtempSync(join(directory, `${name}-`));
-  return name === 'javumbo' ? openJavumbo(config, machineDirectory) : openWeekOne(config, machineDirectory);
+  return name === 'javumbo' ? openJavumbo(config, machineDirectory, bodyDigest) : openWeekOne(config, machineDirectory);
 }
 
 /** Sets the credentials of clients opened from now on, including child processes. */
@@ -74,14 +78,16 @@ export function configOf(endpoint: string, directory: string): Config {
   return resolveConfig({ bucket: BUCKET, endpointUrl: endpoint, cacheDir: directory }, {});
 }
 
-async function openJavumbo(config: Config, machineDirectory: () => string): Promise<Design> {
-  const deployment = await openDeployment(config, processContext());
+function openJavumbo(config: Config, machineDirectory: () => string, bodyDigest: BodyDigest): Design {
+  const client = openS3(config);
+  const inner = new S3DatabaseStore(client, { bucket: BUCKET, endpoint: config.endpointUrl.value, bodyDigest });
+  const store = new RetryingDatabaseStore(inner, SOURCES);
   return {
     machine: ({ ttlMs = TTL_MS, cacheBytesMax = DEFAULT_CACHE_LIMITS.bytesMax } = {}) => {
       const root = machineDirectory();
       const limits = { ...DEFAULT_CACHE_LIMITS, bytesMax: cacheBytesMax };
       const databases = new UserDatabases({
-        store: deployment.store,
+        store,
         cache: new DatabaseCache({ root, deployment: 'benchmarks', limits, ...SOURCES }),
         sqlite: async () => betterSqlite,
         caching: true,
@@ -98,11 +104,11 @@ async function openJavumbo(config: Config, machineDirectory: () => string): Prom
         remove: () => rmSync(root, { recursive: true, force: true }),
       };
     },
-    close: () => deployment.close(),
+    close: () => client.destroy(),
   };
 }
 
-async function openWeekOne(config: Config, machineDirectory: () => string): Promise<Design> {
+function openWeekOne(config: Config, machineDirectory: () => string): Design {
   const client = openS3(config);
   return {
     machine: ({ ttlMs = TTL_MS, cacheBytesMax = DEFAULT_CACHE_LIMITS.bytesMax } = {}) => {

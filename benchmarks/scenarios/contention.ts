@@ -79,7 +79,8 @@ async function race(bench: Bench, link: NamedLink, name: DesignName, writers: nu
   try {
     const machines: Machine[] = [];
     for (let writer = 0; writer < writers; writer++) {
-      const design = await openDesign(name, await endpointOver(bench, link), bench.directory);
+      const { server, directory } = bench;
+      const design = openDesign(name, await endpointOver(bench, link), directory, server.bodyDigest);
       designs.push(design);
       machines.push(design.machine());
     }

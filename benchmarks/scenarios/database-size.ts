@@ -28,8 +28,8 @@ const SIZES: Readonly<Record<LinkName, ReadonlyMap<number, number>>> = {
     [WEEK_ONE_BYTES, 10],
     [MEGABYTE, 10],
     [10 * MEGABYTE, 5],
-    [50 * MEGABYTE, 3],
-    [200 * MEGABYTE, 2],
+    [50 * MEGABYTE, 5],
+    [200 * MEGABYTE, 3],
   ]),
   none: new Map([
     [WEEK_ONE_BYTES, 20],

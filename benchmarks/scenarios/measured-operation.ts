@@ -7,7 +7,7 @@ import { type DesignName, openDesign } from '../designs.ts';
 import { changeOneNote } from '../seed.ts';
 
 const [design, operation, endpoint = '', username = '', directory = ''] = process.argv.slice(2);
-const opened = await openDesign(design as DesignName, endpoint, directory);
+const opened = openDesign(design as DesignName, endpoint, directory, 'crc32');
 const machine = opened.machine();
 if (operation === 'read') await machine.read(username);
 else await machine.write(username, changeOneNote);

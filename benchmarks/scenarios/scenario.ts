@@ -191,7 +191,7 @@ export async function withBothDesigns<T>(
   work: (designs: Readonly<Record<DesignName, Design>>) => Promise<T>,
 ): Promise<T> {
   const open = async (name: DesignName): Promise<Design> =>
-    openDesign(name, await endpointOver(bench, link), bench.directory);
+    openDesign(name, await endpointOver(bench, link), bench.directory, bench.server.bodyDigest);
   const designs = { javumbo: await open('javumbo'), 'week-one': await open('week-one') };
   try {
     return await work(designs);

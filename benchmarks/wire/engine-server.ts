@@ -29,6 +29,7 @@ export async function connectEngine(
     const counted = countRequests();
     return {
       engine: title,
+      bodyDigest: undefined,
       credentials,
       endpoint,
       openLink: (settings) => links.openLink(settings),

@@ -1,5 +1,6 @@
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import type { BodyDigest } from '../designs.ts';
 import { BUCKET } from './bucket.ts';
 import type { LinkSettings } from './lane.ts';
 import type { QueueSettings } from './queue.ts';
@@ -37,6 +38,7 @@ export interface RemoteServer {
   /** Its name in tables. */
   readonly engine: string;
   readonly credentials: Credentials;
+  readonly bodyDigest: BodyDigest;
   /** Without a link. */
   readonly endpoint: string;
   /** Opens a new link to it, which lives as long as the server, and returns the link's endpoint. */
@@ -55,14 +57,20 @@ type Unnumbered<T> = T extends unknown ? Omit<T, 'id'> : never;
 /** Starts the loopback S3 server, which counts the requests. The caller closes it. */
 export async function startRemoteServer(): Promise<RemoteServer> {
   const server = await startServerProcess([]);
-  // It accepts any keys.
-  return { ...server, engine: 'loopback S3 server', credentials: { accessKeyId: BUCKET, secretAccessKey: BUCKET } };
+  return {
+    ...server,
+    engine: 'loopback S3 server',
+    // It stands for AWS, and compares what AWS is given.
+    bodyDigest: 'crc32',
+    // It accepts any keys.
+    credentials: { accessKeyId: BUCKET, secretAccessKey: BUCKET },
+  };
 }
 
 /** Starts the compiled server process. The caller closes it. Every call rejects once the process has ended. */
 export async function startServerProcess(
   argv: readonly string[],
-): Promise<Omit<RemoteServer, 'engine' | 'credentials'>> {
+): Promise<Omit<RemoteServer, 'engine' | 'credentials' | 'bodyDigest'>> {
   const child = fork(fileURLToPath(new URL('./server-process.js', import.meta.url)), argv, {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
