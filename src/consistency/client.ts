@@ -13,7 +13,7 @@ import { RetryingUserTable } from '../users/retrying-user-table.ts';
 import type { UserTable } from '../users/user-table.ts';
 import { AccountClient, type FoundAccount } from './account-client.ts';
 import { DatabaseClient, type Found, filesIn, outcomeOf } from './database-client.ts';
-import type { OperationOutcome } from './history.ts';
+import { isRestore, type OperationOutcome } from './history.ts';
 import { HistoryWriter, type Return } from './history-file.ts';
 import { Plan, type Planned } from './plan.ts';
 import { type PortFaults, portFaults } from './port-faults.ts';
@@ -141,7 +141,7 @@ export class Client {
 
   async #prepared(planned: Planned & { readonly about: 'database' }): Promise<Found | 'none'> {
     const client = this.#databases.get(planned.user);
-    if (!['restore', 'foreign-restore'].includes(planned.kind)) return {};
+    if (!isRestore(planned)) return {};
     try {
       const saw = await client?.prepare(planned.kind, this.#fate() < FRESH_BACKUP);
       return saw === undefined ? 'none' : { saw };

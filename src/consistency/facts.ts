@@ -1,5 +1,5 @@
 import { Bounds } from './bounds.ts';
-import { type History, mayHaveHappened, OBSERVER, type Operation, type State } from './history.ts';
+import { type History, isRestore, mayHaveHappened, OBSERVER, type Operation, type State } from './history.ts';
 import { type Place, placesOf } from './prefixes.ts';
 
 /** What somebody saw. */
@@ -80,8 +80,4 @@ function promiseOf({ start, outcome }: Operation, stalenessMs: number): number |
     default:
       return undefined;
   }
-}
-
-export function isRestore({ kind }: Operation): boolean {
-  return kind === 'restore' || kind === 'foreign-restore';
 }

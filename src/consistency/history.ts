@@ -31,6 +31,11 @@ export type OperationKind =
   | 'held-read'
   | 'delete';
 
+/** True if it puts back what was stored before, whatever is stored now. */
+export function isRestore({ kind }: { readonly kind: OperationKind }): boolean {
+  return kind === 'restore' || kind === 'foreign-restore';
+}
+
 /**
  * How an operation ended for its caller.
  *

@@ -1,5 +1,5 @@
 import { Bounds, takesLateCopy } from './bounds.ts';
-import type { History, Operation, State } from './history.ts';
+import { type History, isRestore, type Operation, type State } from './history.ts';
 import { ABSENT, ANYTHING, presence, type StateId, type Step, searchOrder, type Verdict } from './search.ts';
 import { StateIds } from './state-ids.ts';
 
@@ -142,8 +142,7 @@ function lateAfterOf({ operation, idOf, seen }: Parts, restored: readonly State[
 
 /** Returns the operation as one that may have landed: with which attempt, and so on what state, is not known. */
 function undated(operation: Operation): Operation {
-  const restores = operation.kind === 'foreign-restore' || operation.kind === 'restore';
-  return { ...operation, outcome: 'unknown', ...(restores ? {} : { saw: undefined }) };
+  return { ...operation, outcome: 'unknown', ...(isRestore(operation) ? {} : { saw: undefined }) };
 }
 
 interface Parts {
@@ -199,7 +198,7 @@ function change(parts: Parts): Step | undefined {
   const after = afterOf(parts);
   if (after === undefined) return undefined;
   const latest = isCertain ? end : (shownAt ?? Number.POSITIVE_INFINITY);
-  const anywhere = ['delete', 'restore', 'foreign-restore'].includes(kind);
+  const anywhere = kind === 'delete' || isRestore(operation);
   return { start, end: latest, optional: latest === Number.POSITIVE_INFINITY, observes: false, anywhere, after };
 }
 
@@ -278,9 +277,10 @@ function seenIn(operations: readonly Operation[]): Seen {
   const states = new Map<string, State[]>();
   const known = new Set<string>();
   const firstEnd = new Map<string, number>();
-  for (const { kind, outcome, saw, end } of operations) {
+  for (const operation of operations) {
+    const { outcome, saw, end } = operation;
     if (saw === undefined) continue;
-    const shows = SHOWS.includes(outcome) && !['restore', 'foreign-restore'].includes(kind);
+    const shows = SHOWS.includes(outcome) && !isRestore(operation);
     for (const [place, value] of saw.values.entries()) {
       // One state for each place of the value: they differ only in what came before it.
       const key = `${value} ${place} ${saw.count}`;

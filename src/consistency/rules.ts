@@ -1,6 +1,6 @@
 import { isMadeLate, overlap } from './bounds.ts';
-import { type Facts, factsOf, isRestore, type View } from './facts.ts';
-import { formatOperation, type History, mayHaveHappened, type Operation, type State } from './history.ts';
+import { type Facts, factsOf, type View } from './facts.ts';
+import { formatOperation, type History, isRestore, mayHaveHappened, type Operation, type State } from './history.ts';
 import { beginsWith } from './prefixes.ts';
 
 /**

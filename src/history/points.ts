@@ -61,7 +61,10 @@ function isDeletion({ kind, sizeBytes }: ObjectVersion): boolean {
 /** What `--at` names: a moment, or a point by its id. */
 export type At = { readonly kind: 'moment'; readonly at: number } | { readonly kind: 'id'; readonly id: string };
 
-/** Parses ISO 8601 (UTC without a zone, and as a terminal shows it, with ` UTC` at the end), an age such as `2h` or `3d`, or an id. `now`: milliseconds since 1970. */
+/**
+ * Parses ISO 8601 (UTC without a zone, and as a terminal shows it, with ` UTC` at the end), an age such as `2h` or `3d`, or
+ * an id. `now`: milliseconds since 1970.
+ */
 export function parseAt(text: string, now: number): At {
   // A number alone is the id of a commit of the local deployment.
   const age = isNumber(text) ? undefined : milliseconds(text);

@@ -4,6 +4,7 @@ import { runCostText } from './cost.ts';
 import type { Report } from './document.ts';
 import { reasonsOfItsOwn } from './junit.ts';
 import { percentileTexts } from './percentiles.ts';
+import { figureOrReason } from './threshold.ts';
 
 /** Renders a report as GitHub Markdown, for a job summary or a comment. */
 export function markdownOf(report: Report): string {
@@ -30,10 +31,10 @@ export function markdownOf(report: Report): string {
     ),
     ...table(
       ['threshold', 'result', 'actual'],
-      thresholds.map(({ expression, passed, actual, reason }) => [
-        expression,
-        passed ? 'passed' : 'missed',
-        actual === undefined ? (reason ?? 'not measured') : number(actual),
+      thresholds.map((threshold) => [
+        threshold.expression,
+        threshold.passed ? 'passed' : 'missed',
+        figureOrReason(threshold, number),
       ]),
     ),
     ...table(

@@ -99,6 +99,14 @@ function measuredValue(
   return metrics[group]?.[name as (typeof STATISTICS)[number]];
 }
 
+/** Returns the figure that was judged, or why there is none. */
+export function figureOrReason(
+  { actual, reason = 'not measured' }: Report['thresholds'][number],
+  format: (actual: number) => string,
+): string {
+  return actual === undefined ? reason : format(actual);
+}
+
 /** Returns the text for `failureReasons`. */
 export function missedReason({ expression, actual, reason }: Report['thresholds'][number]): string {
   const is = actual === undefined ? 'not measured' : `it is ${Number(actual.toPrecision(6))}`;

@@ -1,4 +1,11 @@
-import { type History, OBSERVER, type Operation, type OperationKind, type State } from '../consistency/history.ts';
+import {
+  type History,
+  isRestore,
+  OBSERVER,
+  type Operation,
+  type OperationKind,
+  type State,
+} from '../consistency/history.ts';
 import { type Random, seededRandom } from '../core/random.ts';
 
 /** A way to break one promise. Each defect is surrounded by nothing, so that nothing else can explain it. */
@@ -173,7 +180,7 @@ export function seededHistory(seed: number, defect?: DefectName): History {
     const ends = (outcome: Operation['outcome'], found?: State): void => {
       const withSaw = found === undefined ? {} : { saw: found };
       flight.result = inDoubt
-        ? random.fraction() < 0.3 && !isRestore(flight.kind)
+        ? random.fraction() < 0.3 && !isRestore(flight)
           ? { outcome: 'crashed' }
           : { outcome: 'unknown', ...withSaw }
         : { outcome, ...withSaw };
@@ -184,7 +191,7 @@ export function seededHistory(seed: number, defect?: DefectName): History {
         if (happens) state = [flight.value ?? ''];
         ends('committed');
       }
-    } else if (flight.kind === 'restore' || flight.kind === 'foreign-restore') {
+    } else if (isRestore(flight)) {
       const values = backup[Math.floor(random.fraction() * backup.length)];
       if (values === undefined || state === undefined) flight.result = { outcome: 'unavailable' };
       else {
@@ -219,7 +226,8 @@ export function seededHistory(seed: number, defect?: DefectName): History {
     flights.splice(flights.indexOf(flight), 1);
     const { client: machine, kind, value: named, start, result } = flight;
     // A restore that found no backup never began.
-    if (result === undefined || (isRestore(kind) && result.outcome !== 'committed' && result.saw === undefined)) return;
+    if (result === undefined || (isRestore({ kind }) && result.outcome !== 'committed' && result.saw === undefined))
+      return;
     operations.push({ machine, kind, start, end: ++now, ...result, ...(named === undefined ? {} : { value: named }) });
   };
 
@@ -290,11 +298,7 @@ const KINDS: readonly OperationKind[] = [
   'restore',
   'foreign-restore',
 ];
-const KINDS_BEFORE_A_DEFECT = KINDS.filter((kind) => !isRestore(kind));
-
-function isRestore(kind: OperationKind): boolean {
-  return kind === 'restore' || kind === 'foreign-restore';
-}
+const KINDS_BEFORE_A_DEFECT = KINDS.filter((kind) => !isRestore({ kind }));
 
 function pick<T>(random: Random, from: readonly T[]): T {
   return from[Math.floor(random.fraction() * from.length)] as T;

@@ -2,6 +2,7 @@ import { formatBytes, formatDuration, formatMs } from '../../core/format.ts';
 import { failureTexts } from '../assertion-text.ts';
 import type { Check, Report } from '../document.ts';
 import { reasonsOfItsOwn } from '../junit.ts';
+import { figureOrReason } from '../threshold.ts';
 import { floorChart, floorOf } from './floor.ts';
 import { violations } from './lanes.ts';
 import { type Content, html } from './markup.ts';
@@ -96,22 +97,22 @@ function verdictOf(report: Report): Verdict {
         .map((check) => html`<span class="failed">${titleOf(check)}</span>: ${failureTexts(check).join('; ')}`),
       ...judged
         .filter((each) => !each.passed)
-        .map((each) => html`<span class="failed">${each.expression}</span>: ${actualText(each)}`),
+        .map(
+          (each) =>
+            html`<span class="failed">${each.expression}</span>: ${figureOrReason(each, (actual) => `it is ${number(actual)}`)}`,
+        ),
     ],
   };
 }
-
-const actualText = ({ actual, reason = 'not measured' }: Report['thresholds'][number]): string =>
-  actual === undefined ? reason : `it is ${number(actual)}`;
 
 function thresholds({ thresholds: judged }: Report): Content {
   return table(
     'thresholds',
     [{ name: 'threshold' }, { name: 'result' }, { name: 'actual', isNumber: true }],
-    judged.map(({ expression, passed, actual, reason }) => [
-      html`<code>${expression}</code>`,
-      status(passed ? 'passed' : 'failed', passed ? 'met' : 'missed'),
-      actual === undefined ? (reason ?? 'not measured') : number(actual),
+    judged.map((each) => [
+      html`<code>${each.expression}</code>`,
+      status(each.passed ? 'passed' : 'failed', each.passed ? 'met' : 'missed'),
+      figureOrReason(each, number),
     ]),
   );
 }
