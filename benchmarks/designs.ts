@@ -13,10 +13,9 @@ import { betterSqlite } from '../src/sqlite/better-sqlite.ts';
 import type { SqliteDatabase } from '../src/sqlite/engine.ts';
 import { RetryingDatabaseStore } from '../src/store/retrying-store.ts';
 import { S3DatabaseStore } from '../src/store/s3-store.ts';
-import type { S3DatabaseStoreOptions } from '../src/store/s3-store-options.ts';
 import { WeekOneConflict, WeekOneDatabases } from './baseline/week-one-databases.ts';
 import { BUCKET } from './wire/bucket.ts';
-import type { Credentials } from './wire/remote-server.ts';
+import type { BodyDigest, Credentials } from './wire/remote-server.ts';
 
 /** A design on one machine, with its own cache. */
 export interface Machine {
@@ -43,9 +42,6 @@ export interface Design {
   machine(options?: MachineOptions): Machine;
   close(): void;
 }
-
-/** What ours gives the server to compare with a body; undefined: as an engine that is not known. */
-export type BodyDigest = S3DatabaseStoreOptions['bodyDigest'];
 
 export const DESIGN_NAMES = ['javumbo', 'week-one'] as const;
 export type DesignName = (typeof DESIGN_NAMES)[number];

@@ -75,11 +75,11 @@ async function race(bench: Bench, link: NamedLink, name: DesignName, writers: nu
   const own = (writer: number): string => `${name}-own-${writer}`;
   const owned = Array.from({ length: writers }, (_, writer) => own(writer));
   await seedUsers(bench, WEEK_ONE_BYTES, [username, ...owned]);
+  const { server, directory } = bench;
   const designs: Design[] = [];
   try {
     const machines: Machine[] = [];
     for (let writer = 0; writer < writers; writer++) {
-      const { server, directory } = bench;
       const design = openDesign(name, await endpointOver(bench, link), directory, server.bodyDigest);
       designs.push(design);
       machines.push(design.machine());

@@ -1,6 +1,6 @@
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import type { BodyDigest } from '../designs.ts';
+import type { S3DatabaseStoreOptions } from '../../src/store/s3-store-options.ts';
 import { BUCKET } from './bucket.ts';
 import type { LinkSettings } from './lane.ts';
 import type { QueueSettings } from './queue.ts';
@@ -32,6 +32,9 @@ export interface Credentials {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
 }
+
+/** What ours gives a server to compare with a body; undefined: as it gives an engine that it does not know. */
+export type BodyDigest = S3DatabaseStoreOptions['bodyDigest'];
 
 /** An S3 server in another process, with a bucket only for the benchmarks. */
 export interface RemoteServer {
